@@ -1,0 +1,1 @@
+"""TFDS builders, source pairs, fusion algorithms and simulated readers."""

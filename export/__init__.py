@@ -1,0 +1,1 @@
+"""Deployable artefacts made from a finished run."""
