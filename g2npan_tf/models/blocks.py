@@ -1,0 +1,108 @@
+"""The building blocks that the networks share."""
+
+from typing import Any
+
+import keras
+
+Tensor = Any
+LEAKY_SLOPE = 0.2
+# Choice: 0.9 instead of Keras' 0.99, whose statistics would still be a sixth
+# initial value after the 180 steps of a short run.
+BATCH_NORM_MOMENTUM = 0.9
+
+
+def batch_norm(x: Tensor, name: str) -> Tensor:
+    """Batch normalisation over all replicas.
+
+    Args:
+        x: Feature map. Shape `[batch, height, width, channels]`.
+        name: Layer name.
+
+    Returns:
+        Normalised feature map of the same shape.
+    """
+    return keras.layers.BatchNormalization(
+        momentum=BATCH_NORM_MOMENTUM, synchronized=True, name=name
+    )(x)
+
+
+def conv_block(x: Tensor, filters: int, name: str, strides: int = 1) -> Tensor:
+    """3 x 3 convolution, LeakyReLU, batch normalisation, in this order.
+
+    Section: 3.2.1 ("the BN layer is attached after the activation layer").
+
+    Args:
+        x: Feature map. Shape `[batch, height, width, channels]`.
+        filters: Number of output channels.
+        name: Prefix of the layer names.
+        strides: Down-sampling factor.
+
+    Returns:
+        Feature map `[batch, height / strides, width / strides, filters]`.
+    """
+    x = conv(x, filters, name=f"{name}_conv", strides=strides)
+    x = keras.layers.LeakyReLU(LEAKY_SLOPE, name=f"{name}_relu")(x)
+    return batch_norm(x, name=f"{name}_bn")
+
+
+def conv(x: Tensor, filters: int, name: str, strides: int = 1) -> Tensor:
+    """3 x 3 convolution with padding 1 (section 3.2.1) and He start weights.
+
+    Args:
+        x: Feature map. Shape `[batch, height, width, channels]`.
+        filters: Number of output channels.
+        name: Layer name.
+        strides: Down-sampling factor.
+
+    Returns:
+        Feature map `[batch, height / strides, width / strides, filters]`.
+    """
+    return keras.layers.Conv2D(
+        filters,
+        kernel_size=3,
+        strides=strides,
+        padding="same",
+        kernel_initializer="he_normal",
+        name=name,
+    )(x)
+
+
+def residual_block(x: Tensor, name: str, num_convs: int = 3) -> Tensor:
+    """Convolutions with a skip connection; the width stays.
+
+    Section: 3.2.1 (three convolutions and a skip connection).
+
+    Choice: LeakyReLU between the convolutions, none after the sum, so that
+    the skip stays linear.
+
+    Args:
+        x: Feature map. Shape `[batch, height, width, channels]`.
+        name: Prefix of the layer names.
+        num_convs: Number of convolutions.
+
+    Returns:
+        Feature map of the same shape.
+    """
+    filters = x.shape[-1]
+    y = x
+    for index in range(1, num_convs + 1):
+        y = conv(y, filters, name=f"{name}_conv{index}")
+        if index < num_convs:
+            y = keras.layers.LeakyReLU(
+                LEAKY_SLOPE, name=f"{name}_relu{index}"
+            )(y)
+    return keras.layers.Add(name=f"{name}_add")([x, y])
+
+
+def upsample(x: Tensor, name: str, scale: int = 2) -> Tensor:
+    """Nearest-neighbour up-sampling.
+
+    Args:
+        x: Feature map. Shape `[batch, height, width, channels]`.
+        name: Layer name.
+        scale: Integer factor.
+
+    Returns:
+        Feature map `[batch, height * scale, width * scale, channels]`.
+    """
+    return keras.layers.UpSampling2D(scale, name=name)(x)

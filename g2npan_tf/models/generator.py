@@ -1,0 +1,104 @@
+"""The generator: any fused image in, its best-quality version out."""
+
+from collections.abc import Sequence
+
+import keras
+
+from g2npan_tf.models.blocks import LEAKY_SLOPE
+from g2npan_tf.models.blocks import batch_norm
+from g2npan_tf.models.blocks import conv
+from g2npan_tf.models.blocks import conv_block
+from g2npan_tf.models.blocks import residual_block
+from g2npan_tf.models.blocks import upsample
+from g2npan_tf.models.ufw import unique_feature_warehouse
+
+
+def build_generator(
+    filters: Sequence[int] = (32, 64, 128),
+    strides: Sequence[int] = (1, 2, 2),
+    up_filters: Sequence[int] = (64, 32, 32),
+    up_scales: Sequence[int] = (2, 2, 1, 1),
+    num_ufw: int = 5,
+    image_size: int = 128,
+) -> keras.Model:
+    """Builds G: down-sampling, the UFW stack, up-sampling.
+
+    Figure: 3A, section 3.2.1.
+
+    Choice: the paper gives neither widths nor strides. A down block is
+    conv, LeakyReLU, BN and a residual block of three convolutions; an up
+    layer is up-sampling, conv, BN and activation (LeakyReLU three times,
+    sigmoid last). Without UFW (`num_ufw=0`, "G2N") the encoder's last feature
+    map takes the place of F_last, so that the quality network stays the same.
+
+    Args:
+        filters: Channels of the down blocks; the last is the UFW's width.
+        strides: Stride of each down block; their product is 4, so that a
+            128 x 128 image gives the 32 x 32 grid of the UFW.
+        up_filters: Channels of the up layers but the last, which has 3.
+        up_scales: Up-sampling factor of each up layer.
+        num_ufw: Number of stacked UFW.
+        image_size: Height and width of the image in pixels.
+
+    Returns:
+        Model from `image`, float `[batch, size, size, 3]`, range [0, 1], to a
+        dict: `pseudo_reference` (I_hq, same shape and range) and
+        `ufw_features` (F_last, `[batch, size / 4, size / 4, filters[-1]]`).
+
+    Raises:
+        ValueError: If lengths or scales do not fit each other.
+    """
+    _check(filters, strides, up_filters, up_scales)
+    image = keras.Input((image_size, image_size, 3), name="image")
+    x = image
+    for index, (width, stride) in enumerate(
+        zip(filters, strides, strict=True), start=1
+    ):
+        x = conv_block(x, width, name=f"down{index}", strides=stride)
+        x = residual_block(x, name=f"down{index}_residual")
+    for index in range(1, num_ufw + 1):
+        x = unique_feature_warehouse(x, name=f"ufw{index}")
+    ufw_features = x
+    for index, (width, scale) in enumerate(
+        zip((*up_filters, 3), up_scales, strict=True), start=1
+    ):
+        if scale > 1:
+            x = upsample(x, name=f"up{index}_upsample", scale=scale)
+        x = conv(x, width, name=f"up{index}_conv")
+        x = batch_norm(x, name=f"up{index}_bn")
+        if index < len(up_scales):
+            x = keras.layers.LeakyReLU(LEAKY_SLOPE, name=f"up{index}_relu")(x)
+    # float32 whatever the precision policy: losses and pictures come of it.
+    pseudo_reference = keras.layers.Activation(
+        "sigmoid", dtype="float32", name="pseudo_reference"
+    )(x)
+    return keras.Model(
+        image,
+        {"pseudo_reference": pseudo_reference, "ufw_features": ufw_features},
+        name="generator",
+    )
+
+
+def _check(
+    filters: Sequence[int],
+    strides: Sequence[int],
+    up_filters: Sequence[int],
+    up_scales: Sequence[int],
+) -> None:
+    """Raises where the four lists do not describe one generator."""
+    if len(filters) != len(strides):
+        raise ValueError(
+            "filters and strides must have one value per down block. "
+            f"Received: filters={filters}, strides={strides}"
+        )
+    if len(up_scales) != len(up_filters) + 1:
+        raise ValueError(
+            "up_scales must have one value more than up_filters. "
+            f"Received: up_scales={up_scales}, up_filters={up_filters}"
+        )
+    down, up = keras.ops.prod(strides), keras.ops.prod(up_scales)
+    if int(down) != int(up):
+        raise ValueError(
+            "strides and up_scales must have the same product. "
+            f"Received: strides={strides}, up_scales={up_scales}"
+        )
