@@ -1,0 +1,84 @@
+"""Embedded source pairs: axial head slices made by code, no download.
+
+The pictures are drawn, not measured; no patient is behind them.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from datasets.phantom import anatomy
+from datasets.phantom import geometry
+from datasets.phantom import modalities
+from datasets.sources import SourcePair
+from g2npan_tf.errors import InputError
+
+MODALITIES = ("PET-MRI", "SPECT-MRI", "CT-MRI")
+OVERSAMPLING = 2
+
+
+def phantom_pair(case: int, size: int = 128, seed: int = 0) -> SourcePair:
+    """Draws the pair of one case; depends on nothing but its arguments."""
+    rng = np.random.default_rng([seed, case])
+    modality = MODALITIES[case % 3]
+    weighting = ("T1", "T2")[case % 2]
+    plane = geometry.make_plane(
+        OVERSAMPLING * size, rng.normal(0, 0.05), rng.normal(0, 2.5, 2)
+    )
+    labels = _draw_labels(rng, plane)
+    if modality == "CT-MRI":
+        source_a = modalities.render_ct(rng, plane, labels, size)
+    else:
+        channel = modality.split("-")[0]
+        source_a = modalities.render_emission(
+            rng, plane, labels, channel, size
+        )
+    source_b = modalities.render_mr(rng, plane, labels, weighting, size)
+    case_id = f"phantom_{case:03d}"
+    return SourcePair(
+        f"{modality}_{case_id}", case_id, modality, source_a, source_b
+    )
+
+
+def _draw_labels(
+    rng: np.random.Generator, plane: geometry.Plane
+) -> np.ndarray:
+    """Tissue map of one case, uint8 `[n, n]`."""
+    shape = anatomy.draw_shape(rng)
+    depth = anatomy.head_depth(rng, plane, shape)
+    labels, inside = anatomy.paint_shell(rng, plane, shape, depth)
+    inside = anatomy._open_front(plane, shape, inside)
+    anatomy.paint_cerebrum(rng, plane, shape, inside, labels)
+    if shape.level in ("midbrain", "fossa"):
+        anatomy.paint_face(rng, plane, depth, inside, labels)
+    if shape.level == "fossa":
+        anatomy.paint_cerebellum(rng, plane, inside, labels)
+    anatomy.paint_deep(rng, plane, shape, labels)
+    return labels
+
+
+def phantom_pairs(
+    num_cases: int = 60, size: int = 128, seed: int = 0
+) -> Iterator[SourcePair]:
+    """Source pairs of config `phantom`: one for a case, all heads different.
+
+    The modality cycles PET-MRI, SPECT-MRI, CT-MRI and the MR weighting T1,
+    T2, so that six neighbouring cases hold every combination once.
+
+    Args:
+        num_cases: How many pairs; case i does not depend on it.
+        size: Side of the square images, pixels, at least 32.
+        seed: Same seed, same bytes.
+
+    Returns:
+        The pairs in the order of their cases.
+
+    Raises:
+        InputError: If a number is out of range.
+    """
+    if num_cases < 1 or size < 32 or seed < 0:
+        raise InputError(
+            "phantom: expected num_cases >= 1, size >= 32 and seed >= 0. "
+            f"Received: {num_cases}, {size}, {seed}"
+        )
+    return (phantom_pair(case, size, seed) for case in range(num_cases))

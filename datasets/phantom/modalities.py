@@ -1,0 +1,146 @@
+"""Images of a tissue map: MR signal, CT numbers, PET and SPECT uptake."""
+
+import cv2
+import numpy as np
+
+from datasets.phantom.geometry import Plane
+from datasets.phantom.geometry import band_noise
+from datasets.phantom.geometry import spread
+from datasets.phantom.tissues import contrast
+
+# Colour tables as control points: level 0..1, then R, G, B 0..255.
+# Choice: our own tables after those that stations show: FDG as a rainbow,
+# perfusion as a dark "hot iron" over violet.
+_COLOURS = {
+    "PET": np.array(
+        [
+            (0.00, 0, 0, 0),
+            (0.12, 0, 0, 64),
+            (0.30, 0, 64, 200),
+            (0.42, 60, 130, 150),
+            (0.52, 255, 230, 0),
+            (0.70, 255, 150, 0),
+            (0.86, 255, 40, 0),
+            (1.00, 255, 0, 220),
+        ]
+    ),
+    "SPECT": np.array(
+        [
+            (0.00, 0, 0, 0),
+            (0.14, 38, 58, 58),
+            (0.24, 40, 20, 90),
+            (0.42, 90, 20, 140),
+            (0.58, 200, 80, 110),
+            (0.78, 255, 110, 20),
+            (0.92, 255, 200, 90),
+            (1.00, 255, 255, 230),
+        ]
+    ),
+}
+
+
+def colourise(level: np.ndarray, channel: str) -> np.ndarray:
+    """Pseudo-colours of uptake.
+
+    Args:
+        level: Share of full scale, float `[height, width]`; clipped to 0..1.
+        channel: `PET` or `SPECT`.
+
+    Returns:
+        uint8 `[height, width, 3]`, RGB.
+    """
+    table = _COLOURS[channel]
+    bands = [np.interp(level, table[:, 0], table[:, k]) for k in (1, 2, 3)]
+    return np.rint(np.stack(bands, axis=-1)).astype(np.uint8)
+
+
+def _to_grey(level: np.ndarray) -> np.ndarray:
+    """Three equal uint8 channels of a signal 0..1."""
+    grey = np.rint(np.clip(level, 0, 1) * 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
+
+
+def _shrink(field: np.ndarray, size: int) -> np.ndarray:
+    """Area average: partial volume of the display pixel."""
+    return cv2.resize(field, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def render_mr(
+    rng: np.random.Generator,
+    plane: Plane,
+    labels: np.ndarray,
+    channel: str,
+    size: int,
+) -> np.ndarray:
+    """MR slice with texture, bias field and Rician noise.
+
+    Args:
+        rng: Source of randomness.
+        plane: Where `labels` were drawn.
+        labels: Tissue map, uint8 `[n, n]`.
+        channel: `T1` or `T2`.
+        size: Side of the image, pixels.
+
+    Returns:
+        uint8 `[size, size, 3]`, three equal channels.
+    """
+    signal = contrast(labels, channel)
+    texture = spread(band_noise(rng, 5, 5, 0.5), plane)
+    signal = signal * (1 + 0.035 * texture)
+    bias = spread(band_noise(rng, 200, 200, 0.5), plane)
+    signal = signal * np.exp(0.07 * bias) * rng.uniform(0.88, 1.05)
+    signal = _shrink(signal, size)
+    noise = rng.normal(0, rng.uniform(0.008, 0.02), (2, size, size))
+    return _to_grey(np.hypot(signal + noise[0], noise[1]) - 0.02)
+
+
+def render_ct(
+    rng: np.random.Generator,
+    plane: Plane,
+    labels: np.ndarray,
+    size: int,
+) -> np.ndarray:
+    """CT slice in a brain window whose top tenth shows bone.
+
+    Returns:
+        uint8 `[size, size, 3]`, three equal channels.
+    """
+    units = cv2.GaussianBlur(contrast(labels, "CT"), (0, 0), 0.7 / plane.spacing)
+    grain = spread(band_noise(rng, 4, 4, 0.6), plane)
+    units = units + rng.uniform(1.5, 4) * grain
+    units = _shrink(units, size)
+    width = rng.uniform(80, 130)
+    low = rng.uniform(32, 42) - width / 2
+    bone = rng.uniform(0.78, 0.95)
+    points = (low, low + width, 1400.0)
+    return _to_grey(np.interp(units, points, (0.0, bone, 1.0)))
+
+
+def render_emission(
+    rng: np.random.Generator,
+    plane: Plane,
+    labels: np.ndarray,
+    channel: str,
+    size: int,
+) -> np.ndarray:
+    """PET or SPECT slice: regional uptake, counts, blur, pseudo-colours.
+
+    Args:
+        rng: Source of randomness.
+        plane: Where `labels` were drawn.
+        labels: Tissue map, uint8 `[n, n]`.
+        channel: `PET` (FWHM 5.5..7.5 mm) or `SPECT` (8..10.5 mm).
+        size: Side of the image, pixels.
+
+    Returns:
+        uint8 `[size, size, 3]`, RGB.
+    """
+    uptake = contrast(labels, channel)
+    uptake = uptake * (1 + 0.09 * spread(band_noise(rng, 45, 45, 0.5), plane))
+    low, high = (5.5, 7.5) if channel == "PET" else (8.0, 10.5)
+    sigma = rng.uniform(low, high) / 2.355 / plane.spacing
+    counts = np.maximum(uptake, 0) * 12
+    counts = rng.normal(counts, np.sqrt(counts + 0.2)).astype(np.float32)
+    blurred = _shrink(cv2.GaussianBlur(counts, (0, 0), sigma), size) / 12
+    top = np.percentile(blurred[blurred > 0.3], 99.5)
+    return colourise(np.clip(blurred / top, 0, 1), channel)
