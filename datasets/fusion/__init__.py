@@ -1,0 +1,80 @@
+"""Medical image fusion algorithms, one family a file.
+
+Each algorithm is a pure function of two luminance images, float32
+`[height, width]` in [0, 1], any size from 1 x 1 on. `fuse` adds the colour.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from datasets.fusion import color
+from datasets.fusion.linear import pca
+from datasets.fusion.linear import weighted_average
+from datasets.fusion.pyramid import laplacian_pyramid
+from datasets.fusion.wavelet import discrete_wavelet
+from g2npan_tf.errors import InputError
+
+# The order is part of the data base: add at the end, never reorder.
+ALGORITHMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "average": weighted_average,
+    "pca": pca,
+    "laplacian_pyramid": laplacian_pyramid,
+    "discrete_wavelet": discrete_wavelet,
+}
+
+
+def fuse(
+    source_a: np.ndarray,
+    source_b: np.ndarray,
+    algorithm: str,
+    color_space: str = "ycbcr",
+) -> np.ndarray:
+    """Fuse two co-registered images; colour comes from the coloured one.
+
+    The luminances are fused; the chroma of the functional image is kept, as
+    the field does. Two grey sources give an exactly grey image.
+
+    Choice: where both sources are coloured, the chroma is `source_a`'s.
+
+    Args:
+        source_a: uint8 RGB `[height, width, 3]`.
+        source_b: uint8 RGB, same shape.
+        algorithm: A name of `ALGORITHMS`.
+        color_space: `ycbcr` or `ihs`: whose luminance is fused.
+
+    Returns:
+        Fused image. uint8 RGB `[height, width, 3]`.
+
+    Raises:
+        InputError: If a name is unknown, or a source's shape or dtype wrong.
+    """
+    if algorithm not in ALGORITHMS:
+        known = ", ".join(ALGORITHMS)
+        raise InputError(
+            f"algorithm must be one of {known}. Received: {algorithm!r}"
+        )
+    _check_sources(source_a, source_b)
+    luminance_a = color.luminance(source_a, color_space)
+    luminance_b = color.luminance(source_b, color_space)
+    fused = ALGORITHMS[algorithm](luminance_a, luminance_b)
+    if color.is_grey(source_a):
+        return color.replace_luminance(source_b, luminance_b, fused)
+    return color.replace_luminance(source_a, luminance_a, fused)
+
+
+def _check_sources(source_a: np.ndarray, source_b: np.ndarray) -> None:
+    """Raise InputError unless both are uint8 RGB of one non-empty shape."""
+    for name, source in (("source_a", source_a), ("source_b", source_b)):
+        if source.dtype != np.uint8:
+            raise InputError(f"{name} must be uint8. Received: {source.dtype}")
+        if source.ndim != 3 or source.shape[2] != 3 or not source.size:
+            raise InputError(
+                f"{name} must have shape [height, width, 3], not empty. "
+                f"Received: {list(source.shape)}"
+            )
+    if source_a.shape != source_b.shape:
+        raise InputError(
+            "source_a and source_b must have one shape. Received: "
+            f"{list(source_a.shape)} and {list(source_b.shape)}"
+        )
