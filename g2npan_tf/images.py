@@ -29,6 +29,13 @@ MIN_SIDE = 16
 # Width and height that every scorer works on (sec. 4.1.1).
 SCORER_SIZE = 128
 
+_CONVERTED_MODES = {
+    "CMYK": "CMYK",
+    "LAB": "CIE Lab",
+    "P": "palette",
+    "PA": "palette",
+    "YCbCr": "YCbCr",
+}
 _TIFF_PHOTOMETRIC = 262
 _WHITE_IS_ZERO = 0
 
@@ -105,7 +112,9 @@ def decode_image(data: bytes) -> LoadedImage:
     except InputError:
         raise
     except UnidentifiedImageError as error:
-        raise InputError("not a PNG, JPEG, BMP or TIFF image") from error
+        raise InputError(
+            "not a readable PNG, JPEG, BMP or TIFF image"
+        ) from error
     except Image.DecompressionBombError as error:
         raise InputError(f"more than {MAX_PIXELS:,} pixels") from error
     except Exception as error:
@@ -138,7 +147,7 @@ def _read(path: pathlib.Path) -> bytes:
     """Reads a regular file of bounded size."""
     size = path.stat().st_size
     if not path.is_file():
-        raise InputError("not a file")
+        raise InputError("not a regular file")
     if size == 0:
         raise InputError("empty file")
     if size > MAX_BYTES:
@@ -152,14 +161,13 @@ def _decode(data: bytes) -> LoadedImage:
     """Checks the header, decodes, and lists the conversions."""
     # Checksums and the end mark of a PNG; a verified image is used up.
     Image.open(io.BytesIO(data), formats=FORMATS).verify()
-    image = Image.open(io.BytesIO(data), formats=FORMATS)
-    _check_header(image)
+    opened = Image.open(io.BytesIO(data), formats=FORMATS)
+    _check_header(opened)
     notes = []
-    high_bytes = any(";16" in str(tile.args) for tile in image.tile)
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+    high_bytes = any(";16" in str(tile.args) for tile in opened.tile)
+    if opened.getexif().get(ExifTags.Base.Orientation) in range(2, 9):
         notes.append("EXIF rotation applied")
-    image.load()
-    image = ImageOps.exif_transpose(image)
+    image = ImageOps.exif_transpose(opened)
     if image.has_transparency_data:
         notes.append("alpha dropped")
     if image.mode.startswith("I;16"):
@@ -167,21 +175,12 @@ def _decode(data: bytes) -> LoadedImage:
         notes.append(note)
     elif high_bytes:
         notes.append("16-bit colour, high byte taken")
-    if image.mode in ("CMYK", "YCbCr", "LAB", "P", "PA"):
-        notes.append(f"{_MODE_NAMES[image.mode]} converted to RGB")
+    if image.mode in _CONVERTED_MODES:
+        notes.append(f"{_CONVERTED_MODES[image.mode]} converted to RGB")
     pixels = _to_rgb(image)
     if image.width != image.height:
         notes.append(f"{image.width} x {image.height} squeezed to a square")
     return LoadedImage(pixels, tuple(notes))
-
-
-_MODE_NAMES = {
-    "CMYK": "CMYK",
-    "YCbCr": "YCbCr",
-    "LAB": "CIE Lab",
-    "P": "palette",
-    "PA": "palette",
-}
 
 
 def _check_header(image: Image.Image) -> None:

@@ -1,0 +1,267 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from g2npan_tf import images
+from g2npan_tf.errors import InputError
+
+SHAPE = (24, 24, 3)
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(7).integers(0, 256, SHAPE, dtype=np.uint8)
+
+
+def encode(image, file_format, **options):
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def png_chunk(name, body):
+    check = struct.pack(">I", zlib.crc32(name + body))
+    return struct.pack(">I", len(body)) + name + body + check
+
+
+def png_from_header(width, height, bit_depth, colour_type, data=b""):
+    """Builds a PNG by hand, independent of the decoder's own writer."""
+    header = struct.pack(
+        ">IIBBBBB", width, height, bit_depth, colour_type, 0, 0, 0
+    )
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + png_chunk(b"IHDR", header)
+        + png_chunk(b"IDAT", zlib.compress(data))
+        + png_chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "BMP", "TIFF"])
+def test_lossless_formats_keep_every_pixel(pixels, file_format):
+    loaded = images.decode_image(encode(pixels, file_format))
+    np.testing.assert_array_equal(loaded.pixels, pixels)
+    assert loaded.pixels.dtype == np.uint8
+    assert loaded.notes == ()
+
+
+def test_jpeg_is_close_to_what_was_written():
+    smooth = np.full(SHAPE, (200, 90, 30), np.uint8)
+    loaded = images.decode_image(encode(smooth, "JPEG", quality=95))
+    assert np.abs(loaded.pixels.astype(int) - smooth).max() <= 3
+
+
+def test_format_is_judged_by_content_not_by_suffix(tmp_path, pixels):
+    path = tmp_path / "no suffix"
+    path.write_bytes(encode(pixels, "BMP"))
+    np.testing.assert_array_equal(images.load_image(path).pixels, pixels)
+
+
+def test_grey_becomes_three_equal_channels(pixels):
+    grey = pixels[..., 0]
+    loaded = images.decode_image(encode(grey, "PNG"))
+    for channel in range(3):
+        np.testing.assert_array_equal(loaded.pixels[..., channel], grey)
+
+
+def test_alpha_is_dropped_without_blending(pixels):
+    alpha = np.zeros(SHAPE[:2], np.uint8)
+    data = encode(np.dstack([pixels, alpha]), "PNG")
+    loaded = images.decode_image(data)
+    np.testing.assert_array_equal(loaded.pixels, pixels)
+    assert loaded.notes == ("alpha dropped",)
+
+
+def test_grey_with_alpha_is_the_grey(pixels):
+    data = encode(Image.fromarray(pixels[..., :2], "LA"), "PNG")
+    loaded = images.decode_image(data)
+    np.testing.assert_array_equal(loaded.pixels[..., 2], pixels[..., 0])
+    assert loaded.notes == ("alpha dropped",)
+
+
+def test_palette_is_expanded_and_its_transparency_dropped(pixels):
+    indexed = Image.fromarray(pixels).quantize(16)
+    expected = np.asarray(indexed.convert("RGB"))
+    data = encode(indexed, "PNG", transparency=bytes([0, 128] * 8))
+    loaded = images.decode_image(data)
+    np.testing.assert_array_equal(loaded.pixels, expected)
+    assert loaded.notes == ("alpha dropped", "palette converted to RGB")
+
+
+def test_cmyk_jpeg_is_converted_with_a_note():
+    cmyk = Image.new("CMYK", (24, 24), (0, 255, 255, 0))
+    loaded = images.decode_image(encode(cmyk, "JPEG", quality=95))
+    assert np.abs(loaded.pixels[12, 12].astype(int) - (255, 0, 0)).max() < 6
+    assert loaded.notes == ("CMYK converted to RGB",)
+
+
+@pytest.mark.parametrize(
+    ("top", "expected", "word"),
+    [(65535, 255, "0..65535"), (4095, 255, "0..4095"), (4096, 16, "0..65535")],
+)
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+def test_16_bit_grey_is_scaled_by_its_range(file_format, top, expected, word):
+    values = np.zeros((16, 16), np.uint16)
+    values[0] = top
+    values[1] = top // 2
+    loaded = images.decode_image(encode(values, file_format))
+    assert loaded.pixels[0, 0, 0] == expected
+    assert loaded.pixels[1, 0, 0] == np.rint(expected * (top // 2) / top)
+    assert word in loaded.notes[0]
+
+
+def test_16_bit_colour_keeps_the_high_byte():
+    row = b"\x00" + struct.pack(">3H", 0x12FF, 0x80FF, 0xFFFF) * 16
+    loaded = images.decode_image(png_from_header(16, 16, 16, 2, row * 16))
+    np.testing.assert_array_equal(loaded.pixels[3, 5], (0x12, 0x80, 0xFF))
+    assert loaded.notes == ("16-bit colour, high byte taken",)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "TIFF"])
+def test_exif_orientation_6_turns_clockwise(file_format):
+    grey = np.zeros((16, 32), np.uint8)
+    grey[:, :16] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    loaded = images.decode_image(encode(grey, file_format, exif=exif))
+    # The bright left half, turned by 90 degrees clockwise, is on top.
+    assert loaded.pixels.shape == (32, 16, 3)
+    assert loaded.pixels[:14].min() > 250
+    assert loaded.pixels[18:].max() < 5
+    assert loaded.notes[0] == "EXIF rotation applied"
+
+
+def test_exif_rotation_applies_to_16_bit_grey():
+    values = np.zeros((16, 32), np.uint16)
+    values[:, :16] = 65535
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    loaded = images.decode_image(encode(values, "PNG", exif=exif))
+    assert loaded.pixels[0, 15, 0] == 255
+    assert loaded.pixels[31, 0, 0] == 0
+
+
+def test_a_shape_that_will_be_squeezed_is_noted():
+    loaded = images.decode_image(encode(np.zeros((20, 30), np.uint8), "PNG"))
+    assert loaded.notes == ("30 x 20 squeezed to a square",)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "BMP", "TIFF"])
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.95])
+def test_a_truncated_file_is_refused(pixels, file_format, kept):
+    data = encode(pixels, file_format)
+    with pytest.raises(
+        InputError, match=r"damaged or truncated|not a readable"
+    ):
+        images.decode_image(data[: int(len(data) * kept)])
+
+
+def test_a_png_with_one_flipped_byte_is_refused(pixels):
+    data = bytearray(encode(pixels, "PNG"))
+    data[len(data) // 2] ^= 1
+    with pytest.raises(InputError, match="damaged"):
+        images.decode_image(bytes(data))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (15, 40), (40, 15)])
+def test_less_than_16_pixels_a_side_are_refused(size):
+    data = encode(Image.new("L", size), "PNG")
+    with pytest.raises(InputError, match=r"pixels; expected at least 16 x 16"):
+        images.decode_image(data)
+
+
+@pytest.mark.parametrize("side", [6_000, 10_000, 100_000])
+def test_huge_dimensions_are_refused_before_decoding(side):
+    with pytest.raises(InputError, match="pixels"):
+        images.decode_image(png_from_header(side, side, 8, 2))
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+def test_several_images_in_one_file_are_refused(file_format):
+    frames = [Image.new("L", (16, 16), value) for value in (0, 99)]
+    data = encode(
+        frames[0], file_format, save_all=True, append_images=frames[1:]
+    )
+    with pytest.raises(InputError, match="several images in one file"):
+        images.decode_image(data)
+
+
+def test_gif_is_not_among_the_formats():
+    frames = [Image.new("L", (16, 16), value) for value in (0, 99)]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match="not a readable PNG, JPEG, BMP"):
+        images.decode_image(data)
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_32_bit_values_are_refused(mode):
+    with pytest.raises(InputError, match="32-bit values"):
+        images.decode_image(encode(Image.new(mode, (16, 16)), "TIFF"))
+
+
+def test_16_bit_tiff_with_white_as_zero_is_refused():
+    data = encode(np.zeros((16, 16), np.uint16), "TIFF", tiffinfo={262: 0})
+    with pytest.raises(InputError, match="white as zero"):
+        images.decode_image(data)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"no image", "not a readable PNG"), (b"", "empty file")],
+)
+def test_an_error_is_one_line_that_names_the_file(tmp_path, content, reason):
+    path = tmp_path / "wörd 1.png"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        images.load_image(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: {reason}")
+    assert "\n" not in message
+
+
+def test_a_missing_file_a_folder_and_a_large_file_are_refused(
+    tmp_path, monkeypatch
+):
+    with pytest.raises(InputError, match="no such file"):
+        images.load_image(tmp_path / "missing.png")
+    with pytest.raises(InputError, match="not a regular file"):
+        images.load_image(tmp_path)
+    monkeypatch.setattr(images, "MAX_BYTES", 3)
+    (tmp_path / "large.png").write_bytes(b"1234")
+    with pytest.raises(InputError, match="4 bytes; expected at most 3"):
+        images.load_image(tmp_path / "large.png")
+
+
+def test_resize_averages_areas_when_shrinking():
+    large = np.random.default_rng(3).integers(0, 256, (256, 512, 3))
+    expected = large.reshape(128, 2, 128, 4, 3).mean(axis=(1, 3))
+    resized = images.resize(large.astype(np.uint8))
+    assert resized.shape == (128, 128, 3)
+    assert resized.dtype == np.uint8
+    assert np.abs(resized - expected).max() <= 0.51
+
+
+def test_resize_interpolates_linearly_when_enlarging():
+    ramp = np.repeat(np.arange(0, 160, 10, dtype=np.uint8)[None, :], 16, 0)
+    resized = images.resize(np.dstack([ramp] * 3))
+    positions = (np.arange(128) + 0.5) / 8 - 0.5
+    expected = np.interp(positions, np.arange(16), ramp[0])
+    assert np.abs(resized[64, :, 0] - expected).max() < 1
+
+
+def test_resize_treats_each_axis_on_its_own():
+    tall = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 64, axis=1)
+    resized = images.resize(np.dstack([tall] * 3))
+    expected = np.arange(256).reshape(128, 2).mean(axis=1)
+    assert np.abs(resized[..., 1] - expected[:, None]).max() <= 0.51
+
+
+def test_resize_leaves_the_scorer_size_alone():
+    same = np.random.default_rng(4).integers(0, 256, (128, 128, 3), np.uint8)
+    np.testing.assert_array_equal(images.resize(same), same)
