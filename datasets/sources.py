@@ -1,8 +1,30 @@
 """Source pairs: what two modalities show of one slice of one case."""
 
+import collections
 import dataclasses
+import functools
+import io
+import pathlib
+import re
+from collections.abc import Callable
+from collections.abc import Sequence
 
+import cv2
 import numpy as np
+from PIL import Image
+
+from g2npan_tf.errors import InputError
+
+# Folder of the pairs -> folders of `source_a` and `source_b` inside it.
+ATLAS_FOLDERS = {
+    "CT-MRI": ("CT", "MRI"),
+    "PET-MRI": ("PET", "MRI"),
+    "SPECT-MRI": ("SPECT", "MRI"),
+}
+ATLAS_LAYOUT = "CT-MRI/{CT,MRI}, PET-MRI/{PET,MRI} and SPECT-MRI/{SPECT,MRI}"
+GREY_MODALITY = "CT-MRI"
+# The paper's data base: 9 of 129 pairs are grey (sec. 4.1.1).
+GREY_SHARE = 9 / 129
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,3 +45,230 @@ class SourcePair:
     modality: str
     source_a: np.ndarray
     source_b: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class PairEntry:
+    """A source pair that is known by name but not read or drawn yet.
+
+    A list of entries is all that a build holds of its pairs.
+
+    Attributes:
+        pair_id: As in `SourcePair`.
+        case_id: As in `SourcePair`.
+        modality: As in `SourcePair`.
+        load: Makes the pair.
+    """
+
+    pair_id: str
+    case_id: str
+    modality: str
+    load: Callable[[], SourcePair]
+
+
+def list_atlas_pairs(root: pathlib.Path, size: int) -> list[PairEntry]:
+    """Lists the pairs of a Whole Brain Atlas folder without reading them.
+
+    Args:
+        root: Folder in the layout of the public repository
+            `xianming-gu/Havard-Medical-Image-Fusion-Datasets`:
+            `CT-MRI/{CT,MRI}/<id>.png` and likewise for PET and SPECT.
+        size: Side of the loaded images in pixels.
+
+    Returns:
+        One entry per pair, by modality and then by case and slice.
+
+    Raises:
+        InputError: If a folder or the partner of a file is missing, or a file
+            is not named after its case and slice.
+    """
+    entries = []
+    for modality, (folder_a, folder_b) in ATLAS_FOLDERS.items():
+        files_a = _png_files(root / modality / folder_a)
+        files_b = _png_files(root / modality / folder_b)
+        _check_partners(files_a, files_b)
+        for file_a, file_b in zip(files_a, files_b, strict=True):
+            entries.append(_atlas_entry(modality, file_a, file_b, size))
+    return entries
+
+
+def split_atlas_id(file_id: str) -> tuple[str, str]:
+    """Splits the name of an atlas image into its case and its slice.
+
+    Args:
+        file_id: File name without suffix; the last three digits count the
+            slices of the case.
+
+    Returns:
+        Case number without leading zeros, and slice number of three digits.
+
+    Raises:
+        InputError: If the name does not have that form.
+
+    Example:
+    >>> split_atlas_id("3008")
+    ('3', '008')
+    """
+    if not re.fullmatch(r"[1-9][0-9]*[0-9]{3}", file_id):
+        raise InputError(
+            f"{file_id!r} is not the name of an atlas image: expected the "
+            "case number and three digits for the slice, e.g. 16003"
+        )
+    return file_id[:-3], file_id[-3:]
+
+
+def select_pairs(
+    entries: Sequence[PairEntry], max_pairs: int
+) -> list[PairEntry]:
+    """Chooses pairs evenly over the cases and over the slices of a case.
+
+    Neighbouring slices are near-copies, so distance is what counts.
+
+    Choice: the paper does not say which pairs it took; the share of grey
+    pairs is its 9 of 129.
+
+    Args:
+        entries: All pairs, in order.
+        max_pairs: How many to take at most, at least 1.
+
+    Returns:
+        The chosen entries, in their order.
+    """
+    grey = [e for e in entries if e.modality == GREY_MODALITY]
+    colour = [e for e in entries if e.modality != GREY_MODALITY]
+    # What one kind cannot give the other kind does.
+    num_grey = max(round(max_pairs * GREY_SHARE), max_pairs - len(colour))
+    num_grey = min(num_grey, len(grey))
+    chosen = _spread(grey, num_grey) + _spread(colour, max_pairs - num_grey)
+    return sorted(chosen, key=entries.index)
+
+
+def read_pair(
+    pair_id: str,
+    case_id: str,
+    modality: str,
+    file_a: pathlib.Path,
+    file_b: pathlib.Path,
+    size: int,
+) -> SourcePair:
+    """Reads two files and brings them to one size by area averaging.
+
+    Args:
+        pair_id: As in `SourcePair`.
+        case_id: As in `SourcePair`.
+        modality: As in `SourcePair`.
+        file_a: PNG of the functional image or CT.
+        file_b: PNG of the MR image.
+        size: Side of both results in pixels.
+
+    Returns:
+        The pair, images uint8 `[size, size, 3]`.
+
+    Raises:
+        InputError: If a file is unreadable, the two sizes differ, or the
+            images are not square or smaller than asked for.
+    """
+    source_a, source_b = _read_png(file_a), _read_png(file_b)
+    if source_a.shape != source_b.shape:
+        raise InputError(
+            f"{file_b}: {_extent(source_b)} pixels; expected "
+            f"{_extent(source_a)} as in {file_a}"
+        )
+    height, width = source_a.shape[:2]
+    if height != width or height < size:
+        raise InputError(
+            f"{file_a}: {_extent(source_a)} pixels; expected a square image "
+            f"of at least {size}x{size}"
+        )
+    sources = (_shrink(source, size) for source in (source_a, source_b))
+    return SourcePair(pair_id, case_id, modality, *sources)
+
+
+def _atlas_entry(
+    modality: str, file_a: pathlib.Path, file_b: pathlib.Path, size: int
+) -> PairEntry:
+    """Names the pair of two files."""
+    case, position = split_atlas_id(file_a.stem)
+    # CT-MRI 21 and SPECT-MRI 21 share their MR slices, so they are one
+    # patient; the numbers of PET-MRI are planes of another subject.
+    series = "PET" if modality == "PET-MRI" else "case"
+    names = (f"{modality}_{case}_{position}", f"{series}_{case}", modality)
+    load = functools.partial(read_pair, *names, file_a, file_b, size)
+    return PairEntry(*names, load=load)
+
+
+def _png_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Lists the PNG files of a folder by case and slice."""
+    files = [path for path in _children(folder) if path.suffix == ".png"]
+    if not files:
+        raise InputError(
+            f"{folder}: no PNG files; expected {ATLAS_LAYOUT} with "
+            "one <case><slice>.png per slice in each folder"
+        )
+    return sorted(files, key=lambda path: (len(path.stem), path.stem))
+
+
+def _children(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Lists a folder; one that does not exist has no children."""
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _check_partners(
+    files_a: Sequence[pathlib.Path], files_b: Sequence[pathlib.Path]
+) -> None:
+    """Checks that each file has its partner of the same name."""
+    names = [{path.name for path in files} for files in (files_a, files_b)]
+    for missing in sorted(names[0] ^ names[1]):
+        has_first = missing in names[0]
+        folder = (files_b if has_first else files_a)[0].parent
+        partner = (files_a if has_first else files_b)[0].parent / missing
+        raise InputError(
+            f"{folder / missing}: missing; expected the partner of {partner}"
+        )
+
+
+def _spread(entries: Sequence[PairEntry], count: int) -> list[PairEntry]:
+    """Takes `count` entries, as many from each case as is possible."""
+    cases = collections.defaultdict(list)
+    for entry in entries:
+        cases[entry.case_id].append(entry)
+    left = min(count, len(entries))
+    quotas = dict.fromkeys(cases, 0)
+    while left:
+        open_cases = [c for c in cases if quotas[c] < len(cases[c])]
+        for case in open_cases[:left]:
+            quotas[case] += 1
+        left -= min(left, len(open_cases))
+    return [e for case in cases for e in _spaced(cases[case], quotas[case])]
+
+
+def _spaced(entries: Sequence[PairEntry], count: int) -> list[PairEntry]:
+    """Takes the middles of `count` equal stretches."""
+    step = len(entries) / max(count, 1)
+    return [entries[int((i + 0.5) * step)] for i in range(count)]
+
+
+def _read_png(file: pathlib.Path) -> np.ndarray:
+    """Reads 8-bit grey or RGB as uint8 `[height, width, 3]`."""
+    try:
+        image = Image.open(io.BytesIO(file.read_bytes()))
+        image.load()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(
+            f"{file}: not readable ({error}); expected a PNG image"
+        ) from None
+    if image.mode not in ("L", "RGB"):
+        raise InputError(
+            f"{file}: pixels of mode {image.mode}; expected 8-bit grey or RGB"
+        )
+    return np.asarray(image.convert("RGB"))
+
+
+def _shrink(image: np.ndarray, size: int) -> np.ndarray:
+    """Brings a square image to `size` by area averaging."""
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def _extent(image: np.ndarray) -> str:
+    """Width and height as text."""
+    return f"{image.shape[1]}x{image.shape[0]}"
