@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from datasets.phantom import anatomy
+from datasets.phantom import brain
 from datasets.phantom import geometry
+from datasets.phantom import head
+from datasets.phantom import lesions
 from datasets.phantom import modalities
 from datasets.sources import SourcePair
 from g2npan_tf.errors import InputError
@@ -23,7 +25,10 @@ def phantom_pair(case: int, size: int = 128, seed: int = 0) -> SourcePair:
     modality = MODALITIES[case % 3]
     weighting = ("T1", "T2")[case % 2]
     plane = geometry.make_plane(
-        OVERSAMPLING * size, rng.normal(0, 0.05), rng.normal(0, 2.5, 2)
+        OVERSAMPLING * size,
+        rng.uniform(188, 222),
+        rng.normal(0, 3),
+        rng.normal(0, 2.5, 2),
     )
     labels = _draw_labels(rng, plane)
     if modality == "CT-MRI":
@@ -44,16 +49,19 @@ def _draw_labels(
     rng: np.random.Generator, plane: geometry.Plane
 ) -> np.ndarray:
     """Tissue map of one case, uint8 `[n, n]`."""
-    shape = anatomy.draw_shape(rng)
-    depth = anatomy.head_depth(rng, plane, shape)
-    labels, inside = anatomy.paint_shell(rng, plane, shape, depth)
-    inside = anatomy._open_front(plane, shape, inside)
-    anatomy.paint_cerebrum(rng, plane, shape, inside, labels)
-    if shape.level in ("midbrain", "fossa"):
-        anatomy.paint_face(rng, plane, depth, inside, labels)
+    shape = head.draw_shape(rng)
+    lesion = lesions.draw_lesion(rng, shape.axes)
+    depth = head.head_depth(rng, plane, shape)
+    labels, inside = head.paint_shell(rng, plane, shape, depth)
+    inside = head.cavity_depth(rng, plane, shape, inside)
+    pushed = lesions.mass_effect(plane, lesion)
+    brain.paint_cerebrum(rng, pushed, shape, inside, labels)
+    if shape.has_face:
+        head.paint_face(rng, plane, depth, inside, labels)
     if shape.level == "fossa":
-        anatomy.paint_cerebellum(rng, plane, inside, labels)
-    anatomy.paint_deep(rng, plane, shape, labels)
+        brain.paint_cerebellum(rng, pushed, inside, labels)
+    brain.paint_deep(rng, pushed, shape, labels)
+    lesions.paint_lesion(rng, plane, lesion, labels)
     return labels
 
 

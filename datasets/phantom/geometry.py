@@ -1,12 +1,12 @@
 """Fields on the image plane: coordinates in millimetres, shapes, noise."""
 
 import dataclasses
+import functools
 
 import cv2
 import numpy as np
 
-FIELD_OF_VIEW = 224.0  # mm; the side of the square image.
-NOISE_GRID = 128  # Fields are drawn on it, so a size changes no anatomy.
+NOISE_PERIOD = 224.0  # mm; noise fields repeat after it.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,23 +23,40 @@ class Plane:
     y: np.ndarray
     spacing: float
 
+    def mirrored(self) -> "Plane":
+        """Both sides brought onto x >= 0."""
+        return Plane(np.abs(self.x), self.y, self.spacing)
+
     def moved(self, dx: np.ndarray, dy: np.ndarray) -> "Plane":
         """Same points after a displacement field, mm."""
         return Plane(self.x + dx, self.y + dy, self.spacing)
 
 
-def make_plane(size: int, angle: float, shift: np.ndarray) -> Plane:
-    """Sampling points of a head turned by `angle` radians, moved by mm."""
-    spacing = FIELD_OF_VIEW / size
-    axis = (np.arange(size, dtype=np.float32) + 0.5) * np.float32(spacing)
-    x, y = np.meshgrid(axis, axis)
-    x, y = x - FIELD_OF_VIEW / 2 - shift[0], y - FIELD_OF_VIEW / 2 - shift[1]
-    cos, sin = np.cos(angle), np.sin(angle)
+def make_plane(
+    size: int, field_of_view: float, degrees: float, shift: np.ndarray
+) -> Plane:
+    """Sampling points of a head that is turned, then moved by `shift` mm."""
+    spacing = field_of_view / size
+    axis = (np.arange(size) + 0.5) * spacing - field_of_view / 2
+    x, y = np.meshgrid(axis - shift[0], axis - shift[1])
+    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
     return Plane(
         (cos * x + sin * y).astype(np.float32),
         (cos * y - sin * x).astype(np.float32),
         spacing,
     )
+
+
+@functools.lru_cache(maxsize=64)
+def _ring(
+    grid: int, wavelength_y: float, wavelength_x: float, bandwidth: float
+) -> np.ndarray:
+    """Elliptic ring in the half spectrum of a `grid` x `grid` field."""
+    fy = np.fft.fftfreq(grid, NOISE_PERIOD / grid)[:, None] * wavelength_y
+    fx = np.fft.rfftfreq(grid, NOISE_PERIOD / grid)[None, :] * wavelength_x
+    ring = np.exp(-0.5 * ((np.hypot(fy, fx) - 1) / bandwidth) ** 2)
+    ring[0, 0] = 0
+    return ring
 
 
 def band_noise(
@@ -50,24 +67,23 @@ def band_noise(
 ) -> np.ndarray:
     """Periodic noise whose spectrum is an elliptic ring.
 
-    Its zero crossings are folded lines of even spacing, like sulci.
+    Its zero crossings are folded lines of even spacing, like sulci. It is
+    drawn on a grid that knows no image size, so a size changes no anatomy.
 
     Args:
         rng: Source of randomness.
-        wavelength_y: Vertical wavelength, mm (of the field of view).
+        wavelength_y: Vertical wavelength, mm.
         wavelength_x: Horizontal wavelength, mm.
         bandwidth: Width of the ring as a share of its radius.
 
     Returns:
-        float32 `[128, 128]`, mean 0, standard deviation 1.
+        One period of `NOISE_PERIOD` mm. float32 `[64, 64]`, or `[128, 128]`
+        for short waves; mean 0, standard deviation 1.
     """
-    white = np.fft.rfft2(rng.standard_normal((NOISE_GRID, NOISE_GRID)))
-    step = FIELD_OF_VIEW / NOISE_GRID
-    fy = np.fft.fftfreq(NOISE_GRID, step)[:, None] * wavelength_y
-    fx = np.fft.rfftfreq(NOISE_GRID, step)[None, :] * wavelength_x
-    ring = np.exp(-0.5 * ((np.hypot(fy, fx) - 1) / bandwidth) ** 2)
-    ring[0, 0] = 0
-    field = np.fft.irfft2(white * ring, (NOISE_GRID, NOISE_GRID))
+    grid = 64 if min(wavelength_y, wavelength_x) >= 12 else 128
+    white = np.fft.rfft2(rng.standard_normal((grid, grid)))
+    ring = _ring(grid, wavelength_y, wavelength_x, bandwidth)
+    field = np.fft.irfft2(white * ring, (grid, grid))
     return (field / field.std()).astype(np.float32)
 
 
@@ -77,9 +93,27 @@ def spread(field: np.ndarray, plane: Plane) -> np.ndarray:
     return cv2.resize(field, size, interpolation=cv2.INTER_CUBIC)
 
 
+def noise(
+    rng: np.random.Generator,
+    plane: Plane,
+    wavelength: float,
+    bandwidth: float = 0.25,
+) -> np.ndarray:
+    """Isotropic `band_noise` on the plane, float32 `[n, n]`."""
+    return spread(band_noise(rng, wavelength, wavelength, bandwidth), plane)
+
+
+def warped(
+    rng: np.random.Generator, plane: Plane, swing: float, wavelength: float
+) -> Plane:
+    """The plane after a smooth random displacement of about `swing` mm."""
+    dx, dy = (swing * noise(rng, plane, wavelength) for _ in range(2))
+    return plane.moved(dx, dy)
+
+
 def sample(field: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     """Reads a periodic field at column `u` and row `v`, both in mm."""
-    scale = np.float32(NOISE_GRID / FIELD_OF_VIEW)
+    scale = np.float32(len(field) / NOISE_PERIOD)
     return cv2.remap(
         field,
         (u * scale).astype(np.float32),

@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 
 from datasets.phantom.geometry import Plane
-from datasets.phantom.geometry import band_noise
-from datasets.phantom.geometry import spread
+from datasets.phantom.geometry import noise
 from datasets.phantom.tissues import contrast
 
 # Colour tables as control points: level 0..1, then R, G, B 0..255.
@@ -65,6 +64,12 @@ def _shrink(field: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(field, (size, size), interpolation=cv2.INTER_AREA)
 
 
+def _blur(field: np.ndarray, plane: Plane, width: float) -> np.ndarray:
+    """Gaussian point spread of `width` mm, full width at half maximum."""
+    sigma = width / 2.355 / plane.spacing
+    return cv2.GaussianBlur(field, (0, 0), sigma)
+
+
 def render_mr(
     rng: np.random.Generator,
     plane: Plane,
@@ -85,13 +90,13 @@ def render_mr(
         uint8 `[size, size, 3]`, three equal channels.
     """
     signal = contrast(labels, channel)
-    texture = spread(band_noise(rng, 5, 5, 0.5), plane)
-    signal = signal * (1 + 0.035 * texture)
-    bias = spread(band_noise(rng, 200, 200, 0.5), plane)
-    signal = signal * np.exp(0.07 * bias) * rng.uniform(0.88, 1.05)
-    signal = _shrink(signal, size)
-    noise = rng.normal(0, rng.uniform(0.008, 0.02), (2, size, size))
-    return _to_grey(np.hypot(signal + noise[0], noise[1]) - 0.02)
+    grain = 0.04 * noise(rng, plane, 5, 0.5) + 0.03 * noise(rng, plane, 14)
+    bias = 0.08 * noise(rng, plane, 180, 0.4)
+    signal = signal * (1 + grain) * np.exp(bias) * rng.uniform(0.85, 1.1)
+    signal = _shrink(_blur(signal, plane, rng.uniform(1.2, 2.0)), size)
+    spread = rng.uniform(0.008, 0.022)
+    real, imaginary = rng.normal(0, spread, (2, size, size))
+    return _to_grey(np.hypot(signal + real, imaginary) - 1.5 * spread)
 
 
 def render_ct(
@@ -105,14 +110,14 @@ def render_ct(
     Returns:
         uint8 `[size, size, 3]`, three equal channels.
     """
-    units = cv2.GaussianBlur(contrast(labels, "CT"), (0, 0), 0.7 / plane.spacing)
-    grain = spread(band_noise(rng, 4, 4, 0.6), plane)
-    units = units + rng.uniform(1.5, 4) * grain
+    units = contrast(labels, "CT") + 1.5 * noise(rng, plane, 20, 0.5)
+    units = _blur(units, plane, rng.uniform(1.8, 2.6))
+    units = units + rng.uniform(1.5, 4) * noise(rng, plane, 4, 0.6)
     units = _shrink(units, size)
-    width = rng.uniform(80, 130)
-    low = rng.uniform(32, 42) - width / 2
-    bone = rng.uniform(0.78, 0.95)
-    points = (low, low + width, 1400.0)
+    width = rng.uniform(70, 130)
+    low = rng.uniform(28, 42) - width / 2
+    bone = rng.uniform(0.8, 0.95)
+    points = (low, low + width, 1100.0)
     return _to_grey(np.interp(units, points, (0.0, bone, 1.0)))
 
 
@@ -136,11 +141,10 @@ def render_emission(
         uint8 `[size, size, 3]`, RGB.
     """
     uptake = contrast(labels, channel)
-    uptake = uptake * (1 + 0.09 * spread(band_noise(rng, 45, 45, 0.5), plane))
+    uptake = uptake * (1 + 0.09 * noise(rng, plane, 45, 0.5))
     low, high = (5.5, 7.5) if channel == "PET" else (8.0, 10.5)
-    sigma = rng.uniform(low, high) / 2.355 / plane.spacing
     counts = np.maximum(uptake, 0) * 12
     counts = rng.normal(counts, np.sqrt(counts + 0.2)).astype(np.float32)
-    blurred = _shrink(cv2.GaussianBlur(counts, (0, 0), sigma), size) / 12
-    top = np.percentile(blurred[blurred > 0.3], 99.5)
+    blurred = _shrink(_blur(counts, plane, rng.uniform(low, high)), size)
+    top = np.percentile(blurred[blurred > 4], 99.7) * rng.uniform(1.0, 1.15)
     return colourise(np.clip(blurred / top, 0, 1), channel)
