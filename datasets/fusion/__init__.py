@@ -9,10 +9,14 @@ from collections.abc import Callable
 import numpy as np
 
 from datasets.fusion import color
+from datasets.fusion.cross_bilateral import cross_bilateral
+from datasets.fusion.guided_filter import guided_filter_fusion
 from datasets.fusion.linear import pca
 from datasets.fusion.linear import weighted_average
+from datasets.fusion.pyramid import contrast_pyramid
 from datasets.fusion.pyramid import laplacian_pyramid
 from datasets.fusion.wavelet import discrete_wavelet
+from datasets.fusion.wavelet import stationary_wavelet
 from g2npan_tf.errors import InputError
 
 # The order is part of the data base: add at the end, never reorder.
@@ -21,6 +25,10 @@ ALGORITHMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "pca": pca,
     "laplacian_pyramid": laplacian_pyramid,
     "discrete_wavelet": discrete_wavelet,
+    "contrast_pyramid": contrast_pyramid,
+    "stationary_wavelet": stationary_wavelet,
+    "guided_filter": guided_filter_fusion,
+    "cross_bilateral": cross_bilateral,
 }
 
 

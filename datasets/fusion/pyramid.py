@@ -1,4 +1,4 @@
-"""Fusion in image pyramids: Laplacian (band-pass)."""
+"""Fusion in image pyramids: Laplacian (band-pass) and contrast (ratio)."""
 
 import itertools
 
@@ -9,6 +9,9 @@ from datasets.fusion.selection import choose_larger
 
 # Choice: four levels, the usual depth of the comparisons in the field.
 _LEVELS = 4
+# Choice: contrast is taken above this luminance, so that the black frame's
+# noise is no contrast: about the visibility threshold of a dark display.
+_DARK = np.float32(16 / 255)
 
 
 def laplacian_pyramid(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
@@ -38,6 +41,33 @@ def laplacian_pyramid(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
     ]
     base = (base_a + base_b) * np.float32(0.5)
     return np.clip(reconstruct_laplacian([*details, base]), 0.0, 1.0)
+
+
+def contrast_pyramid(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
+    """Fuse contrast pyramids, the larger absolute contrast winning.
+
+    Source: A. Toet, L. J. van Ruyven, J. M. Valeton, "Merging thermal and
+    visual images by a contrast pyramid", Optical Engineering 28(7), 789-792,
+    1989; A. Toet, "Image fusion by a ratio of low-pass pyramid", Pattern
+    Recognition Letters 9(4), 245-253, 1989.
+
+    Choice: the coarsest level is the mean of the sources.
+
+    Args:
+        source_a: Luminance. float32 `[height, width]`, range [0, 1].
+        source_b: Luminance. Same shape, dtype and range.
+
+    Returns:
+        Fused luminance. float32 `[height, width]`, range [0, 1].
+    """
+    *contrasts_a, base_a = decompose_contrast(source_a)
+    *contrasts_b, base_b = decompose_contrast(source_b)
+    contrasts = [
+        choose_larger(a, b, np.abs(a), np.abs(b))
+        for a, b in zip(contrasts_a, contrasts_b, strict=True)
+    ]
+    base = (base_a + base_b) * np.float32(0.5)
+    return np.clip(reconstruct_contrast([*contrasts, base]), 0.0, 1.0)
 
 
 def decompose_laplacian(image: np.ndarray) -> list[np.ndarray]:
@@ -71,6 +101,42 @@ def reconstruct_laplacian(levels: list[np.ndarray]) -> np.ndarray:
     for band in reversed(levels[:-1]):
         image = band + expand(image, band)
     return image
+
+
+def decompose_contrast(image: np.ndarray) -> list[np.ndarray]:
+    """Split an image into local contrasts and a coarse rest.
+
+    Contrast is Weber's: the ratio of a level to its own local background
+    (the next coarser level), less one.
+
+    Args:
+        image: Luminance. float32 `[height, width]`, range [0, 1].
+
+    Returns:
+        Levels from fine to coarse, above -1; the last one is the low-pass
+        rest. All float32.
+    """
+    gaussian = decompose_gaussian(image + _DARK)
+    contrasts = [
+        fine / expand(coarse, fine) - 1
+        for fine, coarse in itertools.pairwise(gaussian)
+    ]
+    return [*contrasts, gaussian[-1]]
+
+
+def reconstruct_contrast(levels: list[np.ndarray]) -> np.ndarray:
+    """Invert `decompose_contrast`.
+
+    Args:
+        levels: Levels from fine to coarse, float32.
+
+    Returns:
+        float32, shape of the first level.
+    """
+    image = levels[-1]
+    for contrast in reversed(levels[:-1]):
+        image = (contrast + 1) * expand(image, contrast)
+    return image - _DARK
 
 
 def decompose_gaussian(image: np.ndarray) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Fusion in wavelet domains: discrete (decimated) wavelet."""
+"""Fusion in wavelet domains: discrete (decimated) and stationary wavelet."""
 
 import numpy as np
 import pywt
@@ -10,6 +10,9 @@ from datasets.fusion.selection import window_mean
 # Choice: the 9/7 wavelet of JPEG 2000; as deep as 128 x 128 pixels allow.
 _DISCRETE_WAVELET = "bior4.4"
 _DISCRETE_LEVELS = 3
+# Rockinger's Haar wavelet. Choice: four levels, as the pyramids.
+_STATIONARY_WAVELET = "haar"
+_STATIONARY_LEVELS = 4
 
 
 def discrete_wavelet(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
@@ -38,6 +41,37 @@ def discrete_wavelet(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
     for bands_a, bands_b in zip(details_a, details_b, strict=True):
         fused.append(tuple(map(_choose_area, bands_a, bands_b)))
     image = reconstruct_discrete(fused, source_a.shape)
+    return np.clip(image, 0.0, 1.0)
+
+
+def stationary_wavelet(
+    source_a: np.ndarray, source_b: np.ndarray
+) -> np.ndarray:
+    """Fuse undecimated wavelet coefficients, the larger magnitude winning.
+
+    Nothing is thrown away between the levels, so that the result does not
+    depend on where the image lies in the frame.
+
+    Source: O. Rockinger, "Image sequence fusion using a shift-invariant
+    wavelet transform", IEEE International Conference on Image Processing,
+    vol. 3, 288-291, 1997.
+
+    Choice: the approximation is the mean of the sources.
+
+    Args:
+        source_a: Luminance. float32 `[height, width]`, range [0, 1].
+        source_b: Luminance. Same shape, dtype and range.
+
+    Returns:
+        Fused luminance. float32 `[height, width]`, range [0, 1].
+    """
+    base_a, *details_a = decompose_stationary(source_a)
+    base_b, *details_b = decompose_stationary(source_b)
+    fused = [(base_a + base_b) * np.float32(0.5)]
+    for bands_a, bands_b in zip(details_a, details_b, strict=True):
+        a, b = np.stack(bands_a), np.stack(bands_b)
+        fused.append(tuple(choose_larger(a, b, np.abs(a), np.abs(b))))
+    image = reconstruct_stationary(fused, source_a.shape)
     return np.clip(image, 0.0, 1.0)
 
 
@@ -71,6 +105,47 @@ def reconstruct_discrete(
     """
     image = pywt.waverec2(coefficients, _DISCRETE_WAVELET)
     return image[: shape[0], : shape[1]]
+
+
+def decompose_stationary(image: np.ndarray) -> list:
+    """Undecimated wavelet transform of the image, mirrored at its frame.
+
+    Args:
+        image: float32 `[height, width]`.
+
+    Returns:
+        PyWavelets' list: approximation, then three detail bands a level from
+        coarse to fine, float32, sides a multiple of 2 to the levels.
+    """
+    step = 2**_STATIONARY_LEVELS
+    # One step at least: the transform is periodic, the image is not.
+    after = [step + -side % step for side in image.shape]
+    padded = np.pad(image, [(step, pad) for pad in after], mode="symmetric")
+    return pywt.swt2(
+        padded,
+        _STATIONARY_WAVELET,
+        level=_STATIONARY_LEVELS,
+        trim_approx=True,
+        norm=True,
+    )
+
+
+def reconstruct_stationary(
+    coefficients: list, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Invert `decompose_stationary`.
+
+    Args:
+        coefficients: PyWavelets' list as `decompose_stationary` returns it.
+        shape: `(height, width)` of the image without the mirrored margin.
+
+    Returns:
+        float32 `[height, width]`.
+    """
+    image = pywt.iswt2(coefficients, _STATIONARY_WAVELET, norm=True)
+    margin = 2**_STATIONARY_LEVELS
+    image = image[margin : margin + shape[0], margin : margin + shape[1]]
+    return image.astype(np.float32)
 
 
 def _choose_area(a: np.ndarray, b: np.ndarray) -> np.ndarray:
