@@ -24,13 +24,13 @@ def phantom_pair(case: int, size: int = 128, seed: int = 0) -> SourcePair:
     rng = np.random.default_rng([seed, case])
     modality = MODALITIES[case % 3]
     weighting = ("T1", "T2")[case % 2]
+    shape = head.draw_shape(rng)
+    # A face needs room in front.
+    shift = rng.normal((0.0, 4.0 if shape.has_face else 0.0), 2.0)
     plane = geometry.make_plane(
-        OVERSAMPLING * size,
-        rng.uniform(188, 222),
-        rng.normal(0, 3),
-        rng.normal(0, 2.5, 2),
+        OVERSAMPLING * size, rng.uniform(194, 224), rng.normal(0, 3), shift
     )
-    labels = _draw_labels(rng, plane)
+    labels = _draw_labels(rng, plane, shape)
     if modality == "CT-MRI":
         source_a = modalities.render_ct(rng, plane, labels, size)
     else:
@@ -46,10 +46,9 @@ def phantom_pair(case: int, size: int = 128, seed: int = 0) -> SourcePair:
 
 
 def _draw_labels(
-    rng: np.random.Generator, plane: geometry.Plane
+    rng: np.random.Generator, plane: geometry.Plane, shape: head.Shape
 ) -> np.ndarray:
     """Tissue map of one case, uint8 `[n, n]`."""
-    shape = head.draw_shape(rng)
     lesion = lesions.draw_lesion(rng, shape.axes)
     depth = head.head_depth(rng, plane, shape)
     labels, inside = head.paint_shell(rng, plane, shape, depth)

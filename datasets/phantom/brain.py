@@ -47,7 +47,7 @@ _DEEP = {
     "midbrain": (
         (Tissue.CSF, 0, -16, 13, 9, 0),
         (Tissue.CSF, 0, 7, 22, 18, 0),
-        (Tissue.WHITE, 5, 6, 13, 14, 20),
+        (Tissue.STEM, 5, 6, 13, 14, 20),
         (Tissue.GREY, 0, 12, 4.5, 4, 0),
         (Tissue.CSF, 0, 13, 1.3, 1.6, 0),
         (Tissue.NUCLEUS, 7.5, -1, 1.5, 5, 50),
@@ -57,7 +57,7 @@ _DEEP = {
     ),
     "fossa": (
         (Tissue.CSF, 0, -6, 19, 12, 0),
-        (Tissue.WHITE, 0, 0, 15, 11, 0),
+        (Tissue.STEM, 0, 0, 15, 11, 0),
         (Tissue.WHITE, 13, 10, 7, 9, -40),
         (Tissue.CSF, 0, 13, 6, 4, 0),
         (Tissue.NUCLEUS, 12, 20, 3.2, 5, -35),
@@ -153,8 +153,8 @@ def paint_cerebellum(
     region = (behind > 4) & (inside > 1.5)
     rings = np.hypot(bent.x - 13, (bent.y - 16) * 1.1)
     spokes = np.arctan2(bent.y - 16, bent.x - 13)
-    folia = np.sin(2 * np.pi * rings / 5.2 + 1.5 * np.sin(5 * spokes))
-    labels[region] = np.where(folia > 0.86, Tissue.CSF, Tissue.GREY)[region]
+    folia = np.sin(2 * np.pi * rings / 4.8 + 1.5 * np.sin(5 * spokes))
+    labels[region] = np.where(folia > 0.93, Tissue.CSF, Tissue.GREY)[region]
     white = region & (rings < 17 + 6 * np.sin(9 * spokes))
     labels[white] = Tissue.WHITE
     petrous = (np.abs(behind) < 4) & (bent.x > 16) & (inside > 0)
@@ -168,6 +168,8 @@ def paint_deep(
     """Ventricles, deep grey matter and brain stem."""
     bent = warped(rng, plane, 1.2, 30).mirrored()
     brain = np.isin(labels, (Tissue.GREY, Tissue.WHITE, Tissue.CSF))
+    vessels = noise(rng, plane, 8, 0.4) > 1.6
+    labels[vessels & (labels == Tissue.CSF)] = Tissue.VESSEL
     for tissue, x, y, a, b, degrees in _DEEP[shape.level]:
         scale = shape.ventricles if tissue == Tissue.CSF else 1.0
         axes = (a * scale * rng.uniform(0.9, 1.1), b * rng.uniform(0.9, 1.1))

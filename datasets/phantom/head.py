@@ -55,8 +55,8 @@ def draw_shape(rng: np.random.Generator) -> Shape:
     age = rng.uniform()
     return Shape(
         level,
-        (width * scale[0], length * scale[1]),
-        fat=rng.uniform(1.8, 5.0),
+        (float(width * scale[0]), float(length * scale[1])),
+        fat=rng.uniform(1.4, 4.5),
         skull=rng.uniform(5.0, 8.0),
         atrophy=0.4 + 1.1 * age + rng.uniform(-0.2, 0.3),
         ventricles=0.7 + 0.55 * age + rng.uniform(-0.15, 0.2),
@@ -76,7 +76,7 @@ def head_depth(
     )
     for order in range(2, 7):
         phase = rng.uniform(0, 2 * np.pi)
-        swing = rng.normal(0, 0.02) / order
+        swing = rng.normal(0, 0.03) / order**1.5
         radius = radius * (1 + swing * np.cos(order * theta + phase))
     if shape.has_face:
         nose = np.exp(-(((theta + np.pi / 2) / 0.16) ** 2))
@@ -157,8 +157,8 @@ def _paint_orbit(
     nerve = np.abs(plane.x - 12 + 0.42 * (plane.y - y - 24))
     labels[inside & (nerve < 1.6) & (plane.y > y - 6)] = Tissue.WHITE
     labels[inside & (np.abs(orbit + 3) < 1.3)] = Tissue.MUSCLE
-    globe = ellipse(plane, (30, y - 13), (12.5, 12.5))
-    labels[(globe < 1.2) & (depth > 0)] = Tissue.SKIN
+    globe = ellipse(plane, (29, y - 9), (12, 12))
+    labels[(globe < 1.3) & (depth > 0)] = Tissue.SKIN
     labels[(globe < 0) & (depth > 1)] = Tissue.EYE
-    lens = ellipse(plane, (30, y - 22), (4.5, 2.2))
-    labels[lens < 0] = Tissue.MUSCLE
+    lens = ellipse(plane, (29, y - 17), (4.5, 2.0))
+    labels[(lens < 0) & (depth > 1)] = Tissue.MUSCLE

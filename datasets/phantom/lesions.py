@@ -72,7 +72,8 @@ def _blob(
         plane.x - lesion.centre[0], plane.y - lesion.centre[1]
     )
     bumps = noise(rng, plane, max(lesion.radius * 1.6, 8), 0.4)
-    return distance + rough * lesion.radius * bumps - lesion.radius
+    fringe = noise(rng, plane, 7, 0.4)
+    return distance + rough * lesion.radius * bumps + fringe - lesion.radius
 
 
 def paint_lesion(

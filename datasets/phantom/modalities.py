@@ -5,6 +5,7 @@ import numpy as np
 
 from datasets.phantom.geometry import Plane
 from datasets.phantom.geometry import noise
+from datasets.phantom.tissues import Tissue
 from datasets.phantom.tissues import contrast
 
 # Colour tables as control points: level 0..1, then R, G, B 0..255.
@@ -17,9 +18,9 @@ _COLOURS = {
             (0.12, 0, 0, 64),
             (0.30, 0, 64, 200),
             (0.42, 60, 130, 150),
-            (0.52, 255, 230, 0),
-            (0.70, 255, 150, 0),
-            (0.86, 255, 40, 0),
+            (0.52, 250, 240, 0),
+            (0.72, 255, 170, 0),
+            (0.90, 255, 40, 0),
             (1.00, 255, 0, 220),
         ]
     ),
@@ -90,9 +91,13 @@ def render_mr(
         uint8 `[size, size, 3]`, three equal channels.
     """
     signal = contrast(labels, channel)
+    fat = np.isin(labels, (Tissue.SKIN, Tissue.FAT, Tissue.DIPLOE))
+    # Lobules of fat, and how far the sequence lets it shine.
+    lobules = rng.uniform(0.55, 1.05) * (1 + 0.12 * noise(rng, plane, 6, 0.5))
+    signal = np.where(fat, signal * lobules, signal)
     grain = 0.04 * noise(rng, plane, 5, 0.5) + 0.03 * noise(rng, plane, 14)
     bias = 0.08 * noise(rng, plane, 180, 0.4)
-    signal = signal * (1 + grain) * np.exp(bias) * rng.uniform(0.85, 1.1)
+    signal = signal * (1 + grain) * np.exp(bias) * rng.uniform(0.9, 1.15)
     signal = _shrink(_blur(signal, plane, rng.uniform(1.2, 2.0)), size)
     spread = rng.uniform(0.008, 0.022)
     real, imaginary = rng.normal(0, spread, (2, size, size))
@@ -141,10 +146,14 @@ def render_emission(
         uint8 `[size, size, 3]`, RGB.
     """
     uptake = contrast(labels, channel)
-    uptake = uptake * (1 + 0.09 * noise(rng, plane, 45, 0.5))
-    low, high = (5.5, 7.5) if channel == "PET" else (8.0, 10.5)
-    counts = np.maximum(uptake, 0) * 12
-    counts = rng.normal(counts, np.sqrt(counts + 0.2)).astype(np.float32)
-    blurred = _shrink(_blur(counts, plane, rng.uniform(low, high)), size)
-    top = np.percentile(blurred[blurred > 4], 99.7) * rng.uniform(1.0, 1.15)
+    uptake = uptake * (1 + 0.11 * noise(rng, plane, 45, 0.5))
+    uptake = uptake * (1 + 0.08 * noise(rng, plane, 16, 0.5))
+    low, high = (5.5, 7.0) if channel == "PET" else (8.0, 10.5)
+    blurred = _blur(uptake, plane, rng.uniform(low, high))
+    # Counts, then the filter of the reconstruction: noise is smooth as well.
+    grain = _blur(rng.normal(0, 1, uptake.shape), plane, 0.7 * low)
+    grain = grain / grain.std() * rng.uniform(0.03, 0.06)
+    blurred = blurred + grain * np.sqrt(np.maximum(blurred, 0) + 0.03)
+    blurred = _shrink(blurred, size)
+    top = np.percentile(blurred[blurred > 0.4], 99.5) * rng.uniform(1.0, 1.2)
     return colourise(np.clip(blurred / top, 0, 1), channel)
