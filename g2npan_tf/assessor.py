@@ -1,0 +1,251 @@
+"""Scores images with any artefact of the project: one class, one result.
+
+TensorFlow is imported only for the artefacts that need it; a `.tflite` file
+runs on LiteRT alone.
+"""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+import numpy as np
+
+from g2npan_tf.errors import InputError
+from g2npan_tf.images import SCORER_SIZE
+from g2npan_tf.images import resize
+
+ARTEFACTS = (
+    "a training workdir, scorer.keras, a SavedModel folder or a .tflite file"
+)
+SCORER_FILE = "scorer.keras"
+
+# Maps uint8 `[batch, 128, 128, 3]` to named float32 outputs, batch first; the
+# flag says whether the maps are wanted beside the scores.
+_Runner = Callable[[np.ndarray, bool], dict[str, np.ndarray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Assessment:
+    """What the scorer says about one image, and what it looked at.
+
+    Attributes:
+        mos: Predicted mean opinion score, range [1, 5].
+        quality: The same on the range [0, 1].
+        cam: Local quality, float32 `[8, 8]`, range [0, 1], 1 is good.
+        reference: Generated best version of the image, float32
+            `[128, 128, 3]`, RGB, range [0, 1].
+        nuance: |reference - image|, of the same shape and range.
+
+    A map that the model does not have is None: one trained without the GAN
+    has neither `reference` nor `nuance`.
+    """
+
+    mos: float
+    quality: float
+    cam: np.ndarray | None = None
+    reference: np.ndarray | None = None
+    nuance: np.ndarray | None = None
+
+
+class Assessor:
+    """A loaded artefact; use `Assessor.load`.
+
+    Example:
+    >>> assessor = Assessor.load("run/scorer.keras")  # doctest: +SKIP
+    >>> assessor.score([load_image("fused.png").pixels])  # doctest: +SKIP
+    array([3.42], dtype=float32)
+    """
+
+    def __init__(self, runner: _Runner, batch_size: int = 16):
+        """Wraps a function that runs a scorer on a batch of pixels."""
+        self._runner = runner
+        self._batch_size = batch_size
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike,
+        *,
+        batch_size: int = 16,
+        num_threads: int | None = None,
+    ) -> "Assessor":
+        """Loads an artefact and tries it on one black image.
+
+        Args:
+            path: `scorer.keras`, a training workdir that holds one, a
+                SavedModel folder or a `.tflite` file.
+            batch_size: Images that are scored at once; limits the memory and
+                does not change a score. LiteRT takes one at a time anyway.
+            num_threads: For LiteRT; None takes every core.
+
+        Returns:
+            An assessor that gives the same scores whatever the artefact.
+
+        Raises:
+            InputError: If there is no such artefact, it is of another kind,
+                damaged, not a scorer, or needs a package that is missing.
+        """
+        path = pathlib.Path(path)
+        load_runner = _loader(path, num_threads or os.cpu_count() or 1)
+        try:
+            runner = load_runner()
+            _try(runner)
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"{path}: needs the package {error.name}, not installed here"
+            ) from error
+        except Exception as error:
+            # Parsers raise nearly anything on a damaged artefact.
+            reason = f"{type(error).__name__}: {error}"
+            raise InputError(
+                f"{path}: damaged, or not a scorer "
+                f"({' '.join(reason.split())[:200]})"
+            ) from error
+        return cls(runner, batch_size)
+
+    def score(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Predicts the mean opinion score of every image.
+
+        Args:
+            images: uint8 arrays `[height, width, 3]`, RGB, of any sizes; an
+                array `[batch, height, width, 3]` is such a sequence.
+
+        Returns:
+            MOS, float32 `[len(images)]`, range [1, 5], in the same order. No
+            score depends on the other images.
+
+        Raises:
+            InputError: If an image is not uint8 `[height, width, 3]`.
+        """
+        scores = [
+            self._runner(batch, False)["mos"] for batch in self._batches(images)
+        ]
+        return np.concatenate([np.zeros(0, np.float32), *scores])
+
+    def explain(self, images: Sequence[np.ndarray]) -> list[Assessment]:
+        """Predicts as `score` does and also returns the maps.
+
+        Args:
+            images: As for `score`.
+
+        Returns:
+            One assessment per image, in the same order.
+
+        Raises:
+            InputError: As `score`.
+        """
+        return [
+            _assessment(outputs, index)
+            for outputs in (
+                self._runner(batch, True) for batch in self._batches(images)
+            )
+            for index in range(len(outputs["mos"]))
+        ]
+
+    def _batches(self, images: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+        """Resizes and stacks the images, some at a time."""
+        for start in range(0, len(images), self._batch_size):
+            stop = min(start + self._batch_size, len(images))
+            yield np.stack(
+                [_scorer_input(images[index]) for index in range(start, stop)]
+            )
+
+
+def _scorer_input(pixels: np.ndarray) -> np.ndarray:
+    """Checks one image and brings it to the scorer's size."""
+    pixels = np.asarray(pixels)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise InputError(
+            "an image is uint8 [height, width, 3]. "
+            f"Received: {pixels.dtype} {list(pixels.shape)}"
+        )
+    return resize(pixels)
+
+
+def _assessment(outputs: dict[str, np.ndarray], index: int) -> Assessment:
+    """Takes one image's row out of a batch of outputs."""
+    maps = {
+        name: outputs[name][index]
+        for name in ("cam", "reference", "nuance")
+        if name in outputs
+    }
+    mos = float(outputs["mos"][index])
+    return Assessment(mos, float(outputs["quality"][index]), **maps)
+
+
+def _loader(path: pathlib.Path, num_threads: int) -> Callable[[], _Runner]:
+    """Tells by name and content which kind of artefact a path is."""
+    if not path.exists():
+        raise InputError(f"{path}: no such model; expected {ARTEFACTS}")
+    if (path / SCORER_FILE).is_file():
+        path = path / SCORER_FILE
+    if (path / "saved_model.pb").is_file():
+        return lambda: _saved_model_runner(path)
+    if path.is_file() and path.suffix == ".keras":
+        return lambda: _keras_runner(path)
+    if path.is_file() and path.suffix == ".tflite":
+        return lambda: _litert_runner(path, num_threads)
+    raise InputError(f"{path}: not a model; expected {ARTEFACTS}")
+
+
+def _keras_runner(path: pathlib.Path) -> _Runner:
+    """Runs a `.keras` file as one graph."""
+    import keras
+    import tensorflow as tf
+
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    shape = [None, SCORER_SIZE, SCORER_SIZE, 3]
+    graph = tf.function(
+        lambda image: model(image, training=False),
+        input_signature=[tf.TensorSpec(shape, tf.uint8)],
+    )
+    return lambda batch, maps: _to_numpy(graph(batch))
+
+
+def _saved_model_runner(path: pathlib.Path) -> _Runner:
+    """Runs the pixel signatures of a SavedModel."""
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(path))
+
+    def run(batch: np.ndarray, maps: bool) -> dict[str, np.ndarray]:
+        name = "explain_pixels" if maps else "score_pixels"
+        return _to_numpy(model.signatures[name](image=tf.constant(batch)))
+
+    return run
+
+
+def _litert_runner(path: pathlib.Path, num_threads: int) -> _Runner:
+    """Runs a `.tflite` file, one image at a time."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
+    names = list(interpreter.get_signature_list())
+    name = "serving_default" if len(names) > 1 else names[0]
+    signature = interpreter.get_signature_runner(name)
+
+    def run(batch: np.ndarray, maps: bool) -> dict[str, np.ndarray]:
+        rows = [signature(image=row[None]) for row in batch]
+        return {
+            key: np.concatenate([row[key] for row in rows]) for key in rows[0]
+        }
+
+    return run
+
+
+def _to_numpy(outputs: dict) -> dict[str, np.ndarray]:
+    """Copies TensorFlow's named outputs."""
+    return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+
+def _try(runner: _Runner) -> None:
+    """Scores one black image: a model that is no scorer shows it here."""
+    black = np.zeros((1, SCORER_SIZE, SCORER_SIZE, 3), np.uint8)
+    for maps in (False, True):
+        outputs = runner(black, maps)
+        for name in ("mos", "quality"):
+            if name not in outputs or outputs[name].shape != (1,):
+                raise ValueError(f"expected an output {name} of shape [batch]")
