@@ -3,17 +3,17 @@
 import collections
 import dataclasses
 import functools
-import io
 import pathlib
 import re
 from collections.abc import Callable
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
-from PIL import Image
+from absl import logging
 
 from g2npan_tf.errors import InputError
+from g2npan_tf.images import load_image
+from g2npan_tf.images import resize
 
 # Folder of the pairs -> folders of `source_a` and `source_b` inside it.
 ATLAS_FOLDERS = {
@@ -168,7 +168,7 @@ def read_pair(
         InputError: If a file is unreadable, the two sizes differ, or the
             images are not square or smaller than asked for.
     """
-    source_a, source_b = _read_png(file_a), _read_png(file_b)
+    source_a, source_b = _read(file_a), _read(file_b)
     if source_a.shape != source_b.shape:
         raise InputError(
             f"{file_b}: {_extent(source_b)} pixels; expected "
@@ -180,7 +180,7 @@ def read_pair(
             f"{file_a}: {_extent(source_a)} pixels; expected a square image "
             f"of at least {size}x{size}"
         )
-    sources = (_shrink(source, size) for source in (source_a, source_b))
+    sources = (resize(source, size) for source in (source_a, source_b))
     return SourcePair(pair_id, case_id, modality, *sources)
 
 
@@ -248,25 +248,15 @@ def _spaced(entries: Sequence[PairEntry], count: int) -> list[PairEntry]:
     return [entries[int((i + 0.5) * step)] for i in range(count)]
 
 
-def _read_png(file: pathlib.Path) -> np.ndarray:
-    """Reads 8-bit grey or RGB as uint8 `[height, width, 3]`."""
+def _read(file: pathlib.Path) -> np.ndarray:
+    """Reads an image as uint8 `[height, width, 3]`."""
     try:
-        image = Image.open(io.BytesIO(file.read_bytes()))
-        image.load()
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(
-            f"{file}: not readable ({error}); expected a PNG image"
-        ) from None
-    if image.mode not in ("L", "RGB"):
-        raise InputError(
-            f"{file}: pixels of mode {image.mode}; expected 8-bit grey or RGB"
-        )
-    return np.asarray(image.convert("RGB"))
-
-
-def _shrink(image: np.ndarray, size: int) -> np.ndarray:
-    """Brings a square image to `size` by area averaging."""
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+        image = load_image(file)
+    except InputError as error:
+        raise InputError(f"{error}; expected a PNG source image") from None
+    for note in image.notes:
+        logging.warning("%s: %s", file, note)
+    return image.pixels
 
 
 def _extent(image: np.ndarray) -> str:
