@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from datasets.phantom import brain
-from datasets.phantom import geometry
 from datasets.phantom import head
 from datasets.phantom import lesions
-from datasets.phantom import modalities
+from datasets.phantom.geometry import Plane
+from datasets.phantom.geometry import make_plane
+from datasets.phantom.modalities import render_ct
+from datasets.phantom.modalities import render_emission
+from datasets.phantom.modalities import render_mr
 from datasets.sources import SourcePair
 from g2npan_tf.errors import InputError
 
@@ -20,36 +23,52 @@ OVERSAMPLING = 2
 
 
 def phantom_pair(case: int, size: int = 128, seed: int = 0) -> SourcePair:
-    """Draws the pair of one case; depends on nothing but its arguments."""
+    """Draws the pair of one case.
+
+    Choice: a case has a stream of randomness of its own, so that it depends
+    neither on the number of cases nor on their order.
+
+    Args:
+        case: Number of the case, from 0.
+        size: Side of the square images, pixels.
+        seed: Of the whole data base.
+
+    Returns:
+        PET, SPECT or CT as `source_a`, MR as `source_b`.
+    """
     rng = np.random.default_rng([seed, case])
+    shape_rng, a_rng, b_rng = rng.spawn(3)
     modality = MODALITIES[case % 3]
-    weighting = ("T1", "T2")[case % 2]
-    shape = head.draw_shape(rng)
-    # A face needs room in front.
-    shift = rng.normal((0.0, 4.0 if shape.has_face else 0.0), 2.0)
-    plane = geometry.make_plane(
-        OVERSAMPLING * size, rng.uniform(194, 224), rng.normal(0, 3), shift
-    )
-    labels = _draw_labels(rng, plane, shape)
-    if modality == "CT-MRI":
-        source_a = modalities.render_ct(rng, plane, labels, size)
+    plane, labels = draw_slice(shape_rng, OVERSAMPLING * size)
+    channel = modality.split("-")[0]
+    if channel == "CT":
+        source_a = render_ct(a_rng, plane, labels, size)
     else:
-        channel = modality.split("-")[0]
-        source_a = modalities.render_emission(
-            rng, plane, labels, channel, size
-        )
-    source_b = modalities.render_mr(rng, plane, labels, weighting, size)
+        source_a = render_emission(a_rng, plane, labels, channel, size)
+    weighting = ("T1", "T2")[case % 2]
+    source_b = render_mr(b_rng, plane, labels, weighting, size)
     case_id = f"phantom_{case:03d}"
     return SourcePair(
         f"{modality}_{case_id}", case_id, modality, source_a, source_b
     )
 
 
-def _draw_labels(
-    rng: np.random.Generator, plane: geometry.Plane, shape: head.Shape
-) -> np.ndarray:
-    """Tissue map of one case, uint8 `[n, n]`."""
+def draw_slice(rng: np.random.Generator, size: int) -> tuple[Plane, np.ndarray]:
+    """Draws one head.
+
+    Args:
+        rng: Source of randomness; `size` does not change the anatomy.
+        size: Points along a side of the map.
+
+    Returns:
+        The plane and its `Tissue` labels, uint8 `[size, size]`.
+    """
+    shape = head.draw_shape(rng)
     lesion = lesions.draw_lesion(rng, shape.axes)
+    # A face needs room in front.
+    shift = rng.normal((0.0, 4.0 if shape.has_face else 0.0), 2.0)
+    view, turn = rng.uniform(194, 224), rng.normal(0, 4)
+    plane = make_plane(size, view, turn, shift)
     depth = head.head_depth(rng, plane, shape)
     labels, inside = head.paint_shell(rng, plane, shape, depth)
     inside = head.cavity_depth(rng, plane, shape, inside)
@@ -61,7 +80,7 @@ def _draw_labels(
         brain.paint_cerebellum(rng, pushed, inside, labels)
     brain.paint_deep(rng, pushed, shape, labels)
     lesions.paint_lesion(rng, plane, lesion, labels)
-    return labels
+    return plane, labels
 
 
 def phantom_pairs(

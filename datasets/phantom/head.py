@@ -19,6 +19,9 @@ LEVELS = {
     "fossa": (0.14, 70.0, 88.0, 9.0),
 }
 
+# How many slices of a level cut the orbits, too; the tilt decides.
+_FACE_SHARE = {"midbrain": 0.55, "fossa": 1.0}
+
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
@@ -31,6 +34,7 @@ class Shape:
         skull: Thickness of the skull.
         atrophy: Width of the outer CSF space and of sulci; 1 = middle age.
         ventricles: Scale of the ventricles.
+        has_face: Whether orbits and skull base lie in the slice.
     """
 
     level: str
@@ -39,11 +43,7 @@ class Shape:
     skull: float
     atrophy: float
     ventricles: float
-
-    @property
-    def has_face(self) -> bool:
-        """Whether orbits and skull base lie in the slice."""
-        return self.level in ("midbrain", "fossa")
+    has_face: bool
 
 
 def draw_shape(rng: np.random.Generator) -> Shape:
@@ -60,6 +60,7 @@ def draw_shape(rng: np.random.Generator) -> Shape:
         skull=rng.uniform(5.0, 8.0),
         atrophy=0.4 + 1.1 * age + rng.uniform(-0.2, 0.3),
         ventricles=0.7 + 0.55 * age + rng.uniform(-0.15, 0.2),
+        has_face=rng.uniform() < _FACE_SHARE.get(level, 0.0),
     )
 
 
@@ -139,12 +140,16 @@ def paint_face(
     labels[front & (orbit < 3)] = Tissue.BONE
     labels[front & (cavity > -4)] = Tissue.BONE
     cells = np.abs(noise(rng, plane, 15))
-    ethmoid = (np.abs(plane.x) < 11) & (plane.y < -34) & (depth > 8)
-    labels[ethmoid] = np.where(cells > 0.3, Tissue.AIR, Tissue.SKIN)[ethmoid]
-    _paint_orbit(plane.mirrored(), orbit, y, depth, labels)
+    width = rng.uniform(8, 12)
+    ethmoid = (np.abs(plane.x) < width) & (plane.y < -34) & (depth > 8)
+    labels[ethmoid] = np.where(
+        cells > rng.uniform(0.2, 0.5), Tissue.AIR, Tissue.SKIN
+    )[ethmoid]
+    _paint_orbit(rng, plane, orbit, y, depth, labels)
 
 
 def _paint_orbit(
+    rng: np.random.Generator,
     plane: Plane,
     orbit: np.ndarray,
     y: float,
@@ -154,11 +159,17 @@ def _paint_orbit(
     """Fat, straight muscles, optic nerve and globe of both sides."""
     inside = (orbit < 0) & (depth > 2)
     labels[inside] = Tissue.FAT
-    nerve = np.abs(plane.x - 12 + 0.42 * (plane.y - y - 24))
+    x = np.abs(plane.x)
+    nerve = np.abs(x - 12 + 0.42 * (plane.y - y - 24))
     labels[inside & (nerve < 1.6) & (plane.y > y - 6)] = Tissue.WHITE
     labels[inside & (np.abs(orbit + 3) < 1.3)] = Tissue.MUSCLE
-    globe = ellipse(plane, (29, y - 9), (12, 12))
-    labels[(globe < 1.3) & (depth > 0)] = Tissue.SKIN
-    labels[(globe < 0) & (depth > 1)] = Tissue.EYE
-    lens = ellipse(plane, (29, y - 17), (4.5, 2.0))
-    labels[(lens < 0) & (depth > 1)] = Tissue.MUSCLE
+    # A tilted head shows the two eyes at different heights.
+    for side in (-1, 1):
+        radius = rng.uniform(8.5, 12.5)
+        centre = (side * rng.normal(29, 0.7), y - 9 + rng.normal(0, 0.7))
+        globe = ellipse(plane, centre, (radius, radius))
+        labels[(globe < 1.3) & (depth > 0)] = Tissue.SKIN
+        labels[(globe < 0) & (depth > 1)] = Tissue.EYE
+        lens = ellipse(plane, (centre[0], centre[1] - radius + 3.5), (4.5, 2))
+        if radius > 10:
+            labels[(lens < 0) & (depth > 1)] = Tissue.MUSCLE

@@ -36,9 +36,7 @@ class Lesion:
     push: float
 
 
-def draw_lesion(
-    rng: np.random.Generator, axes: tuple[float, float]
-) -> Lesion:
+def draw_lesion(rng: np.random.Generator, axes: tuple[float, float]) -> Lesion:
     """Draws kind, size and place; `axes` are those of the head, mm."""
     shares = [row[0] for row in KINDS.values()]
     kind = list(KINDS)[rng.choice(len(KINDS), p=shares)]
@@ -68,9 +66,7 @@ def _blob(
     rng: np.random.Generator, plane: Plane, lesion: Lesion, rough: float
 ) -> np.ndarray:
     """Signed distance to an irregular outline, mm, negative inside."""
-    distance = np.hypot(
-        plane.x - lesion.centre[0], plane.y - lesion.centre[1]
-    )
+    distance = np.hypot(plane.x - lesion.centre[0], plane.y - lesion.centre[1])
     bumps = noise(rng, plane, max(lesion.radius * 1.6, 8), 0.4)
     fringe = noise(rng, plane, 7, 0.4)
     return distance + rough * lesion.radius * bumps + fringe - lesion.radius

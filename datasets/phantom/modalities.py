@@ -14,8 +14,8 @@ from datasets.phantom.tissues import contrast
 _COLOURS = {
     "PET": np.array(
         [
-            (0.00, 0, 0, 0),
-            (0.12, 0, 0, 64),
+            (0.04, 0, 0, 0),
+            (0.14, 0, 0, 64),
             (0.30, 0, 64, 200),
             (0.42, 60, 130, 150),
             (0.52, 250, 240, 0),
@@ -26,8 +26,8 @@ _COLOURS = {
     ),
     "SPECT": np.array(
         [
-            (0.00, 0, 0, 0),
-            (0.14, 38, 58, 58),
+            (0.07, 0, 0, 0),
+            (0.16, 38, 58, 58),
             (0.24, 40, 20, 90),
             (0.42, 90, 20, 140),
             (0.58, 200, 80, 110),
@@ -37,6 +37,12 @@ _COLOURS = {
         ]
     ),
 }
+
+
+# T1 slices are shown brighter than T2 slices, whose CSF is the brightest.
+_MR_GAIN = {"T1": (0.95, 1.2), "T2": (0.75, 1.1)}
+# Resolution of the cameras: full width at half maximum, mm.
+_RESOLUTION = {"PET": (6.0, 7.5), "SPECT": (8.0, 10.5)}
 
 
 def colourise(level: np.ndarray, channel: str) -> np.ndarray:
@@ -97,10 +103,12 @@ def render_mr(
     signal = np.where(fat, signal * lobules, signal)
     grain = 0.04 * noise(rng, plane, 5, 0.5) + 0.03 * noise(rng, plane, 14)
     bias = 0.08 * noise(rng, plane, 180, 0.4)
-    signal = signal * (1 + grain) * np.exp(bias) * rng.uniform(0.9, 1.15)
-    signal = _shrink(_blur(signal, plane, rng.uniform(1.2, 2.0)), size)
+    signal = signal * (1 + grain) * np.exp(bias)
+    signal = signal * rng.uniform(*_MR_GAIN[channel])
+    signal = _shrink(_blur(signal, plane, rng.uniform(0.6, 1.6)), size)
     spread = rng.uniform(0.008, 0.022)
     real, imaginary = rng.normal(0, spread, (2, size, size))
+    # The window's lower end hides most of the noise of air.
     return _to_grey(np.hypot(signal + real, imaginary) - 1.5 * spread)
 
 
@@ -110,7 +118,16 @@ def render_ct(
     labels: np.ndarray,
     size: int,
 ) -> np.ndarray:
-    """CT slice in a brain window whose top tenth shows bone.
+    """CT slice in a brain window whose top end shows bone.
+
+    Choice: the last 3 to 20 % of the grey scale hold 100 to 1100 HU, so that
+    diploe differs from the tables of the skull.
+
+    Args:
+        rng: Source of randomness.
+        plane: Where `labels` were drawn.
+        labels: Tissue map, uint8 `[n, n]`.
+        size: Side of the image, pixels.
 
     Returns:
         uint8 `[size, size, 3]`, three equal channels.
@@ -119,9 +136,9 @@ def render_ct(
     units = _blur(units, plane, rng.uniform(1.8, 2.6))
     units = units + rng.uniform(1.5, 4) * noise(rng, plane, 4, 0.6)
     units = _shrink(units, size)
-    width = rng.uniform(70, 130)
-    low = rng.uniform(28, 42) - width / 2
-    bone = rng.uniform(0.8, 0.95)
+    width = rng.uniform(65, 120)
+    low = rng.uniform(18, 38) - width / 2
+    bone = rng.uniform(0.8, 0.97)
     points = (low, low + width, 1100.0)
     return _to_grey(np.interp(units, points, (0.0, bone, 1.0)))
 
@@ -139,7 +156,7 @@ def render_emission(
         rng: Source of randomness.
         plane: Where `labels` were drawn.
         labels: Tissue map, uint8 `[n, n]`.
-        channel: `PET` (FWHM 5.5..7.5 mm) or `SPECT` (8..10.5 mm).
+        channel: `PET` or `SPECT`.
         size: Side of the image, pixels.
 
     Returns:
@@ -148,12 +165,14 @@ def render_emission(
     uptake = contrast(labels, channel)
     uptake = uptake * (1 + 0.11 * noise(rng, plane, 45, 0.5))
     uptake = uptake * (1 + 0.08 * noise(rng, plane, 16, 0.5))
-    low, high = (5.5, 7.0) if channel == "PET" else (8.0, 10.5)
+    low, high = _RESOLUTION[channel]
     blurred = _blur(uptake, plane, rng.uniform(low, high))
     # Counts, then the filter of the reconstruction: noise is smooth as well.
-    grain = _blur(rng.normal(0, 1, uptake.shape), plane, 0.7 * low)
+    white = rng.standard_normal(uptake.shape, np.float32)
+    grain = _blur(white, plane, 0.8 * low)
     grain = grain / grain.std() * rng.uniform(0.03, 0.06)
     blurred = blurred + grain * np.sqrt(np.maximum(blurred, 0) + 0.03)
     blurred = _shrink(blurred, size)
-    top = np.percentile(blurred[blurred > 0.4], 99.5) * rng.uniform(1.0, 1.2)
+    cortex = np.percentile(blurred[blurred > 0.4], 95)
+    top = cortex * rng.uniform(1.15, 1.35)
     return colourise(np.clip(blurred / top, 0, 1), channel)
