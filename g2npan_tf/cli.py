@@ -1,8 +1,11 @@
 """Runs a command: quiet start, one line for bad input, an exit code."""
 
+import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import Callable
+from collections.abc import Iterator
 
 # TensorFlow reads these when it is first imported, so commands import this
 # module first and the heavy ones inside their main function.
@@ -26,6 +29,27 @@ def fail(message: object) -> None:
     sys.exit(USAGE_ERROR)
 
 
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Holds back what native libraries print on stderr while they load.
+
+    TensorFlow greets with several lines that no setting switches off. If the
+    block fails, they are printed after all.
+    """
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
 def run(main: Callable[[list[str]], int | None]) -> None:
     """Parses the flags, calls `main(argv)` and exits with what it returns.
 
@@ -37,7 +61,12 @@ def run(main: Callable[[list[str]], int | None]) -> None:
             keeps its traceback.
     """
     logging.set_verbosity(logging.WARNING)
-    app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
+    try:
+        app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
+    except BrokenPipeError:
+        # The reader (head, less) went away: nothing is wrong with us. Python
+        # would complain once more when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parse(argv: list[str]) -> list[str]:
@@ -58,7 +87,4 @@ def _guarded(main: Callable, argv: list[str]) -> int | None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) went away: nothing is wrong with us.
-        sys.stderr.close()
     return None

@@ -79,7 +79,6 @@ def generator_loss(
         ValueError: If the two shapes differ.
 
     Example:
-
     >>> float(generator_loss(ops.zeros(1), ops.ones(1))[0])
     -0.193...
     """
@@ -114,7 +113,6 @@ def discriminator_loss(
         ValueError: If the shapes differ.
 
     Example:
-
     >>> float(discriminator_loss(ops.zeros(1), ops.zeros(1), ops.zeros(1))[0])
     1.386...
     """
@@ -163,7 +161,6 @@ def quality_loss(quality: Tensor, quality_logit: Tensor) -> Tensor:
         ValueError: If the two shapes differ.
 
     Example:
-
     >>> float(quality_loss(ops.ones(1), ops.zeros(1))[0])
     0.693...
     """
@@ -222,7 +219,6 @@ def perception_weight(
         ValueError: If `epsilon` is given without `quality`.
 
     Example:
-
     >>> [float(w) for w in perception_weight(ops.array([0.49, 0.5]))]
     [0.0, 1.0]
     """

@@ -20,7 +20,6 @@ def to_quality(mos: Any) -> Any:
         Quality of the same shape, range [0, 1].
 
     Example:
-
     >>> to_quality(3.0)
     0.5
     """
@@ -37,7 +36,6 @@ def to_mos(quality: Any) -> Any:
         MOS of the same shape, range [1, 5].
 
     Example:
-
     >>> to_mos(0.5)
     3.0
     """

@@ -88,9 +88,9 @@ def residual_block(x: Tensor, name: str, num_convs: int = 3) -> Tensor:
     for index in range(1, num_convs + 1):
         y = conv(y, filters, name=f"{name}_conv{index}")
         if index < num_convs:
-            y = keras.layers.LeakyReLU(
-                LEAKY_SLOPE, name=f"{name}_relu{index}"
-            )(y)
+            y = keras.layers.LeakyReLU(LEAKY_SLOPE, name=f"{name}_relu{index}")(
+                y
+            )
     return keras.layers.Add(name=f"{name}_add")([x, y])
 
 

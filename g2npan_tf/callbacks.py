@@ -1,0 +1,256 @@
+"""What happens at the end of an epoch: figures, pictures, best model, resume.
+
+The order in `training.run` matters: `ValidationFigures` writes into the logs
+that the callbacks after it read.
+"""
+
+import csv
+import os
+import pathlib
+import sys
+import time
+from typing import Any
+
+import cv2
+import keras
+import numpy as np
+import tensorflow as tf
+import tqdm
+
+from g2npan_tf import checkpoints
+from g2npan_tf import correlation
+from g2npan_tf import mos
+
+Logs = dict[str, Any]
+NUM_PANELS = 4
+
+
+class ValidationFigures(keras.callbacks.Callback):
+    """Adds `val_plcc`, `val_srcc`, `val_krcc`, `val_rmse` to the logs.
+
+    Computed over the whole validation part, in inference mode, with RMSE on
+    [0, 1] as in the paper.
+
+    Args:
+        images: uint8 `[n, size, size, 3]`.
+        scores: Readers' MOS, `[n]`, 1..5.
+        batch_size: Images scored at a time.
+    """
+
+    def __init__(
+        self, images: np.ndarray, scores: np.ndarray, batch_size: int
+    ) -> None:
+        super().__init__()
+        self.images, self.batch_size = images, batch_size
+        self.quality = mos.to_quality(scores)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Scores the validation part."""
+        if logs is None or not len(self.images):
+            return
+        predicted = self.model.scorer.predict(
+            self.images, batch_size=self.batch_size, verbose=0
+        )
+        values = correlation.figures(self.quality, predicted["quality"])
+        logs.update({f"val_{name}": value for name, value in values.items()})
+
+
+class LearningRate(keras.callbacks.Callback):
+    """Adds `learning_rate` (one schedule for all networks) to the logs."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Reads the rate of the next step."""
+        if logs is not None:
+            rate = self.model.quality_optimizer.learning_rate
+            logs["learning_rate"] = float(keras.ops.convert_to_numpy(rate))
+
+
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Stops a run whose losses are not numbers any more, naming the loss."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Checks the losses, before anything of this epoch is saved.
+
+        Raises:
+            FloatingPointError: If a training figure is NaN or infinite.
+        """
+        for name, value in (logs or {}).items():
+            if not name.startswith("val_") and not np.isfinite(value):
+                raise FloatingPointError(
+                    f"epoch {epoch + 1}: {name} is {value}; the checkpoints "
+                    "before it are kept"
+                )
+
+
+class LogFile(keras.callbacks.Callback):
+    """Appends one row an epoch to `log.csv`; a resumed run goes on in it.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: pathlib.Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Drops rows of epochs that are being repeated, then appends."""
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        row = {"epoch": epoch + 1, **values}
+        rows = []
+        if self.path.exists():
+            with self.path.open(newline="") as file:
+                rows = [
+                    r for r in csv.DictReader(file) if int(r["epoch"]) <= epoch
+                ]
+        aside = self.path.with_suffix(".tmp")
+        with aside.open("w", newline="") as file:
+            writer = csv.DictWriter(file, list(row))
+            writer.writeheader()
+            writer.writerows([*rows, row])
+        aside.replace(self.path)
+
+
+class Summaries(keras.callbacks.Callback):
+    """TensorBoard events: every figure of the logs and image panels.
+
+    A panel row is input, generated reference, nuance (brightened) and CAM.
+
+    Args:
+        directory: Folder of the events.
+        images: Fixed images to show, uint8 `[n, size, size, 3]`.
+    """
+
+    def __init__(self, directory: pathlib.Path, images: np.ndarray) -> None:
+        super().__init__()
+        self.writer = tf.summary.create_file_writer(str(directory))
+        self.images = images[:: max(1, len(images) // NUM_PANELS)][:NUM_PANELS]
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Writes the events of an epoch."""
+        with self.writer.as_default(step=epoch + 1):
+            for name, value in (logs or {}).items():
+                tf.summary.scalar(name, float(value))
+            if len(self.images):
+                tf.summary.image("panel", self._panels(), max_outputs=4)
+        self.writer.flush()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Closes the events."""
+        self.writer.close()
+
+    def _panels(self) -> np.ndarray:
+        """One row of pictures per image, uint8 `[n, size, 4 * size, 3]`."""
+        maps = self.model.scorer.predict(self.images, verbose=0)
+        rows = []
+        for index, image in enumerate(self.images):
+            row = [image]
+            for name, gain in (("reference", 1), ("nuance", 4)):
+                if name in maps:
+                    scaled = np.clip(maps[name][index] * gain, 0, 1)
+                    row.append((255 * scaled).astype(np.uint8))
+            cam = np.round(255 * maps["cam"][index]).astype(np.uint8)
+            cam = cv2.resize(
+                cam, image.shape[:2], interpolation=cv2.INTER_CUBIC
+            )
+            heat = cv2.applyColorMap(cam, cv2.COLORMAP_VIRIDIS)
+            row.append(cv2.cvtColor(heat, cv2.COLOR_BGR2RGB))
+            rows.append(np.concatenate(row, axis=1))
+        return np.stack(rows)
+
+
+class Keeper(keras.callbacks.Callback):
+    """Keeps the best scorer by `val_srcc` and a checkpoint to go on from.
+
+    Without a validation part the last epoch is the best.
+
+    Args:
+        workdir: Folder of the run; gets `scorer.keras`, `best.weights.h5` and
+            `checkpoints/`.
+        progress: Where the run stands.
+    """
+
+    def __init__(
+        self, workdir: pathlib.Path, progress: checkpoints.Progress
+    ) -> None:
+        super().__init__()
+        self.workdir, self.progress = workdir, progress
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Saves the scorer if it is the best so far, then the checkpoint."""
+        logs = logs or {}
+        best = self.progress
+        figure = logs.get("val_srcc", float(epoch))
+        # NaN (constant predictions) is better than nothing, and nothing else.
+        figure = -1.5 if np.isnan(figure) else float(figure)
+        if figure > best.best_figure:
+            best = checkpoints.Progress(epoch + 1, epoch + 1, figure)
+            self.save_scorer()
+        self.progress = checkpoints.Progress(
+            epoch + 1, best.best_epoch, best.best_figure
+        )
+        checkpoints.save(
+            self.model, self.progress, self.workdir / "checkpoints"
+        )
+
+    def save_scorer(self) -> None:
+        """Writes the scorer and all weights, each aside and renamed."""
+        scorer = self.workdir / "scorer.tmp.keras"
+        self.model.scorer.save(scorer)
+        os.replace(scorer, self.workdir / "scorer.keras")
+        weights = self.workdir / "best.tmp.weights.h5"
+        self.model.save_weights(weights)
+        os.replace(weights, self.workdir / "best.weights.h5")
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """A bar with the time left on a terminal, a line per epoch otherwise.
+
+    Args:
+        epochs: Epochs of the whole run.
+        steps: Steps of an epoch.
+        first_epoch: Epochs that are already done.
+    """
+
+    def __init__(self, epochs: int, steps: int, first_epoch: int = 0) -> None:
+        super().__init__()
+        self.epochs, self.steps, self.first_epoch = epochs, steps, first_epoch
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Starts the bar and the clock."""
+        self.start = time.monotonic()
+        self.bar = tqdm.tqdm(
+            total=self.epochs * self.steps,
+            initial=self.first_epoch * self.steps,
+            unit="step",
+            disable=not sys.stderr.isatty(),
+            dynamic_ncols=True,
+        )
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Moves the bar."""
+        self.bar.update()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Shows the figures of the epoch."""
+        shown = {
+            name: f"{logs[name]:.4g}"
+            for name in ("quality_loss", "reconstruction_loss", "val_srcc")
+            if logs and name in logs
+        }
+        self.bar.set_description(f"epoch {epoch + 1}/{self.epochs}")
+        self.bar.set_postfix(shown)
+        if self.bar.disable:
+            done = epoch + 1 - self.first_epoch
+            seconds = (time.monotonic() - self.start) / done
+            left = seconds * (self.epochs - epoch - 1)
+            figures = "  ".join(f"{k} {v}" for k, v in shown.items())
+            print(
+                f"epoch {epoch + 1}/{self.epochs}  {figures}  "
+                f"{seconds:.1f} s/epoch, {left / 60:.1f} min left",
+                flush=True,
+            )
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Closes the bar."""
+        self.bar.close()

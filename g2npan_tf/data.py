@@ -1,0 +1,279 @@
+"""From TFDS folds to batches: which cases train, choose and test; decoding."""
+
+import dataclasses
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from g2npan_tf import mos
+from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
+from g2npan_tf.quality_map import quality_map
+
+NUM_FOLDS = 5
+TEXTS = ("pair_id", "case_id", "algorithm", "modality")
+# Images that are decoded and mapped at a time while a part is read.
+READ_BATCH = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """Which cases do what; every case is in exactly one of the three.
+
+    Attributes:
+        train: Cases the networks learn from.
+        validation: Cases of the training folds that choose the best epoch.
+        test: Cases of the test fold.
+    """
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+def open_base(config: Config) -> tfds.core.DatasetBuilder:
+    """Opens the data base and builds it first where that was not done yet.
+
+    Args:
+        config: `data`, `data_dir` and `manual_dir` are used, in TFDS' sense.
+
+    Returns:
+        A prepared builder.
+
+    Raises:
+        InputError: If TFDS knows no such data base or it lacks the folds.
+    """
+    try:
+        builder = tfds.builder(config.data, data_dir=config.data_dir or None)
+    except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
+        raise InputError(
+            f"--data={config.data}: TFDS has no such data base. Expected a "
+            f"name such as fusion_quality/phantom ({_first_line(error)})"
+        ) from error
+    if not builder.is_prepared():
+        print(f"building {config.data} in {builder.data_dir}", file=sys.stderr)
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(
+                manual_dir=config.manual_dir or None
+            )
+        )
+    missing = {f"fold_{k}" for k in range(NUM_FOLDS)} - set(builder.info.splits)
+    if missing:
+        raise InputError(
+            f"--data={config.data}: expected the splits fold_0 .. fold_4, "
+            f"not found: {', '.join(sorted(missing))}"
+        )
+    return builder
+
+
+def facts(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
+    """What every figure made from the data base must say about it.
+
+    Returns:
+        `name` and `version` of the base and its metadata, e.g. `scores`.
+    """
+    metadata = dict(builder.info.metadata or {})
+    return {"name": builder.info.full_name, **metadata}
+
+
+def divide(builder: tfds.core.DatasetBuilder, config: Config) -> Parts:
+    """Divides the cases into training, validation and test.
+
+    Section: 4.1.3 (five folds, 80/20).
+
+    Choice: the validation part is the same share of each modality's training
+    cases, at least one where there are three, drawn with the fold's number as
+    seed; so all seeds of a run choose on the same cases.
+
+    Args:
+        builder: From `open_base`.
+        config: `fold` and `validation_share` are used.
+
+    Returns:
+        The three parts, each sorted.
+    """
+    training_folds = [k for k in range(NUM_FOLDS) if k != config.fold]
+    cases = _cases(builder, training_folds)
+    rng = np.random.default_rng(config.fold)
+    chosen: set[str] = set()
+    for modality in sorted(set(cases.values())):
+        names = sorted(c for c in cases if cases[c] == modality)
+        count = round(config.validation_share * len(names))
+        if config.validation_share and len(names) >= 3:
+            count = max(1, count)
+        chosen.update(rng.choice(names, count, replace=False).tolist())
+    return Parts(
+        train=tuple(sorted(set(cases) - chosen)),
+        validation=tuple(sorted(chosen)),
+        test=tuple(sorted(_cases(builder, [config.fold]))),
+    )
+
+
+def read(
+    builder: tfds.core.DatasetBuilder, cases: Iterable[str]
+) -> dict[str, np.ndarray]:
+    """Reads the images of some cases, for scoring.
+
+    Args:
+        builder: From `open_base`.
+        cases: Names of the cases.
+
+    Returns:
+        Arrays with one row an image: `image` uint8 `[n, size, size, 3]`,
+        `mos` float32 `[n]`, 1..5, and the texts `pair_id`, `case_id`,
+        `algorithm`, `modality`, in the order of the data base.
+    """
+    names = ("image", "mos", *TEXTS)
+    rows = list(_examples(builder, cases, names).as_numpy_iterator())
+    columns = {name: np.array([row[name] for row in rows]) for name in names}
+    for name in TEXTS:
+        columns[name] = np.char.decode(columns[name].astype(bytes), "utf-8")
+    return columns
+
+
+def training_batches(
+    builder: tfds.core.DatasetBuilder,
+    cases: Iterable[str],
+    config: Config,
+    grid: tuple[int, int],
+    first_epoch: int = 0,
+) -> tuple[tf.data.Dataset, int]:
+    """Endless batches of the training part, the same for the same seed.
+
+    Decoded once and cached. Order and augmentation depend on the seed and on
+    the number of the example in the run only, so that a run that goes on at
+    `first_epoch` sees what an uninterrupted one would.
+
+    Args:
+        builder: From `open_base`.
+        cases: Names of the training cases.
+        config: Batch size, seed, augmentation and `cam_kappa` are used.
+        grid: Rows and columns of the CAM.
+        first_epoch: Epochs that are already done.
+
+    Returns:
+        The batches, dicts of `image` and `reference`, uint8
+        `[batch, size, size, 3]`; `quality`, float32 `[batch]`, 0..1;
+        `cam_target`, float32 `[batch, *grid]`, 0..1; and the number of
+        batches of an epoch (the incomplete last one is left out).
+
+    Raises:
+        InputError: If there are fewer images than a batch has.
+    """
+    examples = _examples(builder, cases, ("image", "reference", "mos"))
+    examples = (
+        examples.batch(READ_BATCH)
+        .map(lambda batch: _targets(batch, grid, config.cam_kappa))
+        .unbatch()
+        .cache()
+    )
+    count = int(examples.reduce(0, lambda n, _: n + 1))
+    steps = count // config.batch_size
+    if steps == 0:
+        raise InputError(
+            f"--batch_size={config.batch_size}: the training part of "
+            f"{config.data} has only {count} images"
+        )
+    used = steps * config.batch_size
+    stream = (
+        examples.shuffle(count, seed=config.seed)
+        .take(used)
+        .repeat()
+        .enumerate()
+        .skip(first_epoch * used)
+    )
+    augment = _augment if config.augment else lambda example, seed: example
+    batches = stream.map(
+        lambda index, example: augment(
+            example, (tf.cast(config.seed, tf.int64), index)
+        ),
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    ).batch(config.batch_size, drop_remainder=True)
+    return batches.prefetch(tf.data.AUTOTUNE), steps
+
+
+def _cases(
+    builder: tfds.core.DatasetBuilder, folds: Iterable[int]
+) -> dict[str, str]:
+    """Modality of each case of some folds."""
+    split = "+".join(f"fold_{k}" for k in folds)
+    names = {"case_id", "modality"}
+    rows = builder.as_dataset(
+        split=split,
+        decoders=tfds.decode.PartialDecoding(dict.fromkeys(names, True)),
+    )
+    return {
+        row["case_id"].decode(): row["modality"].decode()
+        for row in rows.as_numpy_iterator()
+    }
+
+
+def _examples(
+    builder: tfds.core.DatasetBuilder,
+    cases: Iterable[str],
+    names: Iterable[str],
+) -> tf.data.Dataset:
+    """The examples of some cases in the order of the data base."""
+    wanted = tf.constant(sorted(cases), tf.string)
+    split = "+".join(f"fold_{k}" for k in range(NUM_FOLDS))
+    rows = builder.as_dataset(
+        split=split,
+        decoders=tfds.decode.PartialDecoding(
+            dict.fromkeys({*names, "case_id"}, True)
+        ),
+        read_config=tfds.ReadConfig(
+            interleave_cycle_length=1, try_autocache=False
+        ),
+    )
+    return rows.filter(
+        lambda row: tf.reduce_any(tf.equal(row["case_id"], wanted))
+    )
+
+
+def _targets(
+    batch: dict[str, tf.Tensor], grid: tuple[int, int], kappa: float
+) -> dict[str, tf.Tensor]:
+    """What the networks learn from: pixels, quality and CAM target."""
+    quality = mos.to_quality(batch["mos"])
+    image, reference = (
+        tf.image.convert_image_dtype(batch[name], tf.float32)
+        for name in ("image", "reference")
+    )
+    return {
+        "image": batch["image"],
+        "reference": batch["reference"],
+        "quality": quality,
+        "cam_target": quality_map(image, reference, quality, grid, kappa),
+    }
+
+
+def _augment(
+    example: dict[str, tf.Tensor], seed: tuple[tf.Tensor, tf.Tensor]
+) -> dict[str, tf.Tensor]:
+    """One of the eight symmetries of the square, for image and maps alike.
+
+    Never blur, noise or re-scaling: they would change the quality.
+    """
+    draw = tf.random.stateless_uniform([2], seed, 0, 8, dtype=tf.int32)
+    turns, flip = draw[0] % 4, draw[1] % 2 == 1
+
+    def turn(x: tf.Tensor) -> tf.Tensor:
+        x = tf.image.rot90(x, turns)
+        return tf.cond(flip, lambda: tf.reverse(x, [1]), lambda: x)
+
+    return {
+        **example,
+        "image": turn(example["image"]),
+        "reference": turn(example["reference"]),
+        "cam_target": turn(example["cam_target"][..., None])[..., 0],
+    }
+
+
+def _first_line(error: BaseException) -> str:
+    """The first line of an exception's text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,278 @@
+"""One run: data, networks, optimisers, fit, and what it leaves in a folder."""
+
+import json
+import pathlib
+import resource
+import time
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from g2npan_tf import callbacks
+from g2npan_tf import checkpoints
+from g2npan_tf import config as config_module
+from g2npan_tf import data
+from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
+from g2npan_tf.gan import G2NPAN
+from g2npan_tf.gan import Objective
+from g2npan_tf.gan import PlainAssessment
+from g2npan_tf.models.discriminator import build_discriminator
+from g2npan_tf.models.generator import build_generator
+from g2npan_tf.models.pretrained import load_vgg_weights
+from g2npan_tf.models.quality_network import build_quality_network
+
+IMAGE_SIZE = 128
+
+
+def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
+    """Trains, or goes on training, in `workdir`.
+
+    Args:
+        config: The experiment.
+        workdir: Gets `config.json`, `events/` (TensorBoard), `log.csv`,
+            `checkpoints/`, `best.weights.h5`, `scorer.keras`, `training.json`.
+
+    Returns:
+        The content of `training.json`: epochs, best epoch and its figure,
+        images per second, wall time in seconds, peak memory in MiB.
+
+    Raises:
+        InputError: If the data base, a file or a setting is not usable, or
+            the workdir holds a run of another setting.
+        FloatingPointError: If a loss is not finite.
+    """
+    start = time.monotonic()
+    builder = data.open_base(config)
+    _claim(workdir, config, data.facts(builder))
+    keras.utils.set_random_seed(config.seed)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    parts = data.divide(builder, config)
+    with strategy(config).scope():
+        model = build(config)
+        grid = model.scorer.output["cam"].shape[1:]
+        # The schedule needs the number of steps, the order the epochs done.
+        batches, steps = data.training_batches(
+            builder, parts.train, config, grid
+        )
+        compile_model(model, config, steps)
+        progress = checkpoints.restore(model, workdir / "checkpoints")
+        if progress.epoch:
+            batches, _ = data.training_batches(
+                builder, parts.train, config, grid, progress.epoch
+            )
+        keeper = callbacks.Keeper(workdir, progress)
+        _fit(
+            model,
+            batches,
+            steps,
+            keeper,
+            data.read(builder, parts.validation),
+            config,
+        )
+    summary = _summary(keeper.progress, config, steps, progress.epoch, start)
+    (workdir / "training.json").write_text(json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def build(config: Config) -> G2NPAN | PlainAssessment:
+    """Builds the networks of an experiment.
+
+    Args:
+        config: Its network settings are used.
+
+    Returns:
+        An uncompiled model, with pretrained weights if the config names them.
+
+    Raises:
+        InputError: If the settings do not fit each other, or the file of
+            pretrained weights does not fit the network.
+    """
+    try:
+        generator = _generator(config) if config.use_gan else None
+        features = generator.output["ufw_features"] if generator else None
+        quality_network = build_quality_network(
+            config.backbone,
+            config.vgg_width,
+            config.vgg_batch_norm,
+            None if features is None else tuple(features.shape[1:]),
+            IMAGE_SIZE,
+        )
+    except ValueError as error:
+        raise InputError(f"network settings: {error}") from error
+    if config.backbone_weights:
+        load_vgg_weights(
+            quality_network,
+            config.backbone,
+            pathlib.Path(config.backbone_weights),
+        )
+    if generator is None:
+        return PlainAssessment(quality_network)
+    discriminator = build_discriminator(
+        config.discriminator_filters, config.conditional, IMAGE_SIZE
+    )
+    return G2NPAN(generator, discriminator, quality_network)
+
+
+def compile_model(
+    model: G2NPAN | PlainAssessment, config: Config, steps: int
+) -> None:
+    """Gives each network its Adam and the step its loss weights.
+
+    Section: 4.1.3
+
+    Args:
+        model: From `build`.
+        config: Loss and optimiser settings are used.
+        steps: Steps of an epoch.
+    """
+    unit = steps if config.lr_decay_unit == "epoch" else 1
+    objective = Objective(
+        global_batch_size=config.batch_size,
+        reconstruction_weight=config.reconstruction_weight,
+        cam_weight=config.cam_weight,
+        quality_weight=config.quality_weight,
+        non_saturating=config.non_saturating,
+        cam_target=config.cam_target,
+        use_perception_weight=config.use_perception_weight,
+        perception_pass=config.perception_pass,
+        indicator_epsilon=config.indicator_epsilon,
+        warmup_steps=config.perception_warmup * steps,
+    )
+
+    def adam() -> keras.optimizers.Adam:
+        return keras.optimizers.Adam(
+            keras.optimizers.schedules.ExponentialDecay(
+                config.learning_rate,
+                decay_steps=config.lr_decay_every * unit,
+                decay_rate=config.lr_decay,
+                staircase=True,
+            )
+        )
+
+    if isinstance(model, PlainAssessment):
+        model.compile(objective, adam())
+    else:
+        model.compile(objective, adam(), adam(), adam())
+
+
+def strategy(config: Config) -> tf.distribute.Strategy:
+    """The strategy that `--distribute` names.
+
+    Args:
+        config: `distribute` and `batch_size` are used.
+
+    Returns:
+        The default strategy, or a mirrored one over all GPUs; without GPUs
+        over the logical CPUs, which is for tests.
+
+    Raises:
+        InputError: If the batch cannot be divided among the replicas.
+    """
+    if config.distribute == "none":
+        return tf.distribute.get_strategy()
+    if tf.config.list_logical_devices("GPU"):
+        mirrored = tf.distribute.MirroredStrategy()
+    else:
+        devices = [d.name for d in tf.config.list_logical_devices("CPU")]
+        # The default collectives fail on CPUs with synchronised batch norm.
+        mirrored = tf.distribute.MirroredStrategy(
+            devices, tf.distribute.ReductionToOneDevice()
+        )
+    replicas = mirrored.num_replicas_in_sync
+    if config.batch_size % replicas:
+        raise InputError(
+            f"--batch_size={config.batch_size} must be a multiple of the "
+            f"number of replicas, {replicas}"
+        )
+    return mirrored
+
+
+def _generator(config: Config) -> keras.Model:
+    """The generator of an experiment."""
+    return build_generator(
+        config.generator_filters,
+        config.generator_strides,
+        config.up_filters,
+        config.up_scales,
+        config.num_ufw,
+        IMAGE_SIZE,
+    )
+
+
+def _claim(
+    workdir: pathlib.Path, config: Config, facts: dict[str, Any]
+) -> None:
+    """Writes config.json, or refuses a workdir of another experiment."""
+    path = workdir / "config.json"
+    if path.exists():
+        before = config_module.load(path)[0].to_json()
+        for name, value in config.to_json().items():
+            if name != "epochs" and before[name] != value:
+                raise InputError(
+                    f"{workdir} holds a run with {name}={before[name]}, this "
+                    f"one has {name}={value}; expected the same flags or "
+                    "another --workdir"
+                )
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        config_module.save(config, facts, path)
+    except OSError as error:
+        raise InputError(f"--workdir={workdir}: {error}") from error
+
+
+def _fit(
+    model: keras.Model,
+    batches: tf.data.Dataset,
+    steps: int,
+    keeper: callbacks.Keeper,
+    validation: dict[str, Any],
+    config: Config,
+) -> None:
+    """Calls fit with the callbacks in the order that they need."""
+    done = keeper.progress.epoch
+    if done >= config.epochs:
+        return
+    model.fit(
+        batches,
+        epochs=config.epochs,
+        initial_epoch=done,
+        steps_per_epoch=steps,
+        shuffle=False,
+        verbose=0,
+        callbacks=[
+            callbacks.StopOnNonFinite(),
+            callbacks.ValidationFigures(
+                validation["image"], validation["mos"], config.batch_size
+            ),
+            callbacks.LearningRate(),
+            callbacks.LogFile(keeper.workdir / "log.csv"),
+            callbacks.Summaries(keeper.workdir / "events", validation["image"]),
+            keeper,
+            callbacks.ProgressBar(config.epochs, steps, done),
+        ],
+    )
+
+
+def _summary(
+    progress: checkpoints.Progress,
+    config: Config,
+    steps: int,
+    first_epoch: int,
+    start: float,
+) -> dict[str, Any]:
+    """Figures of the run for `training.json`."""
+    seconds = time.monotonic() - start
+    images = (progress.epoch - first_epoch) * steps * config.batch_size
+    return {
+        "epochs": progress.epoch,
+        "best_epoch": progress.best_epoch,
+        "best_val_srcc": progress.best_figure,
+        "images_per_second": images / seconds,
+        "wall_seconds": seconds,
+        # ru_maxrss is in KiB on Linux.
+        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        / 1024,
+    }

@@ -1,0 +1,59 @@
+"""Trains G2NPAN: flags -> Config -> training.run.
+
+python train.py --workdir=runs/first --data=fusion_quality/phantom
+"""
+
+import pathlib
+import signal
+import sys
+
+from absl import flags
+
+from g2npan_tf import cli
+from g2npan_tf import config
+
+config.define_flags()
+flags.adopt_module_key_flags(config)
+flags.DEFINE_string("workdir", None, "Folder of the run. Required.")
+
+
+def main(argv: list[str]) -> int:
+    """Trains as the flags say and returns the exit code."""
+    settings = config.from_flags()
+    if len(argv) > 1:
+        cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
+    if not flags.FLAGS.workdir:
+        cli.fail("--workdir is required: the folder of the run")
+    # A pre-empted machine sends SIGTERM: end as with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    workdir = pathlib.Path(flags.FLAGS.workdir)
+    with cli.quiet_stderr():
+        from g2npan_tf import training
+    import datasets.fusion_quality.fusion_quality_dataset_builder  # noqa: F401
+
+    try:
+        summary = training.run(settings, workdir)
+    except KeyboardInterrupt:
+        print(
+            "\ninterrupted; finished epochs are saved. The same command goes "
+            f"on from there: --workdir={workdir}",
+            file=sys.stderr,
+        )
+        return cli.INTERRUPTED
+    except FloatingPointError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(
+        f"{summary['epochs']} epochs, best epoch {summary['best_epoch']} "
+        f"(validation SRCC {summary['best_val_srcc']:.3f}), "
+        f"{summary['wall_seconds']:.0f} s, "
+        f"{summary['peak_memory_mib']:.0f} MiB at most\n"
+        f"run:    {workdir}\n"
+        f"curves: tensorboard --logdir={workdir}\n"
+        f"next:   python evaluate.py --workdir={workdir}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)
