@@ -135,4 +135,4 @@ def ellipse(
     x, y = plane.x - np.float32(centre[0]), plane.y - np.float32(centre[1])
     u = (cos * x + sin * y) / np.float32(axes[0])
     v = (cos * y - sin * x) / np.float32(axes[1])
-    return (np.hypot(u, v) - 1) * np.float32(min(axes))
+    return (np.sqrt(u * u + v * v) - 1) * np.float32(min(axes))
