@@ -27,16 +27,14 @@ def random_rgb(seed, shape=(33, 47, 3)):
 
 
 def real_pairs():
-    """The middle slice of each case: RGB uint8, 128 x 128."""
+    """The middle pair of each modality: RGB uint8, 128 x 128."""
     if not _ATLAS.is_dir():
         pytest.skip("the Whole Brain Atlas pairs are not beside the project")
     with open(_ATLAS / "pairs.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    cases = {}
-    for row in rows:
-        cases.setdefault((row["modality"], row["case"]), []).append(row)
-    for case in cases.values():
-        row = case[len(case) // 2]
+    for modality in ("CT-MRI", "PET-MRI", "SPECT-MRI"):
+        pairs = [row for row in rows if row["modality"] == modality]
+        row = pairs[len(pairs) // 2]
         yield read_rgb(row["functional_or_ct"]), read_rgb(row["mri"])
 
 

@@ -45,3 +45,33 @@ def test_laplacian_pyramid_takes_fine_detail_whole_from_its_source():
     detail = smooth + np.float32(0.2) * (-1.0) ** np.arange(64, dtype="f4")
     fused = pyramid.laplacian_pyramid(smooth, detail)
     np.testing.assert_allclose(fused, detail, atol=1e-2)
+
+
+@pytest.mark.parametrize("shape", _SIZES)
+def test_contrast_reconstruction_is_exact(shape):
+    image = random_image(shape)
+    levels = pyramid.decompose_contrast(image)
+    rebuilt = pyramid.reconstruct_contrast(levels)
+    np.testing.assert_allclose(rebuilt, image, atol=2e-6)
+
+
+def test_contrast_is_webers_against_the_coarser_level():
+    image = random_image((33, 47)) + np.float32(0.1)
+    fine, coarse, *_ = pyramid.decompose_gaussian(image + pyramid._DARK)
+    background = pyramid.expand(coarse, fine)
+    np.testing.assert_allclose(
+        pyramid.decompose_contrast(image)[0],
+        (fine - background) / background,
+        atol=1e-5,
+    )
+
+
+def test_contrast_does_not_depend_on_the_lighting():
+    image = random_image((33, 47))
+    brighter = 2 * image + pyramid._DARK
+    for level, brighter_level in zip(
+        pyramid.decompose_contrast(image)[:-1],
+        pyramid.decompose_contrast(brighter)[:-1],
+        strict=True,
+    ):
+        np.testing.assert_allclose(brighter_level, level, atol=1e-5)

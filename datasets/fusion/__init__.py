@@ -9,10 +9,12 @@ from collections.abc import Callable
 import numpy as np
 
 from datasets.fusion import color
-from datasets.fusion.cross_bilateral import cross_bilateral
+from datasets.fusion.convolutional_sparse import convolutional_sparse_fusion
+from datasets.fusion.cross_bilateral import cross_bilateral_fusion
 from datasets.fusion.guided_filter import guided_filter_fusion
 from datasets.fusion.linear import pca
 from datasets.fusion.linear import weighted_average
+from datasets.fusion.pcnn import pcnn_fusion
 from datasets.fusion.pyramid import contrast_pyramid
 from datasets.fusion.pyramid import laplacian_pyramid
 from datasets.fusion.wavelet import discrete_wavelet
@@ -28,7 +30,9 @@ ALGORITHMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "contrast_pyramid": contrast_pyramid,
     "stationary_wavelet": stationary_wavelet,
     "guided_filter": guided_filter_fusion,
-    "cross_bilateral": cross_bilateral,
+    "cross_bilateral": cross_bilateral_fusion,
+    "convolutional_sparse": convolutional_sparse_fusion,
+    "pcnn": pcnn_fusion,
 }
 
 

@@ -13,7 +13,9 @@ _STATISTICS_WINDOW = 5
 _TINY = np.float32((0.1 / 255) ** 2)
 
 
-def cross_bilateral(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
+def cross_bilateral_fusion(
+    source_a: np.ndarray, source_b: np.ndarray
+) -> np.ndarray:
     """Weight each pixel by the strength of the detail that surrounds it.
 
     Detail is what the cross bilateral filter removes from a source when the

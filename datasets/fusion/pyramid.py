@@ -9,9 +9,9 @@ from datasets.fusion.selection import choose_larger
 
 # Choice: four levels, the usual depth of the comparisons in the field.
 _LEVELS = 4
-# Choice: contrast is taken above this luminance, so that the black frame's
-# noise is no contrast: about the visibility threshold of a dark display.
-_DARK = np.float32(16 / 255)
+# Choice: contrast is taken above this luminance; nearer to 0 the contrast of
+# black holes and of noise in black wins over tissue.
+_DARK = np.float32(0.25)
 
 
 def laplacian_pyramid(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:

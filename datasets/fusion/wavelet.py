@@ -7,12 +7,14 @@ from datasets.fusion.selection import choose_larger
 from datasets.fusion.selection import window_maximum
 from datasets.fusion.selection import window_mean
 
-# Choice: the 9/7 wavelet of JPEG 2000; as deep as 128 x 128 pixels allow.
-_DISCRETE_WAVELET = "bior4.4"
+# Choice: of haar, db2, db4, bior2.2 and bior4.4 the one with the least blocks
+# and ringing on real pairs; a fourth level adds both at 128 x 128 pixels.
+_DISCRETE_WAVELET = "db4"
 _DISCRETE_LEVELS = 3
-# Rockinger's Haar wavelet. Choice: four levels, as the pyramids.
-_STATIONARY_WAVELET = "haar"
+# Choice: four levels, as the pyramids, of Rockinger's Haar wavelet. Together
+# they reach 15 pixels over the frame.
 _STATIONARY_LEVELS = 4
+_MARGIN = 16
 
 
 def discrete_wavelet(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
@@ -65,14 +67,14 @@ def stationary_wavelet(
     Returns:
         Fused luminance. float32 `[height, width]`, range [0, 1].
     """
-    base_a, *details_a = decompose_stationary(source_a)
-    base_b, *details_b = decompose_stationary(source_b)
-    fused = [(base_a + base_b) * np.float32(0.5)]
-    for bands_a, bands_b in zip(details_a, details_b, strict=True):
-        a, b = np.stack(bands_a), np.stack(bands_b)
-        fused.append(tuple(choose_larger(a, b, np.abs(a), np.abs(b))))
-    image = reconstruct_stationary(fused, source_a.shape)
-    return np.clip(image, 0.0, 1.0)
+    *details_a, base_a = decompose_stationary(source_a)
+    *details_b, base_b = decompose_stationary(source_b)
+    levels = [
+        choose_larger(a, b, np.abs(a), np.abs(b))
+        for a, b in zip(details_a, details_b, strict=True)
+    ]
+    levels.append((base_a + base_b) * np.float32(0.5))
+    return np.clip(reconstruct_stationary(levels), 0.0, 1.0)
 
 
 def decompose_discrete(image: np.ndarray) -> list:
@@ -107,45 +109,61 @@ def reconstruct_discrete(
     return image[: shape[0], : shape[1]]
 
 
-def decompose_stationary(image: np.ndarray) -> list:
-    """Undecimated wavelet transform of the image, mirrored at its frame.
+def decompose_stationary(image: np.ndarray) -> list[np.ndarray]:
+    """Undecimated Haar transform of the image, mirrored at its frame.
+
+    PyWavelets' inverse visits every phase alone; sums and differences of
+    shifted images are the same transform, ten times as fast.
 
     Args:
         image: float32 `[height, width]`.
 
     Returns:
-        PyWavelets' list: approximation, then three detail bands a level from
-        coarse to fine, float32, sides a multiple of 2 to the levels.
+        Levels from fine to coarse: the details of a level, float32
+        `[3, height + 32, width + 32]` (differences along x, along y, along
+        both); the last one is the approximation, without the first axis.
     """
-    step = 2**_STATIONARY_LEVELS
-    # One step at least: the transform is periodic, the image is not.
-    after = [step + -side % step for side in image.shape]
-    padded = np.pad(image, [(step, pad) for pad in after], mode="symmetric")
-    return pywt.swt2(
-        padded,
-        _STATIONARY_WAVELET,
-        level=_STATIONARY_LEVELS,
-        trim_approx=True,
-        norm=True,
-    )
+    levels = []
+    image = np.pad(image, _MARGIN, mode="symmetric")
+    for level in range(_STATIONARY_LEVELS):
+        low, high = _split(image, 2**level, axis=0)
+        image, along_x = _split(low, 2**level, axis=1)
+        along_y, along_both = _split(high, 2**level, axis=1)
+        levels.append(np.stack([along_x, along_y, along_both]))
+    return [*levels, image]
 
 
-def reconstruct_stationary(
-    coefficients: list, shape: tuple[int, ...]
-) -> np.ndarray:
-    """Invert `decompose_stationary`.
+def reconstruct_stationary(levels: list[np.ndarray]) -> np.ndarray:
+    """Invert `decompose_stationary`, all shifts averaged.
 
     Args:
-        coefficients: PyWavelets' list as `decompose_stationary` returns it.
-        shape: `(height, width)` of the image without the mirrored margin.
+        levels: Levels as `decompose_stationary` returns them.
 
     Returns:
         float32 `[height, width]`.
     """
-    image = pywt.iswt2(coefficients, _STATIONARY_WAVELET, norm=True)
-    margin = 2**_STATIONARY_LEVELS
-    image = image[margin : margin + shape[0], margin : margin + shape[1]]
-    return image.astype(np.float32)
+    *details, image = levels
+    for level in reversed(range(_STATIONARY_LEVELS)):
+        along_x, along_y, along_both = details[level]
+        low = _join(image, along_x, 2**level, axis=1)
+        high = _join(along_y, along_both, 2**level, axis=1)
+        image = _join(low, high, 2**level, axis=0)
+    return image[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+
+
+def _split(image: np.ndarray, step: int, axis: int) -> tuple:
+    """Haar's low-pass and high-pass filter with a hole of `step` pixels."""
+    half = image * np.float32(0.5)
+    shifted = np.roll(half, -step, axis)
+    return half + shifted, half - shifted
+
+
+def _join(
+    low: np.ndarray, high: np.ndarray, step: int, axis: int
+) -> np.ndarray:
+    """Invert `_split`: the mean of both ways to get a pixel back."""
+    shifted = np.roll(low - high, step, axis)
+    return (low + high + shifted) * np.float32(0.5)
 
 
 def _choose_area(a: np.ndarray, b: np.ndarray) -> np.ndarray:
