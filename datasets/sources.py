@@ -1,8 +1,8 @@
 """Source pairs: what two modalities show of one slice of one case."""
 
-import collections
 import dataclasses
 import functools
+import hashlib
 import pathlib
 import re
 from collections.abc import Callable
@@ -22,9 +22,10 @@ ATLAS_FOLDERS = {
     "SPECT-MRI": ("SPECT", "MRI"),
 }
 ATLAS_LAYOUT = "CT-MRI/{CT,MRI}, PET-MRI/{PET,MRI} and SPECT-MRI/{SPECT,MRI}"
-GREY_MODALITY = "CT-MRI"
-# The paper's data base: 9 of 129 pairs are grey (sec. 4.1.1).
-GREY_SHARE = 9 / 129
+# Of the names and bytes of all 1,402 files, commit 984d169e.
+ATLAS_SHA256 = (
+    "b88500e3dc3419083f8644333d4c8ccb9c5fa0bcb5922adb18e4680f71828cc3"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,7 +68,9 @@ class PairEntry:
 
 
 def list_atlas_pairs(root: pathlib.Path, size: int) -> list[PairEntry]:
-    """Lists the pairs of a Whole Brain Atlas folder without reading them.
+    """Lists the pairs of a Whole Brain Atlas folder; decodes no image.
+
+    Files that are not those of the published figures are logged.
 
     Args:
         root: Folder in the layout of the public repository
@@ -82,22 +85,24 @@ def list_atlas_pairs(root: pathlib.Path, size: int) -> list[PairEntry]:
         InputError: If a folder or the partner of a file is missing, or a file
             is not named after its case and slice.
     """
-    entries = []
+    entries, files = [], []
     for modality, (folder_a, folder_b) in ATLAS_FOLDERS.items():
         files_a = _png_files(root / modality / folder_a)
         files_b = _png_files(root / modality / folder_b)
         _check_partners(files_a, files_b)
+        files += [*files_a, *files_b]
         for file_a, file_b in zip(files_a, files_b, strict=True):
             entries.append(_atlas_entry(modality, file_a, file_b, size))
+    _warn_of_other_files(root, files)
     return entries
 
 
-def split_atlas_id(file_id: str) -> tuple[str, str]:
+def split_atlas_name(file: pathlib.Path) -> tuple[str, str]:
     """Splits the name of an atlas image into its case and its slice.
 
     Args:
-        file_id: File name without suffix; the last three digits count the
-            slices of the case.
+        file: The last three digits of its name count the slices of the case,
+            those before are the case.
 
     Returns:
         Case number without leading zeros, and slice number of three digits.
@@ -106,41 +111,15 @@ def split_atlas_id(file_id: str) -> tuple[str, str]:
         InputError: If the name does not have that form.
 
     Example:
-    >>> split_atlas_id("3008")
+    >>> split_atlas_name(pathlib.Path("SPECT-MRI/MRI/3008.png"))
     ('3', '008')
     """
-    if not re.fullmatch(r"[1-9][0-9]*[0-9]{3}", file_id):
+    if not re.fullmatch(r"[1-9][0-9]*[0-9]{3}", file.stem):
         raise InputError(
-            f"{file_id!r} is not the name of an atlas image: expected the "
-            "case number and three digits for the slice, e.g. 16003"
+            f"{file}: not named after a slice; expected the case number and "
+            "three digits for the slice, e.g. 16003.png"
         )
-    return file_id[:-3], file_id[-3:]
-
-
-def select_pairs(
-    entries: Sequence[PairEntry], max_pairs: int
-) -> list[PairEntry]:
-    """Chooses pairs evenly over the cases and over the slices of a case.
-
-    Neighbouring slices are near-copies, so distance is what counts.
-
-    Choice: the paper does not say which pairs it took; the share of grey
-    pairs is its 9 of 129.
-
-    Args:
-        entries: All pairs, in order.
-        max_pairs: How many to take at most, at least 1.
-
-    Returns:
-        The chosen entries, in their order.
-    """
-    grey = [e for e in entries if e.modality == GREY_MODALITY]
-    colour = [e for e in entries if e.modality != GREY_MODALITY]
-    # What one kind cannot give the other kind does.
-    num_grey = max(round(max_pairs * GREY_SHARE), max_pairs - len(colour))
-    num_grey = min(num_grey, len(grey))
-    chosen = _spread(grey, num_grey) + _spread(colour, max_pairs - num_grey)
-    return sorted(chosen, key=entries.index)
+    return file.stem[:-3], file.stem[-3:]
 
 
 def read_pair(
@@ -188,7 +167,7 @@ def _atlas_entry(
     modality: str, file_a: pathlib.Path, file_b: pathlib.Path, size: int
 ) -> PairEntry:
     """Names the pair of two files."""
-    case, position = split_atlas_id(file_a.stem)
+    case, position = split_atlas_name(file_a)
     # CT-MRI 21 and SPECT-MRI 21 share their MR slices, so they are one
     # patient; the numbers of PET-MRI are planes of another subject.
     series = "PET" if modality == "PET-MRI" else "case"
@@ -208,6 +187,25 @@ def _png_files(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(files, key=lambda path: (len(path.stem), path.stem))
 
 
+def _warn_of_other_files(
+    root: pathlib.Path, files: Sequence[pathlib.Path]
+) -> None:
+    """Logs whether the files are others than those of published figures."""
+    digest = hashlib.sha256()
+    try:
+        for file in files:
+            digest.update(file.name.encode() + file.read_bytes())
+    except OSError:
+        return  # Loading the pair names the file.
+    if digest.hexdigest() != ATLAS_SHA256:
+        logging.warning(
+            "%s: %d files with another SHA-256 than that of the known 1,402; "
+            "figures may differ from published ones",
+            root,
+            len(files),
+        )
+
+
 def _children(folder: pathlib.Path) -> list[pathlib.Path]:
     """Lists a folder; one that does not exist has no children."""
     return list(folder.iterdir()) if folder.is_dir() else []
@@ -225,27 +223,6 @@ def _check_partners(
         raise InputError(
             f"{folder / missing}: missing; expected the partner of {partner}"
         )
-
-
-def _spread(entries: Sequence[PairEntry], count: int) -> list[PairEntry]:
-    """Takes `count` entries, as many from each case as is possible."""
-    cases = collections.defaultdict(list)
-    for entry in entries:
-        cases[entry.case_id].append(entry)
-    left = min(count, len(entries))
-    quotas = dict.fromkeys(cases, 0)
-    while left:
-        open_cases = [c for c in cases if quotas[c] < len(cases[c])]
-        for case in open_cases[:left]:
-            quotas[case] += 1
-        left -= min(left, len(open_cases))
-    return [e for case in cases for e in _spaced(cases[case], quotas[case])]
-
-
-def _spaced(entries: Sequence[PairEntry], count: int) -> list[PairEntry]:
-    """Takes the middles of `count` equal stretches."""
-    step = len(entries) / max(count, 1)
-    return [entries[int((i + 0.5) * step)] for i in range(count)]
 
 
 def _read(file: pathlib.Path) -> np.ndarray:

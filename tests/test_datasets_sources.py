@@ -1,6 +1,5 @@
 """The reader of the Whole Brain Atlas layout."""
 
-import collections
 import csv
 import pathlib
 import shutil
@@ -11,10 +10,8 @@ import pytest
 
 from datasets import fusion_quality
 from datasets.sources import ATLAS_FOLDERS
-from datasets.sources import PairEntry
 from datasets.sources import list_atlas_pairs
-from datasets.sources import select_pairs
-from datasets.sources import split_atlas_id
+from datasets.sources import split_atlas_name
 from g2npan_tf.errors import InputError
 
 DUMMY_DATA = pathlib.Path(fusion_quality.__file__).parent / "dummy_data"
@@ -28,12 +25,6 @@ DUMMY_IDS = {
     "CT-MRI": ("16003", "16005", "21004"),
     "PET-MRI": ("25020", "25030", "30040", "30050"),
     "SPECT-MRI": ("3008", "3012", "21006"),
-}
-# Slices of each case in the public repository.
-ATLAS_SIZES = {
-    "CT-MRI": (18, 18, 17, 16, 18, 17, 21, 20),
-    "PET-MRI": (94, 82, 93),
-    "SPECT-MRI": (37, 14, 17, 34, 17, 19, 17, 36, 16, 29, 37, 14),
 }
 
 
@@ -56,16 +47,6 @@ def draw_dummy(file_id, colour):
     return image if colour else image[..., 0]
 
 
-def entries_of(sizes):
-    """Entries that nobody loads; a case per number, of that many slices."""
-    return [
-        PairEntry(f"{m}_{c}_{s:03d}", f"{m}_{c}", m, None)
-        for m, counts in sizes.items()
-        for c, count in enumerate(counts)
-        for s in range(count)
-    ]
-
-
 def test_dummy_data_are_drawn_and_small():
     for modality, folders in ATLAS_FOLDERS.items():
         for file_id in DUMMY_IDS[modality]:
@@ -79,17 +60,22 @@ def test_dummy_data_are_drawn_and_small():
 
 
 @pytest.mark.parametrize(
-    ("file_id", "expected"),
-    [("16003", ("16", "003")), ("3008", ("3", "008"))],
+    ("name", "expected"),
+    [("16003.png", ("16", "003")), ("3008.png", ("3", "008"))],
 )
-def test_last_three_digits_of_an_id_are_the_slice(file_id, expected):
-    assert split_atlas_id(file_id) == expected
+def test_last_three_digits_of_a_name_are_the_slice(name, expected):
+    assert split_atlas_name(pathlib.Path("CT") / name) == expected
 
 
-@pytest.mark.parametrize("file_id", ["", "003", "0003", "16_003", "a16003"])
-def test_other_names_are_refused(file_id):
-    with pytest.raises(InputError, match="expected the case number"):
-        split_atlas_id(file_id)
+@pytest.mark.parametrize("name", ["003", "0003", "16_003", "a16003", "16003b"])
+def test_file_of_another_name_is_named(atlas, name):
+    for folder in ("CT", "MRI"):
+        file = atlas / "CT-MRI" / folder / "16003.png"
+        file.rename(file.with_stem(name))
+    with pytest.raises(InputError, match="expected the case number") as error:
+        list_atlas_pairs(atlas, 128)
+    file = atlas / "CT-MRI" / "CT" / f"{name}.png"
+    assert str(error.value).startswith(f"{file}: ")
 
 
 def test_pairs_are_listed_by_modality_case_and_slice():
@@ -129,6 +115,11 @@ def test_grey_sources_have_three_equal_channels():
     for source in (pair.source_a, pair.source_b):
         assert source.shape == (128, 128, 3)
         assert np.ptp(source, axis=-1).max() == 0
+
+
+def test_other_files_than_the_published_ones_are_logged(caplog):
+    list_atlas_pairs(DUMMY_DATA, 128)
+    assert "20 files with another SHA-256" in caplog.text
 
 
 def test_files_beside_the_images_are_ignored(atlas):
@@ -187,33 +178,9 @@ def test_wrong_size_is_refused(atlas, shape_a, shape_b, message):
         list_atlas_pairs(atlas, 128)[0].load()
 
 
-def test_default_choice_is_120_colour_and_9_grey_pairs_spread_over_cases():
-    chosen = select_pairs(entries_of(ATLAS_SIZES), 129)
-    grey = [e for e in chosen if e.modality == "CT-MRI"]
-    colour = [e for e in chosen if e.modality != "CT-MRI"]
-    assert (len(colour), len(grey)) == (120, 9)
-    colour_counts = collections.Counter(e.case_id for e in colour).values()
-    assert set(colour_counts) == {8}
-    grey_counts = collections.Counter(e.case_id for e in grey).values()
-    assert sorted(grey_counts) == [1] * 7 + [2]
-
-
-def test_slices_of_a_case_are_evenly_spaced():
-    chosen = select_pairs(entries_of({"PET-MRI": (10,)}), 2)
-    assert [e.pair_id[-3:] for e in chosen] == ["002", "007"]
-
-
-@pytest.mark.parametrize("count", [1, 5, 129, 400, 650, 701, 900])
-def test_as_many_distinct_pairs_as_asked_for_are_chosen(count):
-    entries = entries_of(ATLAS_SIZES)
-    chosen = select_pairs(entries, count)
-    assert len({e.pair_id for e in chosen}) == min(count, 701)
-    assert chosen == [e for e in entries if e in chosen]
-
-
 @pytest.mark.real
 @needs_atlas
-def test_ids_give_case_and_slice_of_all_real_pairs():
+def test_ids_give_case_and_slice_of_all_real_pairs(caplog):
     with (SHARED_ATLAS / "pairs.csv").open() as file:
         rows = [
             f"{row['modality']}_{row['case']}_{row['slice']}"
@@ -222,6 +189,7 @@ def test_ids_give_case_and_slice_of_all_real_pairs():
     entries = list_atlas_pairs(SHARED_ATLAS, 128)
     assert len(entries) == 701
     assert {e.pair_id for e in entries} == set(rows)
+    assert not caplog.text
 
 
 @pytest.mark.real

@@ -17,11 +17,11 @@ from datasets import phantom
 from datasets.folds import split_by_case
 from datasets.fusion import ALGORITHMS
 from datasets.fusion import fuse
+from datasets.selection import select_pairs
 from datasets.sources import ATLAS_LAYOUT
 from datasets.sources import PairEntry
 from datasets.sources import SourcePair
 from datasets.sources import list_atlas_pairs
-from datasets.sources import select_pairs
 from g2npan_tf.errors import InputError
 
 # Side of all images in pixels (sec. 4.1.1).
