@@ -1,0 +1,184 @@
+"""Scores medical images: the predicted mean opinion score of each, 1..5.
+
+Usage: g2npan-score --model=ARTEFACT PATH...
+
+ARTEFACT is a training workdir, a scorer.keras, a SavedModel folder or a
+.tflite file. Every PATH is an image file (PNG, JPEG, BMP, TIFF) or a folder,
+which is searched with its subfolders. Exit code: 0 if every image was scored,
+1 if some were not, 2 if nothing could be done.
+"""
+
+import contextlib
+import os
+import pathlib
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import TextIO
+
+from absl import flags
+
+from g2npan_tf import cli
+from g2npan_tf.assessor import Assessor
+from g2npan_tf.atomic_file import written_aside
+from g2npan_tf.errors import InputError
+from g2npan_tf.file_scoring import NO_IMAGE
+from g2npan_tf.file_scoring import find_images
+from g2npan_tf.file_scoring import score_files
+from g2npan_tf.score_rows import OK
+from g2npan_tf.score_rows import WRITERS
+from g2npan_tf.score_rows import Row
+
+SOME_FAILED = 1
+
+
+def score_command(
+    model: str,
+    arguments: Sequence[str],
+    *,
+    file_format: str = "table",
+    output: str = "",
+    explain: str = "",
+    batch_size: int = 16,
+    num_threads: int | None = None,
+) -> int:
+    """Does what the command does; see the help of its flags.
+
+    Returns:
+        0 if every image was scored, else 1.
+
+    Raises:
+        InputError: If nothing can be done: no images, no model, or a place
+            that cannot be written to.
+    """
+    paths = find_images(arguments)
+    if not paths:
+        raise InputError("no PATH is given (--help says more)")
+    if all(path.is_dir() for path in paths):
+        raise InputError(f"{', '.join(map(str, paths))}: {NO_IMAGE}")
+    assessor = _load_quietly(model, batch_size, num_threads)
+    directory = _explain_directory(explain, paths) if explain else None
+    statuses: Counter[bool] = Counter()
+
+    def counted() -> Iterator[Row]:
+        for row in score_files(assessor, paths, batch_size, directory):
+            statuses[row.status == OK] += 1
+            yield row
+
+    with _opened(output) as stream:
+        WRITERS[file_format](counted(), stream)
+    if statuses[False]:
+        print(f"{statuses[False]} of {len(paths)} failed", file=sys.stderr)
+        return SOME_FAILED
+    return 0
+
+
+def _explain_directory(
+    name: str, paths: Sequence[pathlib.Path]
+) -> pathlib.Path:
+    """Makes the folder for pictures; it must not hold the images."""
+    directory = pathlib.Path(os.path.realpath(name))
+    for path in paths:
+        if directory in pathlib.Path(os.path.realpath(path)).parents:
+            raise InputError(
+                f"--explain={name} holds the image {path}; "
+                "expected another folder"
+            )
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--explain={name}: {error.strerror}") from error
+    return directory
+
+
+def _load_quietly(
+    model: str, batch_size: int, num_threads: int | None
+) -> Assessor:
+    """Loads the model without the greetings of native libraries."""
+    with cli.quiet_stderr():
+        try:
+            return Assessor.load(
+                model, batch_size=batch_size, num_threads=num_threads
+            )
+        except InputError as error:
+            # Raised outside: only defects need what the libraries printed.
+            failure = error
+    raise failure
+
+
+@contextlib.contextmanager
+def _opened(output: str) -> Iterator[TextIO]:
+    """Opens the output, which appears whole or not at all, or stdout."""
+    # Names of files need not be text.
+    lenient = "backslashreplace"
+    if not output:
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors=lenient)
+        yield sys.stdout
+        return
+    try:
+        with (
+            written_aside(pathlib.Path(output)) as aside,
+            open(
+                aside, "w", encoding="utf-8", errors=lenient, newline=""
+            ) as stream,
+        ):
+            yield stream
+    except OSError as error:
+        raise InputError(f"--output={output}: {error.strerror}") from error
+
+
+def define_flags() -> None:
+    """Defines the flags of the command.
+
+    Not done on import, so that other commands may have flags of these names.
+    """
+    flags.DEFINE_string("model", "", "What scores: workdir or exported model.")
+    flags.DEFINE_enum("format", "table", list(WRITERS), "How to print.")
+    flags.DEFINE_string("output", "", "File to write instead of printing.")
+    flags.DEFINE_string(
+        "explain",
+        "",
+        "Folder for pictures of each image: CAM, generated reference, nuance.",
+    )
+    flags.DEFINE_integer(
+        "batch_size", 16, "Images scored at once.", lower_bound=1
+    )
+    flags.DEFINE_integer(
+        "num_threads",
+        None,
+        "Threads of a .tflite model; by default one per core.",
+        lower_bound=1,
+    )
+
+
+def main(argv: list[str]) -> int:
+    """Scores what the command line names."""
+    values = flags.FLAGS
+    if not values.model:
+        raise InputError("--model=ARTEFACT is missing (--help says more)")
+    return score_command(
+        values.model,
+        argv[1:],
+        file_format=values.format,
+        output=values.output,
+        explain=values.explain,
+        batch_size=values.batch_size,
+        num_threads=values.num_threads,
+    )
+
+
+def run() -> None:
+    """The console script `g2npan-score`."""
+    define_flags()
+    # absl's --help shows the text and the flags of the main module, which is
+    # a stub if this is called as a console script.
+    sys.modules["__main__"].__doc__ = __doc__
+    for flag in flags.FLAGS.get_flags_for_module(__name__):
+        flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    cli.run(main)
+
+
+if __name__ == "__main__":
+    run()
