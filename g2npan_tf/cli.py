@@ -60,7 +60,7 @@ def run(main: Callable[[list[str]], int | None]) -> None:
             handle becomes exit code 130; any other exception is a defect and
             keeps its traceback.
     """
-    logging.set_verbosity(logging.WARNING)
+    logging.set_verbosity(logging.ERROR)
     try:
         app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
     except BrokenPipeError:

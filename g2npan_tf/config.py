@@ -27,6 +27,13 @@ class Config:
         InputError: If a value is outside what its field takes.
     """
 
+    preset: str = _field(
+        "paper",
+        "Setting that the other flags start from.",
+        "sec. 4.1.3 (paper), two-core machines (compact)",
+        choices=("compact", "paper"),
+    )
+
     # Data
     data: str = _field(
         "fusion_quality/phantom", "TFDS name of the data base.", "Choice"
@@ -222,13 +229,7 @@ DEFAULT_PRESET = "compact"
 
 
 def define_flags() -> None:
-    """Defines one flag per field of `Config`, and `--preset`."""
-    flags.DEFINE_enum(
-        "preset",
-        DEFAULT_PRESET,
-        sorted(PRESETS),
-        f"Setting that the other flags start from. Default: {DEFAULT_PRESET}.",
-    )
+    """Defines one flag per field of `Config`."""
     for field in dataclasses.fields(Config):
         _DEFINERS[_kind(field)](field, _help(field))
 
@@ -244,7 +245,8 @@ def from_flags() -> Config:
         for field in dataclasses.fields(Config)
         if flags.FLAGS[field.name].present
     }
-    return Config(**{**PRESETS[flags.FLAGS.preset], **given})
+    preset = given.get("preset", DEFAULT_PRESET)
+    return Config(**{**PRESETS[preset], **given, "preset": preset})
 
 
 def _kind(field: dataclasses.Field) -> str:
@@ -256,6 +258,11 @@ def _kind(field: dataclasses.Field) -> str:
 
 def _help(field: dataclasses.Field) -> str:
     """Meaning, default of each preset and source."""
+    if field.name == "preset":
+        return (
+            f"{field.metadata['help']} Default: {DEFAULT_PRESET}. "
+            f"Source: {field.metadata['source']}."
+        )
     defaults = {
         preset: _text(values.get(field.name, field.default))
         for preset, values in PRESETS.items()

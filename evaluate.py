@@ -1,0 +1,156 @@
+"""Scores the test fold of a run and prints the protocol's figures.
+
+python evaluate.py --workdir=runs/first
+"""
+
+import csv
+import json
+import math
+import pathlib
+from typing import Any
+
+from absl import flags
+
+from g2npan_tf import cli
+from g2npan_tf import config
+
+flags.DEFINE_string("workdir", None, "Folder of a run of train.py. Required.")
+
+
+def main(argv: list[str]) -> None:
+    """Evaluates a run and writes `W/evaluation/`."""
+    if not flags.FLAGS.workdir or len(argv) > 1:
+        cli.fail("expected --workdir=FOLDER of a run, and nothing else")
+    workdir = pathlib.Path(flags.FLAGS.workdir)
+    settings, _ = config.load(workdir / "config.json")
+    with cli.quiet_stderr():
+        from g2npan_tf import data
+        from g2npan_tf import evaluation
+        from g2npan_tf.assessor import Assessor
+    import datasets.fusion_quality.fusion_quality_dataset_builder  # noqa: F401
+
+    builder = data.open_base(settings)
+    parts = data.divide(builder, settings)
+    test = data.read(builder, parts.test)
+    train = data.read(builder, parts.train + parts.validation)
+    splits = {
+        name: evaluation.Split(
+            rows["pair_id"], rows["algorithm"], rows["modality"], rows["mos"]
+        )
+        for name, rows in (("train", train), ("test", test))
+    }
+    predictions = {
+        "g2npan": Assessor.load(workdir).score(list(test["image"])),
+        **evaluation.trivial_baselines(splits["train"], splits["test"]),
+    }
+    results = {
+        "data": data.facts(builder),
+        "protocol": f"group, test fold {settings.fold} of {data.NUM_FOLDS}",
+        "preset": settings.preset,
+        "images": len(test["mos"]),
+        "pairs": len(set(test["pair_id"])),
+        "cases": len(parts.test),
+        "methods": {
+            name: evaluation.assess(splits["test"], values)
+            for name, values in predictions.items()
+        },
+        "gain_over_algorithm_mean": evaluation.difference(
+            splits["test"],
+            predictions["g2npan"],
+            predictions["algorithm_mean"],
+        ),
+    }
+    _write(workdir / "evaluation", results, test, predictions["g2npan"])
+    print(table(results))
+    print(f"\nfigures: {workdir / 'evaluation' / 'results.json'}")
+    print(f"images:  {workdir / 'evaluation' / 'predictions.csv'}")
+
+
+def table(results: dict[str, Any]) -> str:
+    """The figures as a Markdown table with what they were measured on.
+
+    Args:
+        results: The content of `results.json`.
+
+    Returns:
+        Several lines.
+    """
+    facts = results["data"]
+    lines = [
+        f"Data: {facts['name']} ({facts.get('scores', 'unknown')} scores); "
+        f"protocol: {results['protocol']}; preset: {results['preset']}; "
+        f"{results['images']} images of {results['pairs']} pairs, "
+        f"{results['cases']} cases.",
+        "",
+        "| method | PLCC | SRCC (95 % interval) | KRCC | RMSE [0, 1] | "
+        "PLCC mapped | SRCC in pair | best found |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name, figures in results["methods"].items():
+        raw, inside = figures["raw"], figures["within_group"]
+        limits = figures["interval"]["srcc"]
+        lines.append(
+            f"| {name} | {_number(raw['plcc'])} | {_number(raw['srcc'])} "
+            f"({_number(limits['low'])} to {_number(limits['high'])}) | "
+            f"{_number(raw['krcc'])} | {_number(raw['rmse'])} | "
+            f"{_number(figures['mapped']['plcc'])} | "
+            f"{_number(inside['srcc'])} | {_number(inside['top1'])} |"
+        )
+    gain = results["gain_over_algorithm_mean"]
+    verdict = "above" if gain["low"] > 0 else "NOT clearly above"
+    lines += [
+        "",
+        f"SRCC is {verdict} the mean MOS of the algorithm: difference "
+        f"{_number(gain['difference'])}, 95 % interval "
+        f"{_number(gain['low'])} to {_number(gain['high'])} (paired "
+        "bootstrap by pair, 1000 resamples).",
+    ]
+    return "\n".join(lines)
+
+
+def _number(value: float) -> str:
+    """Three decimals, or a dash where a figure is not defined."""
+    return f"{value:.3f}" if math.isfinite(value) else "-"
+
+
+def _write(
+    directory: pathlib.Path,
+    results: dict[str, Any],
+    test: dict[str, Any],
+    predicted_mos: Any,
+) -> None:
+    """Writes results.json and predictions.csv, each replaced whole."""
+    directory.mkdir(exist_ok=True)
+    aside = directory / "results.tmp"
+    # NaN is no JSON: an undefined figure is null.
+    text = json.dumps(_without_nan(results), indent=2, allow_nan=False)
+    aside.write_text(text + "\n")
+    aside.replace(directory / "results.json")
+    aside = directory / "predictions.tmp"
+    with aside.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ["id", "pair", "algorithm", "modality", "mos", "predicted_mos"]
+        )
+        for index, predicted in enumerate(predicted_mos):
+            pair, algorithm, modality = (
+                test[name][index]
+                for name in ("pair_id", "algorithm", "modality")
+            )
+            row = [f"{pair}/{algorithm}", pair, algorithm, modality]
+            scores = [f"{test['mos'][index]:.4f}", f"{predicted:.4f}"]
+            writer.writerow([*row, *scores])
+    aside.replace(directory / "predictions.csv")
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with None for every NaN."""
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+if __name__ == "__main__":
+    cli.run(main)

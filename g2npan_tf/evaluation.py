@@ -1,0 +1,186 @@
+"""The figures of a scored split: agreement, intervals, trivial baselines."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from g2npan_tf import correlation
+from g2npan_tf import mos
+
+NUM_RESAMPLES = 1000
+CONFIDENCE = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Scores of a part of a data base, one row an image.
+
+    Attributes:
+        pair_id: Group of each image. Text `[n]`.
+        algorithm: What fused it. Text `[n]`.
+        modality: Text `[n]`.
+        mos: Readers' scores, real or simulated. Shape `[n]`, 1..5.
+    """
+
+    pair_id: np.ndarray
+    algorithm: np.ndarray
+    modality: np.ndarray
+    mos: np.ndarray
+
+
+def trivial_baselines(train: Split, test: Split) -> dict[str, np.ndarray]:
+    """Predictions that need no image.
+
+    Args:
+        train: Scores of the training folds.
+        test: The part to predict.
+
+    Returns:
+        Predicted MOS `[n]`, 1..5: `mean` (mean MOS of the training folds) and
+        `algorithm_mean` (mean MOS of the image's algorithm there; the mean
+        of all for an algorithm that is not there).
+    """
+    mean = float(np.mean(train.mos))
+    of_algorithm = {
+        name: float(np.mean(train.mos[train.algorithm == name]))
+        for name in np.unique(train.algorithm)
+    }
+    return {
+        "mean": np.full(len(test.mos), mean),
+        "algorithm_mean": np.array(
+            [of_algorithm.get(name, mean) for name in test.algorithm]
+        ),
+    }
+
+
+def assess(split: Split, predicted_mos: np.ndarray, seed: int = 0) -> dict:
+    """All figures of one method on one split.
+
+    Section: 4.1.2 ("try 1000 times and take the average").
+
+    Choice: the 1,000 tries are bootstrap resamples of the groups (source
+    pairs), since images of one pair are not independent.
+
+    Args:
+        split: The part that was scored.
+        predicted_mos: Shape `[n]`, 1..5.
+        seed: Seed of the resamples.
+
+    Returns:
+        `raw` and `mapped` (after the 4-parameter logistic): PLCC, SRCC, KRCC
+        and RMSE on [0, 1]; `rounded_krcc` (predictions rounded to the MOS
+        grid); `interval`: for each raw figure the mean and 95 % limits over
+        the resamples; `within_group`.
+    """
+    quality = mos.to_quality(np.asarray(split.mos, np.float64))
+    predicted = mos.to_quality(np.asarray(predicted_mos, np.float64))
+    mapped = correlation.logistic_mapping(quality, predicted)
+    return {
+        "raw": correlation.figures(quality, predicted),
+        "mapped": correlation.figures(quality, mapped),
+        "rounded_krcc": correlation.krcc(split.mos, np.round(predicted_mos)),
+        "interval": _intervals(quality, predicted, split.pair_id, seed),
+        "within_group": within_group(split, predicted_mos),
+    }
+
+
+def within_group(split: Split, predicted_mos: np.ndarray) -> dict[str, float]:
+    """How well the versions of one pair are ranked, which fusion needs.
+
+    Args:
+        split: The part that was scored.
+        predicted_mos: Shape `[n]`.
+
+    Returns:
+        `srcc`: mean over the pairs where it is defined; `top1`: share of
+        pairs whose predicted best image has the best MOS (ties count as
+        right); `pairwise`: share of ordered image pairs, equal MOS left out,
+        in the right order (ties in the prediction count half).
+    """
+    ranks, hits = [], []
+    right = count = 0.0
+    for group in np.unique(split.pair_id):
+        rows = split.pair_id == group
+        true, predicted = split.mos[rows], np.asarray(predicted_mos)[rows]
+        ranks.append(correlation.srcc(true, predicted))
+        hits.append(true[np.argmax(predicted)] == true.max())
+        order = np.sign(true[:, None] - true[None])
+        guess = np.sign(predicted[:, None] - predicted[None])
+        right += np.sum((order > 0) * (1 + guess) / 2)
+        count += np.sum(order > 0)
+    defined = [value for value in ranks if np.isfinite(value)]
+    return {
+        "srcc": float(np.mean(defined)) if defined else float("nan"),
+        "top1": float(np.mean(hits)),
+        "pairwise": right / count if count else float("nan"),
+    }
+
+
+def difference(
+    split: Split, first: np.ndarray, second: np.ndarray, seed: int = 0
+) -> dict[str, float]:
+    """SRCC of one method minus another's, by paired bootstrap of the groups.
+
+    Args:
+        split: The part that both scored.
+        first: Predicted MOS of the one, `[n]`.
+        second: Predicted MOS of the other, `[n]`.
+        seed: Seed of the resamples.
+
+    Returns:
+        `difference` on the split, and the 95 % limits `low` and `high`.
+    """
+
+    def srcc_gain(rows: np.ndarray) -> float:
+        true = split.mos[rows]
+        return correlation.srcc(true, first[rows]) - correlation.srcc(
+            true, second[rows]
+        )
+
+    values = _resample(split.pair_id, srcc_gain, seed)
+    low, high = _limits(values)
+    everything = np.arange(len(split.mos))
+    return {"difference": srcc_gain(everything), "low": low, "high": high}
+
+
+def _intervals(
+    true: np.ndarray, predicted: np.ndarray, groups: np.ndarray, seed: int
+) -> dict[str, dict[str, float]]:
+    """Mean and limits of each figure over the resamples."""
+    values = _resample(
+        groups,
+        lambda rows: list(
+            correlation.figures(true[rows], predicted[rows]).values()
+        ),
+        seed,
+    )
+    intervals = {}
+    for index, name in enumerate(correlation.METRICS):
+        low, high = _limits(values[:, index])
+        mean = float(np.mean(values[:, index]))
+        intervals[name] = {"mean": mean, "low": low, "high": high}
+    return intervals
+
+
+def _resample(
+    groups: np.ndarray, statistic: Callable[[np.ndarray], Any], seed: int
+) -> np.ndarray:
+    """The statistic of the rows of each bootstrap resample of the groups."""
+    rng = np.random.default_rng(seed)
+    names = np.unique(groups)
+    rows = [np.flatnonzero(groups == name) for name in names]
+    draws = rng.integers(len(names), size=(NUM_RESAMPLES, len(names)))
+    return np.array(
+        [statistic(np.concatenate([rows[i] for i in draw])) for draw in draws]
+    )
+
+
+def _limits(values: np.ndarray) -> tuple[float, float]:
+    """Percentile limits; NaN where the figure is not defined."""
+    if not np.isfinite(values).all():
+        return float("nan"), float("nan")
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
