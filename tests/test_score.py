@@ -164,11 +164,17 @@ def test_usage_errors_are_one_line_and_exit_code_2(arguments, message):
     assert process.stderr.count("\n") == 1
 
 
-def test_a_damaged_keras_file_is_one_line_and_exit_code_2(tmp_path):
-    (tmp_path / "scorer.keras").write_text("damaged")
-    process = run(f"--model={tmp_path}", "x.png")
+@pytest.mark.parametrize(
+    "name",
+    # TensorFlow takes seconds to start, and is loud about it.
+    ["model.tflite", pytest.param("scorer.keras", marks=pytest.mark.slow)],
+)
+def test_a_damaged_model_is_one_line_and_exit_code_2(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("damaged")
+    process = run(f"--model={path}", "x.png")
     assert process.returncode == 2
-    assert process.stderr.startswith(f"error: {tmp_path}: damaged")
+    assert process.stderr.startswith(f"error: {path}: damaged")
     assert process.stderr.count("\n") == 1
 
 
