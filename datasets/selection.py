@@ -4,6 +4,7 @@ import collections
 from collections.abc import Sequence
 
 from datasets.sources import PairEntry
+from g2npan_tf.errors import InputError
 
 GREY_MODALITY = "CT-MRI"
 # The paper's data base: 9 of 129 pairs are grey (sec. 4.1.1).
@@ -26,7 +27,12 @@ def select_pairs(
 
     Returns:
         The chosen entries, in their order.
+
+    Raises:
+        InputError: If `max_pairs` is below 1.
     """
+    if max_pairs < 1:
+        raise InputError(f"max_pairs must be at least 1. Received: {max_pairs}")
     grey = [e for e in entries if e.modality == GREY_MODALITY]
     colour = [e for e in entries if e.modality != GREY_MODALITY]
     # What one kind cannot give the other kind does.

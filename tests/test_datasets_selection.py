@@ -6,6 +6,7 @@ import pytest
 
 from datasets.selection import select_pairs
 from datasets.sources import PairEntry
+from g2npan_tf.errors import InputError
 
 # Slices of each case in the public repository.
 ATLAS_SIZES = {
@@ -47,3 +48,9 @@ def test_as_many_distinct_pairs_as_asked_for_are_chosen(count):
     chosen = select_pairs(entries, count)
     assert len({e.pair_id for e in chosen}) == min(count, 701)
     assert chosen == [e for e in entries if e in chosen]
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_less_than_one_pair_is_refused(count):
+    with pytest.raises(InputError, match="must be at least 1"):
+        select_pairs(entries_of(ATLAS_SIZES), count)

@@ -15,12 +15,6 @@ from datasets.sources import split_atlas_name
 from g2npan_tf.errors import InputError
 
 DUMMY_DATA = pathlib.Path(fusion_quality.__file__).parent / "dummy_data"
-SHARED_ATLAS = (
-    pathlib.Path(__file__).parents[2] / "shared" / "data" / "whole_brain_atlas"
-)
-needs_atlas = pytest.mark.skipif(
-    not SHARED_ATLAS.is_dir(), reason="needs the Whole Brain Atlas pairs"
-)
 DUMMY_IDS = {
     "CT-MRI": ("16003", "16005", "21004"),
     "PET-MRI": ("25020", "25030", "30040", "30050"),
@@ -179,25 +173,24 @@ def test_wrong_size_is_refused(atlas, shape_a, shape_b, message):
 
 
 @pytest.mark.real
-@needs_atlas
-def test_ids_give_case_and_slice_of_all_real_pairs(caplog):
-    with (SHARED_ATLAS / "pairs.csv").open() as file:
+def test_ids_give_case_and_slice_of_all_real_pairs(shared_data, caplog):
+    root = shared_data / "whole_brain_atlas"
+    with (root / "pairs.csv").open() as file:
         rows = [
             f"{row['modality']}_{row['case']}_{row['slice']}"
             for row in csv.DictReader(file)
         ]
-    entries = list_atlas_pairs(SHARED_ATLAS, 128)
+    entries = list_atlas_pairs(root, 128)
     assert len(entries) == 701
     assert {e.pair_id for e in entries} == set(rows)
     assert not caplog.text
 
 
 @pytest.mark.real
-@needs_atlas
-def test_ct_and_spect_of_real_case_21_show_one_patient():
+def test_ct_and_spect_of_real_case_21_show_one_patient(shared_data):
     pairs = {
         e.pair_id: e.load().source_b
-        for e in list_atlas_pairs(SHARED_ATLAS, 128)
+        for e in list_atlas_pairs(shared_data / "whole_brain_atlas", 128)
         if e.case_id == "case_21"
     }
     for position in range(5, 21):
