@@ -1,0 +1,137 @@
+"""What the export commands share: flags, their checks, the closing lines."""
+
+import dataclasses
+import pathlib
+import re
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from absl import flags
+
+from export.parity import Differences
+from export.parity import ParityError
+from g2npan_tf import cli
+from g2npan_tf import config
+from g2npan_tf.errors import InputError
+
+if TYPE_CHECKING:
+    from export.finished_run import FinishedRun
+    from export.finished_run import Probe
+
+PARITY_FAILED = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """A finished artefact.
+
+    Attributes:
+        path: What `g2npan_tf.score --model` takes.
+        differences: To the Keras scorer, by output.
+    """
+
+    path: pathlib.Path
+    differences: Differences
+
+
+# Exports a run, compared on the probe, to a folder under a name.
+_Export = Callable[["FinishedRun", "Probe", pathlib.Path, str], Exported]
+
+
+def define_flags() -> None:
+    """Defines the flags of every export command.
+
+    Not done on import, so that other commands may have flags of these names.
+    """
+    flags.DEFINE_string("workdir", "", "Folder of the run. Required.")
+    flags.DEFINE_string("output", "", "Folder to export to. Required.")
+    flags.DEFINE_string("name", "g2npan", "Name of the model.")
+    flags.DEFINE_string(
+        "images",
+        "",
+        "Folder of images to compare with scorer.keras on. Default: the test "
+        "part of the run's data base.",
+    )
+
+
+def run(export: _Export, argv: list[str]) -> int:
+    """Does what an export command does.
+
+    Args:
+        export: Writes the artefact; raises ParityError if it differs.
+        argv: Arguments that are not flags; there must be none but the first.
+
+    Returns:
+        The exit code: 0, or 1 if the artefact differs from the scorer.
+
+    Raises:
+        InputError: If a flag or the workdir is not usable.
+    """
+    values = flags.FLAGS
+    _check_flags(argv)
+    workdir, output = pathlib.Path(values.workdir), pathlib.Path(values.output)
+    # Before the seconds that TensorFlow takes to load.
+    config.load(workdir / "config.json")
+    with cli.quiet_stderr():
+        from export import finished_run
+    finished = finished_run.load(workdir)
+    probe = (
+        finished_run.probe_from_folder(pathlib.Path(values.images))
+        if values.images
+        else finished_run.probe_from_base(finished)
+    )
+    try:
+        exported = export(finished, probe, output, values.name)
+    except ParityError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return PARITY_FAILED
+    except OSError as error:
+        raise InputError(f"--output={output}: {error}") from error
+    _print_summary(exported, finished, probe)
+    return 0
+
+
+def _check_flags(argv: list[str]) -> None:
+    """Raises for what needs no look at the run."""
+    values = flags.FLAGS
+    if len(argv) > 1:
+        raise InputError(
+            f"unexpected argument {argv[1]}; all settings are flags"
+        )
+    if not pathlib.Path(values.workdir or "-").is_dir():
+        raise InputError(
+            f"--workdir={values.workdir}: expected the folder of a run of "
+            "train.py"
+        )
+    if not values.output:
+        raise InputError("--output is required: the folder to export to")
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", values.name):
+        raise InputError(
+            f"--name={values.name}: expected letters, digits, '_', '-', '.'"
+        )
+
+
+def _print_summary(
+    exported: Exported, finished: "FinishedRun", probe: "Probe"
+) -> None:
+    """Prints where the artefact is, how exact it is, and what comes next."""
+    worst = ", ".join(
+        f"{name} {found['max']:.1e}"
+        for name, found in exported.differences.items()
+    )
+    facts = finished.facts
+    print(
+        f"model:  {exported.path} ({_megabytes(exported.path):.1f} MB)\n"
+        f"data:   {facts['name']} ({facts.get('scores', 'unknown')} scores)\n"
+        f"parity: largest difference to scorer.keras on {len(probe.images)} "
+        f"images ({probe.source}):\n"
+        f"        {worst}\n"
+        f"next:   python -m g2npan_tf.score --model={exported.path} IMAGES"
+    )
+
+
+def _megabytes(path: pathlib.Path) -> float:
+    """Size of a file, or of the files in a folder, in 10^6 bytes."""
+    files = [path] if path.is_file() else path.rglob("*")
+    return sum(file.stat().st_size for file in files) / 1e6

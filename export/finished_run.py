@@ -1,0 +1,150 @@
+"""What an export starts from: a finished run, its scorer and real images."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow_datasets as tfds
+
+from g2npan_tf import config as config_module
+from g2npan_tf import data
+from g2npan_tf.assessor import SCORER_FILE
+from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
+from g2npan_tf.file_scoring import find_images
+from g2npan_tf.images import load_image
+from g2npan_tf.images import resize
+
+# Enough for every modality and algorithm to be among them.
+MAX_IMAGES = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """A run of train.py.
+
+    Attributes:
+        config: The experiment.
+        facts: Facts about its data base: `name` with version, `scores`, ...
+        scorer: The trained Keras scorer (`g2npan_tf.models.scorer`).
+    """
+
+    config: Config
+    facts: dict[str, Any]
+    scorer: keras.Model
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """Real images on which an artefact is compared with its scorer.
+
+    Attributes:
+        images: uint8 `[n, 128, 128, 3]`, RGB, n from 1 to `MAX_IMAGES`.
+        source: Where they are from, in words.
+    """
+
+    images: np.ndarray
+    source: str
+
+
+def load(workdir: pathlib.Path) -> FinishedRun:
+    """Loads what an export needs of a run.
+
+    Args:
+        workdir: Folder of a run of train.py.
+
+    Returns:
+        The run with its scorer.
+
+    Raises:
+        InputError: If the folder, its `config.json` or its `scorer.keras` is
+            missing or damaged.
+    """
+    config, facts = config_module.load(workdir / "config.json")
+    path = workdir / SCORER_FILE
+    if not path.is_file():
+        raise InputError(
+            f"{path}: not found; train.py writes it after the first epoch"
+        )
+    try:
+        scorer = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:
+        # Readers raise nearly anything on a damaged file.
+        raise InputError(
+            f"{path}: damaged, or not a scorer ({_first_line(error)})"
+        ) from error
+    return FinishedRun(config, facts, scorer)
+
+
+def probe_from_base(run: FinishedRun) -> Probe:
+    """Takes images spread over the test part of the run's data base.
+
+    The base is opened in the version that the run was trained on and is never
+    built anew.
+
+    Args:
+        run: From `load`.
+
+    Returns:
+        At most `MAX_IMAGES` images.
+
+    Raises:
+        InputError: If that version of the data base is not there any more.
+    """
+    name, _, version = run.facts["name"].rpartition("/")
+    folder = run.config.data_dir or None
+    try:
+        builder = tfds.builder(f"{name}:{version}", data_dir=folder)
+        if not builder.is_prepared():
+            raise InputError("not built")
+    except (
+        # What TFDS raises for an unknown name, configuration and version.
+        tfds.core.DatasetNotFoundError,
+        ValueError,
+        AssertionError,
+        OSError,
+    ) as error:
+        raise InputError(
+            f"{run.facts['name']}: the data base of the run is not in "
+            f"{folder or 'the default folder of TFDS'} any more; give other "
+            "images by --images=FOLDER"
+        ) from error
+    test = data.divide(builder, run.config).test
+    images = data.read(builder, test)["image"]
+    source = f"test part of {run.facts['name']}, fold {run.config.fold}"
+    return Probe(images[_spread(len(images))], source)
+
+
+def probe_from_folder(folder: pathlib.Path) -> Probe:
+    """Takes images spread over a folder of files.
+
+    Args:
+        folder: Searched with its subfolders.
+
+    Returns:
+        At most `MAX_IMAGES` images, brought to the scorer's size.
+
+    Raises:
+        InputError: If there are no images, or one of them is damaged.
+    """
+    paths = find_images([str(folder)]) if folder.is_dir() else []
+    if not paths or paths == [folder]:
+        raise InputError(
+            f"--images={folder}: expected a folder with image files"
+        )
+    chosen = [paths[index] for index in _spread(len(paths))]
+    images = np.stack([resize(load_image(path).pixels) for path in chosen])
+    return Probe(images, f"files in {folder.name}")
+
+
+def _spread(count: int) -> np.ndarray:
+    """At most `MAX_IMAGES` indices, evenly over 0 .. count - 1."""
+    number = min(count, MAX_IMAGES)
+    return np.linspace(0, count - 1, number).round().astype(int)
+
+
+def _first_line(error: BaseException) -> str:
+    """The first line of an exception's text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
