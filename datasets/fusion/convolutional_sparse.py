@@ -59,8 +59,7 @@ def convolutional_sparse_fusion(
 def base_layers(images: np.ndarray) -> np.ndarray:
     """Smooth parts: least squares with a penalty on the gradient.
 
-    Source: Liu et al. 2016, equation 3 (solved exactly, in the Fourier
-    domain).
+    Source: Liu et al. 2016; solved exactly, in the Fourier domain.
 
     Args:
         images: float32 `[batch, height, width]`, periodic.

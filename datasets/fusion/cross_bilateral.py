@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-# Parameters of the paper, section 4; sigma_r there is 25 of 255 grey levels.
+# Parameters of the paper; sigma_r there is 25 of 255 grey levels.
 _SIGMA_SPACE = 1.8
 _SIGMA_RANGE = 25 / 255
 _RADIUS = 5
@@ -45,7 +45,7 @@ def cross_bilateral_fusion(
 def cross_bilateral_filter(image: np.ndarray, guide: np.ndarray) -> np.ndarray:
     """Mean over neighbours that are close in space and alike in the guide.
 
-    Source: Kumar 2015, equations 3 to 5.
+    Source: Kumar 2015; both kernels are Gaussian.
 
     Args:
         image: What is smoothed. float32 `[height, width]`.
@@ -78,7 +78,7 @@ def detail_strength(detail: np.ndarray) -> np.ndarray:
     The sum of a matrix's eigenvalues is its trace, so the variances of the
     window's columns and rows are all that is needed.
 
-    Source: Kumar 2015, equations 7 to 11.
+    Source: Kumar 2015; unbiased covariances.
 
     Args:
         detail: float32 `[height, width]`.

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-# Parameters of the paper, section III, all for luminance in [0, 1].
+# Parameters of the paper, for luminance in [0, 1].
 _BASE_WINDOW = 31
 _SALIENCY_RADIUS = 5
 _SALIENCY_SIGMA = 5.0
@@ -17,8 +17,8 @@ def guided_filter_fusion(
     """Fuse base and detail layers with weights that follow the sources' edges.
 
     Source: S. Li, X. Kang, J. Hu, "Image fusion with guided filtering", IEEE
-    Transactions on Image Processing 22(7), 2864-2875, 2013; parameters of
-    its section III.
+    Transactions on Image Processing 22(7), 2864-2875, 2013, with its
+    parameters.
 
     Args:
         source_a: Luminance. float32 `[height, width]`, range [0, 1].

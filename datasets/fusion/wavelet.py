@@ -27,8 +27,8 @@ def discrete_wavelet(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
     using the wavelet transform", Graphical Models and Image Processing
     57(3), 235-245, 1995.
 
-    Choice: the approximation is the mean of the sources; 3 x 3 windows
-    where the paper uses 5 x 5 on images of four times the side.
+    Choice: the approximation is the mean of the sources; windows are
+    3 x 3, as small as they can be, because the images are small.
 
     Args:
         source_a: Luminance. float32 `[height, width]`, range [0, 1].
@@ -113,7 +113,7 @@ def decompose_stationary(image: np.ndarray) -> list[np.ndarray]:
     """Undecimated Haar transform of the image, mirrored at its frame.
 
     PyWavelets' inverse visits every phase alone; sums and differences of
-    shifted images are the same transform, ten times as fast.
+    shifted images are the same transform and several times as fast.
 
     Args:
         image: float32 `[height, width]`.
