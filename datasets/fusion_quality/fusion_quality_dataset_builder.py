@@ -57,10 +57,9 @@ class WholeBrainAtlasConfig(tfds.core.BuilderConfig):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Fused medical images with mean opinion scores, in five folds."""
 
-    VERSION = tfds.core.Version("0.2.0")
+    VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES = {  # noqa: RUF012 (TFDS wants a plain dict)
-        "0.1.0": "4 fusion algorithms, simulated panel 0.1.0.",
-        "0.2.0": "10 fusion algorithms, simulated panel 0.1.0.",
+        "1.0.0": "10 fusion algorithms, simulated panel 1.0.0.",
     }
     BUILDER_CONFIGS = [  # noqa: RUF012
         PhantomConfig(
