@@ -1,0 +1,145 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from export import saved_model
+from export.parity import ParityError
+from g2npan_tf.assessor import Assessor
+from g2npan_tf.errors import InputError
+from g2npan_tf.images import resize
+from tests.finished_runs import assert_outputs_close
+from tests.finished_runs import finished_run
+from tests.finished_runs import probe
+from tests.finished_runs import random_images
+from tests.finished_runs import tamper
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    """A folder with the first version."""
+    output = tmp_path_factory.mktemp("exported")
+    saved_model.export(finished_run(), probe(), output)
+    return output
+
+
+@pytest.fixture(scope="module")
+def folder(output):
+    return output / "g2npan" / "1"
+
+
+@pytest.fixture(scope="module")
+def signatures(folder):
+    return tf.saved_model.load(str(folder)).signatures
+
+
+def predict(images):
+    return finished_run().scorer.predict(images, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "run", [saved_model.run_in_python, saved_model.run_in_session]
+)
+def test_every_signature_gives_the_scores_of_the_scorer(folder, run):
+    images = random_images(3, seed=9)
+    expected = predict(images)
+    scores = {name: expected[name] for name in ("mos", "quality")}
+    found = run(folder, images)
+    assert set(found) == {"serving_default", "score_pixels", "explain_pixels"}
+    assert_outputs_close(found.pop("explain_pixels"), expected, 1e-5)
+    for actual in found.values():
+        assert_outputs_close(actual, scores, 1e-5)
+
+
+def test_ranks_and_types_are_known(signatures):
+    _, inputs = signatures["explain_pixels"].structured_input_signature
+    assert inputs["image"].shape.as_list() == [None, None, None, 3]
+    assert inputs["image"].dtype == tf.uint8
+    outputs = signatures["explain_pixels"].structured_outputs
+    assert {name: spec.shape.as_list() for name, spec in outputs.items()} == {
+        "mos": [None],
+        "quality": [None],
+        "cam": [None, 8, 8],
+        "reference": [None, 128, 128, 3],
+        "nuance": [None, 128, 128, 3],
+    }
+    assert {spec.dtype for spec in outputs.values()} == {tf.float32}
+
+
+@pytest.mark.parametrize("size", [(256, 200), (40, 60)])
+def test_an_image_of_any_size_is_scored_as_the_resized_one(signatures, size):
+    images = random_images(2, size)
+    found = signatures["score_pixels"](image=tf.constant(images))
+    expected = predict(np.stack([resize(image) for image in images]))
+    # Single pixels may differ by one level; see test_export_graph.
+    np.testing.assert_allclose(found["mos"], expected["mos"], atol=5e-3)
+
+
+def test_scores_do_not_depend_on_batch_mates(signatures):
+    images = random_images(4)
+    together = signatures["score_pixels"](image=tf.constant(images))["mos"]
+    alone = [
+        signatures["score_pixels"](image=tf.constant(image[None]))["mos"][0]
+        for image in images
+    ]
+    assert len(np.unique(alone)) == 4
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_the_assessor_scores_with_it(folder):
+    images = random_images(2)
+    mos = Assessor.load(folder).score(images)
+    np.testing.assert_allclose(mos, predict(images)["mos"], atol=1e-5)
+
+
+def test_parity_says_how_exact_it_is_and_on_what(folder):
+    content = json.loads((folder / "parity.json").read_text())
+    assert content["images"] == "smooth noise"
+    assert content["num_images"] == 5
+    assert content["data"]["scores"] == "simulated"
+    assert set(content["outputs"]) == set(saved_model.TOLERANCES)
+    for found in content["outputs"].values():
+        assert 0 <= found["mean"] <= found["max"] <= found["tolerance"]
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [([], 1), (["1"], 2), (["9", "10", "notes"], 11), ([".2", "x3"], 1)],
+)
+def test_the_next_version_follows_the_highest(tmp_path, present, expected):
+    for name in present:
+        (tmp_path / name).mkdir()
+    assert saved_model.next_version(tmp_path) == expected
+    assert saved_model.next_version(tmp_path / "missing") == 1
+
+
+def test_a_version_that_is_there_is_not_replaced(output):
+    with pytest.raises(InputError, match="g2npan/1: is there already"):
+        saved_model.export(finished_run(), probe(), output, version=1)
+
+
+def test_a_scorer_that_differs_leaves_nothing(output, monkeypatch):
+    tamper(monkeypatch, saved_model, "write")
+    with pytest.raises(ParityError, match="mos by"):
+        saved_model.export(finished_run(False), probe(), output)
+    assert [path.name for path in output.iterdir()] == ["g2npan"]
+    assert [path.name for path in (output / "g2npan").iterdir()] == ["1"]
+
+
+def test_an_interrupted_export_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(folder, images):
+        assert (folder / "saved_model.pb").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(saved_model, "run_in_session", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        saved_model.export(finished_run(False), probe(1), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_gan_has_no_generated_maps(tmp_path):
+    run = finished_run(use_gan=False)
+    exported = saved_model.export(run, probe(2), tmp_path, "plain", version=5)
+    assert exported.path == tmp_path / "plain" / "5"
+    assert set(exported.differences) == {"mos", "quality", "cam"}

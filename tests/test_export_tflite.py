@@ -1,0 +1,113 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+
+from export import tflite
+from export.parity import ParityError
+from g2npan_tf.assessor import Assessor
+from tests.finished_runs import assert_outputs_close
+from tests.finished_runs import finished_run
+from tests.finished_runs import probe
+from tests.finished_runs import random_images
+from tests.finished_runs import tamper
+
+FILES = {"g2npan.tflite", "g2npan.json", "g2npan.parity.json"}
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    """A folder with the three files."""
+    output = tmp_path_factory.mktemp("exported")
+    exported = tflite.export(finished_run(), probe(), output)
+    assert exported.path == output / "g2npan.tflite"
+    return output
+
+
+@pytest.fixture
+def card(output):
+    return json.loads((output / "g2npan.json").read_text())
+
+
+def test_exactly_three_files_are_written(output):
+    assert {path.name for path in output.iterdir()} == FILES
+
+
+def test_litert_gives_the_outputs_of_the_scorer(output):
+    images = random_images(3, seed=9)
+    expected = finished_run().scorer.predict(images, verbose=0)
+    found = tflite.run_file(output / "g2npan.tflite", images)
+    assert_outputs_close(found, expected, 1e-4)
+
+
+def test_the_assessor_scores_with_it(output):
+    images = random_images(2)
+    mos = Assessor.load(output / "g2npan.tflite").score(images)
+    expected = finished_run().scorer.predict(images, verbose=0)["mos"]
+    np.testing.assert_allclose(mos, expected, atol=1e-4)
+
+
+def test_the_card_tells_the_truth_about_the_file(output, card):
+    path = output / card["file"]
+    assert card["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert card["bytes"] == path.stat().st_size
+    runner = Interpreter(str(path)).get_signature_runner(card["signature"])
+    details = {card["input"]["name"]: card["input"]}
+    for name, detail in runner.get_input_details().items():
+        assert detail["shape"].tolist() == details[name]["shape"]
+        assert np.dtype(detail["dtype"]).name == details[name]["dtype"]
+    outputs = runner.get_output_details()
+    assert set(outputs) == set(card["outputs"])
+    for name, detail in outputs.items():
+        described = card["outputs"][name]
+        assert detail["shape"].tolist() == described["shape"]
+        assert np.dtype(detail["dtype"]).name == described["dtype"]
+
+
+def test_the_card_says_what_a_score_means(card):
+    assert card["scale"] == [1.0, 5.0]
+    assert card["direction"] == "higher is better"
+    assert card["data"]["scores"] == "simulated"
+    assert list(card["outputs"]) == [
+        "mos",
+        "quality",
+        "cam",
+        "reference",
+        "nuance",
+    ]
+
+
+def test_parity_says_how_exact_it_is(output):
+    content = json.loads((output / "g2npan.parity.json").read_text())
+    assert content["num_images"] == 5
+    for found in content["outputs"].values():
+        assert 0 <= found["mean"] <= found["max"] <= found["tolerance"]
+
+
+def test_a_scorer_that_differs_changes_nothing(output, monkeypatch):
+    before = {path: path.read_bytes() for path in output.iterdir()}
+    tamper(monkeypatch, tflite, "convert")
+    with pytest.raises(ParityError, match="mos by"):
+        tflite.export(finished_run(False), probe(), output)
+    assert {path: path.read_bytes() for path in output.iterdir()} == before
+
+
+def test_an_interrupted_export_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(path, images):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tflite, "convert", lambda scorer: b"model")
+    monkeypatch.setattr(tflite, "run_file", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        tflite.export(finished_run(), probe(1), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_gan_has_no_generated_maps(tmp_path):
+    run = finished_run(use_gan=False)
+    exported = tflite.export(run, probe(2), tmp_path, "plain")
+    assert set(exported.differences) == {"mos", "quality", "cam"}
+    card = json.loads((tmp_path / "plain.json").read_text())
+    assert list(card["outputs"]) == ["mos", "quality", "cam"]
