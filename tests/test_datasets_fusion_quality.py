@@ -9,6 +9,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from datasets import fusion
@@ -156,6 +157,26 @@ def test_two_builds_give_the_same_bytes(phantom_base, tmp_path):
     again = digests(build(SMALL_PHANTOM, tmp_path))
     assert len(again) == len(FOLDS)
     assert again == digests(phantom_base)
+
+
+def test_records_do_not_depend_on_the_order_of_features():
+    feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[1]))
+    one, two = (
+        tf.train.Example(features=tf.train.Features(feature={name: feature}))
+        for name in ("one", "two")
+    )
+    # Protocol buffers that are strung together are merged when read.
+    forward = one.SerializeToString() + two.SerializeToString()
+    backward = two.SerializeToString() + one.SerializeToString()
+    assert forward != backward
+    assert module.canonical(forward) == module.canonical(backward)
+
+
+def test_stored_records_are_canonical(phantom_base):
+    files = list(pathlib.Path(phantom_base.data_dir).glob("*.tfrecord*"))
+    records = tf.data.TFRecordDataset([str(file) for file in files])
+    for record in records.as_numpy_iterator():
+        assert record == module.canonical(record)
 
 
 def test_pairs_are_loaded_one_at_a_time(tmp_path):

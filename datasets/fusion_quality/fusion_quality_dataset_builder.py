@@ -10,7 +10,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+import tensorflow as tf
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core.writer import ExampleWriter
 
 from datasets import panel
 from datasets import phantom
@@ -52,6 +54,19 @@ class WholeBrainAtlasConfig(tfds.core.BuilderConfig):
     """
 
     max_pairs: int = 129
+
+
+class CanonicalWriter(ExampleWriter):
+    """Writes equal examples as equal bytes.
+
+    `tf.train.Example` is a protocol buffer map, whose order in the file
+    differs from process to process unless it is asked for.
+    """
+
+    def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> Any:
+        """Writes one shard; arguments and result as in TFDS."""
+        ordered = ((key, canonical(record)) for key, record in examples)
+        return super().write(path, ordered)
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -108,6 +123,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             metadata=tfds.core.MetadataDict(metadata),
         )
 
+    def _example_writer(self) -> ExampleWriter:
+        """TFDS asks here who writes the files."""
+        return CanonicalWriter(file_format=self.info.file_format)
+
     def _split_generators(
         self, dl_manager: tfds.download.DownloadManager
     ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
@@ -124,6 +143,12 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """Yields the fused images of one pair after the other."""
         for entry in entries:
             yield from fused_examples(entry.load())
+
+
+def canonical(record: bytes) -> bytes:
+    """Orders the features of a serialized `tf.train.Example` by name."""
+    example = tf.train.Example.FromString(record)
+    return example.SerializeToString(deterministic=True)
 
 
 def fused_examples(pair: SourcePair) -> Iterator[tuple[str, dict[str, Any]]]:
