@@ -13,6 +13,7 @@ from absl import flags
 
 from g2npan_tf import cli
 from g2npan_tf import config
+from g2npan_tf.atomic_file import written_aside
 
 flags.DEFINE_string("workdir", None, "Folder of a run of train.py. Required.")
 
@@ -22,14 +23,14 @@ def main(argv: list[str]) -> None:
     if not flags.FLAGS.workdir or len(argv) > 1:
         cli.fail("expected --workdir=FOLDER of a run, and nothing else")
     workdir = pathlib.Path(flags.FLAGS.workdir)
-    settings, _ = config.load(workdir / "config.json")
+    settings, facts = config.load(workdir / "config.json")
     with cli.quiet_stderr():
         from g2npan_tf import data
         from g2npan_tf import evaluation
         from g2npan_tf.assessor import Assessor
     import datasets.fusion_quality.fusion_quality_dataset_builder  # noqa: F401
 
-    builder = data.open_base(settings)
+    builder = data.reopen(settings, facts)
     parts = data.divide(builder, settings)
     test = data.read(builder, parts.test)
     train = data.read(builder, parts.train + parts.validation)
@@ -121,13 +122,14 @@ def _write(
 ) -> None:
     """Writes results.json and predictions.csv, each replaced whole."""
     directory.mkdir(exist_ok=True)
-    aside = directory / "results.tmp"
     # NaN is no JSON: an undefined figure is null.
     text = json.dumps(_without_nan(results), indent=2, allow_nan=False)
-    aside.write_text(text + "\n")
-    aside.replace(directory / "results.json")
-    aside = directory / "predictions.tmp"
-    with aside.open("w", newline="") as file:
+    with written_aside(directory / "results.json") as aside:
+        aside.write_text(text + "\n")
+    with (
+        written_aside(directory / "predictions.csv") as aside,
+        aside.open("w", newline="") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(
             ["id", "pair", "algorithm", "modality", "mos", "predicted_mos"]
@@ -140,7 +142,6 @@ def _write(
             row = [f"{pair}/{algorithm}", pair, algorithm, modality]
             scores = [f"{test['mos'][index]:.4f}", f"{predicted:.4f}"]
             writer.writerow([*row, *scores])
-    aside.replace(directory / "predictions.csv")
 
 
 def _without_nan(value: Any) -> Any:

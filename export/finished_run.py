@@ -6,7 +6,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow_datasets as tfds
 
 from g2npan_tf import config as config_module
 from g2npan_tf import data
@@ -93,23 +92,11 @@ def probe_from_base(run: FinishedRun) -> Probe:
     Raises:
         InputError: If that version of the data base is not there any more.
     """
-    name, _, version = run.facts["name"].rpartition("/")
-    folder = run.config.data_dir or None
     try:
-        builder = tfds.builder(f"{name}:{version}", data_dir=folder)
-        if not builder.is_prepared():
-            raise InputError("not built")
-    except (
-        # What TFDS raises for an unknown name, configuration and version.
-        tfds.core.DatasetNotFoundError,
-        ValueError,
-        AssertionError,
-        OSError,
-    ) as error:
+        builder = data.reopen(run.config, run.facts)
+    except InputError as error:
         raise InputError(
-            f"{run.facts['name']}: the data base of the run is not in "
-            f"{folder or 'the default folder of TFDS'} any more; give other "
-            "images by --images=FOLDER"
+            f"{error}; give other images by --images=FOLDER"
         ) from error
     test = data.divide(builder, run.config).test
     images = data.read(builder, test)["image"]

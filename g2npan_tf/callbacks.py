@@ -5,7 +5,6 @@ that the callbacks after it read.
 """
 
 import csv
-import os
 import pathlib
 import sys
 import time
@@ -20,6 +19,7 @@ import tqdm
 from g2npan_tf import checkpoints
 from g2npan_tf import correlation
 from g2npan_tf import mos
+from g2npan_tf.atomic_file import written_aside
 
 Logs = dict[str, Any]
 NUM_PANELS = 4
@@ -103,12 +103,13 @@ class LogFile(keras.callbacks.Callback):
                 rows = [
                     r for r in csv.DictReader(file) if int(r["epoch"]) <= epoch
                 ]
-        aside = self.path.with_suffix(".tmp")
-        with aside.open("w", newline="") as file:
+        with (
+            written_aside(self.path) as aside,
+            aside.open("w", newline="") as file,
+        ):
             writer = csv.DictWriter(file, list(row))
             writer.writeheader()
             writer.writerows([*rows, row])
-        aside.replace(self.path)
 
 
 class Summaries(keras.callbacks.Callback):
@@ -195,12 +196,10 @@ class Keeper(keras.callbacks.Callback):
 
     def save_scorer(self) -> None:
         """Writes the scorer and all weights, each aside and renamed."""
-        scorer = self.workdir / "scorer.tmp.keras"
-        self.model.scorer.save(scorer)
-        os.replace(scorer, self.workdir / "scorer.keras")
-        weights = self.workdir / "best.tmp.weights.h5"
-        self.model.save_weights(weights)
-        os.replace(weights, self.workdir / "best.weights.h5")
+        with written_aside(self.workdir / "scorer.keras") as aside:
+            self.model.scorer.save(aside)
+        with written_aside(self.workdir / "best.weights.h5") as aside:
+            self.model.save_weights(aside)
 
 
 class ProgressBar(keras.callbacks.Callback):

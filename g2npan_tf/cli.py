@@ -34,13 +34,15 @@ def quiet_stderr() -> Iterator[None]:
     """Holds back what native libraries print on stderr while they load.
 
     TensorFlow greets with several lines that no setting switches off. If the
-    block fails, they are printed after all.
+    block fails by a defect, they are printed after all.
     """
     saved = os.dup(2)
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except InputError:
+            raise
         except BaseException:
             held.seek(0)
             os.write(saved, held.read())

@@ -10,6 +10,7 @@ from typing import Any
 
 from absl import flags
 
+from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
 
 
@@ -338,9 +339,8 @@ def save(config: Config, facts: dict[str, Any], path: pathlib.Path) -> None:
         path: File to write; replaced whole.
     """
     text = json.dumps({"config": config.to_json(), "data": facts}, indent=2)
-    aside = path.with_suffix(".tmp")
-    aside.write_text(text + "\n")
-    aside.replace(path)
+    with written_aside(path) as aside:
+        aside.write_text(text + "\n")
 
 
 def load(path: pathlib.Path) -> tuple[Config, dict[str, Any]]:

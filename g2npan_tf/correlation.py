@@ -134,13 +134,10 @@ def logistic_mapping(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
         (y_true.max(), y_true.min()) if rising else (y_true.min(), y_true.max())
     )
     start = [high, low, y_pred.mean(), max(y_pred.std(), 1e-6)]
-    try:
-        parameters, _ = optimize.curve_fit(
-            _logistic, y_pred, y_true, p0=start, maxfev=5000
-        )
-    except (RuntimeError, optimize.OptimizeWarning):
-        return line
-    fitted = _logistic(y_pred, *parameters)
+    fit = optimize.least_squares(
+        lambda parameters: _logistic(y_pred, *parameters) - y_true, start
+    )
+    fitted = _logistic(y_pred, *fit.x)
     if not rmse(y_true, fitted) <= rmse(y_true, line):
         return line
     return fitted

@@ -70,6 +70,43 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
     return builder
 
 
+def reopen(
+    config: Config, run_facts: dict[str, Any]
+) -> tfds.core.DatasetBuilder:
+    """Opens the data base of a run in the very version it was trained on.
+
+    Never builds: another version would have other images and scores.
+
+    Args:
+        config: The run's; `data_dir` is used.
+        run_facts: What `facts` said when the run began.
+
+    Returns:
+        A prepared builder.
+
+    Raises:
+        InputError: If that version is not there any more.
+    """
+    name, _, version = run_facts["name"].rpartition("/")
+    folder = config.data_dir or None
+    try:
+        builder = tfds.builder(f"{name}:{version}", data_dir=folder)
+        if not builder.is_prepared():
+            raise InputError("not built")
+    except (
+        # What TFDS raises for an unknown name, configuration and version.
+        tfds.core.DatasetNotFoundError,
+        ValueError,
+        AssertionError,
+        OSError,
+    ) as error:
+        raise InputError(
+            f"{run_facts['name']}: the data base of the run is not in "
+            f"{folder or 'the default folder of TFDS'} any more"
+        ) from error
+    return builder
+
+
 def facts(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
     """What every figure made from the data base must say about it.
 

@@ -97,14 +97,9 @@ def _load_quietly(
 ) -> Assessor:
     """Loads the model without the greetings of native libraries."""
     with cli.quiet_stderr():
-        try:
-            return Assessor.load(
-                model, batch_size=batch_size, num_threads=num_threads
-            )
-        except InputError as error:
-            # Raised outside: only defects need what the libraries printed.
-            failure = error
-    raise failure
+        return Assessor.load(
+            model, batch_size=batch_size, num_threads=num_threads
+        )
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from g2npan_tf import callbacks
 from g2npan_tf import checkpoints
 from g2npan_tf import config as config_module
 from g2npan_tf import data
+from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
 from g2npan_tf.gan import G2NPAN
@@ -73,7 +74,8 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
             config,
         )
     summary = _summary(keeper.progress, config, steps, progress.epoch, start)
-    (workdir / "training.json").write_text(json.dumps(summary, indent=2) + "\n")
+    with written_aside(workdir / "training.json") as aside:
+        aside.write_text(json.dumps(summary, indent=2) + "\n")
     return summary
 
 

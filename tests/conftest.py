@@ -1,0 +1,51 @@
+"""Set-up that every test shares."""
+
+import os
+import pathlib
+from unittest import mock
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import pytest
+import tensorflow as tf
+
+from datasets import fusion
+from datasets.fusion_quality import (
+    fusion_quality_dataset_builder as builder_module,
+)
+
+# Two logical devices, so that one replica can be compared with two.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0],
+    [tf.config.LogicalDeviceConfiguration()] * 2,
+)
+
+
+@pytest.fixture
+def shared_data():
+    """Real source pairs beside the project; skips where there are none."""
+    repository = pathlib.Path(__file__).parent.parent
+    directory = repository.parent / "shared" / "data"
+    if not directory.is_dir():
+        pytest.skip("no real data beside the project")
+    return directory
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    """Folder with a small prepared `fusion_quality/phantom` data base.
+
+    Ten heads and three fast fusion algorithms: 30 images, six in a fold.
+    """
+    directory = tmp_path_factory.mktemp("tfds")
+    few = {
+        name: fusion.ALGORITHMS[name]
+        for name in ("average", "laplacian_pyramid", "discrete_wavelet")
+    }
+    phantom = builder_module.Builder.builder_configs["phantom"]
+    with (
+        mock.patch.object(builder_module, "ALGORITHMS", few),
+        mock.patch.object(phantom, "num_cases", 10),
+    ):
+        builder_module.Builder(data_dir=directory).download_and_prepare()
+    return str(directory)

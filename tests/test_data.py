@@ -1,0 +1,151 @@
+"""Parts never share a case; batches are right and repeatable."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from g2npan_tf import data
+from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
+
+GRID = (8, 8)
+
+
+@pytest.fixture(scope="module")
+def config(data_dir):
+    return Config(data_dir=data_dir, batch_size=4)
+
+
+@pytest.fixture(scope="module")
+def builder(config):
+    return data.open_base(config)
+
+
+def batches(builder, config, count, first_epoch=0):
+    cases = data.divide(builder, config).train
+    stream, steps = data.training_batches(
+        builder, cases, config, GRID, first_epoch
+    )
+    return list(stream.take(count).as_numpy_iterator()), steps
+
+
+@pytest.mark.parametrize("fold", range(5))
+def test_every_case_is_in_exactly_one_part(builder, config, fold):
+    parts = data.divide(builder, dataclasses.replace(config, fold=fold))
+    cases = [*parts.train, *parts.validation, *parts.test]
+    assert sorted(cases) == [f"phantom_{i:03}" for i in range(10)]
+    assert len(parts.test) == 2
+    assert parts.validation
+
+
+def test_test_folds_cover_all_cases_once(builder, config):
+    tests = [
+        case
+        for fold in range(5)
+        for case in data.divide(
+            builder, dataclasses.replace(config, fold=fold)
+        ).test
+    ]
+    assert len(set(tests)) == len(tests) == 10
+
+
+def test_read_gives_one_row_an_image(builder, config):
+    rows = data.read(builder, data.divide(builder, config).test)
+    assert rows["image"].shape == (6, 128, 128, 3)
+    assert rows["image"].dtype == np.uint8
+    assert set(rows["case_id"]) == set(data.divide(builder, config).test)
+    assert sorted(set(rows["algorithm"])) == [
+        "average",
+        "discrete_wavelet",
+        "laplacian_pyramid",
+    ]
+    assert ((rows["mos"] >= 1) & (rows["mos"] <= 5)).all()
+
+
+def test_batches_have_the_promised_shapes_and_ranges(builder, config):
+    (batch,), steps = batches(builder, config, 1)
+    assert (
+        steps
+        == (30 - 6 - 3 * len(data.divide(builder, config).validation)) // 4
+    )
+    for name in ("image", "reference"):
+        assert batch[name].shape == (4, 128, 128, 3)
+        assert batch[name].dtype == np.uint8
+    assert batch["quality"].shape == (4,)
+    assert batch["cam_target"].shape == (4, 8, 8)
+    for name in ("quality", "cam_target"):
+        assert ((batch[name] >= 0) & (batch[name] <= 1)).all()
+
+
+def test_batches_are_the_same_for_the_same_seed_only(builder, config):
+    one, _ = batches(builder, config, 2)
+    two, _ = batches(builder, config, 2)
+    other, _ = batches(builder, dataclasses.replace(config, seed=1), 2)
+    for a, b, c in zip(one, two, other, strict=True):
+        np.testing.assert_array_equal(a["image"], b["image"])
+        assert not np.array_equal(a["image"], c["image"])
+
+
+def test_a_resumed_stream_goes_on_where_it_was(builder, config):
+    whole, steps = batches(builder, config, 3 * 4)
+    rest, _ = batches(builder, config, 2, first_epoch=1)
+    for a, b in zip(whole[steps : steps + 2], rest, strict=True):
+        for name in a:
+            np.testing.assert_array_equal(a[name], b[name])
+
+
+def test_epochs_come_in_another_order(builder, config):
+    whole, steps = batches(builder, config, 8)
+    first = [batch["quality"] for batch in whole[:steps]]
+    second = [batch["quality"] for batch in whole[steps : 2 * steps]]
+    assert not np.array_equal(first, second)
+
+
+def test_augmentation_turns_image_reference_and_target_together():
+    side = np.arange(128)
+    image = np.zeros((128, 128, 3), np.uint8)
+    image[..., 0], image[..., 1] = side[:, None], side[None]
+    target = image[8::16, 8::16, 0].astype(np.float32)
+    seen = set()
+    for index in range(40):
+        out = data._augment(
+            {"image": image, "reference": image, "cam_target": target},
+            (0, index),
+        )
+        turned = out["image"].numpy()
+        np.testing.assert_array_equal(turned, out["reference"])
+        # Cell centres, whichever way the image was turned.
+        cells = turned.reshape(8, 16, 8, 16, 3).mean((1, 3))[..., 0]
+        np.testing.assert_allclose(cells, out["cam_target"] - 0.5, atol=0.01)
+        seen.add(turned.tobytes())
+    assert len(seen) == 8
+
+
+def test_too_large_a_batch_is_refused(builder, config):
+    with pytest.raises(InputError, match=r"--batch_size=99: .* only"):
+        batches(builder, dataclasses.replace(config, batch_size=99), 1)
+
+
+@pytest.mark.parametrize(
+    "name", ["no_such_base", "fusion_quality/no_config", "a/b/c", ""]
+)
+def test_unknown_bases_are_one_line(config, name):
+    with pytest.raises(InputError, match="no such data base") as info:
+        data.open_base(dataclasses.replace(config, data=name))
+    assert "\n" not in str(info.value)
+
+
+def test_reopen_never_builds(config, tmp_path):
+    with pytest.raises(InputError, match=r"not in .* any more"):
+        data.reopen(
+            dataclasses.replace(config, data_dir=str(tmp_path)),
+            {"name": "fusion_quality/phantom/1.0.0"},
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_facts_say_that_scores_are_simulated(builder):
+    facts = data.facts(builder)
+    assert facts["scores"] == "simulated"
+    assert facts["name"].startswith("fusion_quality/phantom/")

@@ -1,0 +1,93 @@
+"""The protocol's figures on hand-made splits."""
+
+import math
+
+import numpy as np
+import pytest
+
+from g2npan_tf import evaluation
+from g2npan_tf.evaluation import Split
+
+
+def split(mos, pairs=None, algorithms=None):
+    count = len(mos)
+    return Split(
+        np.array(pairs or [f"p{i // 2}" for i in range(count)]),
+        np.array(algorithms or ["a", "b"] * (count // 2)),
+        np.array(["CT-MRI"] * count),
+        np.array(mos, np.float64),
+    )
+
+
+RNG = np.random.default_rng(0)
+BIG = split(RNG.uniform(1, 5, 80))
+GOOD = np.clip(BIG.mos + RNG.normal(0, 0.3, 80), 1, 5)
+BAD = RNG.uniform(1, 5, 80)
+
+
+def test_trivial_baselines_by_hand():
+    train = split([1.0, 5.0, 2.0, 4.0])
+    test = split([3.0, 3.0], algorithms=["b", "unseen"])
+    baselines = evaluation.trivial_baselines(train, test)
+    assert baselines["mean"].tolist() == [3.0, 3.0]
+    assert baselines["algorithm_mean"].tolist() == [4.5, 3.0]
+
+
+def test_rmse_is_on_zero_to_one():
+    figures = evaluation.assess(split([1.0, 5.0] * 3), np.array([2.0, 4.0] * 3))
+    assert figures["raw"]["rmse"] == pytest.approx(0.25)
+    assert figures["raw"]["plcc"] == pytest.approx(1.0)
+
+
+def test_interval_holds_the_figure_and_shrinks_with_agreement():
+    good = evaluation.assess(BIG, GOOD)
+    bad = evaluation.assess(BIG, BAD)
+    for figures in (good, bad):
+        limits = figures["interval"]["srcc"]
+        assert limits["low"] <= figures["raw"]["srcc"] <= limits["high"]
+    width = [
+        f["interval"]["srcc"]["high"] - f["interval"]["srcc"]["low"]
+        for f in (good, bad)
+    ]
+    assert width[0] < width[1]
+
+
+def test_resamples_are_of_whole_groups_and_seeded():
+    groups = np.array(["x", "x", "y", "y", "y"])
+    sizes = evaluation._resample(groups, len, 0)
+    assert set(sizes) == {4, 5, 6}
+    np.testing.assert_array_equal(sizes, evaluation._resample(groups, len, 0))
+
+
+def test_constant_predictions_have_no_interval():
+    figures = evaluation.assess(BIG, np.full(80, 3.0))
+    assert math.isnan(figures["raw"]["srcc"])
+    assert math.isnan(figures["interval"]["srcc"]["low"])
+
+
+def test_within_group_by_hand():
+    scores = split([1.0, 2.0, 3.0, 4.0, 4.0, 4.0], pairs=list("xxxyyy"))
+    predicted = np.array([1.0, 3.0, 2.0, 5.0, 1.0, 1.0])
+    inside = evaluation.within_group(scores, predicted)
+    # x: 1 < 3 > 2 against 1 < 2 < 3; y has ties only, so no SRCC.
+    assert inside["srcc"] == pytest.approx(0.5)
+    assert inside["top1"] == 0.5
+    assert inside["pairwise"] == pytest.approx(2 / 3)
+
+
+def test_ties_in_the_prediction_count_half():
+    inside = evaluation.within_group(split([1.0, 2.0]), np.array([3.0, 3.0]))
+    assert inside["pairwise"] == 0.5
+
+
+def test_difference_of_a_method_with_itself_is_zero():
+    assert evaluation.difference(BIG, GOOD, GOOD) == {
+        "difference": 0.0,
+        "low": 0.0,
+        "high": 0.0,
+    }
+
+
+def test_difference_finds_the_better_method():
+    gain = evaluation.difference(BIG, GOOD, BAD)
+    assert 0 < gain["low"] < gain["difference"] < gain["high"]

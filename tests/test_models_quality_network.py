@@ -1,0 +1,87 @@
+"""The quality network and its class activation map."""
+
+import keras
+import numpy as np
+import pytest
+
+from g2npan_tf.models.quality_network import build_quality_network
+from tests.tiny import GRID
+from tests.tiny import SIZE
+from tests.tiny import check_net
+from tests.tiny import tiny_quality_network
+
+TINY_PARAMETERS = 37081
+
+
+def inputs():
+    rng = np.random.default_rng(0)
+    return {
+        "image": rng.random((2, SIZE, SIZE, 3), np.float32),
+        "discrepancy": rng.random((2, SIZE, SIZE, 3), np.float32),
+        "ufw_features": rng.random((2, 8, 8, 8), np.float32),
+    }
+
+
+def test_quality_network_keeps_the_contract_of_a_network(tmp_path):
+    check_net(
+        tiny_quality_network(),
+        inputs(),
+        {"cam_logits": GRID, "quality_logit": ()},
+        TINY_PARAMETERS,
+        tmp_path,
+    )
+
+
+def test_the_cam_decomposes_the_score():
+    outputs = tiny_quality_network()(inputs(), training=False)
+    np.testing.assert_allclose(
+        outputs["quality_logit"],
+        np.mean(outputs["cam_logits"], axis=(1, 2)),
+        rtol=1e-5,
+    )
+
+
+def test_it_is_pooling_and_one_dense_unit_on_the_joined_features():
+    model = tiny_quality_network()
+    cam = model.get_layer("cam")
+    features = keras.Model(model.inputs, cam.input)(
+        [inputs()[x.name] for x in model.inputs], training=False
+    )
+    kernel, bias = cam.get_weights()
+    dense = np.mean(features, axis=(1, 2)) @ kernel[0, 0] + bias
+    logit = model(inputs(), training=False)["quality_logit"]
+    np.testing.assert_allclose(dense[:, 0], logit, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["image", "discrepancy", "ufw_features"])
+def test_every_input_matters(name):
+    model, changed = tiny_quality_network(), inputs()
+    before = model(changed, training=False)["quality_logit"]
+    changed[name] = changed[name] * 0
+    assert not np.allclose(
+        before, model(changed, training=False)["quality_logit"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("backbone", "convolutions"), [("vgg11", 8), ("vgg16", 13), ("vgg19", 16)]
+)
+def test_backbones_have_the_convolutions_of_simonyan_and_zisserman(
+    backbone, convolutions
+):
+    model = tiny_quality_network(ufw_shape=None, backbone=backbone)
+    assert set(model.input) == {"image"}
+    convs = [x for x in model.layers if isinstance(x, keras.layers.Conv2D)]
+    assert len([x for x in convs if x.kernel_size == (3, 3)]) == convolutions
+
+
+def test_full_width_has_an_8_by_8_map_and_512_channels():
+    model = build_quality_network()
+    assert model.output["cam_logits"].shape == (None, 8, 8)
+    assert model.get_layer("block5_conv2").filters == 512
+    assert model.get_layer("image_conv").filters == 32
+
+
+def test_unknown_backbone_is_refused():
+    with pytest.raises(ValueError, match="Received: backbone=resnet"):
+        build_quality_network(backbone="resnet")

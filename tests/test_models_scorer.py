@@ -1,0 +1,92 @@
+"""The blind path."""
+
+import keras
+import numpy as np
+import pytest
+from scipy import special
+
+from g2npan_tf.models import scorer
+from tests.tiny import GRID
+from tests.tiny import SIZE
+from tests.tiny import tiny_generator
+from tests.tiny import tiny_quality_network
+
+PIXELS = np.random.default_rng(0).integers(
+    0, 256, (3, SIZE, SIZE, 3), dtype=np.uint8
+)
+
+
+@pytest.fixture(scope="module")
+def networks():
+    generator, quality_network = tiny_generator(), tiny_quality_network()
+    return generator, quality_network
+
+
+def test_discrepancy_is_the_absolute_difference():
+    image = np.float32([[[[0.2, 0.9, 0.5]]]])
+    made = np.float32([[[[0.5, 0.1, 0.5]]]])
+    np.testing.assert_allclose(
+        scorer.discrepancy_map(image, made)[0, 0, 0], [0.3, 0.8, 0.0]
+    )
+
+
+def test_predicted_quality_is_the_logistic_function():
+    logits = np.float32([-90, -1, 0, 2.5, 90])
+    np.testing.assert_allclose(
+        scorer.predicted_quality(logits), special.expit(logits), rtol=1e-6
+    )
+
+
+def test_scorer_is_the_networks_in_a_row(networks):
+    generator, quality_network = networks
+    outputs = scorer.build_scorer(quality_network, generator)(
+        PIXELS, training=False
+    )
+    image = PIXELS.astype(np.float32) / 255
+    made = {
+        name: np.asarray(value)
+        for name, value in generator(image, training=False).items()
+    }
+    logit = quality_network(
+        {
+            "image": image,
+            "discrepancy": np.abs(image - made["pseudo_reference"]),
+            "ufw_features": made["ufw_features"],
+        },
+        training=False,
+    )["quality_logit"]
+    quality = special.expit(np.asarray(logit))
+    np.testing.assert_allclose(outputs["quality"], quality, atol=1e-6)
+    np.testing.assert_allclose(outputs["mos"], 1 + 4 * quality, atol=1e-5)
+    np.testing.assert_allclose(
+        outputs["reference"], made["pseudo_reference"], atol=1e-5
+    )
+
+
+def test_scorer_loads_without_custom_objects(networks, tmp_path):
+    generator, quality_network = networks
+    model = scorer.build_scorer(quality_network, generator)
+    model.save(tmp_path / "scorer.keras")
+    again = keras.saving.load_model(tmp_path / "scorer.keras", safe_mode=True)
+    for name, value in model(PIXELS, training=False).items():
+        np.testing.assert_array_equal(
+            again(PIXELS, training=False)[name], value
+        )
+
+
+def test_scores_do_not_depend_on_batch_mates(networks):
+    generator, quality_network = networks
+    model = scorer.build_scorer(quality_network, generator)
+    together = model(PIXELS, training=False)["mos"]
+    alone = [
+        float(model(PIXELS[i : i + 1], training=False)["mos"][0])
+        for i in range(3)
+    ]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_without_gan_there_are_no_generated_maps():
+    model = scorer.build_scorer(tiny_quality_network(ufw_shape=None))
+    outputs = model(PIXELS, training=False)
+    assert set(outputs) == {"mos", "quality", "cam"}
+    assert outputs["cam"].shape == (3, *GRID)

@@ -1,0 +1,80 @@
+"""The CAM's ground truth."""
+
+import numpy as np
+import pytest
+from skimage.metrics import structural_similarity
+
+from g2npan_tf import quality_map
+
+RNG = np.random.default_rng(0)
+REFERENCE = RNG.random((2, 64, 64, 3), dtype=np.float32)
+IMAGE = np.clip(
+    REFERENCE + 0.2 * RNG.random((2, 64, 64, 3), dtype=np.float32), 0, 1
+)
+QUALITY = np.array([0.3, 0.6], np.float32)
+
+
+def test_similarity_map_is_scikit_image_s_away_from_the_border():
+    ours = quality_map.structural_similarity_map(IMAGE, REFERENCE).numpy()
+    for index in range(2):
+        _, theirs = structural_similarity(
+            IMAGE[index],
+            REFERENCE[index],
+            channel_axis=2,
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            full=True,
+        )
+        np.testing.assert_allclose(
+            ours[index, 8:-8, 8:-8, 0], theirs.mean(-1)[8:-8, 8:-8], atol=1e-5
+        )
+
+
+def test_the_reference_itself_is_everywhere_as_good_as_its_score():
+    target = quality_map.quality_map(REFERENCE, REFERENCE, QUALITY, (4, 4))
+    np.testing.assert_allclose(
+        target, np.broadcast_to(QUALITY[:, None, None], (2, 4, 4)), atol=1e-5
+    )
+
+
+def test_the_mean_of_the_map_is_the_score():
+    target = quality_map.quality_map(IMAGE, REFERENCE, QUALITY, (4, 4)).numpy()
+    assert target.std() > 0.001
+    np.testing.assert_allclose(target.mean((1, 2)), QUALITY, atol=1e-5)
+
+
+def test_a_damaged_corner_is_worse_than_the_rest():
+    damaged = REFERENCE.copy()
+    damaged[:, :16, :16] = 1 - damaged[:, :16, :16]
+    target = quality_map.quality_map(damaged, REFERENCE, QUALITY, (4, 4))
+    target = target.numpy().reshape(2, -1)
+    assert (target.argmin(1) == 0).all()
+
+
+def test_black_background_keeps_the_score():
+    image, reference = IMAGE.copy(), REFERENCE.copy()
+    image[:, :16] = reference[:, :16] = 0
+    target = quality_map.quality_map(image, reference, QUALITY, (4, 4))
+    np.testing.assert_allclose(
+        target[:, 0], np.broadcast_to(QUALITY[:, None], (2, 4)), atol=1e-6
+    )
+
+
+def test_an_all_black_pair_gives_no_nan():
+    black = np.zeros((1, 64, 64, 3), np.float32)
+    target = quality_map.quality_map(black, black, QUALITY[:1], (4, 4))
+    np.testing.assert_allclose(target, 0.3, rtol=1e-6)
+
+
+def test_kappa_zero_is_flat():
+    target = quality_map.quality_map(IMAGE, REFERENCE, QUALITY, (4, 4), 0.0)
+    assert np.ptp(target.numpy(), axis=(1, 2)) == pytest.approx([0, 0])
+
+
+def test_normalized_map_spans_zero_to_one_and_survives_constants():
+    cam = np.array([[[2.0, 4.0]], [[3.0, 3.0]]], np.float32)
+    np.testing.assert_array_equal(
+        quality_map.normalized_map(cam), [[[0, 1]], [[0, 0]]]
+    )

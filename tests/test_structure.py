@@ -1,0 +1,97 @@
+"""The house: imports run one way, and every module has its test file."""
+
+import ast
+import re
+
+import pytest
+
+from tests.tiny import REPOSITORY
+
+# From low to high: a module imports only from levels below its own (or, in
+# one level, from what is named with it).
+LEVELS = (
+    {"errors", "mos", "atomic_file"},
+    {"cli", "config"},
+    {"losses", "correlation", "models", "images", "quality_map"},
+    {"checkpoints", "data", "evaluation"},
+    {"gan", "assessor"},
+    {"explanation"},
+    {"callbacks"},
+    {"training"},
+    {"score_rows"},
+    {"file_scoring"},
+    {"score"},
+)
+
+
+def modules(package):
+    return sorted(
+        path
+        for path in (REPOSITORY / package).rglob("*.py")
+        if path.name != "__init__.py"
+    )
+
+
+def level(name):
+    return next(i for i, names in enumerate(LEVELS) if name in names)
+
+
+def imported(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("path", modules("g2npan_tf"), ids=lambda p: p.stem)
+def test_imports_run_one_way(path):
+    own = path.relative_to(REPOSITORY / "g2npan_tf").parts[0]
+    own = own.removesuffix(".py")
+    for name in imported(path):
+        assert name.split(".")[0] not in ("datasets", "export", "benchmarks")
+        if name.startswith("g2npan_tf."):
+            other = name.split(".")[1]
+            # A package's modules use each other.
+            assert level(other) < level(own) or own == other == "models"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for name in ("g2npan_tf", "datasets", "export") for p in modules(name)],
+    ids=lambda p: p.stem,
+)
+def test_every_module_has_a_test_file(path):
+    parts = list(path.relative_to(REPOSITORY).with_suffix("").parts)
+    if parts[0] == "g2npan_tf":
+        parts = parts[1:]
+    names = ["_".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    # A package's test may stand for its small modules.
+    found = [
+        name
+        for name in names
+        if (REPOSITORY / "tests" / f"test_{name}.py").exists()
+    ]
+    assert found, f"no test file for {path.name}"
+
+
+@pytest.mark.parametrize("path", modules("g2npan_tf"), ids=lambda p: p.stem)
+def test_nets_are_called_with_training_named(path):
+    call = re.compile(
+        r"(?:generator|discriminator|quality_network|scorer)\((?!self)"
+    )
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.Call):
+            continue
+        name = ast.unparse(node.func)
+        if call.match(f"{name.removeprefix('self.').removeprefix('model.')}("):
+            keywords = {keyword.arg for keyword in node.keywords}
+            assert "training" in keywords, ast.unparse(node)
+
+
+def test_only_config_and_commands_read_flags():
+    allowed = {"config.py", "cli.py", "score.py"}
+    for path in modules("g2npan_tf"):
+        if "absl.flags" in imported(path):
+            assert path.name in allowed

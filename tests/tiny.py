@@ -1,0 +1,95 @@
+"""Tiny networks, random batches and the checks that every network shares."""
+
+import pathlib
+
+import keras
+import numpy as np
+
+from g2npan_tf.models.discriminator import build_discriminator
+from g2npan_tf.models.generator import build_generator
+from g2npan_tf.models.quality_network import build_quality_network
+
+SIZE = 32
+GRID = (2, 2)
+REPOSITORY = pathlib.Path(__file__).parent.parent
+
+
+def tiny_generator(num_ufw=1):
+    return build_generator(
+        filters=(4, 4, 8),
+        strides=(2, 2, 1),
+        up_filters=(8, 4, 4),
+        up_scales=(1, 1, 2, 2),
+        num_ufw=num_ufw,
+        image_size=SIZE,
+    )
+
+
+def tiny_discriminator(conditional=False):
+    return build_discriminator(
+        filters=(4, 8, 8, 8), conditional=conditional, image_size=SIZE
+    )
+
+
+def tiny_quality_network(ufw_shape=(8, 8, 8), backbone="vgg11"):
+    return build_quality_network(
+        backbone=backbone,
+        width=0.0625,
+        use_batch_norm=True,
+        ufw_shape=ufw_shape,
+        image_size=SIZE,
+    )
+
+
+def random_batch(batch_size=4, seed=0):
+    """What `data.training_batches` yields: patches of random grey, no meaning.
+
+    Not white noise, whose images look all alike to a network, so that batch
+    normalisation would divide by rounding errors.
+    """
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 256, (2, batch_size, 8, 8, 3), dtype=np.uint8)
+    image, reference = np.repeat(np.repeat(coarse, 4, axis=2), 4, axis=3)
+    return {
+        "image": image,
+        "reference": reference,
+        "quality": rng.random(batch_size, dtype=np.float32),
+        "cam_target": rng.random((batch_size, *GRID), dtype=np.float32),
+    }
+
+
+def check_net(net, inputs, output_shapes, num_parameters, tmp_path):
+    """Properties that every network has, whatever it computes.
+
+    Args:
+        net: The network.
+        inputs: Arrays (a dict or one) with a batch of two.
+        output_shapes: Shape of each output without the batch axis (a dict or
+            one tuple).
+        num_parameters: Literal count; a change breaks old checkpoints.
+        tmp_path: Where it may be saved.
+    """
+
+    def run(model, x):
+        return keras.tree.map_structure(np.asarray, model(x, training=False))
+
+    both = run(net, inputs)
+    shapes = keras.tree.map_structure(lambda y: y.shape, both)
+    with_batch = keras.tree.map_structure_up_to(
+        both, lambda shape: (2, *shape), output_shapes
+    )
+    assert shapes == with_batch
+    first = run(net, keras.tree.map_structure(lambda x: x[:1], inputs))
+    keras.tree.map_structure(
+        lambda one, two: np.testing.assert_allclose(one, two[:1], atol=1e-5),
+        first,
+        both,
+    )
+    net.save(tmp_path / "net.keras")
+    again = keras.saving.load_model(tmp_path / "net.keras", safe_mode=True)
+    keras.tree.map_structure(
+        np.testing.assert_array_equal, run(again, inputs), both
+    )
+    assert net.count_params() == num_parameters
+    names = [layer.name for layer in net.layers]
+    assert len(names) == len(set(names))
