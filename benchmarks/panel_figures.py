@@ -1,0 +1,154 @@
+"""Figures of the simulated panel: agreement, shares, intervals, damage."""
+
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from benchmarks.distortions import ALGORITHM
+from benchmarks.distortions import DISTORTIONS
+from datasets import panel
+from datasets.fusion import ALGORITHMS
+from datasets.fusion import fuse
+from datasets.sources import SourcePair
+from g2npan_tf.correlation import srcc
+
+
+def grade_all(pairs: Sequence[SourcePair]) -> tuple[np.ndarray, float]:
+    """Fuses and grades all pairs.
+
+    Args:
+        pairs: The sources.
+
+    Returns:
+        Grades, int32 `[pairs, algorithms, readers]`, range 1..5; grading
+        alone, images per second of processor time.
+    """
+    seconds, grades = 0.0, []
+    for pair in pairs:
+        for name in ALGORITHMS:
+            fused = fuse(pair.source_a, pair.source_b, name)
+            start = time.process_time()
+            key = f"{pair.pair_id}/{name}"
+            grades.append(panel.grade(pair.source_a, pair.source_b, fused, key))
+            seconds += time.process_time() - start
+    shape = (len(pairs), len(ALGORITHMS), panel.NUM_READERS)
+    return np.array(grades).reshape(shape), len(grades) / seconds
+
+
+def reader_agreement(grades: np.ndarray) -> np.ndarray:
+    """SRCC of each reader with each other.
+
+    Args:
+        grades: int `[images, readers]`, range 1..5.
+
+    Returns:
+        Symmetric, ones on the diagonal. float64 `[readers, readers]`.
+    """
+    columns = grades.T
+    return np.array(
+        [[srcc(one, other) for other in columns] for one in columns]
+    )
+
+
+def intraclass_correlation(grades: np.ndarray) -> tuple[float, float]:
+    """Absolute agreement of readers: ICC(2,1) and ICC(2,k).
+
+    Source: P. E. Shrout, J. L. Fleiss, "Intraclass correlations: uses in
+    assessing rater reliability", Psychological Bulletin 86(2), 1979.
+
+    Args:
+        grades: `[images, readers]`, two or more of each.
+
+    Returns:
+        Of a single reader and of the mean of all, range (-inf, 1].
+    """
+    images, readers = grades.shape
+    by_image = grades.mean(axis=1, keepdims=True)
+    by_reader = grades.mean(axis=0, keepdims=True)
+    rest = grades - by_image - by_reader + grades.mean()
+    between = readers * by_image.var(ddof=1)
+    raters = images * by_reader.var(ddof=1)
+    error = np.sum(rest**2) / ((images - 1) * (readers - 1))
+    offset = (raters - error) / images
+    single = between + (readers - 1) * error + readers * offset
+    return (
+        float((between - error) / single),
+        float((between - error) / (between + offset)),
+    )
+
+
+def variance_shares(mos: np.ndarray) -> tuple[float, float]:
+    """Shares of the MOS variance that algorithm and pair explain.
+
+    Args:
+        mos: `[pairs, algorithms]`.
+
+    Returns:
+        Share of the algorithms' and of the pairs' means, each 0..1; the rest
+        to 1 is what an algorithm does to this pair in particular.
+    """
+    total = mos.var()
+    return (
+        float(mos.mean(axis=0).var() / total),
+        float(mos.mean(axis=1).var() / total),
+    )
+
+
+def mean_intervals(mos: np.ndarray, cases: Sequence[str]) -> np.ndarray:
+    """95 % interval of each algorithm's mean MOS by bootstrap over cases.
+
+    Args:
+        mos: `[pairs, algorithms]`.
+        cases: Case of each pair; slices of a case are no independent draws.
+
+    Returns:
+        Lower and upper ends. float64 `[2, algorithms]`.
+    """
+    names, index = np.unique(cases, return_inverse=True)
+    sums = np.array([mos[index == i].sum(axis=0) for i in range(len(names))])
+    counts = np.bincount(index)
+    rng = np.random.default_rng(0)
+    draws = rng.integers(0, len(names), (1000, len(names)))
+    means = sums[draws].sum(axis=1) / counts[draws].sum(axis=1)[:, np.newaxis]
+    return np.percentile(means, [2.5, 97.5], axis=0)
+
+
+def judge_distortion(name: str, pairs: Sequence[SourcePair]) -> np.ndarray:
+    """Mean graded MOS and mean noise-free score for each level of damage.
+
+    Args:
+        name: One of `DISTORTIONS`.
+        pairs: The sources.
+
+    Returns:
+        float64 `[levels, 2]`, range 1..5.
+    """
+    damage, levels = DISTORTIONS[name]
+    rows = []
+    for level in levels:
+        judged = []
+        for pair in pairs:
+            sources = (pair.source_a, pair.source_b)
+            images = (*sources, damage(*sources, level))
+            grades = panel.grade(*images, f"{pair.pair_id}/{name}/{level}")
+            judged.append((panel.mos(grades), panel.score(*images)))
+        rows.append(np.mean(judged, axis=0))
+    return np.array(rows)
+
+
+def judge_sources(pairs: Sequence[SourcePair]) -> np.ndarray:
+    """Mean noise-free scores of a good fusion and of either source alone.
+
+    Args:
+        pairs: The sources.
+
+    Returns:
+        Laplacian fusion, `source_a`, `source_b`. float64 `[3]`, range 1..5.
+    """
+    scores = []
+    for pair in pairs:
+        sources = (pair.source_a, pair.source_b)
+        images = (fuse(*sources, ALGORITHM), *sources)
+        scores.append([panel.score(*sources, image) for image in images])
+    return np.mean(scores, axis=0)
