@@ -47,10 +47,10 @@ def main(argv: list[str]) -> None:
     del argv
     cv2.setNumThreads(1)
     output = pathlib.Path(flags.FLAGS.output)
-    output.mkdir(parents=True, exist_ok=True)
     entries = list_atlas_pairs(pathlib.Path(flags.FLAGS.manual_dir), _SIZE)
     entries = select_pairs(entries, flags.FLAGS.max_pairs)
     pairs = [entry.load() for entry in entries]
+    output.mkdir(parents=True, exist_ok=True)
     grades, speed = panel_figures.grade_all(pairs)
     mos = grades.mean(axis=-1)
     print(f"# Simulated panel {panel.PANEL_VERSION}: {len(pairs)} pairs\n")
