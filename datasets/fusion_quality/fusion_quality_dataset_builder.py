@@ -72,8 +72,9 @@ class CanonicalWriter(ExampleWriter):
 class Builder(tfds.core.GeneratorBasedBuilder):
     """Fused medical images with mean opinion scores, in five folds."""
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("1.1.0")
     RELEASE_NOTES = {  # noqa: RUF012 (TFDS wants a plain dict)
+        "1.1.0": "10 fusion algorithms, simulated panel 1.1.0.",
         "1.0.0": "10 fusion algorithms, simulated panel 1.0.0.",
     }
     BUILDER_CONFIGS = [  # noqa: RUF012
