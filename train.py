@@ -6,6 +6,7 @@ python train.py --workdir=runs/first --data=fusion_quality/phantom
 import pathlib
 import signal
 import sys
+from typing import Any
 
 from absl import flags
 
@@ -24,8 +25,10 @@ def main(argv: list[str]) -> int:
         cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
     if not flags.FLAGS.workdir:
         cli.fail("--workdir is required: the folder of the run")
-    # A pre-empted machine sends SIGTERM: end as with Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A pre-empted machine sends SIGTERM: end as with Ctrl-C. A shell lets
+    # background jobs ignore SIGINT, but who sends it means it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     workdir = pathlib.Path(flags.FLAGS.workdir)
     with cli.quiet_stderr():
         from g2npan_tf import training
@@ -43,16 +46,31 @@ def main(argv: list[str]) -> int:
     except FloatingPointError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    print(
-        f"{summary['epochs']} epochs, best epoch {summary['best_epoch']} "
-        f"(validation SRCC {summary['best_val_srcc']:.3f}), "
+    print(report(summary, workdir))
+    return 0
+
+
+def report(summary: dict[str, Any], workdir: pathlib.Path) -> str:
+    """What a finished run says: figures, where everything is, what is next.
+
+    Args:
+        summary: Result of `training.run`.
+        workdir: Folder of the run.
+
+    Returns:
+        Several lines.
+    """
+    first, last = summary["quality_loss"] or (float("nan"),) * 2
+    return (
+        f"{summary['epochs']} epochs: quality loss (Eq. 7) {first:.3f} -> "
+        f"{last:.3f}; best epoch {summary['best_epoch']}, validation SRCC "
+        f"{summary['best_val_srcc']:.3f}\n"
         f"{summary['wall_seconds']:.0f} s, "
-        f"{summary['peak_memory_mib']:.0f} MiB at most\n"
+        f"{summary['peak_memory_mib']:.0f} MiB of memory at most\n"
         f"run:    {workdir}\n"
         f"curves: tensorboard --logdir={workdir}\n"
         f"next:   python evaluate.py --workdir={workdir}"
     )
-    return 0
 
 
 if __name__ == "__main__":

@@ -76,7 +76,8 @@ class Assessor:
 
         Args:
             path: `scorer.keras`, a training workdir that holds one, a
-                SavedModel folder or a `.tflite` file.
+                SavedModel folder, a folder of numbered versions of it (the
+                highest is taken) or a `.tflite` file.
             batch_size: Images that are scored at once; limits the memory and
                 does not change a score. LiteRT takes one at a time anyway.
             num_threads: For LiteRT; None takes every core.
@@ -182,6 +183,8 @@ def _loader(path: pathlib.Path, num_threads: int) -> Callable[[], _Runner]:
         raise InputError(f"{path}: no such model; expected {ARTEFACTS}")
     if (path / SCORER_FILE).is_file():
         path = path / SCORER_FILE
+    if path.is_dir():
+        path = _newest_version(path)
     if (path / "saved_model.pb").is_file():
         return lambda: _saved_model_runner(path)
     if path.is_file() and path.suffix == ".keras":
@@ -189,6 +192,12 @@ def _loader(path: pathlib.Path, num_threads: int) -> Callable[[], _Runner]:
     if path.is_file() and path.suffix == ".tflite":
         return lambda: _litert_runner(path, num_threads)
     raise InputError(f"{path}: not a model; expected {ARTEFACTS}")
+
+
+def _newest_version(path: pathlib.Path) -> pathlib.Path:
+    """The highest version of a folder as TF Serving wants it, or itself."""
+    versions = [p for p in path.iterdir() if p.name.isdecimal()]
+    return max(versions, key=lambda p: int(p.name), default=path)
 
 
 def _keras_runner(path: pathlib.Path) -> _Runner:

@@ -1,5 +1,6 @@
 """One run: data, networks, optimisers, fit, and what it leaves in a folder."""
 
+import csv
 import json
 import pathlib
 import resource
@@ -37,7 +38,8 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
 
     Returns:
         The content of `training.json`: epochs, best epoch and its figure,
-        images per second, wall time in seconds, peak memory in MiB.
+        images per second, wall time in seconds, peak memory in MiB, and the
+        quality loss of the first and the last epoch.
 
     Raises:
         InputError: If the data base, a file or a setting is not usable, or
@@ -74,6 +76,7 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
             config,
         )
     summary = _summary(keeper.progress, config, steps, progress.epoch, start)
+    summary["quality_loss"] = _first_and_last(workdir / "log.csv")
     with written_aside(workdir / "training.json") as aside:
         aside.write_text(json.dumps(summary, indent=2) + "\n")
     return summary
@@ -256,6 +259,15 @@ def _fit(
             callbacks.ProgressBar(config.epochs, steps, done),
         ],
     )
+
+
+def _first_and_last(log: pathlib.Path) -> list[float]:
+    """The quality loss of the first and the last epoch."""
+    if not log.exists():
+        return []
+    with log.open(newline="") as file:
+        losses = [float(row["quality_loss"]) for row in csv.DictReader(file)]
+    return [losses[0], losses[-1]]
 
 
 def _summary(

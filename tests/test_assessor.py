@@ -162,3 +162,10 @@ def test_litert_scores_without_tensorflow(artefacts):
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_highest_version_of_a_folder_is_taken(artefacts, tmp_path, pixels):
+    (tmp_path / "9").mkdir()
+    shutil.copytree(artefacts / "saved_model", tmp_path / "10")
+    mos = Assessor.load(tmp_path).score(pixels[:1])
+    assert mos[0] == pytest.approx(brightness_mos(pixels[0]), abs=1e-5)

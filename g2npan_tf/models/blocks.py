@@ -11,18 +11,22 @@ LEAKY_SLOPE = 0.2
 BATCH_NORM_MOMENTUM = 0.9
 
 
-def batch_norm(x: Tensor, name: str) -> Tensor:
+def batch_norm(x: Tensor, name: str, scale: float = 1.0) -> Tensor:
     """Batch normalisation over all replicas.
 
     Args:
         x: Feature map. Shape `[batch, height, width, channels]`.
         name: Layer name.
+        scale: Start value of the learned scale.
 
     Returns:
         Normalised feature map of the same shape.
     """
     return keras.layers.BatchNormalization(
-        momentum=BATCH_NORM_MOMENTUM, synchronized=True, name=name
+        momentum=BATCH_NORM_MOMENTUM,
+        gamma_initializer=keras.initializers.Constant(scale),
+        synchronized=True,
+        name=name,
     )(x)
 
 

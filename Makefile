@@ -1,0 +1,77 @@
+# The two commands of the README: make demo, make test. Each installs the
+# project into .venv first; a second call does not install again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EPOCHS ?= 12
+INSTALLED := $(VENV)/.installed
+CODE := g2npan_tf datasets export benchmarks tests train.py evaluate.py
+
+.PHONY: help demo test test-slow lint format bench clean
+
+help:
+	@echo "make demo    data base, training, evaluation, export, scores (about 10 minutes)"
+	@echo "make test    lint, types and the test suite"
+	@echo "make bench   speed and memory figures"
+	@echo "make format  formats the code"
+	@echo "make clean   removes what make demo and make test made"
+
+$(INSTALLED): setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "error: $(PYTHON) is not Python 3.11 to 3.13; make PYTHON=python3.12 names another"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "error: $(PYTHON) has no venv; Debian, Ubuntu: apt-get install python3-venv"; exit 2; }
+	@echo "installing into $(VENV) (2.7 GB, a few minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet --editable '.[test]'
+# Slim images have no libGL; the headless build owns the same folder and needs
+# none, so it replaces the other and is not installed beside it.
+	@$(BIN)/python -c 'import cv2' 2>/dev/null \
+	  || { echo "no libGL here: taking opencv-python-headless"; \
+	       $(BIN)/python -m pip uninstall --quiet --yes opencv-python; \
+	       $(BIN)/python -m pip install --quiet opencv-python-headless; }
+	@touch $@
+
+demo: $(INSTALLED)
+	@echo "1/5 data base and training (progress bar with the time left)"
+	@$(BIN)/python train.py --workdir=demo/run --data_dir=demo/tfds --epochs=$(EPOCHS)
+	@echo "2/5 evaluation on the fold that training never saw"
+	@$(BIN)/python evaluate.py --workdir=demo/run
+	@echo "3/5 export"
+	@rm -rf demo/exported demo/samples demo/explained
+	@$(BIN)/python -m export.saved_model --workdir=demo/run --output=demo/exported
+	@$(BIN)/python -m export.tflite --workdir=demo/run --output=demo/exported
+	@echo "4/5 scores of sample images by the SavedModel, with explanations"
+	@$(BIN)/python -m datasets.samples --workdir=demo/run --output=demo/samples
+	@$(BIN)/python -m g2npan_tf.score --model=demo/exported/g2npan --explain=demo/explained demo/samples
+	@echo "5/5 scores of the same images by LiteRT"
+	@$(BIN)/python -m g2npan_tf.score --model=demo/exported/g2npan.tflite demo/samples
+	@echo
+	@echo "figures:      demo/run/evaluation/results.json (simulated readers)"
+	@echo "scores:       demo/run/evaluation/predictions.csv"
+	@echo "explanations: demo/explained/*_panel.png"
+	@echo "models:       demo/exported"
+	@echo "curves:       $(BIN)/tensorboard --logdir=demo/run"
+
+test: lint
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --durations=10
+
+test-slow: $(INSTALLED)
+	@$(BIN)/python -m pytest -m slow
+
+lint: $(INSTALLED)
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/mypy $(CODE)
+	@$(BIN)/codespell --skip '*.bib' $(CODE) README.md docs Makefile setup.cfg
+
+format: $(INSTALLED)
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+bench: $(INSTALLED)
+	@$(BIN)/python -m benchmarks.bench
+
+clean:
+	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache *.egg-info

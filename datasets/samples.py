@@ -1,0 +1,72 @@
+"""Writes sample images of a run's test fold as PNG files, to be scored.
+
+python -m datasets.samples --workdir=runs/first --output=samples
+"""
+
+import pathlib
+
+import cv2
+import numpy as np
+from absl import flags
+
+from g2npan_tf import cli
+from g2npan_tf import config
+from g2npan_tf.errors import InputError
+
+
+def define_flags() -> None:
+    """Defines the flags; not on import, so that other commands may differ."""
+    flags.DEFINE_string("workdir", "", "Folder of a run. Required.")
+    flags.DEFINE_string("output", "", "Folder of the samples. Required.")
+    flags.DEFINE_integer("count", 6, "Number of samples.", lower_bound=1)
+
+
+def main(argv: list[str]) -> None:
+    """Writes the samples, named by their pair, algorithm and readers' MOS."""
+    if not flags.FLAGS.workdir or not flags.FLAGS.output or len(argv) > 1:
+        cli.fail("expected --workdir=FOLDER and --output=FOLDER, no arguments")
+    settings, facts = config.load(
+        pathlib.Path(flags.FLAGS.workdir) / "config.json"
+    )
+    with cli.quiet_stderr():
+        from g2npan_tf import data
+    import datasets.fusion_quality.fusion_quality_dataset_builder  # noqa: F401
+
+    builder = data.reopen(settings, facts)
+    rows = data.read(builder, data.divide(builder, settings).test)
+    directory = pathlib.Path(flags.FLAGS.output)
+    if directory.exists() and any(directory.iterdir()):
+        raise InputError(
+            f"--output={directory}: expected a new or empty folder"
+        )
+    directory.mkdir(parents=True, exist_ok=True)
+    for index in spread(rows["mos"], flags.FLAGS.count):
+        name = "_".join(str(rows[n][index]) for n in ("pair_id", "algorithm"))
+        path = directory / f"{name}_mos{rows['mos'][index]:.2f}.png"
+        cv2.imwrite(str(path), rows["image"][index][..., ::-1])
+    print(f"{flags.FLAGS.count} samples: {directory}")
+
+
+def spread(mos: np.ndarray, count: int) -> np.ndarray:
+    """Chooses images from the worst to the best, evenly over the ranks.
+
+    Args:
+        mos: Scores, `[n]`.
+        count: Number of images wanted.
+
+    Returns:
+        At most `count` indices, by rising MOS.
+    """
+    order = np.argsort(mos, kind="stable")
+    chosen = np.linspace(0, len(order) - 1, min(count, len(order)))
+    return order[np.unique(chosen.round().astype(int))]
+
+
+def run() -> None:
+    """Runs the command."""
+    define_flags()
+    cli.run(main)
+
+
+if __name__ == "__main__":
+    run()
