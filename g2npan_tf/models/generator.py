@@ -71,8 +71,8 @@ def build_generator(
             x = upsample(x, name=f"up{index}_upsample", scale=scale)
         x = conv(x, width, name=f"up{index}_conv")
         last = index == len(up_scales)
-        scale = SIGMOID_SCALE if last else 1.0
-        x = batch_norm(x, name=f"up{index}_bn", scale=scale)
+        spread = SIGMOID_SCALE if last else 1.0
+        x = batch_norm(x, name=f"up{index}_bn", scale=spread)
         if not last:
             x = keras.layers.LeakyReLU(LEAKY_SLOPE, name=f"up{index}_relu")(x)
     # float32 whatever the precision policy: losses and pictures come of it.
