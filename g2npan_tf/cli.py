@@ -8,8 +8,9 @@ from collections.abc import Callable
 from collections.abc import Iterator
 
 # TensorFlow reads these when it is first imported, so commands import this
-# module first and the heavy ones inside their main function.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# module first and the heavy ones inside their main function. Level 3: its
+# native code logs harmless fall-backs as errors; real ones raise exceptions.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 from absl import app

@@ -56,6 +56,8 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
         ) from error
     if not builder.is_prepared():
         print(f"building {config.data} in {builder.data_dir}", file=sys.stderr)
+        if not sys.stderr.isatty():
+            tfds.disable_progress_bar()
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(
                 manual_dir=config.manual_dir or None
