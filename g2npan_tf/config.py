@@ -104,6 +104,12 @@ class Config:
     reconstruction_weight: float = _field(
         0.5, "theta: weight of the reconstruction loss.", "Eq. 2", low=0.0
     )
+    adversarial_weight: float = _field(
+        1.0,
+        "Weight of the generator's adversarial term.",
+        "Eq. 2 (1)",
+        low=0.0,
+    )
     cam_weight: float = _field(
         1.0, "phi: weight of the CAM loss; 0 is G2NPN.", "Eq. 9", low=0.0
     )

@@ -24,6 +24,7 @@ class Objective:
     Attributes:
         global_batch_size: Examples per step over all replicas.
         reconstruction_weight: theta of Eq. 2.
+        adversarial_weight: Factor on the adversarial term of Eq. 2.
         cam_weight: phi of Eq. 9.
         quality_weight: gamma of Eq. 12.
         non_saturating: Other form of Eq. 2.
@@ -36,6 +37,7 @@ class Objective:
 
     global_batch_size: int
     reconstruction_weight: float = 0.5
+    adversarial_weight: float = 1.0
     cam_weight: float = 1.0
     quality_weight: float = 0.01
     non_saturating: bool = False
@@ -315,6 +317,7 @@ class G2NPAN(keras.Model):
                 fake_logits,
                 terms["reconstruction_loss"],
                 objective.reconstruction_weight,
+                objective.adversarial_weight,
                 objective.non_saturating,
             )
             own, generators = (

@@ -56,6 +56,7 @@ def generator_loss(
     fake_logits: Tensor,
     reconstruction: Tensor,
     reconstruction_weight: float = 0.5,
+    adversarial_weight: float = 1.0,
     non_saturating: bool = False,
 ) -> Tensor:
     """Adversarial loss of the generator plus the weighted reconstruction loss.
@@ -65,10 +66,15 @@ def generator_loss(
 
     Equation: 2
 
+    Choice: the adversarial term can be weighed, as in SRGAN (Ledig et al.,
+    CVPR 2017). With the paper's 1 its gradient drowns that of L_1, which is a
+    mean over all pixels, and G makes images that only deceive D.
+
     Args:
         fake_logits: D's logits of I_hq. Shape `[batch]`, any real.
         reconstruction: Result of `reconstruction_loss`. Shape `[batch]`.
         reconstruction_weight: theta of Eq. 2.
+        adversarial_weight: Factor on the adversarial term; 1 is Eq. 2.
         non_saturating: Use `-log D(I_hq)` instead (Goodfellow et al. 2014),
             whose gradient does not vanish while D wins.
 
@@ -87,7 +93,10 @@ def generator_loss(
         adversarial = ops.softplus(-fake_logits)
     else:
         adversarial = -ops.softplus(fake_logits)
-    return adversarial + reconstruction_weight * reconstruction
+    return (
+        adversarial_weight * adversarial
+        + reconstruction_weight * reconstruction
+    )
 
 
 def discriminator_loss(

@@ -137,6 +137,7 @@ def compile_model(
     objective = Objective(
         global_batch_size=config.batch_size,
         reconstruction_weight=config.reconstruction_weight,
+        adversarial_weight=config.adversarial_weight,
         cam_weight=config.cam_weight,
         quality_weight=config.quality_weight,
         non_saturating=config.non_saturating,

@@ -57,6 +57,13 @@ def test_generator_loss_by_hand(logit):
     )
 
 
+def test_generator_loss_weighs_the_adversarial_term():
+    logits, squared = np.float32([0.3]), np.float32([0.2])
+    loss = losses.generator_loss(logits, squared, 0.5, adversarial_weight=0.01)
+    expected = 0.01 * math.log(1 - sigmoid(0.3)) + 0.1
+    assert float(loss[0]) == pytest.approx(expected, rel=1e-5)
+
+
 @pytest.mark.parametrize("non_saturating", [False, True])
 def test_generator_loss_falls_when_the_discriminator_is_fooled(non_saturating):
     slope = gradient(
