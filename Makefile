@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-EPOCHS ?= 12
+EPOCHS ?= 10
 INSTALLED := $(VENV)/.installed
 CODE := g2npan_tf datasets export benchmarks tests train.py evaluate.py
 

@@ -227,6 +227,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "discriminator_filters": (32, 64, 96, 128),
         "vgg_width": 0.375,
         "vgg_batch_norm": True,
+        "adversarial_weight": 0.01,
         "epochs": 60,
         "learning_rate": 1e-3,
         "lr_decay_every": 2,

@@ -353,16 +353,19 @@ class G2NPAN(keras.Model):
     ) -> Tensor:
         """W of Eq. 10, or zeros during the warm-up and without Eq. 11."""
         objective = self.objective
+        none = tf.zeros_like(quality)
         if not objective.use_perception_weight:
-            return tf.zeros_like(quality)
-        if objective.indicator_epsilon > 0:
-            weight = losses.perception_weight(
-                first_quality, quality, objective.indicator_epsilon
-            )
-        else:
-            weight = losses.perception_weight(self._second_quality(generated))
+            return none
+
+        def weight() -> Tensor:
+            if objective.indicator_epsilon > 0:
+                return losses.perception_weight(
+                    first_quality, quality, objective.indicator_epsilon
+                )
+            return losses.perception_weight(self._second_quality(generated))
+
         warm = self.quality_optimizer.iterations >= objective.warmup_steps
-        return tf.stop_gradient(weight) * tf.cast(warm, weight.dtype)
+        return tf.stop_gradient(tf.cond(warm, weight, lambda: none))
 
     def _second_quality(self, generated: Batch) -> Tensor:
         """AQA(I_hq) on [0, 1]."""

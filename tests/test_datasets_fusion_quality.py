@@ -14,6 +14,7 @@ import tensorflow_datasets as tfds
 
 from datasets import fusion
 from datasets import panel
+from datasets.canonical_writer import canonical
 from datasets.fusion_quality import fusion_quality_dataset_builder as module
 from g2npan_tf.errors import InputError
 
@@ -142,6 +143,7 @@ def test_metadata_say_that_the_scores_are_simulated(phantom_base):
         "panel_version": panel.PANEL_VERSION,
         "num_readers": panel.NUM_READERS,
         "algorithms": list(ALGORITHMS),
+        "sampling": "resize",
     }
 
 
@@ -159,24 +161,11 @@ def test_two_builds_give_the_same_bytes(phantom_base, tmp_path):
     assert again == digests(phantom_base)
 
 
-def test_records_do_not_depend_on_the_order_of_features():
-    feature = tf.train.Feature(int64_list=tf.train.Int64List(value=[1]))
-    one, two = (
-        tf.train.Example(features=tf.train.Features(feature={name: feature}))
-        for name in ("one", "two")
-    )
-    # Protocol buffers that are strung together are merged when read.
-    forward = one.SerializeToString() + two.SerializeToString()
-    backward = two.SerializeToString() + one.SerializeToString()
-    assert forward != backward
-    assert module.canonical(forward) == module.canonical(backward)
-
-
 def test_stored_records_are_canonical(phantom_base):
     files = list(pathlib.Path(phantom_base.data_dir).glob("*.tfrecord*"))
     records = tf.data.TFRecordDataset([str(file) for file in files])
     for record in records.as_numpy_iterator():
-        assert record == module.canonical(record)
+        assert record == canonical(record)
 
 
 def test_pairs_are_loaded_one_at_a_time(tmp_path):
@@ -195,22 +184,6 @@ def test_pairs_are_loaded_one_at_a_time(tmp_path):
     for _ in ALGORITHMS:
         next(examples)
     assert len(loads) == 1
-
-
-def test_single_best_image_is_the_reference():
-    assert module.best_of_group({"a": 2.0, "b": 4.0, "c": 3.5}, "g") == "b"
-
-
-def test_ties_favour_no_image_and_are_broken_alike_each_time():
-    mos = {"a": 4.0, "b": 1.0, "c": 4.0, "d": 4.0}
-    chosen = [module.best_of_group(mos, f"pair_{i}") for i in range(600)]
-    assert chosen == [
-        module.best_of_group(mos, f"pair_{i}") for i in range(600)
-    ]
-    counts = collections.Counter(chosen)
-    assert set(counts) == {"a", "c", "d"}
-    # Six standard deviations of a binomial of 600 draws at 1/3.
-    assert all(abs(count - 200) < 6 * 11.6 for count in counts.values())
 
 
 @pytest.mark.parametrize("exists", [True, False])

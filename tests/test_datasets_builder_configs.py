@@ -1,0 +1,14 @@
+"""The configs and their options."""
+
+from datasets import builder_configs
+
+
+def test_names_are_those_of_the_readme():
+    names = [config.name for config in builder_configs.CONFIGS]
+    assert names == ["phantom", "whole_brain_atlas", "custom"]
+
+
+def test_user_scores_have_no_scale_by_default():
+    config = builder_configs.CustomConfig(name="custom")
+    options = (config.mos_min, config.mos_max, config.lower_is_better)
+    assert options == (None, None, None)
