@@ -2,17 +2,34 @@
 
 import collections
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Protocol
+from typing import TypeVar
 
-from datasets.sources import PairEntry
 from g2npan_tf.errors import InputError
 
 NUM_FOLDS = 5
 
 
+class Group(Protocol):
+    """What a fold is made of: all images of one content."""
+
+    @property
+    def case_id(self) -> str:
+        """Patient or subject."""
+
+    @property
+    def modality(self) -> str:
+        """What is balanced over the folds."""
+
+
+GroupT = TypeVar("GroupT", bound=Group)
+
+
 def split_by_case(
-    entries: Sequence[PairEntry], num_folds: int = NUM_FOLDS
-) -> list[list[PairEntry]]:
+    entries: Sequence[GroupT], num_folds: int = NUM_FOLDS
+) -> list[list[GroupT]]:
     """Splits pairs into folds of whole cases, balanced over modalities.
 
     A greedy assignment without chance: modalities with few cases come first,
@@ -24,7 +41,7 @@ def split_by_case(
     Neighbouring slices of a case are near-copies, so a case is never split.
 
     Args:
-        entries: The pairs of the data base.
+        entries: The pairs or groups of the data base.
         num_folds: How many folds, at least 1.
 
     Returns:
@@ -33,7 +50,7 @@ def split_by_case(
     Raises:
         InputError: If there are fewer cases than folds.
     """
-    cases = collections.defaultdict(list)
+    cases: dict[str, list[GroupT]] = collections.defaultdict(list)
     for entry in entries:
         cases[entry.case_id].append(entry)
     if len(cases) < num_folds:
@@ -42,7 +59,7 @@ def split_by_case(
             f"{num_folds}, one per fold"
         )
     loads = [collections.Counter[str]() for _ in range(num_folds)]
-    fold_of = {}
+    fold_of: dict[str, int] = {}
     for case_id in _by_rarity(cases):
         pairs = collections.Counter(e.modality for e in cases[case_id])
         fold = min(range(num_folds), key=lambda f: _load(loads[f], pairs))
@@ -54,7 +71,7 @@ def split_by_case(
     ]
 
 
-def _by_rarity(cases: dict[str, list[PairEntry]]) -> list[str]:
+def _by_rarity(cases: Mapping[str, Sequence[Group]]) -> list[str]:
     """Orders cases: the rarest modality first, then the largest case."""
     num_cases = collections.Counter(
         modality

@@ -1,24 +1,34 @@
 """TFDS builder of the fusion quality data base."""
 
-import dataclasses
 import functools
 import pathlib
-import zlib
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
-import cv2
-import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core.writer import ExampleWriter
+from absl import logging
 
+from datasets import example_features
 from datasets import panel
 from datasets import phantom
+from datasets.builder_configs import CONFIGS
+from datasets.builder_configs import CustomConfig
+from datasets.builder_configs import PhantomConfig
+from datasets.builder_configs import WholeBrainAtlasConfig
+from datasets.canonical_writer import CanonicalWriter
+from datasets.custom_groups import make_groups
+from datasets.custom_groups import split_groups
+from datasets.custom_scores import describe
+from datasets.custom_scores import read_scores
 from datasets.folds import split_by_case
 from datasets.fusion import ALGORITHMS
 from datasets.fusion import fuse
+from datasets.scored_groups import ScoredGroup
+from datasets.scored_groups import best_of_group
+from datasets.scored_groups import encode
+from datasets.scored_groups import scored_examples
 from datasets.selection import select_pairs
 from datasets.sources import ATLAS_LAYOUT
 from datasets.sources import PairEntry
@@ -28,45 +38,7 @@ from g2npan_tf.errors import InputError
 
 # Side of all images in pixels (sec. 4.1.1).
 IMAGE_SIZE = 128
-# Seed of the draw between several best images of a group.
-TIE_SEED = 0
-
-
-@dataclasses.dataclass(eq=False)
-class PhantomConfig(tfds.core.BuilderConfig):
-    """Head slices that the project draws itself; needs no data.
-
-    Attributes:
-        num_cases: Number of heads; one source pair each.
-        seed: Other seeds give other heads.
-    """
-
-    num_cases: int = 60
-    seed: int = 0
-
-
-@dataclasses.dataclass(eq=False)
-class WholeBrainAtlasConfig(tfds.core.BuilderConfig):
-    """Source pairs of the Whole Brain Atlas, read from `manual_dir`.
-
-    Attributes:
-        max_pairs: How many of the pairs, spread evenly over the cases.
-    """
-
-    max_pairs: int = 129
-
-
-class CanonicalWriter(ExampleWriter):
-    """Writes equal examples as equal bytes.
-
-    `tf.train.Example` is a protocol buffer map, whose order in the file
-    differs from process to process unless it is asked for.
-    """
-
-    def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> Any:
-        """Writes one shard; arguments and result as in TFDS."""
-        ordered = ((key, canonical(record)) for key, record in examples)
-        return super().write(path, ordered)
+CUSTOM_LAYOUT = "images, scores.csv and scale.json"
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
@@ -77,16 +49,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         "1.1.0": "10 fusion algorithms, simulated panel 1.1.0.",
         "1.0.0": "10 fusion algorithms, simulated panel 1.0.0.",
     }
-    BUILDER_CONFIGS = [  # noqa: RUF012
-        PhantomConfig(
-            name="phantom",
-            description="Head slices drawn by the project; simulated scores.",
-        ),
-        WholeBrainAtlasConfig(
-            name="whole_brain_atlas",
-            description="129 Whole Brain Atlas pairs; simulated scores.",
-        ),
-    ]
+    BUILDER_CONFIGS = CONFIGS
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
     `whole_brain_atlas` reads {ATLAS_LAYOUT} in `manual_dir`, one
     <case><slice>.png per slice in each folder. Get them with
@@ -95,36 +58,34 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     and give the folder of the clone as `manual_dir`. The images are from the
     Whole Brain Atlas (K. A. Johnson and J. A. Becker, Harvard Medical
     School). The repository has no licence file: local research use only.
+
+    `custom` reads {CUSTOM_LAYOUT} in `manual_dir`; README.md describes them,
+    `python -m datasets.check --manual_dir=...` checks them.
     """
 
     def _info(self) -> tfds.core.DatasetInfo:
         """Describes an example; see README.md for the meaning."""
-        shape = (IMAGE_SIZE, IMAGE_SIZE, 3)
-        images = ("image", "reference", "source_a", "source_b")
-        texts = ("pair_id", "case_id", "algorithm", "modality")
-        features = {
-            **{
-                name: tfds.features.Image(shape=shape, encoding_format="png")
-                for name in images
-            },
-            **{name: tfds.features.Text() for name in texts},
-            "mos": tfds.features.Scalar(np.float32),
-            "grades": tfds.features.Tensor(
-                shape=(panel.NUM_READERS,), dtype=np.int32
-            ),
-        }
-        metadata = {
-            "scores": "simulated",
-            "panel_version": panel.PANEL_VERSION,
-            "num_readers": panel.NUM_READERS,
-            "algorithms": list(ALGORITHMS),
-        }
+        if isinstance(self.builder_config, CustomConfig):
+            # Who scored is known when the table is read.
+            features = example_features.custom_features(IMAGE_SIZE)
+            metadata: dict[str, Any] = {"sampling": "resize"}
+        else:
+            features = example_features.fused_features(
+                IMAGE_SIZE, panel.NUM_READERS
+            )
+            metadata = {
+                "scores": "simulated",
+                "panel_version": panel.PANEL_VERSION,
+                "num_readers": panel.NUM_READERS,
+                "algorithms": list(ALGORITHMS),
+                "sampling": "resize",
+            }
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             metadata=tfds.core.MetadataDict(metadata),
         )
 
-    def _example_writer(self) -> ExampleWriter:
+    def _example_writer(self) -> CanonicalWriter:
         """TFDS asks here who writes the files."""
         return CanonicalWriter(file_format=self.info.file_format)
 
@@ -132,24 +93,43 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self, dl_manager: tfds.download.DownloadManager
     ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
         """Makes one split of each fold."""
-        entries = _list_pairs(self.builder_config, dl_manager)
         return {
             f"fold_{fold}": self._generate_examples(members)
-            for fold, members in enumerate(split_by_case(entries))
+            for fold, members in enumerate(self._folds(dl_manager))
         }
 
+    def _folds(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> Sequence[Sequence[PairEntry | ScoredGroup]]:
+        """Lists the groups of each fold; nothing is fused or drawn yet."""
+        config = self.builder_config
+        if isinstance(config, CustomConfig):
+            return self._custom_folds(_manual_dir(dl_manager, CUSTOM_LAYOUT))
+        return split_by_case(_list_pairs(config, dl_manager))
+
+    def _custom_folds(self, root: pathlib.Path) -> list[list[ScoredGroup]]:
+        """Reads the user's table; the metadata say what is in it."""
+        config = self.builder_config
+        options = {
+            "mos_min": config.mos_min,
+            "mos_max": config.mos_max,
+            "lower_is_better": config.lower_is_better,
+        }
+        scores = read_scores(root, options)
+        facts = describe(scores)
+        logging.info("%s: %s", root, facts)
+        self.info.metadata.update(facts)
+        return split_groups(scores, make_groups(scores, IMAGE_SIZE))
+
     def _generate_examples(
-        self, entries: Iterable[PairEntry]
+        self, groups: Iterable[PairEntry | ScoredGroup]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yields the fused images of one pair after the other."""
-        for entry in entries:
-            yield from fused_examples(entry.load())
-
-
-def canonical(record: bytes) -> bytes:
-    """Orders the features of a serialized `tf.train.Example` by name."""
-    example = tf.train.Example.FromString(record)
-    return example.SerializeToString(deterministic=True)
+        """Yields the images of one group after the other."""
+        for group in groups:
+            if isinstance(group, PairEntry):
+                yield from fused_examples(group.load())
+            else:
+                yield from scored_examples(group)
 
 
 def fused_examples(pair: SourcePair) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -172,9 +152,9 @@ def fused_examples(pair: SourcePair) -> Iterator[tuple[str, dict[str, Any]]]:
     mos = {name: panel.mos(grades[name]) for name in ALGORITHMS}
     # These three are the same in the whole group: encoded once.
     shared = {
-        "reference": _encode(images[best_of_group(mos, pair.pair_id)]),
-        "source_a": _encode(pair.source_a),
-        "source_b": _encode(pair.source_b),
+        "reference": encode(images[best_of_group(mos, pair.pair_id)]),
+        "source_a": encode(pair.source_a),
+        "source_b": encode(pair.source_b),
         "pair_id": pair.pair_id,
         "case_id": pair.case_id,
         "modality": pair.modality,
@@ -183,32 +163,13 @@ def fused_examples(pair: SourcePair) -> Iterator[tuple[str, dict[str, Any]]]:
         yield (
             keys[name],
             {
-                "image": _encode(images[name]),
+                "image": encode(images[name]),
                 "mos": mos[name],
                 "grades": grades[name],
                 "algorithm": name,
                 **shared,
             },
         )
-
-
-def best_of_group(mos: dict[str, float], group: str) -> str:
-    """Finds the image with the highest MOS of a group.
-
-    Grades are integers, so ties are common. They are broken at random with a
-    fixed seed and the group's name: no algorithm is favoured, and a group's
-    reference depends on no other group.
-
-    Args:
-        mos: MOS of each image of the group, range [1, 5].
-        group: Name of the group.
-
-    Returns:
-        Name of the best image.
-    """
-    best = [name for name in mos if mos[name] == max(mos.values())]
-    seed = [TIE_SEED, zlib.crc32(group.encode())]
-    return best[np.random.default_rng(seed).integers(len(best))]
 
 
 def _list_pairs(
@@ -218,7 +179,9 @@ def _list_pairs(
     """Lists the source pairs of a config."""
     if isinstance(config, PhantomConfig):
         return [_phantom_entry(i, config.seed) for i in range(config.num_cases)]
-    entries = list_atlas_pairs(_manual_dir(dl_manager), IMAGE_SIZE)
+    entries = list_atlas_pairs(
+        _manual_dir(dl_manager, ATLAS_LAYOUT), IMAGE_SIZE
+    )
     return select_pairs(entries, config.max_pairs)
 
 
@@ -230,17 +193,13 @@ def _phantom_entry(case: int, seed: int) -> PairEntry:
     return PairEntry(f"{modality}_{case_id}", case_id, modality, load)
 
 
-def _manual_dir(dl_manager: tfds.download.DownloadManager) -> pathlib.Path:
+def _manual_dir(
+    dl_manager: tfds.download.DownloadManager, layout: str
+) -> pathlib.Path:
     """Folder of the user's data."""
     try:
-        return dl_manager.manual_dir
+        return pathlib.Path(dl_manager.manual_dir)
     except AssertionError as error:
         # TFDS says in its first sentence which folder it looked for.
         problem = str(error).partition(". ")[0]
-        raise InputError(f"{problem}; expected {ATLAS_LAYOUT}") from None
-
-
-def _encode(image: np.ndarray) -> bytes:
-    """Encodes RGB as PNG."""
-    _, encoded = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    return encoded.tobytes()
+        raise InputError(f"{problem}; expected {layout}") from None

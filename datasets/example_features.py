@@ -1,0 +1,61 @@
+"""What an example of each kind of data base holds; README.md explains it."""
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+_TEXTS = ("pair_id", "case_id", "algorithm", "modality")
+
+
+def fused_features(
+    size: int, num_readers: int
+) -> dict[str, tfds.features.FeatureConnector]:
+    """Features of images that the project fuses and its panel grades.
+
+    Args:
+        size: Side of the images in pixels.
+        num_readers: Number of simulated readers.
+
+    Returns:
+        Name -> feature.
+    """
+    return {
+        **_scored_features(size),
+        "source_a": _image(size),
+        "source_b": _image(size),
+        "grades": tfds.features.Tensor(shape=(num_readers,), dtype=np.int32),
+    }
+
+
+def custom_features(size: int) -> dict[str, tfds.features.FeatureConnector]:
+    """Features of the user's own images.
+
+    Args:
+        size: Side of the images in pixels.
+
+    Returns:
+        Name -> feature. Numbers that the user does not give are NaN.
+    """
+    return {
+        **_scored_features(size),
+        "sources": tfds.features.Sequence(_image(size)),
+        "mos_std": tfds.features.Scalar(np.float32),
+        "mos_interval": tfds.features.Scalar(np.float32),
+        "grades": tfds.features.Tensor(shape=(None,), dtype=np.float32),
+    }
+
+
+def _scored_features(
+    size: int,
+) -> dict[str, tfds.features.FeatureConnector]:
+    """What every example has."""
+    return {
+        "image": _image(size),
+        "reference": _image(size),
+        **{name: tfds.features.Text() for name in _TEXTS},
+        "mos": tfds.features.Scalar(np.float32),
+    }
+
+
+def _image(size: int) -> tfds.features.Image:
+    """RGB, lossless."""
+    return tfds.features.Image(shape=(size, size, 3), encoding_format="png")
