@@ -201,6 +201,15 @@ def test_mirrored_needs_a_divisible_batch(config):
         training.strategy(odd)
 
 
+def test_a_mirrored_run_trains_validates_and_saves(plain_config, tmp_path):
+    mirrored = dataclasses.replace(
+        plain_config, distribute="mirrored", epochs=1
+    )
+    assert training.strategy(mirrored).num_replicas_in_sync == 2
+    assert training.run(mirrored, tmp_path)["epochs"] == 1
+    keras.saving.load_model(tmp_path / "scorer.keras", safe_mode=True)
+
+
 def test_learning_rate_falls_every_so_many_epochs(config):
     model = training.build(dataclasses.replace(config, use_gan=False))
     training.compile_model(
