@@ -1,0 +1,253 @@
+"""Speed and memory of training and scoring on this machine: `make bench`.
+
+    python -m benchmarks.bench [--preset=compact] [--output=FILE]
+
+prints one Markdown table. Networks are not trained before: their speed does
+not depend on what they have learned. docs/performance.md says how to read it.
+"""
+
+import contextlib
+import datetime
+import pathlib
+import tempfile
+from typing import TYPE_CHECKING
+
+import numpy as np
+from absl import flags
+
+from benchmarks import bench_table as table
+from benchmarks import machine
+from benchmarks.peak import peak_meter
+from benchmarks.peak_memory import scoring_memory_mib
+from benchmarks.peak_memory import training_memory_mib
+from benchmarks.timing import PIPELINE
+from benchmarks.timing import STEP
+from benchmarks.timing import measure
+from g2npan_tf import cli
+from g2npan_tf.atomic_file import written_aside
+from g2npan_tf.config import DEFAULT_PRESET
+from g2npan_tf.config import PRESETS
+from g2npan_tf.config import Config
+
+if TYPE_CHECKING:
+    from benchmarks.timing import Figure
+    from g2npan_tf.gan import G2NPAN
+
+ROUNDS = 5
+# Share of the machine used by others from which on figures are doubtful.
+DISTURBED = 0.1
+
+
+def define_flags() -> None:
+    """Defines the flags; not at import, since commands share their names."""
+    flags.DEFINE_enum(
+        "preset", DEFAULT_PRESET, list(PRESETS), "Networks to measure."
+    )
+    flags.DEFINE_integer(
+        "batch_size", Config.batch_size, "Images per batch.", lower_bound=1
+    )
+    flags.DEFINE_float(
+        "seconds",
+        10.0,
+        f"Time per figure, over {ROUNDS} rounds.",
+        lower_bound=0.0,
+    )
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Folder with a prepared fusion_quality/phantom. Default: a small one "
+        "is built and removed.",
+    )
+    flags.DEFINE_string("output", None, "File that gets the table as well.")
+
+
+def main(argv: list[str]) -> None:
+    """Measures and prints what the command line asks for."""
+    if len(argv) > 1:
+        cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
+    given = flags.FLAGS
+    with tempfile.TemporaryDirectory(prefix="g2npan-bench-") as folder:
+        text = report(
+            given.preset,
+            given.batch_size,
+            given.seconds,
+            pathlib.Path(folder),
+            given.data_dir,
+        )
+    print(text)
+    if given.output:
+        with written_aside(pathlib.Path(given.output)) as aside:
+            aside.write_text(text + "\n")
+
+
+def report(
+    preset: str,
+    batch_size: int,
+    seconds: float,
+    folder: pathlib.Path,
+    data_dir: str | None = None,
+) -> str:
+    """Measures everything in one run.
+
+    Args:
+        preset: Name of the preset.
+        batch_size: Images per batch.
+        seconds: Time per figure of speed.
+        folder: For the data base and the artefacts.
+        data_dir: Folder of a prepared data base, or None to build a small one.
+
+    Returns:
+        Markdown: facts, table, reasons and rules.
+
+    Raises:
+        InputError: If the data base has fewer images than a batch.
+    """
+    with cli.quiet_stderr():
+        from benchmarks import subjects
+        from g2npan_tf import training
+    if not data_dir:
+        data_dir = str(folder / "data")
+        with cli.quiet_stderr():
+            subjects.prepare_small_base(pathlib.Path(data_dir))
+    settings = {"batch_size": batch_size, "data_dir": data_dir}
+    config = Config(**{**PRESETS[preset], **settings, "preset": preset})
+    model = training.build(config)
+    figures = _speed(model, config, seconds, folder)
+    rows = table.peak_rows(figures.values())
+    rows += table.gflop_rows(_gflop(model))
+    rows += _speed_rows(figures)
+    rows += _memory_rows(config, folder)
+    return "\n".join(
+        [
+            *_facts(config, figures),
+            "",
+            table.markdown(rows),
+            "",
+            *_reasons(figures),
+            *_rules(),
+        ]
+    )
+
+
+def _speed(
+    model: "G2NPAN", config: Config, seconds: float, folder: pathlib.Path
+) -> dict[str, "Figure"]:
+    """Times everything; figures by name."""
+    from benchmarks import subjects
+
+    timed = [
+        *subjects.training_subjects(model, config),
+        *subjects.inference_subjects(model.scorer, config.batch_size, folder),
+    ]
+    with contextlib.ExitStack() as stack:
+        peaks = {
+            threads: stack.enter_context(peak_meter(threads))
+            for threads in subjects.THREADS
+        }
+        figures = measure(timed, peaks, ROUNDS, seconds)
+    return {figure.subject.name: figure for figure in figures}
+
+
+def _gflop(model: "G2NPAN") -> dict[str, float]:
+    """Arithmetic of the networks and of the step, by name."""
+    from benchmarks import complexity
+
+    parts = complexity.step_gflop(model)
+    networks = {
+        "Generator": model.generator,
+        "Discriminator": model.discriminator,
+        "Quality network": model.quality_network,
+        "Scorer (generator and quality network)": model.scorer,
+    }
+    shares = ", ".join(f"{name} {value:.2f}" for name, value in parts.items())
+    return {
+        **{
+            f"{name}, forward": complexity.forward_gflop(network)
+            for name, network in networks.items()
+        },
+        f"Training step ({shares})": sum(parts.values()),
+    }
+
+
+def _goal(name: str) -> table.Goal | None:
+    """The goal of a figure of speed."""
+    if name == STEP:
+        return table.TRAINING_SHARE
+    return table.LITERT_SHARE if "LiteRT" in name else None
+
+
+def _speed_rows(figures: dict[str, "Figure"]) -> list[list[str]]:
+    """Rows of the training step, of inference and of the pipeline."""
+    pipeline = figures[PIPELINE]
+    rows = [
+        table.speed_row(figure, _goal(name))
+        for name, figure in figures.items()
+        if figure is not pipeline
+    ]
+    return [*rows, table.pipeline_row(pipeline, figures[STEP])]
+
+
+def _memory_rows(config: Config, folder: pathlib.Path) -> list[list[str]]:
+    """Rows of the peak memory of training and of scoring."""
+    return [
+        table.memory_row(
+            "one epoch of train.py",
+            training_memory_mib(config, folder / "run"),
+            table.TRAINING_MEMORY,
+        ),
+        table.memory_row(
+            "g2npan_tf.score with LiteRT",
+            scoring_memory_mib(folder / "scorer.tflite", folder / "pictures"),
+        ),
+    ]
+
+
+def _facts(config: Config, figures: dict[str, "Figure"]) -> list[str]:
+    """What the figures hold for, as a list."""
+    others = _others(figures)
+    facts = {
+        "date": datetime.date.today().isoformat(),
+        **machine.describe(),
+        "preset": f"{config.preset}, batch {config.batch_size} "
+        "(LiteRT: 1), 128 x 128 pixels, float32",
+        "other programs meanwhile": f"{np.median(others):.0%} of the "
+        f"machine ({others.min():.0%} to {others.max():.0%})",
+    }
+    return [f"- {name}: {text}" for name, text in facts.items()]
+
+
+def _others(figures: dict[str, "Figure"]) -> np.ndarray:
+    """Share of the machine that other programs used, every repetition."""
+    return np.concatenate([figure.others for figure in figures.values()])
+
+
+def _reasons(figures: dict[str, "Figure"]) -> list[str]:
+    """What was measured about shares that miss their goal or are doubtful."""
+    missed = []
+    if np.median(_others(figures)) > DISTURBED:
+        missed.append(
+            "Doubtful: other programs slowed the matrix product and the "
+            "figures by unequal factors. Measure on an idle machine."
+        )
+    for name, figure in figures.items():
+        goal = _goal(name)
+        if goal and not goal.reached(float(np.median(figure.share))):
+            missed.append(f"Not reached: {table.reason(figure)}")
+    return missed
+
+
+def _rules() -> list[str]:
+    """How the table was made."""
+    from benchmarks import complexity
+
+    return [
+        f"Medians of {ROUNDS} rounds; every round measures everything once, "
+        "each beside the matrix product of as many threads. Goals are those "
+        "of the preset compact.",
+        f"Not counted: {complexity.NOT_COUNTED}. Step: {complexity.STEP_RULE}.",
+    ]
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main)

@@ -1,0 +1,132 @@
+"""What is timed: the training step, each way to infer, the input pipeline."""
+
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from ai_edge_litert.interpreter import Interpreter
+
+from benchmarks import complexity
+from benchmarks.timing import PIPELINE
+from benchmarks.timing import STEP
+from benchmarks.timing import Subject
+from datasets.fusion_quality.fusion_quality_dataset_builder import Builder
+from export import saved_model
+from export import tflite
+from g2npan_tf import cli
+from g2npan_tf import data
+from g2npan_tf import training
+from g2npan_tf.config import Config
+from g2npan_tf.gan import G2NPAN
+
+THREADS = (1, 2)
+# Of each fold; four pairs. Decoded images are cached, so more only takes
+# longer to build.
+IMAGES_PER_FOLD = 40
+
+
+def prepare_small_base(data_dir: pathlib.Path) -> None:
+    """Builds a part of the embedded data base, where TFDS finds it.
+
+    Args:
+        data_dir: Folder of prepared data bases.
+    """
+    tfds.disable_progress_bar()
+    Builder(data_dir=data_dir).download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            max_examples_per_split=IMAGES_PER_FOLD
+        )
+    )
+
+
+def training_subjects(model: G2NPAN, config: Config) -> list[Subject]:
+    """Prepares the training step and the pipeline that feeds it.
+
+    The step is timed on one batch again and again, so without the pipeline.
+
+    Args:
+        model: Built, not compiled; is trained by the measurement.
+        config: Of the same experiment.
+
+    Returns:
+        `STEP` and `PIPELINE`.
+    """
+    builder = data.open_base(config)
+    batches, steps = data.training_batches(
+        builder,
+        data.divide(builder, config).train,
+        config,
+        model.scorer.output["cam"].shape[1:],
+    )
+    training.compile_model(model, config, steps)
+    iterator = iter(batches)
+    batch = next(iterator)
+    step = tf.function(model.train_step)
+    gflop = sum(complexity.step_gflop(model).values())
+    # As many threads as the peak is measured with.
+    threads = max(THREADS)
+    size = config.batch_size
+    return [
+        Subject(STEP, lambda: step(batch), size, gflop, threads),
+        Subject(PIPELINE, lambda: next(iterator), size, 0.0, threads),
+    ]
+
+
+def inference_subjects(
+    scorer: keras.Model, batch_size: int, folder: pathlib.Path
+) -> list[Subject]:
+    """Prepares every way to score images.
+
+    Args:
+        scorer: From `build_scorer`; need not be trained.
+        batch_size: Images per call of all but LiteRT, which takes one.
+        folder: Gets a SavedModel, `saved_model`, and `scorer.tflite`.
+
+    Returns:
+        Keras, `tf.function`, SavedModel, LiteRT with each of `THREADS`.
+    """
+    rng = np.random.default_rng(0)
+    shape = (batch_size, *scorer.input.shape[1:])
+    images = tf.constant(rng.integers(0, 256, shape, dtype=np.uint8))
+    gflop = complexity.forward_gflop(scorer)
+    graph = tf.function(lambda x: scorer(x, training=False))
+    saved_model.write(scorer, folder / "saved_model")
+    loaded = tf.saved_model.load(str(folder / "saved_model"))
+    calls = {
+        "Keras, `model(x)`": lambda: scorer(images, training=False),
+        "`tf.function`": lambda: graph(images),
+        # By way of `loaded`, which owns the variables.
+        "SavedModel, `score_pixels`": lambda: loaded.signatures["score_pixels"](
+            image=images
+        ),
+    }
+    subjects = [
+        Subject(f"Inference, {name}", call, batch_size, gflop, max(THREADS))
+        for name, call in calls.items()
+    ]
+    path = folder / "scorer.tflite"
+    path.write_bytes(tflite.convert(scorer))
+    return subjects + [
+        _litert(path, images[:1].numpy(), gflop, threads) for threads in THREADS
+    ]
+
+
+def _litert(
+    path: pathlib.Path, image: np.ndarray, gflop: float, threads: int
+) -> Subject:
+    """LiteRT on one image at a time."""
+    with cli.quiet_stderr():
+        interpreter = Interpreter(str(path), num_threads=threads)
+        runner = interpreter.get_signature_runner(tflite.SIGNATURE)
+        # The first call loads the kernels and says so.
+        runner(image=image)
+    name = f"Inference, LiteRT float32, {threads} thread"
+    return Subject(
+        name + "s" * (threads > 1),
+        lambda: runner(image=image),
+        len(image),
+        gflop,
+        threads,
+    )
