@@ -44,6 +44,11 @@ class CustomConfig(tfds.core.BuilderConfig):
     lower_is_better: bool | None = None
 
 
+@dataclasses.dataclass(eq=False)
+class ReaderStudyConfig(tfds.core.BuilderConfig):
+    """Denoised CT with radiologists' scores, read from `manual_dir`."""
+
+
 CONFIGS = [
     PhantomConfig(
         name="phantom",
@@ -52,6 +57,10 @@ CONFIGS = [
     WholeBrainAtlasConfig(
         name="whole_brain_atlas",
         description="129 Whole Brain Atlas pairs; simulated scores.",
+    ),
+    ReaderStudyConfig(
+        name="reader_study",
+        description="Denoised CT with the scores of three radiologists.",
     ),
     CustomConfig(
         name="custom",

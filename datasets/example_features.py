@@ -44,6 +44,29 @@ def custom_features(size: int) -> dict[str, tfds.features.FeatureConnector]:
     }
 
 
+def reader_study_features(
+    size: int, num_readers: int
+) -> dict[str, tfds.features.FeatureConnector]:
+    """Features of the reader study's images.
+
+    Args:
+        size: Side of the images in pixels.
+        num_readers: Number of radiologists.
+
+    Returns:
+        Name -> feature. Single scores that were mistyped are NaN.
+    """
+    single = ("grades", "contrast", "structure", "noise")
+    return {
+        **_scored_features(size),
+        **{
+            name: tfds.features.Tensor(shape=(num_readers,), dtype=np.float32)
+            for name in single
+        },
+        "is_anchor": tfds.features.Scalar(np.bool_),
+    }
+
+
 def _scored_features(
     size: int,
 ) -> dict[str, tfds.features.FeatureConnector]:

@@ -26,6 +26,10 @@ TRAINED_ON = {
             example_features.custom_features(128),
             {"sources", "mos_std", "mos_interval", "grades"},
         ),
+        (
+            example_features.reader_study_features(128, 3),
+            {"grades", "contrast", "structure", "noise", "is_anchor"},
+        ),
     ],
 )
 def test_every_kind_has_what_is_trained_on_and_its_own(features, own):

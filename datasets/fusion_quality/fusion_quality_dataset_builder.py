@@ -13,9 +13,11 @@ from absl import logging
 from datasets import example_features
 from datasets import panel
 from datasets import phantom
+from datasets import reader_study
 from datasets.builder_configs import CONFIGS
 from datasets.builder_configs import CustomConfig
 from datasets.builder_configs import PhantomConfig
+from datasets.builder_configs import ReaderStudyConfig
 from datasets.builder_configs import WholeBrainAtlasConfig
 from datasets.canonical_writer import CanonicalWriter
 from datasets.custom_groups import make_groups
@@ -59,27 +61,18 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     Whole Brain Atlas (K. A. Johnson and J. A. Becker, Harvard Medical
     School). The repository has no licence file: local research use only.
 
+    `reader_study` reads {reader_study.LAYOUT} in `manual_dir`. The images are
+    in the folder BLIND_READER_STUDY of
+    https://github.com/babbu3682/MTD-GAN (MIT licence); README.md describes
+    the table.
+
     `custom` reads {CUSTOM_LAYOUT} in `manual_dir`; README.md describes them,
     `python -m datasets.check --manual_dir=...` checks them.
     """
 
     def _info(self) -> tfds.core.DatasetInfo:
         """Describes an example; see README.md for the meaning."""
-        if isinstance(self.builder_config, CustomConfig):
-            # Who scored is known when the table is read.
-            features = example_features.custom_features(IMAGE_SIZE)
-            metadata: dict[str, Any] = {"sampling": "resize"}
-        else:
-            features = example_features.fused_features(
-                IMAGE_SIZE, panel.NUM_READERS
-            )
-            metadata = {
-                "scores": "simulated",
-                "panel_version": panel.PANEL_VERSION,
-                "num_readers": panel.NUM_READERS,
-                "algorithms": list(ALGORITHMS),
-                "sampling": "resize",
-            }
+        features, metadata = _describe_examples(self.builder_config)
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             metadata=tfds.core.MetadataDict(metadata),
@@ -105,6 +98,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         config = self.builder_config
         if isinstance(config, CustomConfig):
             return self._custom_folds(_manual_dir(dl_manager, CUSTOM_LAYOUT))
+        if isinstance(config, ReaderStudyConfig):
+            root = _manual_dir(dl_manager, reader_study.LAYOUT)
+            groups, facts = reader_study.list_groups(root)
+            self._learn(root, facts)
+            return split_by_case(groups)
         return split_by_case(_list_pairs(config, dl_manager))
 
     def _custom_folds(self, root: pathlib.Path) -> list[list[ScoredGroup]]:
@@ -116,10 +114,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             "lower_is_better": config.lower_is_better,
         }
         scores = read_scores(root, options)
-        facts = describe(scores)
+        self._learn(root, describe(scores))
+        return split_groups(scores, make_groups(scores, IMAGE_SIZE))
+
+    def _learn(self, root: pathlib.Path, facts: dict[str, Any]) -> None:
+        """Keeps what is known only when the scores are read."""
         logging.info("%s: %s", root, facts)
         self.info.metadata.update(facts)
-        return split_groups(scores, make_groups(scores, IMAGE_SIZE))
 
     def _generate_examples(
         self, groups: Iterable[PairEntry | ScoredGroup]
@@ -170,6 +171,29 @@ def fused_examples(pair: SourcePair) -> Iterator[tuple[str, dict[str, Any]]]:
                 **shared,
             },
         )
+
+
+def _describe_examples(
+    config: tfds.core.BuilderConfig,
+) -> tuple[dict[str, tfds.features.FeatureConnector], dict[str, Any]]:
+    """Features of a config and the metadata that are known beforehand."""
+    if isinstance(config, CustomConfig):
+        features = example_features.custom_features(IMAGE_SIZE)
+        return features, {"sampling": "resize"}
+    if isinstance(config, ReaderStudyConfig):
+        features = example_features.reader_study_features(
+            reader_study.IMAGE_SIZE, reader_study.NUM_READERS
+        )
+        return features, {"sampling": "tiles"}
+    features = example_features.fused_features(IMAGE_SIZE, panel.NUM_READERS)
+    metadata = {
+        "scores": "simulated",
+        "panel_version": panel.PANEL_VERSION,
+        "num_readers": panel.NUM_READERS,
+        "algorithms": list(ALGORITHMS),
+        "sampling": "resize",
+    }
+    return features, metadata
 
 
 def _list_pairs(

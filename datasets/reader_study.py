@@ -1,0 +1,216 @@
+"""The radiologists' reader study of MTD-GAN: denoised CT, real scores.
+
+Not fusion, but of the same form: groups of one content, several algorithms,
+scores of radiologists, and a best image in each group. Source: public
+repository `babbu3682/MTD-GAN`, folder `BLIND_READER_STUDY` (MIT licence).
+"""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from absl import logging
+
+from datasets import reader_agreement
+from datasets.score_table import Row
+from datasets.score_table import number
+from datasets.score_table import read_table
+from datasets.scored_groups import ScoredGroup
+from datasets.scored_groups import ScoredImage
+from g2npan_tf.errors import InputError
+from g2npan_tf.images import load_image
+
+# Width and height of the images; the noise that was judged is lost below it.
+IMAGE_SIZE = 512
+NUM_READERS = 3
+# What was judged -> the end of its scale; all start at 1.
+CRITERIA = {"noise": 14, "contrast": 5, "structure": 5}
+REFERENCE = "NDCT"
+LAYOUT = (
+    "scores.csv and {brain,abdomen}/set_<number>/<letters>.png of the reader "
+    "study"
+)
+_TEXTS = ("path", "organ", "set", "method", "is_anchor")
+
+
+def list_groups(
+    root: pathlib.Path,
+) -> tuple[list[ScoredGroup], dict[str, Any]]:
+    """Lists the sets of the study; decodes no image.
+
+    The normal-dose image of a set is its reference. It and the low-dose image
+    are anchors: their scores were given, not judged, and belong in no
+    correlation.
+
+    Choice: MOS is the mean of the mean contrast and the mean structure. Noise
+    is kept but does not count: its scale has its best value in the middle.
+    Choice: scores outside their scale are mistyped and dropped; how many is
+    logged.
+    Choice: a case is a set number over both organs, so that a fold holds two
+    sets of each organ.
+
+    Args:
+        root: Folder with `scores.csv` (columns `path`, `organ`, `set`,
+            `method`, `is_anchor` and `r<k>_<criterion>_1_<end>` of each of
+            three readers) and the images.
+
+    Returns:
+        The sets, and what there is to know of them: `scores`, `num_readers`,
+        `dropped_scores`, and without the anchors `icc_single`, `icc_mean` and
+        `reader_srcc`, each reader's SRCC with the mean of the others.
+
+    Raises:
+        InputError: If the table lacks a column, a row is damaged, or a set
+            has no single reference.
+    """
+    rows = _read_rows(root / "scores.csv")
+    scores = {name: _scores(rows, name) for name in CRITERIA}
+    dropped = sum(int(np.isnan(scores[name]).sum()) for name in CRITERIA)
+    logging.warning("%s: %d mistyped scores dropped", root, dropped)
+    images = [_scored_image(root, row, scores, i) for i, row in enumerate(rows)]
+    grades = np.array([image.features["grades"] for image in images])
+    judged = grades[[not image.features["is_anchor"] for image in images]]
+    single, mean = reader_agreement.intraclass_correlation(judged)
+    srcc = reader_agreement.agreement_with_others(judged)
+    facts = {
+        "scores": "three radiologists",
+        "num_readers": NUM_READERS,
+        "dropped_scores": dropped,
+        "icc_single": round(single, 4),
+        "icc_mean": round(mean, 4),
+        "reader_srcc": [round(float(value), 4) for value in srcc],
+    }
+    return _groups(rows, images), facts
+
+
+def read_exact(path: pathlib.Path) -> np.ndarray:
+    """Reads an image and checks that nobody has resized it.
+
+    Args:
+        path: The file.
+
+    Returns:
+        uint8 `[512, 512, 3]`, three equal channels for grey.
+
+    Raises:
+        InputError: If the file is unreadable or has another size.
+    """
+    pixels = load_image(path).pixels
+    height, width = pixels.shape[:2]
+    if (height, width) != (IMAGE_SIZE, IMAGE_SIZE):
+        raise InputError(
+            f"{path}: {width}x{height} pixels; expected "
+            f"{IMAGE_SIZE}x{IMAGE_SIZE}, as the readers saw it"
+        )
+    return pixels
+
+
+def column(reader: int, criterion: str) -> str:
+    """Name of a column of scores.
+
+    Args:
+        reader: 1 to 3.
+        criterion: Of `CRITERIA`.
+
+    Returns:
+        As in the table.
+
+    Example:
+    >>> column(2, "noise")
+    'r2_noise_1_14'
+    """
+    return f"r{reader}_{criterion}_1_{CRITERIA[criterion]}"
+
+
+def _read_rows(path: pathlib.Path) -> tuple[Row, ...]:
+    """Reads the table; all rows have to be whole."""
+    readers = range(1, NUM_READERS + 1)
+    columns = [column(k, name) for k in readers for name in CRITERIA]
+    table = read_table(path, [*_TEXTS, *columns], lambda name: True)
+    problems = [str(problem) for problem in table.problems]
+    for row in table.rows:
+        cells = row.cells
+        is_known = cells["is_anchor"] in ("0", "1")
+        if not cells["set"].isdecimal() or not is_known:
+            problems.append(
+                f"line {row.line}: set is {cells['set']!r}, is_anchor "
+                f"{cells['is_anchor']!r}; expected a number, and 0 or 1"
+            )
+    if problems:
+        raise InputError(f"{path}: {'; '.join(problems)}")
+    return table.rows
+
+
+def _scores(rows: Sequence[Row], criterion: str) -> np.ndarray:
+    """Scores of one criterion, float `[rows, readers]`; NaN if mistyped."""
+    names = [column(k, criterion) for k in range(1, NUM_READERS + 1)]
+    end = CRITERIA[criterion]
+    return np.array(
+        [[_score(row, name, end) for name in names] for row in rows]
+    )
+
+
+def _score(row: Row, name: str, end: int) -> float:
+    """One score; NaN and a line in the log if it is not on its scale."""
+    try:
+        return number(name, row.cells[name], 1, end)
+    except InputError as error:
+        logging.info("scores.csv, line %d: dropped, %s", row.line, error)
+        return float("nan")
+
+
+def _scored_image(
+    root: pathlib.Path, row: Row, scores: dict[str, np.ndarray], index: int
+) -> ScoredImage:
+    """One row as an image with its features."""
+    single = {name: scores[name][index] for name in CRITERIA}
+    judged = np.array([single["contrast"], single["structure"]])
+    if np.isnan(judged).all(axis=1).any():
+        raise InputError(
+            f"{root / 'scores.csv'}: line {row.line}: no score on the scale; "
+            "expected at least one each of contrast and structure"
+        )
+    return ScoredImage(
+        name=row.cells["path"],
+        path=root / row.cells["path"],
+        algorithm=row.cells["method"],
+        mos=float(np.nanmean(judged, axis=1).mean()),
+        features={
+            "grades": judged.mean(axis=0).astype(np.float32),
+            "is_anchor": row.cells["is_anchor"] == "1",
+            **{name: single[name].astype(np.float32) for name in CRITERIA},
+        },
+    )
+
+
+def _groups(
+    rows: Sequence[Row], images: Sequence[ScoredImage]
+) -> list[ScoredGroup]:
+    """Puts the images of a set together."""
+    members: dict[tuple[str, int], list[ScoredImage]] = {}
+    for row, image in zip(rows, images, strict=True):
+        key = (row.cells["organ"], int(row.cells["set"]))
+        members.setdefault(key, []).append(image)
+    return [
+        ScoredGroup(
+            pair_id=f"{organ}_set_{position:02d}",
+            case_id=f"set_{position:02d}",
+            modality=f"CT-{organ}",
+            images=tuple(group),
+            reference=_reference(organ, position, group),
+            read=read_exact,
+        )
+        for (organ, position), group in members.items()
+    ]
+
+
+def _reference(organ: str, position: int, group: Sequence[ScoredImage]) -> str:
+    """Name of the normal-dose image of a set."""
+    found = [image.name for image in group if image.algorithm == REFERENCE]
+    if len(found) != 1:
+        raise InputError(
+            f"scores.csv: {len(found)} images of method {REFERENCE} in set "
+            f"{position} of {organ}; expected one, the reference"
+        )
+    return found[0]
