@@ -14,7 +14,7 @@ NOT_COUNTED = (
 STEP_RULE = (
     "a backward pass counts as two forward passes; G and AQA forward and "
     "backward once, D forward and backward on two images and back through the "
-    "generated one for G, Eq. 10 one more forward pass of G and AQA"
+    "generated one for G, Eq. 10, which follows the warm-up, one more forward pass of G and AQA"
 )
 
 

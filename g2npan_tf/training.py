@@ -48,6 +48,13 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
     """
     start = time.monotonic()
     builder = data.open_base(config)
+    size = builder.info.features["image"].shape[0]
+    if size != IMAGE_SIZE:
+        raise InputError(
+            f"--data={config.data}: images of {size} x {size} need training "
+            f"on crops, which is not built yet; expected {IMAGE_SIZE} x "
+            f"{IMAGE_SIZE}"
+        )
     _claim(workdir, config, data.facts(builder))
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
