@@ -14,7 +14,8 @@ NOT_COUNTED = (
 STEP_RULE = (
     "a backward pass counts as two forward passes; G and AQA forward and "
     "backward once, D forward and backward on two images and back through the "
-    "generated one for G, Eq. 10, which follows the warm-up, one more forward pass of G and AQA"
+    "generated one for G, one more forward pass of G and AQA for Eq. 10 (which "
+    "steps of its warm-up leave out)"
 )
 
 

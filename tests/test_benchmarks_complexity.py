@@ -28,19 +28,33 @@ def small_network():
 
 
 def profiled_gflop(graph):
-    """What TensorFlow itself counts."""
+    """What TensorFlow itself counts, without what it prunes before it runs."""
     options = tf.compat.v1.profiler.ProfileOptionBuilder
     profile = tf.compat.v1.profiler.profile(
         graph,
-        cmd="op",
+        cmd="scope",
         options=options(options.float_operation()).with_empty_output().build(),
     )
-    total, children = 0, list(profile.children)
-    while children:
-        node = children.pop()
-        children.extend(node.children)
-        total += node.float_ops if node.name in PRODUCTS else 0
+    live = live_products(graph)
+    total, nodes = 0, [profile]
+    while nodes:
+        node = nodes.pop()
+        nodes.extend(node.children)
+        total += node.float_ops if node.name in live else 0
     return total * 1e-9
+
+
+def live_products(graph):
+    """Names of the products that a result or a variable depends on."""
+    live = set()
+    operations = [x.op for x in graph.outputs] + list(graph.control_outputs)
+    while operations:
+        operation = operations.pop()
+        if operation not in live:
+            live.add(operation)
+            operations += [x.op for x in operation.inputs]
+            operations += operation.control_inputs
+    return {op.name for op in live if op.type in PRODUCTS}
 
 
 def frozen(model):
