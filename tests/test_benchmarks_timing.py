@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -8,36 +6,42 @@ from benchmarks.timing import Subject
 from benchmarks.timing import measure
 
 
-def sleeper(name, log, seconds=0.0, images=4):
-    def call():
-        log.append(name)
-        time.sleep(seconds)
-
+def logger(name, log, images=4):
+    call = lambda: log.append(name)  # noqa: E731
     return Subject(name, call, images, gflop=2.0, threads=1)
 
 
 def test_every_round_measures_everything_once():
     log = []
-    subjects = [sleeper("a", log), sleeper("b", log)]
+    subjects = [logger("a", log), logger("b", log)]
     measure(subjects, {1: lambda: log.append("peak") or 1.0}, 2, 0.0)
     warm_up, rounds = log[:4], log[4:]
     assert warm_up == ["a", "a", "b", "b"]
     assert rounds == ["peak", "a", "peak", "b"] * 2
 
 
-def test_time_is_per_image_and_sleep_costs_no_processor_time():
-    subject = sleeper("a", [], seconds=0.05)
-    (figure,) = measure([subject], {1: lambda: 100.0}, 3, 0.0)
-    assert figure.seconds.shape == (3,)
-    assert np.all(figure.seconds >= 0.05 / 4)
-    assert np.all(figure.processor_seconds < figure.seconds)
-    np.testing.assert_array_equal(figure.peak, 100.0)
-
-
-def test_calls_fill_the_given_time():
+def test_calls_fill_the_given_time_and_are_divided_by_images(monkeypatch):
     log = []
-    measure([sleeper("a", log, seconds=0.001)], {1: lambda: 1.0}, 1, 0.05)
-    assert 2 + 2 <= len(log) <= 2 + 51
+    # A call takes a second, in half of which this process runs.
+    monkeypatch.setattr("time.perf_counter", lambda: float(len(log)))
+    monkeypatch.setattr("time.process_time", lambda: len(log) / 2)
+    (figure,) = measure([logger("a", log)], {1: lambda: 100.0}, 2, 10.0)
+    assert len(log) == 2 + 10
+    np.testing.assert_array_equal(figure.seconds, [0.25, 0.25])
+    np.testing.assert_array_equal(figure.processor_seconds, [0.125, 0.125])
+    np.testing.assert_array_equal(figure.peak, [100.0, 100.0])
+
+
+def test_others_use_what_this_process_does_not(monkeypatch):
+    log = []
+    monkeypatch.setattr("time.process_time", lambda: float(len(log)))
+    # Of four seconds on all cores three are used, one of them by a call.
+    monkeypatch.setattr(
+        "benchmarks.machine.processor_seconds",
+        lambda: (3.0 * len(log), 4.0 * len(log)),
+    )
+    (figure,) = measure([logger("a", log)], {1: lambda: 1.0}, 1, 0.0)
+    np.testing.assert_allclose(figure.others, [0.5])
 
 
 def test_shares_of_a_worked_example():
@@ -58,4 +62,4 @@ def test_shares_of_a_worked_example():
 
 def test_a_peak_for_each_number_of_threads_is_needed():
     with pytest.raises(KeyError):
-        measure([sleeper("a", [])], {2: lambda: 1.0}, 1, 0.0)
+        measure([logger("a", [])], {2: lambda: 1.0}, 1, 0.0)
