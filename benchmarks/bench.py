@@ -66,6 +66,9 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
     given = flags.FLAGS
+    output = pathlib.Path(given.output) if given.output else None
+    if output and not output.parent.is_dir():
+        cli.fail(f"--output={output}: there is no folder {output.parent}")
     with tempfile.TemporaryDirectory(prefix="g2npan-bench-") as folder:
         text = report(
             given.preset,
@@ -75,8 +78,8 @@ def main(argv: list[str]) -> None:
             given.data_dir,
         )
     print(text)
-    if given.output:
-        with written_aside(pathlib.Path(given.output)) as aside:
+    if output:
+        with written_aside(output) as aside:
             aside.write_text(text + "\n")
 
 
