@@ -77,7 +77,9 @@ def run(export: _Export, argv: list[str]) -> int:
         from export import finished_run
     finished = finished_run.load(workdir)
     probe = (
-        finished_run.probe_from_folder(pathlib.Path(values.images))
+        finished_run.probe_from_folder(
+            pathlib.Path(values.images), finished.scorer.input_shape[1]
+        )
         if values.images
         else finished_run.probe_from_base(finished)
     )

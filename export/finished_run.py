@@ -13,6 +13,7 @@ from g2npan_tf.assessor import SCORER_FILE
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
 from g2npan_tf.file_scoring import find_images
+from g2npan_tf.images import SCORER_SIZE
 from g2npan_tf.images import load_image
 from g2npan_tf.images import resize
 
@@ -40,7 +41,7 @@ class Probe:
     """Real images on which an artefact is compared with its scorer.
 
     Attributes:
-        images: uint8 `[n, 128, 128, 3]`, RGB, n from 1 to `MAX_IMAGES`.
+        images: uint8 `[n, size, size, 3]`, RGB, n from 1 to `MAX_IMAGES`.
         source: Where they are from, in words.
     """
 
@@ -104,11 +105,12 @@ def probe_from_base(run: FinishedRun) -> Probe:
     return Probe(images[_spread(len(images))], source)
 
 
-def probe_from_folder(folder: pathlib.Path) -> Probe:
+def probe_from_folder(folder: pathlib.Path, size: int = SCORER_SIZE) -> Probe:
     """Takes images spread over a folder of files.
 
     Args:
         folder: Searched with its subfolders.
+        size: Side of the scorer's image in pixels.
 
     Returns:
         At most `MAX_IMAGES` images, brought to the scorer's size.
@@ -122,7 +124,9 @@ def probe_from_folder(folder: pathlib.Path) -> Probe:
             f"--images={folder}: expected a folder with image files"
         )
     chosen = [paths[index] for index in _spread(len(paths))]
-    images = np.stack([resize(load_image(path).pixels) for path in chosen])
+    images = np.stack(
+        [resize(load_image(path).pixels, size) for path in chosen]
+    )
     return Probe(images, f"files in {folder.name}")
 
 

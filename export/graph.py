@@ -46,7 +46,7 @@ def write_graph(
     )
 
 
-def to_scorer_size(image: tf.Tensor) -> tf.Tensor:
+def to_scorer_size(image: tf.Tensor, size: int = SCORER_SIZE) -> tf.Tensor:
     """Brings images to the square that the scorers work on, in the graph.
 
     As `g2npan_tf.images.resize`: an axis that shrinks is averaged over areas,
@@ -55,13 +55,14 @@ def to_scorer_size(image: tf.Tensor) -> tf.Tensor:
 
     Args:
         image: uint8 `[batch, height, width, 3]`, 0..255.
+        size: Side of the scorer's image in pixels.
 
     Returns:
-        uint8 `[batch, 128, 128, 3]`, 0..255.
+        uint8 `[batch, size, size, 3]`, 0..255.
     """
     method = tf.image.ResizeMethod
-    smaller = tf.minimum(tf.shape(image)[1:3], SCORER_SIZE)
+    smaller = tf.minimum(tf.shape(image)[1:3], size)
     shrunk = tf.round(tf.image.resize(image, smaller, method.AREA))
-    side = (SCORER_SIZE, SCORER_SIZE)
+    side = (size, size)
     grown = tf.round(tf.image.resize(shrunk, side, method.BILINEAR))
     return tf.cast(grown, tf.uint8)

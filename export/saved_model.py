@@ -105,8 +105,10 @@ def write(scorer: "keras.Model", folder: pathlib.Path) -> None:
     """
     from export import graph
 
+    size = scorer.input_shape[1]
+
     def explain(image: "tf.Tensor") -> dict[str, "tf.Tensor"]:
-        return scorer(graph.to_scorer_size(image), training=False)
+        return scorer(graph.to_scorer_size(image, size), training=False)
 
     def score(image: "tf.Tensor") -> dict[str, "tf.Tensor"]:
         outputs = explain(image)

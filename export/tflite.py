@@ -23,7 +23,6 @@ from export import command
 from export import parity
 from g2npan_tf import cli
 from g2npan_tf import mos
-from g2npan_tf.images import SCORER_SIZE
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from export.finished_run import Probe
 
 SIGNATURE = "serving_default"
-SHAPE = (1, SCORER_SIZE, SCORER_SIZE, 3)
 # Other kernels than TensorFlow's (XNNPACK), with other orders of summation in
 # some forty layers. A reader sees two decimals of the MOS, and a level of an
 # 8-bit picture is 4e-3.
@@ -109,7 +107,7 @@ def convert(scorer: "keras.Model") -> bytes:
 
     Returns:
         Content of the file: signature `serving_default` from `image`, uint8
-        `[1, 128, 128, 3]`, to the scorer's outputs, float32.
+        `[1, size, size, 3]`, to the scorer's outputs, float32.
     """
     import tensorflow as tf
 
@@ -120,7 +118,8 @@ def convert(scorer: "keras.Model") -> bytes:
 
     with tempfile.TemporaryDirectory() as aside:
         folder = pathlib.Path(aside, "graph")
-        graph.write_graph(scorer, {SIGNATURE: explain}, SHAPE, folder)
+        shape = (1, *scorer.input_shape[1:])
+        graph.write_graph(scorer, {SIGNATURE: explain}, shape, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(
             str(folder), signature_keys=[SIGNATURE]
         )
@@ -165,7 +164,7 @@ def _card(
         "input": {
             "name": "image",
             "dtype": "uint8",
-            "shape": list(SHAPE),
+            "shape": [1, *run.scorer.input_shape[1:]],
             "range": [0, 255],
             "meaning": "fused image, RGB; other sizes by area averaging",
         },

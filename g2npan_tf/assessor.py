@@ -21,6 +21,8 @@ ARTEFACTS = (
     "a training workdir, scorer.keras, a SavedModel folder or a .tflite file"
 )
 SCORER_FILE = "scorer.keras"
+# Side in pixels of a cell of the class activation map.
+CAM_CELL = 16
 
 # Maps uint8 `[batch, 128, 128, 3]` to named float32 outputs, batch first; the
 # flag says whether the maps are wanted beside the scores.
@@ -59,10 +61,19 @@ class Assessor:
     array([3.42], dtype=float32)
     """
 
-    def __init__(self, runner: _Runner, batch_size: int = 16):
-        """Wraps a function that runs a scorer on a batch of pixels."""
+    def __init__(
+        self, runner: _Runner, batch_size: int = 16, size: int = SCORER_SIZE
+    ):
+        """Wraps a function that runs a scorer on a batch of pixels.
+
+        Args:
+            runner: Takes uint8 `[batch, size, size, 3]`.
+            batch_size: Images at a time.
+            size: Side of the scorer's image in pixels, `size` of this object.
+        """
         self._runner = runner
         self._batch_size = batch_size
+        self.size = size
 
     @classmethod
     def load(
@@ -92,8 +103,8 @@ class Assessor:
         path = pathlib.Path(path)
         load_runner = _loader(path, num_threads or os.cpu_count() or 1)
         try:
-            runner = load_runner()
-            _try(runner)
+            runner, size = load_runner()
+            _try(runner, size)
         except ModuleNotFoundError as error:
             raise InputError(
                 f"{path}: needs the package {error.name}, not installed here"
@@ -105,7 +116,7 @@ class Assessor:
                 f"{path}: damaged, or not a scorer "
                 f"({' '.join(reason.split())[:200]})"
             ) from error
-        return cls(runner, batch_size)
+        return cls(runner, batch_size, size)
 
     def score(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Predicts the mean opinion score of every image.
@@ -151,11 +162,14 @@ class Assessor:
         for start in range(0, len(images), self._batch_size):
             stop = min(start + self._batch_size, len(images))
             yield np.stack(
-                [_scorer_input(images[index]) for index in range(start, stop)]
+                [
+                    _scorer_input(images[index], self.size)
+                    for index in range(start, stop)
+                ]
             )
 
 
-def _scorer_input(pixels: np.ndarray) -> np.ndarray:
+def _scorer_input(pixels: np.ndarray, size: int) -> np.ndarray:
     """Checks one image and brings it to the scorer's size."""
     pixels = np.asarray(pixels)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
@@ -163,7 +177,7 @@ def _scorer_input(pixels: np.ndarray) -> np.ndarray:
             "an image is uint8 [height, width, 3]. "
             f"Received: {pixels.dtype} {list(pixels.shape)}"
         )
-    return resize(pixels)
+    return resize(pixels, size)
 
 
 def _assessment(outputs: dict[str, np.ndarray], index: int) -> Assessment:
@@ -177,7 +191,9 @@ def _assessment(outputs: dict[str, np.ndarray], index: int) -> Assessment:
     return Assessment(mos, float(outputs["quality"][index]), **maps)
 
 
-def _loader(path: pathlib.Path, num_threads: int) -> Callable[[], _Runner]:
+def _loader(
+    path: pathlib.Path, num_threads: int
+) -> Callable[[], tuple[_Runner, int]]:
     """Tells by name and content which kind of artefact a path is."""
     if not path.exists():
         raise InputError(f"{path}: no such model; expected {ARTEFACTS}")
@@ -200,22 +216,21 @@ def _newest_version(path: pathlib.Path) -> pathlib.Path:
     return max(versions, key=lambda p: int(p.name), default=path)
 
 
-def _keras_runner(path: pathlib.Path) -> _Runner:
-    """Runs a `.keras` file as one graph."""
+def _keras_runner(path: pathlib.Path) -> tuple[_Runner, int]:
+    """Runs a `.keras` file as one graph; with the side of its image."""
     import keras
     import tensorflow as tf
 
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    shape = [None, SCORER_SIZE, SCORER_SIZE, 3]
     graph = tf.function(
         lambda image: model(image, training=False),
-        input_signature=[tf.TensorSpec(shape, tf.uint8)],
+        input_signature=[tf.TensorSpec(model.input_shape, tf.uint8)],
     )
-    return lambda batch, maps: _to_numpy(graph(batch))
+    return lambda batch, maps: _to_numpy(graph(batch)), model.input_shape[1]
 
 
-def _saved_model_runner(path: pathlib.Path) -> _Runner:
-    """Runs the pixel signatures of a SavedModel."""
+def _saved_model_runner(path: pathlib.Path) -> tuple[_Runner, int]:
+    """Runs the pixel signatures of a SavedModel; with its image's side."""
     import tensorflow as tf
 
     model = tf.saved_model.load(str(path))
@@ -224,11 +239,13 @@ def _saved_model_runner(path: pathlib.Path) -> _Runner:
         name = "explain_pixels" if maps else "score_pixels"
         return _to_numpy(model.signatures[name](image=tf.constant(batch)))
 
-    return run
+    # Its images may have any size, so the map tells what it works on.
+    explained = model.signatures["explain_pixels"].structured_outputs
+    return run, explained["cam"].shape[1] * CAM_CELL
 
 
-def _litert_runner(path: pathlib.Path, num_threads: int) -> _Runner:
-    """Runs a `.tflite` file, one image at a time."""
+def _litert_runner(path: pathlib.Path, num_threads: int) -> tuple[_Runner, int]:
+    """Runs a `.tflite` file, an image at a time; with its image's side."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
@@ -242,7 +259,7 @@ def _litert_runner(path: pathlib.Path, num_threads: int) -> _Runner:
             key: np.concatenate([row[key] for row in rows]) for key in rows[0]
         }
 
-    return run
+    return run, int(interpreter.get_input_details()[0]["shape"][1])
 
 
 def _to_numpy(outputs: dict) -> dict[str, np.ndarray]:
@@ -250,9 +267,9 @@ def _to_numpy(outputs: dict) -> dict[str, np.ndarray]:
     return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
-def _try(runner: _Runner) -> None:
+def _try(runner: _Runner, size: int) -> None:
     """Scores one black image: a model that is no scorer shows it here."""
-    black = np.zeros((1, SCORER_SIZE, SCORER_SIZE, 3), np.uint8)
+    black = np.zeros((1, size, size, 3), np.uint8)
     for maps in (False, True):
         outputs = runner(black, maps)
         for name in ("mos", "quality"):

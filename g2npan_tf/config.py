@@ -57,6 +57,13 @@ class Config:
         "Choice",
     )
 
+    crops_per_image: int = _field(
+        4,
+        "Random crops of an image in an epoch, where images are cut in tiles.",
+        "Choice",
+        low=1,
+    )
+
     # Networks
     use_gan: bool = _field(
         True, "False: the plain quality network on the image.", "Fig. 6"

@@ -14,10 +14,13 @@ from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
 from g2npan_tf.quality_map import quality_map
 
+Example = dict[str, tf.Tensor]
 NUM_FOLDS = 5
 TEXTS = ("pair_id", "case_id", "algorithm", "modality")
 # Images that are decoded and mapped at a time while a part is read.
 READ_BATCH = 32
+# Side in pixels of what the networks see: a whole fused image, or a tile.
+TILE_SIZE = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,6 +122,32 @@ def facts(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
     return {"name": builder.info.full_name, **metadata}
 
 
+def tiles_per_side(builder: tfds.core.DatasetBuilder) -> int:
+    """How many tiles a side of the base's images has.
+
+    Where texture counts (`sampling` is `tiles` in the metadata) images keep
+    their size; networks learn from random crops and score a grid of tiles.
+
+    Args:
+        builder: From `open_base`.
+
+    Returns:
+        1 for images that are scored whole.
+
+    Raises:
+        InputError: If the images do not consist of whole tiles.
+    """
+    side = builder.info.features["image"].shape[0]
+    tiled = (builder.info.metadata or {}).get("sampling") == "tiles"
+    count = side // TILE_SIZE if tiled and side else 1
+    if side != count * TILE_SIZE:
+        raise InputError(
+            f"{builder.info.full_name}: images of side {side}; expected "
+            f"{TILE_SIZE}, or a multiple of it where sampling is tiles"
+        )
+    return count
+
+
 def divide(builder: tfds.core.DatasetBuilder, config: Config) -> Parts:
     """Divides the cases into training, validation and test.
 
@@ -155,7 +184,7 @@ def divide(builder: tfds.core.DatasetBuilder, config: Config) -> Parts:
 def read(
     builder: tfds.core.DatasetBuilder, cases: Iterable[str]
 ) -> dict[str, np.ndarray]:
-    """Reads the images of some cases, for scoring.
+    """Reads the images of some cases, for scoring, without anchors.
 
     Args:
         builder: From `open_base`.
@@ -183,14 +212,17 @@ def training_batches(
 ) -> tuple[tf.data.Dataset, int]:
     """Endless batches of the training part, the same for the same seed.
 
-    Decoded once and cached. Order and augmentation depend on the seed and on
-    the number of the example in the run only, so that a run that goes on at
-    `first_epoch` sees what an uninterrupted one would.
+    Decoded once and cached; where images are scored by tiles, an epoch has
+    `crops_per_image` random crops of each. Order, crops and augmentation
+    depend on the seed and on the number of the example in the run only, so
+    that a run that goes on at `first_epoch` sees what an uninterrupted one
+    would.
 
     Args:
         builder: From `open_base`.
         cases: Names of the training cases.
-        config: Batch size, seed, augmentation and `cam_kappa` are used.
+        config: Batch size, seed, augmentation, `crops_per_image` and
+            `cam_kappa` are used.
         grid: Rows and columns of the CAM.
         first_epoch: Epochs that are already done.
 
@@ -204,12 +236,16 @@ def training_batches(
         InputError: If there are fewer images than a batch has.
     """
     examples = _examples(builder, cases, ("image", "reference", "mos"))
-    examples = (
-        examples.batch(READ_BATCH)
-        .map(lambda batch: _targets(batch, grid, config.cam_kappa))
-        .unbatch()
-        .cache()
-    )
+
+    def targets(batch: Example) -> Example:
+        return _targets(batch, grid, config.cam_kappa)
+
+    crop = tiles_per_side(builder) > 1
+    if crop:
+        # A crop's target is made of the crop, after every epoch's draw.
+        examples = examples.cache().repeat(config.crops_per_image)
+    else:
+        examples = examples.batch(READ_BATCH).map(targets).unbatch().cache()
     count = int(examples.reduce(0, lambda n, _: n + 1))
     steps = count // config.batch_size
     if steps == 0:
@@ -225,11 +261,17 @@ def training_batches(
         .enumerate()
         .skip(first_epoch * used)
     )
-    augment = _augment if config.augment else lambda example, seed: example
+
+    def prepare(index: tf.Tensor, example: Example) -> Example:
+        seed = (tf.cast(config.seed, tf.int64), index)
+        if crop:
+            example = _crop(example, seed)
+            batch = {name: x[None] for name, x in example.items()}
+            example = {name: x[0] for name, x in targets(batch).items()}
+        return _augment(example, seed) if config.augment else example
+
     batches = stream.map(
-        lambda index, example: augment(
-            example, (tf.cast(config.seed, tf.int64), index)
-        ),
+        prepare,
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
     ).batch(config.batch_size, drop_remainder=True)
@@ -259,24 +301,28 @@ def _examples(
 ) -> tf.data.Dataset:
     """The examples of some cases in the order of the data base."""
     wanted = tf.constant(sorted(cases), tf.string)
+    # Anchors' scores were given, not judged.
+    flags = {"is_anchor"} & set(builder.info.features)
     split = "+".join(f"fold_{k}" for k in range(NUM_FOLDS))
     rows = builder.as_dataset(
         split=split,
         decoders=tfds.decode.PartialDecoding(
-            dict.fromkeys({*names, "case_id"}, True)
+            dict.fromkeys({*names, *flags, "case_id"}, True)
         ),
         read_config=tfds.ReadConfig(
             interleave_cycle_length=1, try_autocache=False
         ),
     )
-    return rows.filter(
-        lambda row: tf.reduce_any(tf.equal(row["case_id"], wanted))
-    )
+
+    def is_wanted(row: Example) -> tf.Tensor:
+        chosen = tf.reduce_any(tf.equal(row["case_id"], wanted))
+        anchor = row["is_anchor"] if flags else False
+        return chosen & tf.logical_not(anchor)
+
+    return rows.filter(is_wanted)
 
 
-def _targets(
-    batch: dict[str, tf.Tensor], grid: tuple[int, int], kappa: float
-) -> dict[str, tf.Tensor]:
+def _targets(batch: Example, grid: tuple[int, int], kappa: float) -> Example:
     """What the networks learn from: pixels, quality and CAM target."""
     quality = mos.to_quality(batch["mos"])
     image, reference = (
@@ -291,9 +337,19 @@ def _targets(
     }
 
 
-def _augment(
-    example: dict[str, tf.Tensor], seed: tuple[tf.Tensor, tf.Tensor]
-) -> dict[str, tf.Tensor]:
+def _crop(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
+    """The same random tile of image and reference, at full resolution."""
+    pair = tf.concat([example["image"], example["reference"]], axis=-1)
+    size = (TILE_SIZE, TILE_SIZE, 6)
+    tile = tf.image.stateless_random_crop(pair, size, seed)
+    return {
+        "image": tile[..., :3],
+        "reference": tile[..., 3:],
+        "mos": example["mos"],
+    }
+
+
+def _augment(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
     """One of the eight symmetries of the square, for image and maps alike.
 
     Never blur, noise or re-scaling: they would change the quality.

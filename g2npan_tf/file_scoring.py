@@ -124,7 +124,7 @@ def _score_batch(
 ) -> Iterator[Row]:
     """Loads, scores and draws some files."""
     results = [
-        _load(path, stem, explain is not None)
+        _load(path, stem, assessor.size, explain is not None)
         for path, stem in zip(paths, stems, strict=True)
     ]
     loaded = [item for item in results if isinstance(item, _Loaded)]
@@ -139,7 +139,9 @@ def _score_batch(
         yield item if isinstance(item, Row) else _row(*next(scored), explain)
 
 
-def _load(path: pathlib.Path, stem: str, draw: bool) -> _Loaded | Row:
+def _load(
+    path: pathlib.Path, stem: str, size: int, draw: bool
+) -> _Loaded | Row:
     """Reads a file; only what will be used is kept of a large one."""
     try:
         if path.is_dir():
@@ -153,7 +155,8 @@ def _load(path: pathlib.Path, stem: str, draw: bool) -> _Loaded | Row:
         from g2npan_tf.explanation import shrink
 
         drawn = shrink(image.pixels)
-    return _Loaded(path, stem, resize(image.pixels), drawn, image.notes)
+    scored = resize(image.pixels, size)
+    return _Loaded(path, stem, scored, drawn, image.notes)
 
 
 def _row(

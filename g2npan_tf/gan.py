@@ -53,12 +53,18 @@ class PlainAssessment(keras.Model):
 
     Args:
         quality_network: From `build_quality_network(ufw_shape=None)`.
+        tiles_per_side: Of the scorer; training sees single tiles.
     """
 
-    def __init__(self, quality_network: keras.Model) -> None:
+    def __init__(
+        self, quality_network: keras.Model, tiles_per_side: int = 1
+    ) -> None:
         super().__init__(name="plain_assessment")
         self.quality_network = quality_network
-        self.scorer = build_scorer(quality_network)
+        self.tiles_per_side = tiles_per_side
+        self.scorer = build_scorer(
+            quality_network, tiles_per_side=tiles_per_side
+        )
         self.trackers = _trackers("cam_loss", "quality_loss", "assessment_loss")
         # Under a strategy `fit` would otherwise build by calling with a batch.
         self.built = True
@@ -139,6 +145,7 @@ class G2NPAN(keras.Model):
         generator: From `build_generator`.
         discriminator: From `build_discriminator`.
         quality_network: From `build_quality_network`.
+        tiles_per_side: Of the scorer; training sees single tiles.
     """
 
     def __init__(
@@ -146,12 +153,14 @@ class G2NPAN(keras.Model):
         generator: keras.Model,
         discriminator: keras.Model,
         quality_network: keras.Model,
+        tiles_per_side: int = 1,
     ) -> None:
         super().__init__(name="g2npan")
         self.generator = generator
         self.discriminator = discriminator
         self.quality_network = quality_network
-        self.scorer = build_scorer(quality_network, generator)
+        self.tiles_per_side = tiles_per_side
+        self.scorer = build_scorer(quality_network, generator, tiles_per_side)
         self.trackers = _trackers(
             "reconstruction_loss",
             "generator_loss",

@@ -25,8 +25,6 @@ from g2npan_tf.models.generator import build_generator
 from g2npan_tf.models.pretrained import load_vgg_weights
 from g2npan_tf.models.quality_network import build_quality_network
 
-IMAGE_SIZE = 128
-
 
 def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
     """Trains, or goes on training, in `workdir`.
@@ -48,21 +46,14 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
     """
     start = time.monotonic()
     builder = data.open_base(config)
-    size = builder.info.features["image"].shape[0]
-    if size != IMAGE_SIZE:
-        raise InputError(
-            f"--data={config.data}: images of {size} x {size} need training "
-            f"on crops, which is not built yet; expected {IMAGE_SIZE} x "
-            f"{IMAGE_SIZE}"
-        )
     _claim(workdir, config, data.facts(builder))
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     parts = data.divide(builder, config)
     with strategy(config).scope():
-        model = build(config)
-        grid = model.scorer.output["cam"].shape[1:]
+        model = build(config, data.tiles_per_side(builder))
+        grid = model.quality_network.output["cam_logits"].shape[1:]
         # The schedule needs the number of steps, the order the epochs done.
         batches, steps = data.training_batches(
             builder, parts.train, config, grid
@@ -89,11 +80,12 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
     return summary
 
 
-def build(config: Config) -> G2NPAN | PlainAssessment:
+def build(config: Config, tiles_per_side: int = 1) -> G2NPAN | PlainAssessment:
     """Builds the networks of an experiment.
 
     Args:
         config: Its network settings are used.
+        tiles_per_side: From `data.tiles_per_side`.
 
     Returns:
         An uncompiled model, with pretrained weights if the config names them.
@@ -110,7 +102,7 @@ def build(config: Config) -> G2NPAN | PlainAssessment:
             config.vgg_width,
             config.vgg_batch_norm,
             None if features is None else tuple(features.shape[1:]),
-            IMAGE_SIZE,
+            data.TILE_SIZE,
         )
     except ValueError as error:
         raise InputError(f"network settings: {error}") from error
@@ -121,11 +113,11 @@ def build(config: Config) -> G2NPAN | PlainAssessment:
             pathlib.Path(config.backbone_weights),
         )
     if generator is None:
-        return PlainAssessment(quality_network)
+        return PlainAssessment(quality_network, tiles_per_side)
     discriminator = build_discriminator(
-        config.discriminator_filters, config.conditional, IMAGE_SIZE
+        config.discriminator_filters, config.conditional, data.TILE_SIZE
     )
-    return G2NPAN(generator, discriminator, quality_network)
+    return G2NPAN(generator, discriminator, quality_network, tiles_per_side)
 
 
 def compile_model(
@@ -211,7 +203,7 @@ def _generator(config: Config) -> keras.Model:
         config.up_filters,
         config.up_scales,
         config.num_ufw,
-        IMAGE_SIZE,
+        data.TILE_SIZE,
     )
 
 
@@ -258,7 +250,9 @@ def _fit(
         callbacks=[
             callbacks.StopOnNonFinite(),
             callbacks.ValidationFigures(
-                validation["image"], validation["mos"], config.batch_size
+                validation["image"],
+                validation["mos"],
+                max(1, config.batch_size // model.tiles_per_side**2),
             ),
             callbacks.LearningRate(),
             callbacks.LogFile(keeper.workdir / "log.csv"),

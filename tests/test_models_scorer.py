@@ -85,6 +85,50 @@ def test_scores_do_not_depend_on_batch_mates(networks):
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
+def test_tiles_are_cut_and_joined_row_by_row():
+    image = np.arange(2 * 4 * 4 * 3, dtype=np.float32).reshape(2, 4, 4, 3)
+    tiles = np.asarray(scorer.split_tiles(image, 2))
+    assert tiles.shape == (8, 2, 2, 3)
+    np.testing.assert_array_equal(tiles[1], image[0, :2, 2:])
+    np.testing.assert_array_equal(tiles[6], image[1, 2:, :2])
+    np.testing.assert_array_equal(scorer.join_tiles(tiles, 2), image)
+    np.testing.assert_array_equal(
+        scorer.join_tiles(tiles[..., 0], 2), image[..., 0]
+    )
+
+
+def test_a_tiled_score_is_the_mean_of_the_tiles(networks, tmp_path):
+    generator, quality_network = networks
+    whole = scorer.build_scorer(quality_network, generator, tiles_per_side=2)
+    tile = scorer.build_scorer(quality_network, generator)
+    image = np.random.default_rng(1).integers(
+        0, 256, (2, 2 * SIZE, 2 * SIZE, 3), dtype=np.uint8
+    )
+    outputs = whole(image, training=False)
+    corner = image[:, SIZE:, :SIZE]
+    tiles = [
+        tile(part, training=False)
+        for half in np.split(image, 2, axis=1)
+        for part in np.split(half, 2, axis=2)
+    ]
+    np.testing.assert_allclose(
+        outputs["quality"],
+        np.mean([x["quality"] for x in tiles], axis=0),
+        atol=1e-5,
+    )
+    np.testing.assert_allclose(
+        outputs["reference"][:, SIZE:, :SIZE],
+        tile(corner, training=False)["reference"],
+        atol=1e-5,
+    )
+    assert outputs["cam"].shape == (2, 2 * GRID[0], 2 * GRID[1])
+    whole.save(tmp_path / "scorer.keras")
+    again = keras.saving.load_model(tmp_path / "scorer.keras", safe_mode=True)
+    np.testing.assert_array_equal(
+        again(image, training=False)["mos"], outputs["mos"]
+    )
+
+
 def test_without_gan_there_are_no_generated_maps():
     model = scorer.build_scorer(tiny_quality_network(ufw_shape=None))
     outputs = model(PIXELS, training=False)

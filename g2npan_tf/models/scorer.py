@@ -36,28 +36,73 @@ def predicted_quality(quality_logit: Tensor) -> Tensor:
     return ops.sigmoid(quality_logit)
 
 
+def split_tiles(image: Tensor, tiles_per_side: int) -> Tensor:
+    """Cuts images into a grid of tiles.
+
+    Args:
+        image: Shape `[batch, tiles * size, tiles * size, 3]`.
+        tiles_per_side: Rows and columns of the grid.
+
+    Returns:
+        `[batch * tiles * tiles, size, size, 3]`, row by row.
+    """
+    size = image.shape[1] // tiles_per_side
+    grid = (-1, tiles_per_side, size, tiles_per_side, size * 3)
+    # Five axes at most: LiteRT transposes no more without slow extra steps.
+    tiles = ops.transpose(ops.reshape(image, grid), (0, 1, 3, 2, 4))
+    return ops.reshape(tiles, (-1, size, size, 3))
+
+
+def join_tiles(tiles: Tensor, tiles_per_side: int) -> Tensor:
+    """Puts maps of tiles together; the inverse of `split_tiles`.
+
+    Args:
+        tiles: Shape `[batch * tiles * tiles, size, size, ...]`.
+        tiles_per_side: Rows and columns of the grid.
+
+    Returns:
+        `[batch, tiles * size, tiles * size, ...]`.
+    """
+    size, channels = tiles.shape[1], tiles.shape[3:]
+    depth = channels[0] if channels else 1
+    grid = (-1, tiles_per_side, tiles_per_side, size, size * depth)
+    image = ops.transpose(ops.reshape(tiles, grid), (0, 1, 3, 2, 4))
+    side = tiles_per_side * size
+    return ops.reshape(image, (-1, side, side, *channels))
+
+
 def build_scorer(
-    quality_network: keras.Model, generator: keras.Model | None = None
+    quality_network: keras.Model,
+    generator: keras.Model | None = None,
+    tiles_per_side: int = 1,
 ) -> keras.Model:
     """Joins the trained networks to the one graph that scores an image.
+
+    Choice: where texture counts (`tiles_per_side > 1`), an image is not
+    shrunk but cut into tiles; its quality is the mean of theirs and its maps
+    are theirs side by side.
 
     Args:
         quality_network: From `build_quality_network`.
         generator: From `build_generator`, or None if trained without GAN.
+        tiles_per_side: Tiles of the networks' size along a side of the image.
 
     Returns:
-        Functional model from `image`, uint8 `[batch, size, size, 3]`, RGB, to
+        Functional model from `image`, uint8 `[batch, size, size, 3]`, RGB,
+        where size is `tiles_per_side` times that of the networks, to
         a dict of float32: `mos` `[batch]`, 1..5; `quality` `[batch]`, 0..1;
         `cam` `[batch, rows, columns]`, local quality 0..1; and with a
         generator `reference` (I_hq) and `nuance` (I_sub), both
         `[batch, size, size, 3]`, 0..1.
     """
-    shape = quality_network.input["image"].shape[1:]
-    image = keras.Input(shape, dtype="uint8", name="image")
+    side = tiles_per_side * quality_network.input["image"].shape[1]
+    image = keras.Input((side, side, 3), dtype="uint8", name="image")
     # The scaling is a layer, so that no client can preprocess wrongly.
     scaled = keras.layers.Rescaling(1 / 255, dtype="float32", name="scaling")(
         image
     )
+    if tiles_per_side > 1:
+        scaled = split_tiles(scaled, tiles_per_side)
     features = {"image": scaled}
     maps = {}
     if generator is not None:
@@ -68,10 +113,10 @@ def build_scorer(
         maps = {"reference": generated["pseudo_reference"], "nuance": nuance}
     assessed = quality_network(features, training=False)
     quality = predicted_quality(assessed["quality_logit"])
-    outputs = {
-        "mos": mos.to_mos(quality),
-        "quality": quality,
-        "cam": predicted_quality(assessed["cam_logits"]),
-        **maps,
-    }
+    maps["cam"] = predicted_quality(assessed["cam_logits"])
+    if tiles_per_side > 1:
+        quality = ops.reshape(quality, (-1, tiles_per_side**2))
+        quality = ops.mean(quality, axis=1)
+        maps = {n: join_tiles(x, tiles_per_side) for n, x in maps.items()}
+    outputs = {"mos": mos.to_mos(quality), "quality": quality, **maps}
     return keras.Model(image, outputs, name="scorer")
