@@ -3,6 +3,8 @@
 Correlations do not decompose over batches: gather all predictions first.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import optimize
 from scipy import special
@@ -24,10 +26,7 @@ def plcc(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     Raises:
         ValueError: If the shapes differ, or a value is not finite.
     """
-    y_true, y_pred = _checked(y_true, y_pred)
-    if _degenerate(y_true, y_pred):
-        return float("nan")
-    return float(stats.pearsonr(y_true, y_pred).statistic)
+    return _correlation(stats.pearsonr, y_true, y_pred)
 
 
 def srcc(y_true: np.ndarray, y_pred: np.ndarray) -> float:
@@ -43,10 +42,7 @@ def srcc(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     Raises:
         ValueError: If the shapes differ, or a value is not finite.
     """
-    y_true, y_pred = _checked(y_true, y_pred)
-    if _degenerate(y_true, y_pred):
-        return float("nan")
-    return float(stats.spearmanr(y_true, y_pred).statistic)
+    return _correlation(stats.spearmanr, y_true, y_pred)
 
 
 def krcc(y_true: np.ndarray, y_pred: np.ndarray) -> float:
@@ -62,10 +58,7 @@ def krcc(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     Raises:
         ValueError: If the shapes differ, or a value is not finite.
     """
-    y_true, y_pred = _checked(y_true, y_pred)
-    if _degenerate(y_true, y_pred):
-        return float("nan")
-    return float(stats.kendalltau(y_true, y_pred).statistic)
+    return _correlation(stats.kendalltau, y_true, y_pred)
 
 
 def rmse(y_true: np.ndarray, y_pred: np.ndarray) -> float:
@@ -167,6 +160,11 @@ def _checked(
     return y_true, y_pred
 
 
-def _degenerate(y_true: np.ndarray, y_pred: np.ndarray) -> bool:
-    """Whether no correlation is defined."""
-    return y_true.size < 2 or np.ptp(y_true) == 0 or np.ptp(y_pred) == 0
+def _correlation(
+    function: Callable, y_true: np.ndarray, y_pred: np.ndarray
+) -> float:
+    """One of scipy's correlations, NaN where none is defined."""
+    y_true, y_pred = _checked(y_true, y_pred)
+    if y_true.size < 2 or np.ptp(y_true) == 0 or np.ptp(y_pred) == 0:
+        return float("nan")
+    return float(function(y_true, y_pred).statistic)
