@@ -1,10 +1,16 @@
 """Writes the records of a data base so that equal ones have equal bytes."""
 
+import contextlib
 from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
+from tensorflow_datasets.core import shuffle
 from tensorflow_datasets.core.writer import ExampleWriter
+
+# Encoded examples of a fold that are held in memory; the rest is on disk.
+SHUFFLE_BYTES = 2**24
 
 
 class CanonicalWriter(ExampleWriter):
@@ -18,6 +24,24 @@ class CanonicalWriter(ExampleWriter):
         """Writes one shard; arguments and result as in TFDS."""
         ordered = ((key, canonical(record)) for key, record in examples)
         return super().write(path, ordered)
+
+
+@contextlib.contextmanager
+def bounded_shuffle(num_bytes: int = SHUFFLE_BYTES) -> Iterator[None]:
+    """Bounds what TFDS holds in memory to write a fold in shuffled order.
+
+    TFDS holds up to 1 GB before it turns to the disk and has no option for it.
+    The order, and so the bytes of the data base, do not depend on the bound.
+
+    Args:
+        num_bytes: Encoded examples that are held.
+    """
+    default = shuffle.MAX_MEM_BUFFER_SIZE
+    shuffle.MAX_MEM_BUFFER_SIZE = num_bytes
+    try:
+        yield
+    finally:
+        shuffle.MAX_MEM_BUFFER_SIZE = default
 
 
 def canonical(record: bytes) -> bytes:

@@ -1,9 +1,49 @@
 """What an example of each kind of data base holds; README.md explains it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import tensorflow_datasets as tfds
 
+from datasets import panel
+from datasets import reader_study
+from datasets.builder_configs import CustomConfig
+from datasets.builder_configs import ReaderStudyConfig
+
+# Side of the images in pixels (sec. 4.1.1), but for the reader study.
+IMAGE_SIZE = 128
 _TEXTS = ("pair_id", "case_id", "algorithm", "modality")
+
+
+def describe_examples(
+    config: tfds.core.BuilderConfig, algorithms: Sequence[str]
+) -> tuple[dict[str, tfds.features.FeatureConnector], dict[str, Any]]:
+    """Features of a config, and the metadata that are known beforehand.
+
+    Args:
+        config: One of the data base.
+        algorithms: Fusion algorithms in use.
+
+    Returns:
+        Features by name; metadata. Who scored is known beforehand only where
+        the panel does.
+    """
+    if isinstance(config, CustomConfig):
+        return custom_features(IMAGE_SIZE), {"sampling": "resize"}
+    if isinstance(config, ReaderStudyConfig):
+        features = reader_study_features(
+            reader_study.IMAGE_SIZE, reader_study.NUM_READERS
+        )
+        return features, {"sampling": "tiles"}
+    metadata = {
+        "scores": "simulated",
+        "panel_version": panel.PANEL_VERSION,
+        "num_readers": panel.NUM_READERS,
+        "algorithms": list(algorithms),
+        "sampling": "resize",
+    }
+    return fused_features(IMAGE_SIZE, panel.NUM_READERS), metadata
 
 
 def fused_features(

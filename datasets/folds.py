@@ -24,12 +24,12 @@ class Group(Protocol):
         """What is balanced over the folds."""
 
 
-GroupT = TypeVar("GroupT", bound=Group)
+AnyGroup = TypeVar("AnyGroup", bound=Group)
 
 
 def split_by_case(
-    entries: Sequence[GroupT], num_folds: int = NUM_FOLDS
-) -> list[list[GroupT]]:
+    entries: Sequence[AnyGroup], num_folds: int = NUM_FOLDS
+) -> list[list[AnyGroup]]:
     """Splits pairs into folds of whole cases, balanced over modalities.
 
     A greedy assignment without chance: modalities with few cases come first,
@@ -50,7 +50,7 @@ def split_by_case(
     Raises:
         InputError: If there are fewer cases than folds.
     """
-    cases: dict[str, list[GroupT]] = collections.defaultdict(list)
+    cases: dict[str, list[AnyGroup]] = collections.defaultdict(list)
     for entry in entries:
         cases[entry.case_id].append(entry)
     if len(cases) < num_folds:

@@ -1,9 +1,12 @@
 """Equal examples are written as equal bytes."""
 
+import pytest
 import tensorflow as tf
+from tensorflow_datasets.core import shuffle
 from tensorflow_datasets.core.file_adapters import FileFormat
 
 from datasets.canonical_writer import CanonicalWriter
+from datasets.canonical_writer import bounded_shuffle
 from datasets.canonical_writer import canonical
 
 
@@ -41,3 +44,22 @@ def test_written_records_are_canonical(tmp_path):
         )
         files.append((tmp_path / name).read_bytes())
     assert files[0] == files[1]
+
+
+def test_bound_holds_for_the_block_only():
+    default = shuffle.MAX_MEM_BUFFER_SIZE
+    with bounded_shuffle(10):
+        assert shuffle.MAX_MEM_BUFFER_SIZE == 10
+    assert default == shuffle.MAX_MEM_BUFFER_SIZE
+
+
+def test_bound_is_lifted_after_a_failed_build():
+    default = shuffle.MAX_MEM_BUFFER_SIZE
+
+    def fail():
+        with bounded_shuffle(10):
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail()
+    assert default == shuffle.MAX_MEM_BUFFER_SIZE

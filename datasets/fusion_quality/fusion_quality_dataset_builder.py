@@ -10,7 +10,6 @@ from typing import Any
 import tensorflow_datasets as tfds
 from absl import logging
 
-from datasets import example_features
 from datasets import panel
 from datasets import phantom
 from datasets import reader_study
@@ -20,10 +19,13 @@ from datasets.builder_configs import PhantomConfig
 from datasets.builder_configs import ReaderStudyConfig
 from datasets.builder_configs import WholeBrainAtlasConfig
 from datasets.canonical_writer import CanonicalWriter
+from datasets.canonical_writer import bounded_shuffle
 from datasets.custom_groups import make_groups
 from datasets.custom_groups import split_groups
 from datasets.custom_scores import describe
 from datasets.custom_scores import read_scores
+from datasets.example_features import IMAGE_SIZE
+from datasets.example_features import describe_examples
 from datasets.folds import split_by_case
 from datasets.fusion import ALGORITHMS
 from datasets.fusion import fuse
@@ -38,8 +40,6 @@ from datasets.sources import SourcePair
 from datasets.sources import list_atlas_pairs
 from g2npan_tf.errors import InputError
 
-# Side of all images in pixels (sec. 4.1.1).
-IMAGE_SIZE = 128
 CUSTOM_LAYOUT = "images, scores.csv and scale.json"
 
 
@@ -72,7 +72,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         """Describes an example; see README.md for the meaning."""
-        features, metadata = _describe_examples(self.builder_config)
+        features, metadata = describe_examples(
+            self.builder_config, list(ALGORITHMS)
+        )
         return self.dataset_info_from_configs(
             features=tfds.features.FeaturesDict(features),
             metadata=tfds.core.MetadataDict(metadata),
@@ -82,12 +84,25 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         """TFDS asks here who writes the files."""
         return CanonicalWriter(file_format=self.info.file_format)
 
+    def _generate_splits(
+        self,
+        dl_manager: tfds.download.DownloadManager,
+        download_config: tfds.download.DownloadConfig,
+    ) -> Sequence[tfds.core.SplitInfo]:
+        """Here TFDS says whether Apache Beam is asked for."""
+        self._uses_beam = bool(
+            download_config.beam_runner or download_config.beam_options
+        )
+        with bounded_shuffle():
+            return super()._generate_splits(dl_manager, download_config)
+
     def _split_generators(
         self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
-        """Makes one split of each fold."""
+    ) -> dict[str, Any]:
+        """Makes one split of each fold: examples, or a Beam transform."""
+        generate = beam_examples if self._uses_beam else self._generate_examples
         return {
-            f"fold_{fold}": self._generate_examples(members)
+            f"fold_{fold}": generate(members)
             for fold, members in enumerate(self._folds(dl_manager))
         }
 
@@ -127,10 +142,41 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yields the images of one group after the other."""
         for group in groups:
-            if isinstance(group, PairEntry):
-                yield from fused_examples(group.load())
-            else:
-                yield from scored_examples(group)
+            yield from group_examples(group)
+
+
+def group_examples(
+    group: PairEntry | ScoredGroup,
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Loads a group and makes its examples.
+
+    Args:
+        group: A pair that is to be fused and graded, or scored images.
+
+    Returns:
+        Keys and features, one image at a time.
+
+    Raises:
+        InputError: If a file of the group is unusable.
+    """
+    if isinstance(group, PairEntry):
+        return fused_examples(group.load())
+    return scored_examples(group)
+
+
+def beam_examples(groups: Sequence[PairEntry | ScoredGroup]) -> Any:
+    """Makes the examples of a fold with Apache Beam, in parallel over groups.
+
+    Args:
+        groups: The groups of the fold; what goes to a worker is their names
+            and paths, not their pixels.
+
+    Returns:
+        A `beam.PTransform` that gives keys and features.
+    """
+    import apache_beam as beam
+
+    return beam.Create(groups) | beam.Reshuffle() | beam.FlatMap(group_examples)
 
 
 def fused_examples(pair: SourcePair) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -171,29 +217,6 @@ def fused_examples(pair: SourcePair) -> Iterator[tuple[str, dict[str, Any]]]:
                 **shared,
             },
         )
-
-
-def _describe_examples(
-    config: tfds.core.BuilderConfig,
-) -> tuple[dict[str, tfds.features.FeatureConnector], dict[str, Any]]:
-    """Features of a config and the metadata that are known beforehand."""
-    if isinstance(config, CustomConfig):
-        features = example_features.custom_features(IMAGE_SIZE)
-        return features, {"sampling": "resize"}
-    if isinstance(config, ReaderStudyConfig):
-        features = example_features.reader_study_features(
-            reader_study.IMAGE_SIZE, reader_study.NUM_READERS
-        )
-        return features, {"sampling": "tiles"}
-    features = example_features.fused_features(IMAGE_SIZE, panel.NUM_READERS)
-    metadata = {
-        "scores": "simulated",
-        "panel_version": panel.PANEL_VERSION,
-        "num_readers": panel.NUM_READERS,
-        "algorithms": list(ALGORITHMS),
-        "sampling": "resize",
-    }
-    return features, metadata
 
 
 def _list_pairs(
