@@ -61,7 +61,10 @@ def main(argv: list[str]) -> None:
             predictions["algorithm_mean"],
         ),
     }
-    _write(workdir / "evaluation", results, test, predictions["g2npan"])
+    try:
+        _write(workdir / "evaluation", results, test, predictions["g2npan"])
+    except OSError as error:
+        cli.fail(f"{workdir / 'evaluation'}: {error.strerror}")
     print(table(results))
     print(f"\nfigures: {workdir / 'evaluation' / 'results.json'}")
     print(f"images:  {workdir / 'evaluation' / 'predictions.csv'}")
@@ -83,9 +86,9 @@ def table(results: dict[str, Any]) -> str:
         f"{results['images']} images of {results['pairs']} pairs, "
         f"{results['cases']} cases.",
         "",
-        "| method | PLCC | SRCC (95 % interval) | KRCC | RMSE [0, 1] | "
-        "PLCC mapped | SRCC in pair | best found |",
-        "|---|---|---|---|---|---|---|---|",
+        "| method | PLCC | SRCC (95 % interval) | KRCC | KRCC rounded | "
+        "RMSE [0, 1] | PLCC mapped | SRCC in pair | best found |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, figures in results["methods"].items():
         raw, inside = figures["raw"], figures["within_group"]
@@ -93,20 +96,34 @@ def table(results: dict[str, Any]) -> str:
         lines.append(
             f"| {name} | {_number(raw['plcc'])} | {_number(raw['srcc'])} "
             f"({_number(limits['low'])} to {_number(limits['high'])}) | "
-            f"{_number(raw['krcc'])} | {_number(raw['rmse'])} | "
+            f"{_number(raw['krcc'])} | {_number(figures['rounded_krcc'])} | "
+            f"{_number(raw['rmse'])} | "
             f"{_number(figures['mapped']['plcc'])} | "
             f"{_number(inside['srcc'])} | {_number(inside['top1'])} |"
         )
-    gain = results["gain_over_algorithm_mean"]
-    verdict = "above" if gain["low"] > 0 else "NOT clearly above"
+    gains = results["gain_over_algorithm_mean"]
     lines += [
         "",
-        f"SRCC is {verdict} the mean MOS of the algorithm: difference "
-        f"{_number(gain['difference'])}, 95 % interval "
-        f"{_number(gain['low'])} to {_number(gain['high'])} (paired "
-        "bootstrap by pair, 1000 resamples).",
+        "Against the mean MOS of the algorithm (paired bootstrap by pair, "
+        "1000 resamples, 95 % interval):",
+        f"- SRCC over all images is {_verdict(gains['all'])}",
+        f"- SRCC within a pair is {_verdict(gains['within_group'])}",
     ]
     return "\n".join(lines)
+
+
+def _verdict(gain: dict[str, float]) -> str:
+    """Whether a method is better than another, in words."""
+    if gain["low"] > 0:
+        word = "above"
+    elif gain["high"] < 0:
+        word = "BELOW"
+    else:
+        word = "NOT clearly above"
+    return (
+        f"{word}: {gain['difference']:+.3f} "
+        f"({_number(gain['low'])} to {_number(gain['high'])})"
+    )
 
 
 def _number(value: float) -> str:

@@ -25,7 +25,7 @@ def main(argv: list[str]) -> int:
         cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
     if not flags.FLAGS.workdir:
         cli.fail("--workdir is required: the folder of the run")
-    # A pre-empted machine sends SIGTERM: end as with Ctrl-C. A shell lets
+    # A preempted machine sends SIGTERM: end as with Ctrl-C. A shell lets
     # background jobs ignore SIGINT, but who sends it means it.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
@@ -37,11 +37,11 @@ def main(argv: list[str]) -> int:
     try:
         summary = training.run(settings, workdir)
     except KeyboardInterrupt:
-        print(
-            "\ninterrupted; finished epochs are saved. The same command goes "
-            f"on from there: --workdir={workdir}",
-            file=sys.stderr,
-        )
+        if (workdir / "checkpoints").exists():
+            saved = "finished epochs are saved. The same command goes on"
+        else:
+            saved = "no epoch was finished. The same command begins anew"
+        print(f"\ninterrupted; {saved}: --workdir={workdir}", file=sys.stderr)
         return cli.INTERRUPTED
     except FloatingPointError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -60,11 +60,21 @@ def report(summary: dict[str, Any], workdir: pathlib.Path) -> str:
     Returns:
         Several lines.
     """
-    first, last = summary["quality_loss"] or (float("nan"),) * 2
+    if not summary["epochs"]:
+        return f"0 epochs: everything was built, nothing trained: {workdir}"
+    first, last = summary["quality_loss"]
+    figure = summary["best_val_srcc"]
+    best = (
+        "no validation part: the last epoch is kept"
+        if figure is None
+        else f"best epoch {summary['best_epoch']}, SRCC {figure:.3f}"
+    )
+    facts = summary["data"]
     return (
+        f"{facts['name']} ({facts.get('scores', 'unknown')} scores), "
+        f"preset {summary['preset']}, {summary['protocol']}:\n"
         f"{summary['epochs']} epochs: quality loss (Eq. 7) {first:.3f} -> "
-        f"{last:.3f}; best epoch {summary['best_epoch']}, validation SRCC "
-        f"{summary['best_val_srcc']:.3f}\n"
+        f"{last:.3f}; {best}\n"
         f"{summary['wall_seconds']:.0f} s, "
         f"{summary['peak_memory_mib']:.0f} MiB of memory at most\n"
         f"run:    {workdir}\n"

@@ -25,6 +25,7 @@ def main(argv: list[str]) -> None:
     """Writes the samples, named by their pair, algorithm and readers' MOS."""
     if not flags.FLAGS.workdir or not flags.FLAGS.output or len(argv) > 1:
         cli.fail("expected --workdir=FOLDER and --output=FOLDER, no arguments")
+    directory = _new_folder(pathlib.Path(flags.FLAGS.output))
     settings, facts = config.load(
         pathlib.Path(flags.FLAGS.workdir) / "config.json"
     )
@@ -34,17 +35,23 @@ def main(argv: list[str]) -> None:
 
     builder = data.reopen(settings, facts)
     rows = data.read(builder, data.divide(builder, settings).test)
-    directory = pathlib.Path(flags.FLAGS.output)
-    if directory.exists() and any(directory.iterdir()):
-        raise InputError(
-            f"--output={directory}: expected a new or empty folder"
-        )
-    directory.mkdir(parents=True, exist_ok=True)
-    for index in spread(rows["mos"], flags.FLAGS.count):
+    chosen = spread(rows["mos"], flags.FLAGS.count)
+    for index in chosen:
         name = "_".join(str(rows[n][index]) for n in ("pair_id", "algorithm"))
         path = directory / f"{name}_mos{rows['mos'][index]:.2f}.png"
         cv2.imwrite(str(path), rows["image"][index][..., ::-1])
-    print(f"{flags.FLAGS.count} samples: {directory}")
+    print(f"{len(chosen)} samples: {directory}")
+
+
+def _new_folder(path: pathlib.Path) -> pathlib.Path:
+    """Makes a folder; one with files in it is not touched."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise InputError(f"--output={path}: expected a new or empty folder")
+    except OSError as error:
+        raise InputError(f"--output={path}: {error.strerror}") from error
+    return path
 
 
 def spread(mos: np.ndarray, count: int) -> np.ndarray:

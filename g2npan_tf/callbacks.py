@@ -56,13 +56,17 @@ class ValidationFigures(keras.callbacks.Callback):
 
 
 class LearningRate(keras.callbacks.Callback):
-    """Adds `learning_rate` (one schedule for all networks) to the logs."""
+    """Adds the epoch's first `learning_rate`, one for all networks."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Reads the rate of the next step."""
+        rate = self.model.quality_optimizer.learning_rate
+        self.rate = float(keras.ops.convert_to_numpy(rate))
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Reads the rate of the next step."""
+        """Adds it to the logs."""
         if logs is not None:
-            rate = self.model.quality_optimizer.learning_rate
-            logs["learning_rate"] = float(keras.ops.convert_to_numpy(rate))
+            logs["learning_rate"] = self.rate
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
@@ -141,7 +145,10 @@ class Summaries(keras.callbacks.Callback):
         self.writer.close()
 
     def _panels(self) -> np.ndarray:
-        """One row of pictures per image, uint8 `[n, size, 4 * size, 3]`."""
+        """One row of pictures per image, uint8 `[n, size, k * size, 3]`.
+
+        k is 4, or 2 for a model without GAN, which generates nothing.
+        """
         maps = self.model.scorer.predict(self.images, verbose=0)
         rows = []
         for index, image in enumerate(self.images):

@@ -9,6 +9,8 @@ import sys
 
 import keras
 
+from g2npan_tf.errors import InputError
+
 KEPT = 2
 _WEIGHTS = "state.weights.h5"
 _STATE = "state.json"
@@ -66,17 +68,26 @@ def restore(model: keras.Model, directory: pathlib.Path) -> Progress:
 
     Returns:
         How far the run was; the start if there is no checkpoint.
+
+    Raises:
+        InputError: If there are checkpoints and every one is damaged.
     """
-    for candidate in _newest_first(directory):
+    candidates = _newest_first(directory)
+    for candidate in candidates:
         progress = _verified(candidate)
         if progress is None:
             print(
-                f"{candidate}: damaged checkpoint, the one before is used",
+                f"{candidate}: damaged checkpoint, not used",
                 file=sys.stderr,
             )
             continue
         model.load_weights(candidate / _WEIGHTS)
         return progress
+    if candidates:
+        raise InputError(
+            f"{directory}: every checkpoint is damaged; the run cannot go on. "
+            "Remove the folder to begin anew in this workdir"
+        )
     return Progress()
 
 

@@ -76,6 +76,9 @@ def _parse(argv: list[str]) -> list[str]:
     """Parses flags; a mistyped one is a line, not a usage page."""
     try:
         return flags.FLAGS(argv)
+    except SystemExit:
+        # absl ends with 1 after --help, which is no failure.
+        sys.exit(0)
     except flags.Error as error:
         fail(f"{error} (--help lists the flags)")
         raise

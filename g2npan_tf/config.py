@@ -182,7 +182,11 @@ class Config:
         choices=("epoch", "batch"),
     )
     seed: int = _field(
-        0, "Seed of weights, order and augmentation.", "Choice", low=0
+        0,
+        "Seed of weights, order and augmentation.",
+        "Choice",
+        low=0,
+        high=2**32 - 1,
     )
     deterministic: bool = _field(
         False, "Bit-equal runs on one device, slower.", "Choice"
@@ -368,10 +372,14 @@ def load(path: pathlib.Path) -> tuple[Config, dict[str, Any]]:
     """
     try:
         content = json.loads(path.read_text())
-        return Config.from_json(content["config"]), content["data"]
+        facts = content["data"]
+        if not isinstance(facts["name"], str):
+            raise TypeError("data: name is no text")
+        return Config.from_json(content["config"]), facts
     except FileNotFoundError:
         raise InputError(
             f"{path}: not found; expected the workdir of a training run"
         ) from None
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
+    # A ValueError is bad JSON, bad UTF-8 or a value outside its range.
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a run's config.json ({error})") from None

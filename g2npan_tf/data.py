@@ -52,20 +52,30 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
     """
     try:
         builder = tfds.builder(config.data, data_dir=config.data_dir or None)
-    except (tfds.core.DatasetNotFoundError, ValueError, ImportError) as error:
+        features = set(builder.info.features or ())
+    except (
+        tfds.core.DatasetNotFoundError,
+        AssertionError,
+        ImportError,
+        OSError,
+        ValueError,
+        tf.errors.OpError,
+    ) as error:
         raise InputError(
             f"--data={config.data}: TFDS has no such data base. Expected a "
             f"name such as fusion_quality/phantom ({_first_line(error)})"
         ) from error
+    absent = {"image", "reference", "mos", *TEXTS} - features
+    if absent:
+        raise InputError(
+            f"--data={config.data}: examples lack {', '.join(sorted(absent))}; "
+            "expected a data base of scored images"
+        )
     if not builder.is_prepared():
         print(f"building {config.data} in {builder.data_dir}", file=sys.stderr)
         if not sys.stderr.isatty():
             tfds.disable_progress_bar()
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(
-                manual_dir=config.manual_dir or None
-            )
-        )
+        _build(builder, config)
     missing = {f"fold_{k}" for k in range(NUM_FOLDS)} - set(builder.info.splits)
     if missing:
         raise InputError(
@@ -73,6 +83,23 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
             f"not found: {', '.join(sorted(missing))}"
         )
     return builder
+
+
+def _build(builder: tfds.core.DatasetBuilder, config: Config) -> None:
+    """Builds a data base from what is in the manual folder, if it needs one."""
+    try:
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(
+                manual_dir=config.manual_dir or None
+            )
+        )
+    except InputError:
+        raise
+    except (AssertionError, OSError, tf.errors.OpError) as error:
+        raise InputError(
+            f"{config.data}: cannot be built in {builder.data_dir} "
+            f"({_first_line(error)})"
+        ) from error
 
 
 def reopen(

@@ -95,8 +95,9 @@ def within_group(split: Split, predicted_mos: np.ndarray) -> dict[str, float]:
 
     Returns:
         `srcc`: mean over the pairs where it is defined; `top1`: share of
-        pairs whose predicted best image has the best MOS (ties count as
-        right); `pairwise`: share of ordered image pairs, equal MOS left out,
+        pairs whose predicted best image has the best MOS (of several with
+        the best MOS any is right, of several predicted best each counts its
+        share); `pairwise`: share of ordered image pairs, equal MOS left out,
         in the right order (ties in the prediction count half).
     """
     ranks, hits = [], []
@@ -105,7 +106,7 @@ def within_group(split: Split, predicted_mos: np.ndarray) -> dict[str, float]:
         rows = split.pair_id == group
         true, predicted = split.mos[rows], np.asarray(predicted_mos)[rows]
         ranks.append(correlation.srcc(true, predicted))
-        hits.append(true[np.argmax(predicted)] == true.max())
+        hits.append(np.mean((true == true.max())[predicted == predicted.max()]))
         order = np.sign(true[:, None] - true[None])
         guess = np.sign(predicted[:, None] - predicted[None])
         right += np.sum((order > 0) * (1 + guess) / 2)
@@ -120,7 +121,7 @@ def within_group(split: Split, predicted_mos: np.ndarray) -> dict[str, float]:
 
 def difference(
     split: Split, first: np.ndarray, second: np.ndarray, seed: int = 0
-) -> dict[str, float]:
+) -> dict[str, dict[str, float]]:
     """SRCC of one method minus another's, by paired bootstrap of the groups.
 
     Args:
@@ -130,19 +131,43 @@ def difference(
         seed: Seed of the resamples.
 
     Returns:
-        `difference` on the split, and the 95 % limits `low` and `high`.
+        Over all images (`all`) and as the mean of the pairs
+        (`within_group`): `difference` on the split, and the 95 % limits
+        `low` and `high`.
     """
+    names = np.unique(split.pair_id)
+    inside = {
+        name: _srcc_gain(split.mos, first, second, split.pair_id == name)
+        for name in names
+    }
 
-    def srcc_gain(rows: np.ndarray) -> float:
-        true = split.mos[rows]
-        return correlation.srcc(true, first[rows]) - correlation.srcc(
-            true, second[rows]
-        )
+    def gains(rows: np.ndarray) -> list[float]:
+        drawn = [inside[name] for name in split.pair_id[rows]]
+        return [
+            _srcc_gain(split.mos, first, second, rows),
+            float(np.nanmean(drawn)) if np.isfinite(drawn).any() else np.nan,
+        ]
 
-    values = _resample(split.pair_id, srcc_gain, seed)
-    low, high = _limits(values)
-    everything = np.arange(len(split.mos))
-    return {"difference": srcc_gain(everything), "low": low, "high": high}
+    values = _resample(split.pair_id, gains, seed)
+    measured = gains(np.arange(len(split.mos)))
+    result = {}
+    for index, name in enumerate(("all", "within_group")):
+        low, high = _limits(values[:, index])
+        result[name] = {
+            "difference": measured[index],
+            "low": low,
+            "high": high,
+        }
+    return result
+
+
+def _srcc_gain(
+    true: np.ndarray, first: np.ndarray, second: np.ndarray, rows: np.ndarray
+) -> float:
+    """SRCC of the first minus that of the second over some rows."""
+    return correlation.srcc(true[rows], first[rows]) - correlation.srcc(
+        true[rows], second[rows]
+    )
 
 
 def _intervals(

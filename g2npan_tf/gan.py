@@ -131,8 +131,9 @@ class G2NPAN(keras.Model):
     """GAN-guided nuance perceptual attention network: three nets, one step.
 
     All gradients are taken at the weights before the step, each network is
-    run forward once, and the backward pass of AQA serves both its own update
-    and, through the nuance and F_last, the generator's. Only Eq. 10 needs
+    run forward once on each image it judges, and the backward pass of AQA
+    serves both its own update and, through the nuance and F_last, the
+    generator's. Only Eq. 10 needs
     another pass: the whole blind path on I_hq (`perception_pass="full"`), or
     AQA alone on I_hq with zero nuance and the first pass's features
     (`"fast"`), both in inference mode and without gradient.

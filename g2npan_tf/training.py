@@ -1,7 +1,9 @@
 """One run: data, networks, optimisers, fit, and what it leaves in a folder."""
 
 import csv
+import dataclasses
 import json
+import os
 import pathlib
 import resource
 import time
@@ -25,6 +27,10 @@ from g2npan_tf.models.generator import build_generator
 from g2npan_tf.models.pretrained import load_vgg_weights
 from g2npan_tf.models.quality_network import build_quality_network
 
+SUMMARY = "training.json"
+# What a resumed run may have otherwise: how long, where, on what.
+MAY_CHANGE = ("epochs", "data_dir", "manual_dir", "distribute")
+
 
 def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
     """Trains, or goes on training, in `workdir`.
@@ -35,9 +41,10 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
             `checkpoints/`, `best.weights.h5`, `scorer.keras`, `training.json`.
 
     Returns:
-        The content of `training.json`: epochs, best epoch and its figure,
-        images per second, wall time in seconds, peak memory in MiB, and the
-        quality loss of the first and the last epoch.
+        The content of `training.json`: data, protocol, preset; epochs, best
+        epoch and its figure; images per second, wall time in seconds and peak
+        memory in MiB of the session that trained last; the quality loss of
+        the first and the last epoch.
 
     Raises:
         InputError: If the data base, a file or a setting is not usable, or
@@ -45,13 +52,16 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
         FloatingPointError: If a loss is not finite.
     """
     start = time.monotonic()
-    builder = data.open_base(config)
-    _claim(workdir, config, data.facts(builder))
+    config = _with_whole_paths(config)
+    scope = strategy(config).scope()
+    before = _earlier_facts(workdir, config)
+    # A run goes on with the very version of the data base that it began with.
+    builder = data.reopen(config, before) if before else data.open_base(config)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     parts = data.divide(builder, config)
-    with strategy(config).scope():
+    with scope:
         model = build(config, data.tiles_per_side(builder))
         grid = model.quality_network.output["cam_logits"].shape[1:]
         # The schedule needs the number of steps, the order the epochs done.
@@ -60,6 +70,10 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
         )
         compile_model(model, config, steps)
         progress = checkpoints.restore(model, workdir / "checkpoints")
+        _claim(workdir, config, data.facts(builder))
+        summary_path = workdir / SUMMARY
+        if progress.epoch >= max(1, config.epochs) and summary_path.exists():
+            return json.loads(summary_path.read_text())
         if progress.epoch:
             batches, _ = data.training_batches(
                 builder, parts.train, config, grid, progress.epoch
@@ -73,9 +87,18 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
             data.read(builder, parts.validation),
             config,
         )
-    summary = _summary(keeper.progress, config, steps, progress.epoch, start)
-    summary["quality_loss"] = _first_and_last(workdir / "log.csv")
-    with written_aside(workdir / "training.json") as aside:
+    summary = {
+        "data": data.facts(builder),
+        "protocol": f"validation part of the training folds, fold "
+        f"{config.fold} left out",
+        "preset": config.preset,
+        **_summary(keeper.progress, config, steps, progress.epoch, start),
+        "quality_loss": _first_and_last(workdir / "log.csv"),
+    }
+    if not parts.validation:
+        # The last epoch was kept, by no figure.
+        summary["best_val_srcc"] = None
+    with written_aside(summary_path) as aside:
         aside.write_text(json.dumps(summary, indent=2) + "\n")
     return summary
 
@@ -207,20 +230,43 @@ def _generator(config: Config) -> keras.Model:
     )
 
 
+def _with_whole_paths(config: Config) -> Config:
+    """The same with absolute folders, so that a run may be read elsewhere."""
+    return dataclasses.replace(
+        config,
+        **{
+            name: os.path.abspath(getattr(config, name))
+            for name in ("data_dir", "manual_dir")
+            if getattr(config, name)
+        },
+    )
+
+
+def _earlier_facts(
+    workdir: pathlib.Path, config: Config
+) -> dict[str, Any] | None:
+    """Facts of the run that is to go on; refuses another experiment's."""
+    if workdir.exists() and not workdir.is_dir():
+        raise InputError(f"--workdir={workdir}: a file; expected a folder")
+    if not (workdir / "checkpoints").exists():
+        return None
+    before, facts = config_module.load(workdir / "config.json")
+    values = before.to_json()
+    for name, value in config.to_json().items():
+        if name not in MAY_CHANGE and values[name] != value:
+            raise InputError(
+                f"{workdir} holds a run with {name}={values[name]}, this "
+                f"one has {name}={value}; expected the same flags or "
+                "another --workdir"
+            )
+    return facts
+
+
 def _claim(
     workdir: pathlib.Path, config: Config, facts: dict[str, Any]
 ) -> None:
-    """Writes config.json, or refuses a workdir of another experiment."""
+    """Makes the workdir and writes config.json."""
     path = workdir / "config.json"
-    if path.exists():
-        before = config_module.load(path)[0].to_json()
-        for name, value in config.to_json().items():
-            if name != "epochs" and before[name] != value:
-                raise InputError(
-                    f"{workdir} holds a run with {name}={before[name]}, this "
-                    f"one has {name}={value}; expected the same flags or "
-                    "another --workdir"
-                )
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         config_module.save(config, facts, path)

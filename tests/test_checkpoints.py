@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from g2npan_tf import checkpoints
 from g2npan_tf.checkpoints import Progress
+from g2npan_tf.errors import InputError
 from tests.test_gan import g2npan
 from tests.tiny import random_batch
 
@@ -71,6 +72,14 @@ def test_a_damaged_newest_checkpoint_is_noticed(two_saved, file, capsys):
     path.write_bytes(content)
     assert checkpoints.restore(model, directory).epoch == 1
     assert "epoch_000002: damaged" in capsys.readouterr().err
+
+
+def test_a_run_with_damaged_checkpoints_only_does_not_begin_anew(two_saved):
+    model, directory = two_saved
+    for path in directory.glob("*/state.json"):
+        path.write_text("{}")
+    with pytest.raises(InputError, match="every checkpoint is damaged"):
+        checkpoints.restore(model, directory)
 
 
 def test_a_save_that_was_killed_is_not_used(two_saved):

@@ -67,6 +67,12 @@ def test_a_defect_keeps_its_traceback():
     assert "Traceback" in done.stderr
 
 
+def test_help_is_no_failure():
+    done = run("--help")
+    assert done.returncode == 0
+    assert "A number." in done.stdout
+
+
 def test_flagfile_works(tmp_path):
     path = tmp_path / "flags"
     path.write_text("--number=1\n")

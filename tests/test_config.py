@@ -73,9 +73,16 @@ def test_paper_preset_is_the_paper():
 def test_json_keeps_every_field(preset, tmp_path):
     before = Config(**config.PRESETS[preset])
     path = tmp_path / "config.json"
-    config.save(before, {"scores": "simulated"}, path)
-    assert config.load(path) == (before, {"scores": "simulated"})
+    config.save(before, {"name": "base/1.0.0"}, path)
+    assert config.load(path) == (before, {"name": "base/1.0.0"})
     assert [p.name for p in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_a_folder_or_binary_instead_of_config_is_bad_input(tmp_path):
+    (tmp_path / "binary").write_bytes(b"\xff\xfe{}")
+    for path in (tmp_path, tmp_path / "binary", tmp_path / "binary" / "x"):
+        with pytest.raises(InputError, match=str(path)):
+            config.load(path)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +108,7 @@ def test_missing_config_names_the_file(tmp_path):
 
 
 def test_config_json_is_plain_json(tmp_path):
-    config.save(Config(), {}, tmp_path / "config.json")
+    config.save(Config(), {"name": "x"}, tmp_path / "config.json")
     content = json.loads((tmp_path / "config.json").read_text())
     assert content["config"]["generator_filters"] == [32, 64, 128]
 

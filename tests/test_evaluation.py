@@ -81,13 +81,20 @@ def test_ties_in_the_prediction_count_half():
 
 
 def test_difference_of_a_method_with_itself_is_zero():
-    assert evaluation.difference(BIG, GOOD, GOOD) == {
-        "difference": 0.0,
-        "low": 0.0,
-        "high": 0.0,
-    }
+    zero = {"difference": 0.0, "low": 0.0, "high": 0.0}
+    gain = evaluation.difference(BIG, GOOD, GOOD)
+    assert gain == {"all": zero, "within_group": zero}
 
 
 def test_difference_finds_the_better_method():
-    gain = evaluation.difference(BIG, GOOD, BAD)
-    assert 0 < gain["low"] < gain["difference"] < gain["high"]
+    for gain in evaluation.difference(BIG, GOOD, BAD).values():
+        assert 0 < gain["low"] < gain["difference"] < gain["high"]
+
+
+def test_best_found_of_a_constant_is_chance_in_any_order():
+    for order in ([0, 1, 2, 3], [3, 2, 1, 0]):
+        scores = split(
+            np.array([4.0, 2.0, 2.0, 1.0])[order], pairs=list("xxxx")
+        )
+        inside = evaluation.within_group(scores, np.full(4, 3.0))
+        assert inside["top1"] == 0.25

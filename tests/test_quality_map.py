@@ -62,6 +62,17 @@ def test_black_background_keeps_the_score():
     )
 
 
+def test_faint_tissue_is_foreground_and_fainter_noise_is_not():
+    for level, flat in ((0.02, True), (0.06, False)):
+        reference = np.full((1, 64, 64, 3), level, np.float32)
+        image = reference * (1 + 0.5 * (RNG.random((1, 64, 64, 1)) - 0.9))
+        image[:, 32:] = reference[:, 32:]
+        target = quality_map.quality_map(
+            image.astype(np.float32), reference, QUALITY[:1], (4, 4)
+        )
+        assert (np.ptp(target.numpy()) < 1e-6) == flat
+
+
 def test_an_all_black_pair_gives_no_nan():
     black = np.zeros((1, 64, 64, 3), np.float32)
     target = quality_map.quality_map(black, black, QUALITY[:1], (4, 4))

@@ -210,6 +210,75 @@ def test_a_mirrored_run_trains_validates_and_saves(plain_config, tmp_path):
     keras.saving.load_model(tmp_path / "scorer.keras", safe_mode=True)
 
 
+def test_every_loss_setting_reaches_the_training_step(config):
+    settings = {
+        "reconstruction_weight": 0.7,
+        "adversarial_weight": 0.3,
+        "cam_weight": 0.2,
+        "quality_weight": 0.05,
+        "non_saturating": True,
+        "cam_target": "reference",
+        "use_perception_weight": False,
+        "perception_pass": "fast",
+        "indicator_epsilon": 0.4,
+    }
+    changed = dataclasses.replace(
+        config, use_gan=False, perception_warmup=3, **settings
+    )
+    model = training.build(changed)
+    training.compile_model(model, changed, steps=10)
+    assert dataclasses.asdict(model.objective) == {
+        **settings,
+        "global_batch_size": 8,
+        "warmup_steps": 30,
+    }
+
+
+def test_every_network_setting_reaches_the_networks(config):
+    changed = dataclasses.replace(
+        config, conditional=True, num_ufw=0, backbone="vgg16"
+    )
+    model = training.build(changed, tiles_per_side=2)
+    assert len(model.discriminator.inputs) == 2
+    names = {layer.name for layer in model.generator.layers}
+    assert not any(name.startswith("ufw") for name in names)
+    model.quality_network.get_layer("block3_conv3")
+    assert model.scorer.input_shape == (None, 256, 256, 3)
+    assert training.build(
+        dataclasses.replace(config, use_gan=False)
+    ).scorer.output.keys() == {"mos", "quality", "cam"}
+
+
+def test_a_refused_first_call_does_not_claim_the_workdir(config, tmp_path):
+    bad = dataclasses.replace(config, batch_size=99)
+    with pytest.raises(InputError, match="only"):
+        training.run(bad, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_workdir_that_is_a_file_is_refused_before_anything(config, tmp_path):
+    path = tmp_path / "file"
+    path.write_text("")
+    with pytest.raises(InputError, match="a file; expected a folder"):
+        training.run(config, path)
+
+
+def test_places_may_change_when_a_run_goes_on(finished, config):
+    moved = dataclasses.replace(config, manual_dir="/elsewhere")
+    assert training.run(moved, finished)["epochs"] == 2
+
+
+def test_a_run_does_not_go_on_with_another_version_of_its_base(
+    plain_config, tmp_path
+):
+    once = dataclasses.replace(plain_config, epochs=1)
+    training.run(once, tmp_path)
+    path = tmp_path / "config.json"
+    path.write_text(path.read_text().replace("phantom/1.", "phantom/0."))
+    with pytest.raises(InputError, match=r"phantom/0\..* any more"):
+        training.run(plain_config, tmp_path)
+
+
 def test_learning_rate_falls_every_so_many_epochs(config):
     model = training.build(dataclasses.replace(config, use_gan=False))
     training.compile_model(
@@ -240,7 +309,7 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(plain_config, tmp_path):
         text=True,
         cwd=REPOSITORY,
     )
-    for _ in range(1200):
+    for _ in range(1800):
         if (tmp_path / "scorer.keras").exists():
             break
         time.sleep(0.1)

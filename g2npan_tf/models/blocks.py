@@ -50,7 +50,13 @@ def conv_block(x: Tensor, filters: int, name: str, strides: int = 1) -> Tensor:
 
 
 def conv(x: Tensor, filters: int, name: str, strides: int = 1) -> Tensor:
-    """3 x 3 convolution with padding 1 (section 3.2.1) and He start weights.
+    """3 x 3 convolution that keeps the grid, with He start weights.
+
+    Section: 3.2.1 (3 x 3, padding 1).
+
+    Choice: TensorFlow's "same", which with stride 2 pads one row and column
+    at the far end instead of one on every side: the grid is the same, half a
+    pixel further on.
 
     Args:
         x: Feature map. Shape `[batch, height, width, channels]`.

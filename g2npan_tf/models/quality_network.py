@@ -106,7 +106,10 @@ def _stem(inputs: dict[str, Any], filters: int, use_batch_norm: bool) -> Tensor:
 
 
 def _vgg(
-    x: Tensor, repeats: tuple[int, ...], filters: list[int], use_bn: bool
+    x: Tensor,
+    repeats: tuple[int, ...],
+    filters: list[int],
+    use_batch_norm: bool,
 ) -> Tensor:
     """VGG from its second convolution on, without the last max-pool."""
     for block, (count, width) in enumerate(
@@ -115,7 +118,7 @@ def _vgg(
         first = 2 if block == 1 else 1
         for index in range(first, count + 1):
             name = f"block{block}_conv{index}"
-            x = _activation(conv(x, width, name=name), name, use_bn)
+            x = _activation(conv(x, width, name=name), name, use_batch_norm)
         if block < len(repeats):
             x = keras.layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
     return x
