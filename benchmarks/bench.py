@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from g2npan_tf.gan import G2NPAN
 
 ROUNDS = 5
-# Share of the machine used by others from which on figures are doubtful.
-DISTURBED = 0.1
 
 
 def define_flags() -> None:
@@ -228,7 +226,7 @@ def _others(figures: dict[str, "Figure"]) -> np.ndarray:
 def _reasons(figures: dict[str, "Figure"]) -> list[str]:
     """What was measured about shares that miss their goal or are doubtful."""
     missed = []
-    if np.median(_others(figures)) > DISTURBED:
+    if np.median(_others(figures)) > table.BUSY:
         missed.append(
             "Doubtful: other programs slowed the matrix product and the "
             "figures by unequal factors. Measure on an idle machine."

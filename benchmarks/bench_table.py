@@ -18,6 +18,8 @@ HEAD = (
     "Share of the peak",
     "Goal",
 )
+# Share of the machine used by others from which on a share is doubtful.
+BUSY = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +99,9 @@ def speed_row(figure: Figure, goal: Goal | None = None) -> list[str]:
         Cells in the order of `HEAD`.
     """
     share = float(np.median(figure.share))
+    verdict = goal.verdict(share) if goal else ""
+    if goal and np.median(figure.others) > BUSY:
+        verdict += " (doubtful: busy machine)"
     return _row(
         figure.subject.name,
         f"{np.median(figure.rate):.1f} images/s",
@@ -104,7 +109,7 @@ def speed_row(figure: Figure, goal: Goal | None = None) -> list[str]:
         f"{1000 * np.median(figure.processor_seconds):.1f}",
         f"{np.median(figure.gflops):.0f}",
         f"{share:.0%} ({_spread(figure.share, '{:.0%}')})",
-        goal.verdict(share) if goal else "",
+        verdict,
     )
 
 

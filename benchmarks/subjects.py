@@ -1,6 +1,8 @@
 """What is timed: the training step, each way to infer, the input pipeline."""
 
+import contextlib
 import pathlib
+import sys
 
 import keras
 import numpy as np
@@ -34,11 +36,10 @@ def prepare_small_base(data_dir: pathlib.Path) -> None:
         data_dir: Folder of prepared data bases.
     """
     tfds.disable_progress_bar()
-    Builder(data_dir=data_dir).download_and_prepare(
-        download_config=tfds.download.DownloadConfig(
-            max_examples_per_split=IMAGES_PER_FOLD
-        )
-    )
+    few = tfds.download.DownloadConfig(max_examples_per_split=IMAGES_PER_FOLD)
+    # Standard output is for the table.
+    with contextlib.redirect_stdout(sys.stderr):
+        Builder(data_dir=data_dir).download_and_prepare(download_config=few)
 
 
 def training_subjects(model: G2NPAN, config: Config) -> list[Subject]:
