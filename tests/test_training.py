@@ -310,7 +310,7 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(plain_config, tmp_path):
         cwd=REPOSITORY,
     )
     for _ in range(1800):
-        if (tmp_path / "scorer.keras").exists():
+        if (tmp_path / "checkpoints" / "epoch_000001").exists():
             break
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
