@@ -72,7 +72,13 @@ def test_a_loss_that_is_no_number_stops_with_its_name(value):
 
 
 def test_undefined_validation_figures_do_not_stop():
-    callbacks.StopOnNonFinite().on_epoch_end(0, {"val_srcc": math.nan})
+    logs = {"quality_loss": 1.0, "val_srcc": math.nan}
+    callbacks.StopOnNonFinite().on_epoch_end(0, logs)
+    # The same callback does stop for a loss.
+    with pytest.raises(FloatingPointError, match="quality_loss"):
+        callbacks.StopOnNonFinite().on_epoch_end(
+            0, {**logs, "quality_loss": math.nan}
+        )
 
 
 def test_log_file_replaces_epochs_that_are_repeated(tmp_path):
