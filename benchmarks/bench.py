@@ -105,7 +105,7 @@ def report(
     """
     with cli.quiet_stderr():
         from benchmarks import subjects
-        from g2npan_tf import training
+        from g2npan_tf import experiment
     if not data_dir:
         data_dir = str(folder / "data")
         with cli.quiet_stderr():
@@ -113,7 +113,7 @@ def report(
     settings = {**PRESETS[preset], "preset": preset, "batch_size": batch_size}
     # Steps of the warm-up leave Eq. 10 out; those after it are measured.
     config = Config(**settings, data_dir=data_dir, perception_warmup=0)
-    model = training.build(config)
+    model = experiment.build(config)
     figures = _speed(model, config, seconds, folder)
     rows = table.peak_rows(figures.values())
     rows += table.gflop_rows(_gflop(model))

@@ -19,7 +19,7 @@ from export import saved_model
 from export import tflite
 from g2npan_tf import cli
 from g2npan_tf import data
-from g2npan_tf import training
+from g2npan_tf import experiment
 from g2npan_tf.config import Config
 from g2npan_tf.gan import G2NPAN
 
@@ -61,7 +61,7 @@ def training_subjects(model: G2NPAN, config: Config) -> list[Subject]:
         config,
         model.scorer.output["cam"].shape[1:],
     )
-    training.compile_model(model, config, steps)
+    experiment.compile_model(model, config, steps)
     iterator = iter(batches)
     batch = next(iterator)
     step = tf.function(model.train_step)

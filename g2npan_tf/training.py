@@ -16,16 +16,11 @@ from g2npan_tf import callbacks
 from g2npan_tf import checkpoints
 from g2npan_tf import config as config_module
 from g2npan_tf import data
+from g2npan_tf import distribution
+from g2npan_tf import experiment
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
-from g2npan_tf.gan import G2NPAN
-from g2npan_tf.gan import Objective
-from g2npan_tf.gan import PlainAssessment
-from g2npan_tf.models.discriminator import build_discriminator
-from g2npan_tf.models.generator import build_generator
-from g2npan_tf.models.pretrained import load_vgg_weights
-from g2npan_tf.models.quality_network import build_quality_network
 
 SUMMARY = "training.json"
 # What a resumed run may have otherwise: how long, where, on what.
@@ -53,7 +48,7 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
     """
     start = time.monotonic()
     config = _with_whole_paths(config)
-    scope = strategy(config).scope()
+    scope = distribution.strategy(config).scope()
     before = _earlier_facts(workdir, config)
     # A run goes on with the very version of the data base that it began with.
     builder = data.reopen(config, before) if before else data.open_base(config)
@@ -62,13 +57,13 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
         tf.config.experimental.enable_op_determinism()
     parts = data.divide(builder, config)
     with scope:
-        model = build(config, data.tiles_per_side(builder))
+        model = experiment.build(config, data.tiles_per_side(builder))
         grid = model.quality_network.output["cam_logits"].shape[1:]
         # The schedule needs the number of steps, the order the epochs done.
         batches, steps = data.training_batches(
             builder, parts.train, config, grid
         )
-        compile_model(model, config, steps)
+        experiment.compile_model(model, config, steps)
         progress = checkpoints.restore(model, workdir / "checkpoints")
         _claim(workdir, config, data.facts(builder))
         summary_path = workdir / SUMMARY
@@ -101,133 +96,6 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
     with written_aside(summary_path) as aside:
         aside.write_text(json.dumps(summary, indent=2) + "\n")
     return summary
-
-
-def build(config: Config, tiles_per_side: int = 1) -> G2NPAN | PlainAssessment:
-    """Builds the networks of an experiment.
-
-    Args:
-        config: Its network settings are used.
-        tiles_per_side: From `data.tiles_per_side`.
-
-    Returns:
-        An uncompiled model, with pretrained weights if the config names them.
-
-    Raises:
-        InputError: If the settings do not fit each other, or the file of
-            pretrained weights does not fit the network.
-    """
-    try:
-        generator = _generator(config) if config.use_gan else None
-        features = generator.output["ufw_features"] if generator else None
-        quality_network = build_quality_network(
-            config.backbone,
-            config.vgg_width,
-            config.vgg_batch_norm,
-            None if features is None else tuple(features.shape[1:]),
-            data.TILE_SIZE,
-        )
-    except ValueError as error:
-        raise InputError(f"network settings: {error}") from error
-    if config.backbone_weights:
-        load_vgg_weights(
-            quality_network,
-            config.backbone,
-            pathlib.Path(config.backbone_weights),
-        )
-    if generator is None:
-        return PlainAssessment(quality_network, tiles_per_side)
-    discriminator = build_discriminator(
-        config.discriminator_filters, config.conditional, data.TILE_SIZE
-    )
-    return G2NPAN(generator, discriminator, quality_network, tiles_per_side)
-
-
-def compile_model(
-    model: G2NPAN | PlainAssessment, config: Config, steps: int
-) -> None:
-    """Gives each network its Adam and the step its loss weights.
-
-    Section: 4.1.3
-
-    Args:
-        model: From `build`.
-        config: Loss and optimiser settings are used.
-        steps: Steps of an epoch.
-    """
-    unit = steps if config.lr_decay_unit == "epoch" else 1
-    objective = Objective(
-        global_batch_size=config.batch_size,
-        reconstruction_weight=config.reconstruction_weight,
-        adversarial_weight=config.adversarial_weight,
-        cam_weight=config.cam_weight,
-        quality_weight=config.quality_weight,
-        non_saturating=config.non_saturating,
-        cam_target=config.cam_target,
-        use_perception_weight=config.use_perception_weight,
-        perception_pass=config.perception_pass,
-        indicator_epsilon=config.indicator_epsilon,
-        warmup_steps=config.perception_warmup * steps,
-    )
-
-    def adam() -> keras.optimizers.Adam:
-        return keras.optimizers.Adam(
-            keras.optimizers.schedules.ExponentialDecay(
-                config.learning_rate,
-                decay_steps=config.lr_decay_every * unit,
-                decay_rate=config.lr_decay,
-                staircase=True,
-            )
-        )
-
-    if isinstance(model, PlainAssessment):
-        model.compile(objective, adam())
-    else:
-        model.compile(objective, adam(), adam(), adam())
-
-
-def strategy(config: Config) -> tf.distribute.Strategy:
-    """The strategy that `--distribute` names.
-
-    Args:
-        config: `distribute` and `batch_size` are used.
-
-    Returns:
-        The default strategy, or a mirrored one over all GPUs; without GPUs
-        over the logical CPUs, which is for tests.
-
-    Raises:
-        InputError: If the batch cannot be divided among the replicas.
-    """
-    if config.distribute == "none":
-        return tf.distribute.get_strategy()
-    if tf.config.list_logical_devices("GPU"):
-        mirrored = tf.distribute.MirroredStrategy()
-    else:
-        devices = [d.name for d in tf.config.list_logical_devices("CPU")]
-        # The default collectives fail on CPUs with synchronised batch norm.
-        mirrored = tf.distribute.MirroredStrategy(
-            devices, tf.distribute.ReductionToOneDevice()
-        )
-    replicas = mirrored.num_replicas_in_sync
-    if config.batch_size % replicas:
-        raise InputError(
-            f"--batch_size={config.batch_size} must be a multiple of the "
-            f"number of replicas, {replicas}"
-        )
-    return mirrored
-
-
-def _generator(config: Config) -> keras.Model:
-    """The generator of an experiment."""
-    return build_generator(
-        config.generator_filters,
-        config.generator_strides,
-        config.up_filters,
-        config.up_scales,
-        config.num_ufw,
-        data.TILE_SIZE,
-    )
 
 
 def _with_whole_paths(config: Config) -> Config:

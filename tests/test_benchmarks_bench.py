@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks import bench
 from benchmarks import subjects
-from g2npan_tf import training
+from g2npan_tf import experiment
 from g2npan_tf.config import PRESETS
 from g2npan_tf.config import Config
 from g2npan_tf.gan import G2NPAN
@@ -95,7 +95,9 @@ def test_a_small_base_is_enough_for_a_batch(monkeypatch, tmp_path):
     monkeypatch.setattr(subjects, "IMAGES_PER_FOLD", 10)
     subjects.prepare_small_base(tmp_path)
     config = Config(**TINY, data_dir=str(tmp_path), batch_size=16)
-    step, pipeline = subjects.training_subjects(training.build(config), config)
+    step, pipeline = subjects.training_subjects(
+        experiment.build(config), config
+    )
     batch = pipeline.call()
     assert batch["image"].shape == (16, 128, 128, 3)
     assert step.images == pipeline.images == 16
@@ -104,7 +106,7 @@ def test_a_small_base_is_enough_for_a_batch(monkeypatch, tmp_path):
 @pytest.mark.slow
 def test_a_step_trains(data_dir):
     config = Config(**TINY, data_dir=data_dir, batch_size=4)
-    model = training.build(config)
+    model = experiment.build(config)
     step, _ = subjects.training_subjects(model, config)
     before = [net.get_weights()[0].copy() for net in networks(model)]
     step.call()

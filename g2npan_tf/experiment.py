@@ -1,0 +1,111 @@
+"""What a configuration means: its networks, its objective, its optimisers."""
+
+import pathlib
+
+import keras
+
+from g2npan_tf import data
+from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
+from g2npan_tf.gan import G2NPAN
+from g2npan_tf.gan import Objective
+from g2npan_tf.gan import PlainAssessment
+from g2npan_tf.models.discriminator import build_discriminator
+from g2npan_tf.models.generator import build_generator
+from g2npan_tf.models.pretrained import load_vgg_weights
+from g2npan_tf.models.quality_network import build_quality_network
+
+
+def build(config: Config, tiles_per_side: int = 1) -> G2NPAN | PlainAssessment:
+    """Builds the networks of an experiment.
+
+    Args:
+        config: Its network settings are used.
+        tiles_per_side: From `data.tiles_per_side`.
+
+    Returns:
+        An uncompiled model, with pretrained weights if the config names them.
+
+    Raises:
+        InputError: If the settings do not fit each other, or the file of
+            pretrained weights does not fit the network.
+    """
+    try:
+        generator = _generator(config) if config.use_gan else None
+        features = generator.output["ufw_features"] if generator else None
+        quality_network = build_quality_network(
+            config.backbone,
+            config.vgg_width,
+            config.vgg_batch_norm,
+            None if features is None else tuple(features.shape[1:]),
+            data.TILE_SIZE,
+        )
+    except ValueError as error:
+        raise InputError(f"network settings: {error}") from error
+    if config.backbone_weights:
+        load_vgg_weights(
+            quality_network,
+            config.backbone,
+            pathlib.Path(config.backbone_weights),
+        )
+    if generator is None:
+        return PlainAssessment(quality_network, tiles_per_side)
+    discriminator = build_discriminator(
+        config.discriminator_filters, config.conditional, data.TILE_SIZE
+    )
+    return G2NPAN(generator, discriminator, quality_network, tiles_per_side)
+
+
+def compile_model(
+    model: G2NPAN | PlainAssessment, config: Config, steps: int
+) -> None:
+    """Gives each network its Adam and the step its loss weights.
+
+    Section: 4.1.3
+
+    Args:
+        model: From `build`.
+        config: Loss and optimiser settings are used.
+        steps: Steps of an epoch.
+    """
+    unit = steps if config.lr_decay_unit == "epoch" else 1
+    objective = Objective(
+        global_batch_size=config.batch_size,
+        reconstruction_weight=config.reconstruction_weight,
+        adversarial_weight=config.adversarial_weight,
+        cam_weight=config.cam_weight,
+        quality_weight=config.quality_weight,
+        non_saturating=config.non_saturating,
+        cam_target=config.cam_target,
+        use_perception_weight=config.use_perception_weight,
+        perception_pass=config.perception_pass,
+        indicator_epsilon=config.indicator_epsilon,
+        warmup_steps=config.perception_warmup * steps,
+    )
+
+    def adam() -> keras.optimizers.Adam:
+        return keras.optimizers.Adam(
+            keras.optimizers.schedules.ExponentialDecay(
+                config.learning_rate,
+                decay_steps=config.lr_decay_every * unit,
+                decay_rate=config.lr_decay,
+                staircase=True,
+            )
+        )
+
+    if isinstance(model, PlainAssessment):
+        model.compile(objective, adam())
+    else:
+        model.compile(objective, adam(), adam(), adam())
+
+
+def _generator(config: Config) -> keras.Model:
+    """The generator of an experiment."""
+    return build_generator(
+        config.generator_filters,
+        config.generator_strides,
+        config.up_filters,
+        config.up_scales,
+        config.num_ufw,
+        data.TILE_SIZE,
+    )

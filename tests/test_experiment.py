@@ -1,0 +1,63 @@
+"""Every setting reaches what it is the setting of."""
+
+import dataclasses
+
+import pytest
+
+from g2npan_tf import experiment
+from g2npan_tf.config import Config
+from tests.test_training import TINY
+
+
+@pytest.fixture
+def config():
+    return Config(**TINY)
+
+
+def test_every_loss_setting_reaches_the_training_step(config):
+    settings = {
+        "reconstruction_weight": 0.7,
+        "adversarial_weight": 0.3,
+        "cam_weight": 0.2,
+        "quality_weight": 0.05,
+        "non_saturating": True,
+        "cam_target": "reference",
+        "use_perception_weight": False,
+        "perception_pass": "fast",
+        "indicator_epsilon": 0.4,
+    }
+    changed = dataclasses.replace(
+        config, use_gan=False, perception_warmup=3, **settings
+    )
+    model = experiment.build(changed)
+    experiment.compile_model(model, changed, steps=10)
+    assert dataclasses.asdict(model.objective) == {
+        **settings,
+        "global_batch_size": 8,
+        "warmup_steps": 30,
+    }
+
+
+def test_every_network_setting_reaches_the_networks(config):
+    changed = dataclasses.replace(
+        config, conditional=True, num_ufw=0, backbone="vgg16"
+    )
+    model = experiment.build(changed, tiles_per_side=2)
+    assert len(model.discriminator.inputs) == 2
+    names = {layer.name for layer in model.generator.layers}
+    assert not any(name.startswith("ufw") for name in names)
+    model.quality_network.get_layer("block3_conv3")
+    assert model.scorer.input_shape == (None, 256, 256, 3)
+    assert experiment.build(
+        dataclasses.replace(config, use_gan=False)
+    ).scorer.output.keys() == {"mos", "quality", "cam"}
+
+
+def test_learning_rate_falls_every_so_many_epochs(config):
+    model = experiment.build(dataclasses.replace(config, use_gan=False))
+    experiment.compile_model(
+        model, dataclasses.replace(config, lr_decay_every=2, lr_decay=0.5), 10
+    )
+    schedule = model.quality_optimizer._learning_rate
+    rates = [float(schedule(step)) for step in (0, 19, 20, 40)]
+    assert rates == pytest.approx([1e-3, 1e-3, 5e-4, 2.5e-4])
