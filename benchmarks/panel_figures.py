@@ -51,33 +51,6 @@ def reader_agreement(grades: np.ndarray) -> np.ndarray:
     )
 
 
-def intraclass_correlation(grades: np.ndarray) -> tuple[float, float]:
-    """Absolute agreement of readers: ICC(2,1) and ICC(2,k).
-
-    Source: P. E. Shrout, J. L. Fleiss, "Intraclass correlations: uses in
-    assessing rater reliability", Psychological Bulletin 86(2), 1979.
-
-    Args:
-        grades: `[images, readers]`, two or more of each.
-
-    Returns:
-        Of a single reader and of the mean of all, range (-inf, 1].
-    """
-    images, readers = grades.shape
-    by_image = grades.mean(axis=1, keepdims=True)
-    by_reader = grades.mean(axis=0, keepdims=True)
-    rest = grades - by_image - by_reader + grades.mean()
-    between = readers * by_image.var(ddof=1)
-    raters = images * by_reader.var(ddof=1)
-    error = np.sum(rest**2) / ((images - 1) * (readers - 1))
-    offset = (raters - error) / images
-    single = between + (readers - 1) * error + readers * offset
-    return (
-        float((between - error) / single),
-        float((between - error) / (between + offset)),
-    )
-
-
 def variance_shares(mos: np.ndarray) -> tuple[float, float]:
     """Shares of the MOS variance that algorithm and pair explain.
 

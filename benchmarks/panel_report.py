@@ -18,6 +18,7 @@ from benchmarks import panel_figures
 from benchmarks import panel_plots
 from benchmarks.distortions import DISTORTIONS
 from datasets import panel
+from datasets import reader_agreement
 from datasets.fusion import ALGORITHMS
 from datasets.selection import select_pairs
 from datasets.sources import SourcePair
@@ -80,7 +81,7 @@ def _print_scores(
 ) -> None:
     """Prints the distribution of the scores and the readers' agreement."""
     pairwise = agreement[np.triu_indices(len(agreement), 1)]
-    single, mean = panel_figures.intraclass_correlation(
+    single, mean = reader_agreement.intraclass_correlation(
         grades.reshape(-1, panel.NUM_READERS).astype(np.float64)
     )
     algorithm, pair = panel_figures.variance_shares(mos)

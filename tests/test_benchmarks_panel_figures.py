@@ -10,23 +10,6 @@ from datasets.fusion import ALGORITHMS
 from datasets.phantom import phantom_pair
 
 
-def test_intraclass_correlation_of_shrout_and_fleiss():
-    # Their table 2: six targets, four judges; ICC(2,1) .29, ICC(2,4) .62.
-    ratings = np.array(
-        [
-            [9, 2, 5, 8],
-            [6, 1, 3, 2],
-            [8, 4, 6, 8],
-            [7, 1, 2, 6],
-            [10, 5, 6, 9],
-            [6, 2, 4, 7],
-        ]
-    )
-    single, mean = panel_figures.intraclass_correlation(ratings)
-    assert single == pytest.approx(0.29, abs=0.005)
-    assert mean == pytest.approx(0.62, abs=0.005)
-
-
 def test_reader_agreement_is_the_rank_correlation_of_scipy():
     grades = np.random.default_rng(0).integers(1, 6, (50, 4))
     np.testing.assert_allclose(
