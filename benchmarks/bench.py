@@ -152,7 +152,7 @@ def _speed(
 
 def _gflop(model: "G2NPAN") -> dict[str, float]:
     """Arithmetic of the networks and of the step, by name."""
-    from benchmarks import complexity
+    from g2npan_tf import complexity
 
     parts = complexity.step_gflop(model)
     networks = {
@@ -240,7 +240,7 @@ def _reasons(figures: dict[str, "Figure"]) -> list[str]:
 
 def _rules() -> list[str]:
     """How the table was made."""
-    from benchmarks import complexity
+    from g2npan_tf import complexity
 
     return [
         f"Medians of {ROUNDS} rounds; every round measures everything once, "

@@ -10,7 +10,6 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from ai_edge_litert.interpreter import Interpreter
 
-from benchmarks import complexity
 from benchmarks.timing import PIPELINE
 from benchmarks.timing import STEP
 from benchmarks.timing import Subject
@@ -18,6 +17,7 @@ from datasets.fusion_quality.fusion_quality_dataset_builder import Builder
 from export import saved_model
 from export import tflite
 from g2npan_tf import cli
+from g2npan_tf import complexity
 from g2npan_tf import data
 from g2npan_tf import experiment
 from g2npan_tf.config import Config

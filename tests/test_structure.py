@@ -16,7 +16,7 @@ LEVELS = (
     {"checkpoints", "data", "evaluation"},
     {"gan", "assessor"},
     {"explanation"},
-    {"callbacks", "distribution", "experiment"},
+    {"callbacks", "complexity", "distribution", "experiment"},
     {"training"},
     {"score_rows"},
     {"file_scoring"},

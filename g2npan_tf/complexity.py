@@ -6,6 +6,7 @@ import keras
 
 from g2npan_tf.errors import InputError
 from g2npan_tf.gan import G2NPAN
+from g2npan_tf.gan import PlainAssessment
 
 NOT_COUNTED = (
     "biases, activations, batch normalisation, sums, pooling, up-sampling, "
@@ -52,7 +53,7 @@ def forward_gflop(model: keras.Model) -> float:
     return total
 
 
-def step_gflop(model: G2NPAN) -> dict[str, float]:
+def step_gflop(model: G2NPAN | PlainAssessment) -> dict[str, float]:
     """Counts a training step per image of the batch, part by part.
 
     By the rule of `STEP_RULE`. It is a little more than what is done: the
@@ -64,8 +65,15 @@ def step_gflop(model: G2NPAN) -> dict[str, float]:
     Returns:
         Operations in units of 1e9 of `generator`, `discriminator`,
         `quality_network`, `Eq. 10` and, if the CAM's target is that of the
-        reference, `CAM target`.
+        reference, `CAM target`; without GAN only the third and the last.
     """
+    if isinstance(model, PlainAssessment):
+        network = forward_gflop(model.quality_network)
+        return _with_cam_target(
+            model.objective.cam_target,
+            {"quality_network": 3 * network},
+            network,
+        )
     generator, discriminator, quality_network = (
         forward_gflop(net)
         for net in (model.generator, model.discriminator, model.quality_network)
@@ -81,6 +89,11 @@ def step_gflop(model: G2NPAN) -> dict[str, float]:
         "quality_network": 3 * quality_network,
         "Eq. 10": second,
     }
-    if objective.cam_target == "reference":
-        parts["CAM target"] = blind
-    return parts
+    return _with_cam_target(objective.cam_target, parts, blind)
+
+
+def _with_cam_target(
+    cam_target: str, parts: dict[str, float], blind: float
+) -> dict[str, float]:
+    """The parts and one more blind pass where the CAM's target needs it."""
+    return parts | ({"CAM target": blind} if cam_target == "reference" else {})

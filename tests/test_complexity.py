@@ -4,10 +4,11 @@ import tensorflow as tf
 from keras import layers
 from tensorflow.python.framework import convert_to_constants
 
-from benchmarks import complexity
+from g2npan_tf import complexity
 from g2npan_tf.errors import InputError
 from g2npan_tf.gan import G2NPAN
 from g2npan_tf.gan import Objective
+from g2npan_tf.gan import PlainAssessment
 from g2npan_tf.models.scorer import build_scorer
 from tests import tiny
 
@@ -138,6 +139,18 @@ def test_options_change_the_count_of_a_step():
         model.objective = Objective(global_batch_size=2, **options)
         parts = complexity.step_gflop(model)
         assert sum(parts.values()) == pytest.approx(whole + difference)
+
+
+@pytest.mark.parametrize(
+    ("target", "passes"), [("quality_map", 3), ("reference", 4)]
+)
+def test_a_step_without_gan_is_of_the_quality_network_alone(target, passes):
+    network = tiny.tiny_quality_network(ufw_shape=None)
+    model = PlainAssessment(network)
+    model.objective = Objective(global_batch_size=2, cam_target=target)
+    assert sum(complexity.step_gflop(model).values()) == pytest.approx(
+        passes * complexity.forward_gflop(network)
+    )
 
 
 @pytest.mark.slow
