@@ -1,0 +1,12 @@
+"""The methods that Table 1 compares G2NPAN with, each usable alone.
+
+`python -m g2npan_tf.baselines.run` measures a data base with one of them;
+docs/baselines.md compares what they need and what they give.
+"""
+
+from g2npan_tf.baselines.hossny import hossny
+from g2npan_tf.baselines.oefp import oefp
+from g2npan_tf.baselines.rsfe import rsfe
+from g2npan_tf.baselines.tsallis import tsallis
+
+__all__ = ["hossny", "oefp", "rsfe", "tsallis"]

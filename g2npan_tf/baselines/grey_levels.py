@@ -1,0 +1,67 @@
+"""8-bit grey images as the fusion measures need them: checked, counted."""
+
+import cv2
+import numpy as np
+
+from g2npan_tf.errors import InputError
+
+NUM_LEVELS = 256
+
+
+def check_grey(
+    source_a: np.ndarray, source_b: np.ndarray, fused: np.ndarray
+) -> None:
+    """Refuses what the fusion measures are not defined on.
+
+    Args:
+        source_a: uint8 `[height, width]`, range 0..255.
+        source_b: Same.
+        fused: Same.
+
+    Raises:
+        InputError: If an image is not uint8 grey, is empty, or differs in
+            size from the fused one.
+    """
+    images = {"source_a": source_a, "source_b": source_b, "fused": fused}
+    for name, image in images.items():
+        dtype, shape = getattr(image, "dtype", None), np.shape(image)
+        if dtype != np.uint8 or len(shape) != 2 or 0 in shape:
+            raise InputError(
+                f"{name} must be a grey image, uint8 [height, width]. "
+                f"Received: {dtype or type(image).__name__} {list(shape)}"
+            )
+    for name, image in images.items():
+        shape = np.shape(image)
+        if shape != np.shape(fused):
+            raise InputError(
+                f"{name} must have the size of the fused image "
+                f"{list(np.shape(fused))}. Received: {list(shape)}"
+            )
+
+
+def luminance(image: np.ndarray) -> np.ndarray:
+    """Luma of ITU-R BT.601, rounded to grey levels.
+
+    Args:
+        image: RGB. uint8 `[height, width, 3]`.
+
+    Returns:
+        uint8 `[height, width]`, range 0..255; grey stays as it is.
+    """
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+def joint_counts(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """How often each pair of grey levels shares a pixel.
+
+    Args:
+        first: uint8 `[height, width]`.
+        second: Same.
+
+    Returns:
+        int64 `[256, 256]`. Rows are the levels of the first image: the sum
+        over axis 1 is the first image's own histogram.
+    """
+    pairs = first.astype(np.intp) * NUM_LEVELS + second
+    counts = np.bincount(pairs.ravel(), minlength=NUM_LEVELS**2)
+    return counts.reshape(NUM_LEVELS, NUM_LEVELS)

@@ -1,0 +1,69 @@
+"""The package: what it exports, what it loads, and the oracle beside it."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import cv2
+import pytest
+
+from g2npan_tf import baselines
+from tests.tiny import REPOSITORY
+
+ORACLE = REPOSITORY.parent / "shared" / "metrics" / "oracle"
+
+
+def nava(*images):
+    return baselines.tsallis(*images, q=0.43137, form="nava")
+
+
+def wrapped(*images):
+    return baselines.oefp(*images, wrapped=True)
+
+
+# Measure, row of the oracle, relative and absolute tolerance. OEFP's literal
+# form depends on the sign of the filter: ours is the first row's exactly.
+TARGETS = (
+    (baselines.hossny, "paper.hossny_raw256", 0, 1e-9),
+    (baselines.tsallis, "paper.tsallis_sum_q1.85_raw256", 1e-9, 1e-12),
+    (nava, "paper.tsallis_nava_q0.43137_raw256", 0, 1e-9),
+    (baselines.oefp, "paper.QABF", 0, 1e-9),
+    (baselines.oefp, "hong.QABF_xydeas_original_constants", 0, 6e-3),
+    (wrapped, "paper.QABF_angle_wrapped", 0, 1e-9),
+    (baselines.rsfe, "paper.rSFe", 0, 1e-9),
+)
+
+
+def test_measures_equal_the_oracle_on_every_case():
+    if not ORACLE.is_dir():
+        pytest.skip("no oracle beside the project")
+    with (ORACLE / "values.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    values = {(row["case"], row["metric"]): row["value"] for row in rows}
+    cases = json.loads((ORACLE / "cases.json").read_text())
+    assert len(cases) == 12
+    for case in cases:
+        paths = [ORACLE / "images" / f"{case}_{x}.png" for x in "ABF"]
+        images = [cv2.imread(str(p), cv2.IMREAD_UNCHANGED) for p in paths]
+        for measure, metric, relative, absolute in TARGETS:
+            expected = pytest.approx(
+                float(values[case, metric]), relative, absolute, nan_ok=True
+            )
+            assert measure(*images) == expected, (case, metric)
+
+
+@pytest.mark.parametrize("name", ["g2npan_tf", "g2npan_tf.baselines"])
+def test_importing_loads_no_tensorflow(name):
+    code = (
+        f"import {name}, sys; "
+        "print({'tensorflow', 'keras', 'sklearn'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "set()\n"
