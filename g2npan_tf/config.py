@@ -181,6 +181,14 @@ class Config:
         "sec. 4.1.3",
         choices=("epoch", "batch"),
     )
+    generator_ema: float = _field(
+        0.0,
+        "Above 0, e.g. 0.999: the scorer uses the moving average of the "
+        "generator's weights with this momentum.",
+        "Choice",
+        low=0.0,
+        high=0.99999,
+    )
     seed: int = _field(
         0,
         "Seed of weights, order and augmentation.",

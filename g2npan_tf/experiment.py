@@ -53,7 +53,13 @@ def build(config: Config, tiles_per_side: int = 1) -> G2NPAN | PlainAssessment:
     discriminator = build_discriminator(
         config.discriminator_filters, config.conditional, data.TILE_SIZE
     )
-    return G2NPAN(generator, discriminator, quality_network, tiles_per_side)
+    # The last to be built: the other networks start as without it.
+    average = _generator(config) if config.generator_ema else None
+    if average is not None:
+        average.set_weights(generator.get_weights())
+    return G2NPAN(
+        generator, discriminator, quality_network, tiles_per_side, average
+    )
 
 
 def compile_model(
@@ -81,6 +87,7 @@ def compile_model(
         perception_pass=config.perception_pass,
         indicator_epsilon=config.indicator_epsilon,
         warmup_steps=config.perception_warmup * steps,
+        generator_ema=config.generator_ema,
     )
 
     def adam() -> keras.optimizers.Adam:

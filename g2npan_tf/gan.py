@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from g2npan_tf import averaging
 from g2npan_tf import losses
 from g2npan_tf.models.scorer import build_scorer
 from g2npan_tf.models.scorer import discrepancy_map
@@ -33,6 +34,7 @@ class Objective:
         perception_pass: `full` or `fast`; see `G2NPAN`.
         indicator_epsilon: Above 0, the alternative of Eq. 10.
         warmup_steps: Steps with W = 0.
+        generator_ema: Momentum of the averaged generator, if there is one.
     """
 
     global_batch_size: int
@@ -46,6 +48,7 @@ class Objective:
     perception_pass: str = "full"
     indicator_epsilon: float = 0.0
     warmup_steps: int = 0
+    generator_ema: float = 0.0
 
 
 class PlainAssessment(keras.Model):
@@ -147,6 +150,8 @@ class G2NPAN(keras.Model):
         discriminator: From `build_discriminator`.
         quality_network: From `build_quality_network`.
         tiles_per_side: Of the scorer; training sees single tiles.
+        averaged_generator: Moving average of the generator, which the scorer
+            uses then; None: the scorer uses the generator itself.
     """
 
     def __init__(
@@ -155,13 +160,20 @@ class G2NPAN(keras.Model):
         discriminator: keras.Model,
         quality_network: keras.Model,
         tiles_per_side: int = 1,
+        averaged_generator: keras.Model | None = None,
     ) -> None:
         super().__init__(name="g2npan")
         self.generator = generator
         self.discriminator = discriminator
         self.quality_network = quality_network
         self.tiles_per_side = tiles_per_side
-        self.scorer = build_scorer(quality_network, generator, tiles_per_side)
+        self.averaged_generator = averaged_generator
+        scoring_generator = (
+            generator if averaged_generator is None else averaged_generator
+        )
+        self.scorer = build_scorer(
+            quality_network, scoring_generator, tiles_per_side
+        )
         self.trackers = _trackers(
             "reconstruction_loss",
             "generator_loss",
@@ -264,6 +276,7 @@ class G2NPAN(keras.Model):
             ),
         ):
             optimizer.apply(net_gradients, net.trainable_variables)
+        self._average()
         terms = {**adversarial["terms"], **assessment["terms"]}
         terms["perceptual_loss"] = losses.perceptual_loss(
             terms["generator_loss"],
@@ -272,6 +285,15 @@ class G2NPAN(keras.Model):
         )
         terms["perception_weight"] = weight
         return _track(self.trackers, terms)
+
+    def _average(self) -> None:
+        """Moves the averaged generator, if there is one."""
+        if self.averaged_generator is not None:
+            momentum = averaging.momentum_at(
+                self.generator_optimizer.iterations,
+                self.objective.generator_ema,
+            )
+            averaging.update(self.averaged_generator, self.generator, momentum)
 
     def _assess_step(
         self, image: Tensor, reference: Tensor, generated: Batch, batch: Batch

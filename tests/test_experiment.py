@@ -25,6 +25,7 @@ def test_every_loss_setting_reaches_the_training_step(config):
         "use_perception_weight": False,
         "perception_pass": "fast",
         "indicator_epsilon": 0.4,
+        "generator_ema": 0.9,
     }
     changed = dataclasses.replace(
         config, use_gan=False, perception_warmup=3, **settings

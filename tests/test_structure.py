@@ -14,7 +14,7 @@ PACKAGES = ("models", "baselines")
 LEVELS = (
     {"errors", "mos", "atomic_file", "subbands", "pcnn"},
     {"cli", "config"},
-    {"losses", "correlation", "models", "images", "quality_map"},
+    {"losses", "correlation", "models", "images", "quality_map", "averaging"},
     {"checkpoints", "data", "evaluation"},
     {"gan", "assessor", "baselines"},
     {"explanation"},
