@@ -4,9 +4,18 @@
 docs/baselines.md compares what they need and what they give.
 """
 
+from g2npan_tf.baselines.bmpri import bmpri_features
+from g2npan_tf.baselines.bmpri import fit_bmpri
 from g2npan_tf.baselines.hossny import hossny
 from g2npan_tf.baselines.oefp import oefp
 from g2npan_tf.baselines.rsfe import rsfe
 from g2npan_tf.baselines.tsallis import tsallis
 
-__all__ = ["hossny", "oefp", "rsfe", "tsallis"]
+__all__ = [
+    "bmpri_features",
+    "fit_bmpri",
+    "hossny",
+    "oefp",
+    "rsfe",
+    "tsallis",
+]
