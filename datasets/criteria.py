@@ -14,6 +14,7 @@ give an excellent image, as with real readers, who see no share but an image.
 import cv2
 import numpy as np
 
+from g2npan_tf.baselines.oefp import edge_preservation
 from g2npan_tf.errors import InputError
 
 NAMES = ("detail", "function", "contrast", "artefacts")
@@ -240,9 +241,7 @@ def _edge_preservation(
     strength = weaker / np.maximum(np.maximum(source[0], fused[0]), 1e-6)
     parallel = np.minimum(np.abs(np.cos(source[1] - fused[1])), 1.0)
     orientation = 1.0 - np.arccos(parallel) / (np.pi / 2.0)
-    kept_strength = 0.9994 / (1.0 + np.exp(-15.0 * (strength - 0.5)))
-    kept_orientation = 0.9879 / (1.0 + np.exp(-22.0 * (orientation - 0.8)))
-    return kept_strength * kept_orientation
+    return edge_preservation(strength, orientation)
 
 
 def _coarse_lab(image: np.ndarray) -> np.ndarray:
