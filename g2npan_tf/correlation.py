@@ -121,7 +121,32 @@ def logistic_mapping(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
     y_true, y_pred = _checked(y_true, y_pred)
     if y_true.size < 5 or np.ptp(y_pred) == 0:
         return y_pred
-    line = np.polynomial.Polynomial.fit(y_pred, y_true, 1)(y_pred)
+    return fit_logistic(y_true, y_pred)(y_pred)
+
+
+def fit_logistic(
+    y_true: np.ndarray, y_pred: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Fits the mapping of `logistic_mapping`, for use on other predictions.
+
+    Args:
+        y_true: Readers' scores. Shape `[n]`, at least one.
+        y_pred: Predictions on any scale. Shape `[n]`.
+
+    Returns:
+        A function of predictions of any shape: the logistic, or the straight
+        line of least squares where it fits better or there are fewer than
+        five scores; the mean score if the predictions are constant.
+
+    Raises:
+        ValueError: If the shapes differ, or a value is not finite.
+    """
+    y_true, y_pred = _checked(y_true, y_pred)
+    if np.ptp(y_pred) == 0:
+        return np.polynomial.Polynomial([y_true.mean()])
+    line = np.polynomial.Polynomial.fit(y_pred, y_true, 1)
+    if y_true.size < 5:
+        return line
     rising = np.corrcoef(y_true, y_pred)[0, 1] >= 0
     high, low = (
         (y_true.max(), y_true.min()) if rising else (y_true.min(), y_true.max())
@@ -130,10 +155,13 @@ def logistic_mapping(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
     fit = optimize.least_squares(
         lambda parameters: _logistic(y_pred, *parameters) - y_true, start
     )
-    fitted = _logistic(y_pred, *fit.x)
-    if not rmse(y_true, fitted) <= rmse(y_true, line):
+
+    def logistic(x: np.ndarray) -> np.ndarray:
+        return _logistic(x, *fit.x)
+
+    if not rmse(y_true, logistic(y_pred)) <= rmse(y_true, line(y_pred)):
         return line
-    return fitted
+    return logistic
 
 
 def _logistic(

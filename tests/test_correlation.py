@@ -105,3 +105,29 @@ def test_logistic_mapping_leaves_constants_alone():
     np.testing.assert_array_equal(
         correlation.logistic_mapping(np.arange(8.0), x), x
     )
+
+
+def test_fitted_logistic_is_the_mapping_on_other_predictions():
+    x = np.linspace(-3, 3, 40)
+    y = 4 / (1 + np.exp(-(x - 0.4) / 0.5)) + 1
+    mapping = correlation.fit_logistic(y[::2], x[::2])
+    np.testing.assert_allclose(mapping(x[1::2]), y[1::2], atol=1e-3)
+    noisy = y + np.random.default_rng(0).normal(0, 0.5, 40)
+    np.testing.assert_array_equal(
+        correlation.fit_logistic(noisy, x)(x),
+        correlation.logistic_mapping(noisy, x),
+    )
+
+
+def test_fitted_logistic_falls_where_the_scores_do():
+    x = np.linspace(-3, 3, 40)
+    mapped = correlation.fit_logistic(-np.tanh(x), x)(np.array([-1.0, 1.0]))
+    assert mapped[0] > 0.5
+    assert mapped[1] < -0.5
+
+
+def test_fitted_logistic_of_little_is_a_line_or_the_mean():
+    line = correlation.fit_logistic(np.array([1.0, 3.0]), np.array([0.0, 1.0]))
+    np.testing.assert_allclose(line(np.array([2.0])), [5.0])
+    mean = correlation.fit_logistic(np.arange(5.0), np.full(5, 0.3))
+    np.testing.assert_array_equal(mean(np.array([0.1, 9.0])), [2.0, 2.0])
