@@ -106,6 +106,11 @@ class Config:
         "Pretrained backbone: a .safetensors file in torchvision's layout.",
         "Table 2 (+pre)",
     )
+    init_from: str = _field(
+        "",
+        "Workdir of another run, whose best weights the networks start with.",
+        "Choice",
+    )
 
     # Losses
     reconstruction_weight: float = _field(

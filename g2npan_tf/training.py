@@ -18,6 +18,7 @@ from g2npan_tf import config as config_module
 from g2npan_tf import data
 from g2npan_tf import distribution
 from g2npan_tf import experiment
+from g2npan_tf import warm_start
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
@@ -50,6 +51,9 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
     config = _with_whole_paths(config)
     scope = distribution.strategy(config).scope()
     before = _earlier_facts(workdir, config)
+    if config.init_from and before is None:
+        # Before the minutes that a data base may take to be built.
+        warm_start.check(config)
     # A run goes on with the very version of the data base that it began with.
     builder = data.reopen(config, before) if before else data.open_base(config)
     keras.utils.set_random_seed(config.seed)
@@ -65,6 +69,8 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
         )
         experiment.compile_model(model, config, steps)
         progress = checkpoints.restore(model, workdir / "checkpoints")
+        if config.init_from and not progress.epoch:
+            warm_start.load(model, config, data.facts(builder))
         _claim(workdir, config, data.facts(builder))
         summary_path = workdir / SUMMARY
         if progress.epoch >= max(1, config.epochs) and summary_path.exists():
@@ -104,7 +110,7 @@ def _with_whole_paths(config: Config) -> Config:
         config,
         **{
             name: os.path.abspath(getattr(config, name))
-            for name in ("data_dir", "manual_dir")
+            for name in ("data_dir", "manual_dir", "init_from")
             if getattr(config, name)
         },
     )

@@ -19,6 +19,7 @@ LEVELS = (
     {"gan", "assessor", "baselines"},
     {"explanation"},
     {"callbacks", "complexity", "distribution", "experiment"},
+    {"warm_start"},
     {"training"},
     {"score_rows"},
     {"file_scoring"},

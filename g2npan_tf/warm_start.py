@@ -1,0 +1,145 @@
+"""A warm start: the best weights of another run, and nothing else of it."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+
+from g2npan_tf import config as config_module
+from g2npan_tf import experiment
+from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
+from g2npan_tf.gan import G2NPAN
+from g2npan_tf.gan import PlainAssessment
+
+WEIGHTS_FILE = "best.weights.h5"
+# What the shapes of the weights hang on, without and with a GAN.
+_PLAIN_FIELDS = ("use_gan", "backbone", "vgg_width", "vgg_batch_norm")
+_GAN_FIELDS = (
+    "generator_filters",
+    "generator_strides",
+    "up_filters",
+    "up_scales",
+    "num_ufw",
+    "discriminator_filters",
+    "conditional",
+)
+
+
+def check(config: Config) -> None:
+    """Refuses a run whose networks are others, before anything is built.
+
+    Choice: all networks are taken or none. A quality network without GAN
+    sees no nuance and no UFW features, so that `use_gan` must agree as well.
+
+    Args:
+        config: The run that is to start, with `init_from`.
+
+    Raises:
+        InputError: If `init_from` is no run with saved weights, if a network
+            setting differs (each is named), or if the weights of the backbone
+            are to come from another file.
+    """
+    workdir = pathlib.Path(config.init_from)
+    source, _ = config_module.load(workdir / "config.json")
+    if not (workdir / WEIGHTS_FILE).is_file():
+        raise InputError(
+            f"{workdir / WEIGHTS_FILE}: not found; train.py writes it after "
+            "the first epoch"
+        )
+    if config.backbone_weights:
+        raise InputError(
+            f"--init_from={workdir} gives all weights; expected no "
+            "--backbone_weights beside it"
+        )
+    fields = _PLAIN_FIELDS + (_GAN_FIELDS if config.use_gan else ())
+    there, here = source.to_json(), config.to_json()
+    differing = [
+        f"{name}={there[name]} there and {here[name]} here"
+        for name in fields
+        if there[name] != here[name]
+    ]
+    if differing:
+        raise InputError(
+            f"--init_from={workdir}: its networks are others: "
+            f"{', '.join(differing)}; expected the same flags"
+        )
+
+
+def load(
+    model: G2NPAN | PlainAssessment, config: Config, facts: dict[str, Any]
+) -> None:
+    """Gives the networks the weights of another run's best epoch.
+
+    Optimisers, schedule, epoch and log start anew. The data base may be
+    another, and so may everything that is no network setting.
+
+    Choice: the networks are taken as the other run's scorer uses them, so
+    that the first figures continue its best ones: its averaged generator if
+    it has one, both as weights and as the start of an average.
+
+    Choice: of the same data base only the same fold, since another fold's run
+    was trained on the images that this one is to be tested on.
+
+    Args:
+        model: From `experiment.build`; compiled or not.
+        config: Its `init_from` is the workdir of the other run.
+        facts: From `data.facts`, of this run's data base.
+
+    Raises:
+        InputError: As `check`, or if the folds of one data base differ, or
+            the weights are damaged or not finite; nothing is loaded then.
+    """
+    check(config)
+    workdir = pathlib.Path(config.init_from)
+    source_config, source_facts = config_module.load(workdir / "config.json")
+    same_base = _without_version(facts) == _without_version(source_facts)
+    if same_base and source_config.fold != config.fold:
+        raise InputError(
+            f"--init_from={workdir}: trained with fold={source_config.fold} of "
+            f"the same data base, this run tests on images that it has seen; "
+            f"expected fold={config.fold}"
+        )
+    for network, weights in _weights(model, source_config, workdir):
+        network.set_weights(weights)
+    print(f"start weights: {workdir} ({source_facts['name']})", flush=True)
+
+
+def _without_version(facts: dict[str, Any]) -> str:
+    """Name and config of a data base."""
+    return facts["name"].rpartition("/")[0]
+
+
+def _weights(
+    model: G2NPAN | PlainAssessment,
+    source_config: Config,
+    workdir: pathlib.Path,
+) -> list[tuple[keras.Model, list[np.ndarray]]]:
+    """Each network of the model with the weights that it gets."""
+    source = _source(source_config, workdir / WEIGHTS_FILE)
+    pairs = [(model.quality_network, source.quality_network)]
+    if isinstance(model, G2NPAN):
+        generator = source.scorer.get_layer("generator")
+        pairs += [
+            (model.generator, generator),
+            (model.discriminator, source.discriminator),
+        ]
+        if model.averaged_generator is not None:
+            pairs.append((model.averaged_generator, generator))
+    return [(network, other.get_weights()) for network, other in pairs]
+
+
+def _source(config: Config, path: pathlib.Path) -> G2NPAN | PlainAssessment:
+    """The other run's networks, without optimisers, so that none are read."""
+    source = experiment.build(dataclasses.replace(config, backbone_weights=""))
+    try:
+        source.load_weights(path)
+    except Exception as error:
+        # Readers raise nearly anything on a damaged file.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: damaged ({reason})") from error
+    if not all(np.isfinite(w).all() for w in source.get_weights()):
+        raise InputError(f"{path}: has values that are not finite")
+    return source

@@ -1,0 +1,223 @@
+"""A warm start takes weights, all of them and nothing else."""
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from g2npan_tf import config as config_module
+from g2npan_tf import experiment
+from g2npan_tf import training
+from g2npan_tf import warm_start
+from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
+from tests.finished_runs import random_images
+from tests.test_training import TINY
+from tests.tiny import REPOSITORY
+
+FACTS = {"name": "fusion_quality/phantom/1.0.0", "scores": "simulated"}
+OTHER_BASE = {"name": "fusion_quality/custom/2.0.0", "scores": "made up"}
+
+
+def built(config, seed, **arguments):
+    keras.utils.set_random_seed(seed)
+    model = experiment.build(config, **arguments)
+    experiment.compile_model(model, config, steps=10)
+    return model
+
+
+def left_run(workdir, config, facts=FACTS):
+    """What a run leaves for a warm start; its statistics are not the start's.
+
+    Returns its model, one update of the quality network further.
+    """
+    model = built(config, seed=5)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0.1, 0.1, w.shape) for w in model.weights])
+    variables = model.quality_network.trainable_variables
+    model.quality_optimizer.apply([v * 0.1 for v in variables], variables)
+    workdir.mkdir(exist_ok=True)
+    config_module.save(config, facts, workdir / "config.json")
+    model.save_weights(workdir / "best.weights.h5")
+    return model
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A run with GAN and averaged generator, and its model."""
+    workdir = tmp_path_factory.mktemp("source")
+    return workdir, left_run(workdir, Config(**TINY, generator_ema=0.9))
+
+
+@pytest.fixture
+def config(source):
+    return Config(**TINY, init_from=str(source[0]), fold=0)
+
+
+def assert_same_weights(network, other):
+    for a, b in zip(network.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_every_network_starts_as_the_scorer_of_the_other_run(config, source):
+    config = dataclasses.replace(config, generator_ema=0.5)
+    model = built(config, seed=1)
+    warm_start.load(model, config, OTHER_BASE)
+    _, other = source
+    assert_same_weights(model.quality_network, other.quality_network)
+    assert_same_weights(model.discriminator, other.discriminator)
+    for network in (model.generator, model.averaged_generator):
+        assert_same_weights(network, other.averaged_generator)
+    image = random_images(2)
+    np.testing.assert_array_equal(
+        model.scorer(image, training=False)["mos"],
+        other.scorer(image, training=False)["mos"],
+    )
+
+
+def test_optimisers_start_anew(config, source):
+    model = built(config, seed=1)
+    warm_start.load(model, config, FACTS)
+    assert source[1].quality_optimizer.iterations.numpy() == 1
+    for name in ("generator", "discriminator", "quality"):
+        optimizer = getattr(model, f"{name}_optimizer")
+        assert all(not np.any(v.numpy()) for v in optimizer.variables[2:])
+        assert optimizer.iterations.numpy() == 0
+
+
+def test_a_scorer_of_tiles_starts_from_one_of_whole_images(config, source):
+    model = built(config, seed=1, tiles_per_side=2)
+    warm_start.load(model, config, OTHER_BASE)
+    image = random_images(1, size=(256, 256))
+    quarters = np.concatenate(
+        [image[:, i : i + 128, j : j + 128] for i in (0, 128) for j in (0, 128)]
+    )
+    np.testing.assert_allclose(
+        model.scorer(image, training=False)["quality"],
+        [np.mean(source[1].scorer(quarters, training=False)["quality"])],
+        rtol=1e-5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"use_gan": False}, ["use_gan=True there and False here"]),
+        (
+            {"num_ufw": 2, "vgg_width": 0.1},
+            ["num_ufw=1 there and 2 here", "vgg_width=0.0625 there and 0.1"],
+        ),
+        ({"conditional": True}, ["conditional=False there"]),
+    ],
+    ids=str,
+)
+def test_every_network_setting_that_differs_is_named(config, changes, named):
+    with pytest.raises(InputError) as caught:
+        warm_start.check(dataclasses.replace(config, **changes))
+    for text in named:
+        assert text in str(caught.value)
+    assert str(caught.value).count(" there and ") == len(named)
+
+
+def test_other_settings_may_differ(config):
+    warm_start.check(
+        dataclasses.replace(
+            config, data="fusion_quality/custom", learning_rate=1e-5, seed=9
+        )
+    )
+
+
+def test_another_fold_of_the_same_base_is_refused(config):
+    config = dataclasses.replace(config, fold=1)
+    newer = {**FACTS, "name": "fusion_quality/phantom/1.2.0"}
+    with pytest.raises(InputError, match="fold=0 of the same data base"):
+        warm_start.load(built(config, seed=1), config, newer)
+
+
+def test_pretrained_backbone_beside_it_is_refused(config):
+    both = dataclasses.replace(config, backbone_weights="vgg.safetensors")
+    with pytest.raises(InputError, match="expected no --backbone_weights"):
+        warm_start.check(both)
+
+
+def copied(source, tmp_path):
+    return shutil.copytree(source[0], tmp_path / "copy")
+
+
+@pytest.mark.parametrize("name", ["config.json", "best.weights.h5"])
+def test_a_missing_file_is_named(config, source, tmp_path, name):
+    workdir = copied(source, tmp_path)
+    (workdir / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: not found"):
+        warm_start.check(dataclasses.replace(config, init_from=str(workdir)))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def not_a_number(path):
+    model = built(Config(**TINY, generator_ema=0.9), seed=1)
+    cam = model.quality_network.get_layer("cam")
+    cam.set_weights([x * np.nan for x in cam.get_weights()])
+    model.save_weights(path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"), [(cut, "damaged"), (not_a_number, "not finite")]
+)
+def test_damaged_weights_are_refused_and_nothing_is_loaded(
+    config, source, tmp_path, damage, message
+):
+    workdir = copied(source, tmp_path)
+    damage(workdir / "best.weights.h5")
+    config = dataclasses.replace(config, init_from=str(workdir))
+    model = built(config, seed=1)
+    before = model.get_weights()
+    with pytest.raises(InputError, match=message):
+        warm_start.load(model, config, FACTS)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_run_loads_at_its_start_only(data_dir, tmp_path):
+    first = Config(data_dir=data_dir, **TINY, use_gan=False)
+    other = left_run(tmp_path / "other", first)
+    config = dataclasses.replace(
+        first, init_from=str(tmp_path / "other"), learning_rate=1e-8, epochs=1
+    )
+    training.run(config, tmp_path / "run")
+    saved, _ = config_module.load(tmp_path / "run/config.json")
+    assert saved.init_from == str(tmp_path / "other")
+    scorer = keras.saving.load_model(tmp_path / "run/scorer.keras")
+    kernel = scorer.get_layer("quality_network").get_layer("cam").kernel
+    expected = other.quality_network.get_layer("cam").kernel
+    np.testing.assert_allclose(kernel, expected, atol=1e-5)
+    # Going on needs no other run any more.
+    shutil.rmtree(tmp_path / "other")
+    longer = dataclasses.replace(config, epochs=2)
+    assert training.run(longer, tmp_path / "run")["epochs"] == 2
+
+
+def test_the_command_says_it_in_one_line(source, tmp_path):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "train.py",
+            f"--workdir={tmp_path / 'run'}",
+            f"--init_from={source[0]}",
+            "--use_gan=false",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "use_gan=True there and False here" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
