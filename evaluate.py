@@ -9,6 +9,7 @@ import math
 import pathlib
 from typing import Any
 
+import numpy as np
 from absl import flags
 
 from g2npan_tf import cli
@@ -27,13 +28,14 @@ def main(argv: list[str]) -> None:
     with cli.quiet_stderr():
         from g2npan_tf import data
         from g2npan_tf import evaluation
+        from g2npan_tf import protocols
         from g2npan_tf.assessor import Assessor
     import datasets.fusion_quality.fusion_quality_dataset_builder  # noqa: F401
 
     builder = data.reopen(settings, facts)
     parts = data.divide(builder, settings)
     test = data.read(builder, parts.test)
-    train = data.read(builder, parts.train + parts.validation)
+    train = data.read(builder, parts.known)
     splits = {
         name: evaluation.Split(
             rows["pair_id"], rows["algorithm"], rows["modality"], rows["mos"]
@@ -46,20 +48,23 @@ def main(argv: list[str]) -> None:
     }
     results = {
         "data": data.facts(builder),
-        "protocol": f"group, test fold {settings.fold} of {data.NUM_FOLDS}",
+        "protocol": protocols.describe(settings),
         "preset": settings.preset,
         "images": len(test["mos"]),
         "pairs": len(set(test["pair_id"])),
-        "cases": len(parts.test),
+        "cases": len(set(test["case_id"])),
         "methods": {
             name: evaluation.assess(splits["test"], values)
             for name, values in predictions.items()
         },
-        "gain_over_algorithm_mean": evaluation.difference(
-            splits["test"],
-            predictions["g2npan"],
-            predictions["algorithm_mean"],
-        ),
+        "gains": {
+            name: evaluation.difference(
+                splits["test"], predictions["g2npan"], values
+            )
+            for name, values in predictions.items()
+            # A constant ranks nothing.
+            if np.ptp(values) > 0 and name != "g2npan"
+        },
     }
     try:
         _write(workdir / "evaluation", results, test, predictions["g2npan"])
@@ -101,14 +106,14 @@ def table(results: dict[str, Any]) -> str:
             f"{_number(figures['mapped']['plcc'])} | "
             f"{_number(inside['srcc'])} | {_number(inside['top1'])} |"
         )
-    gains = results["gain_over_algorithm_mean"]
-    lines += [
-        "",
-        "Against the mean MOS of the algorithm (paired bootstrap by pair, "
-        "1000 resamples, 95 % interval):",
-        f"- SRCC over all images is {_verdict(gains['all'])}",
-        f"- SRCC within a pair is {_verdict(gains['within_group'])}",
-    ]
+    for name, gains in results["gains"].items():
+        lines += [
+            "",
+            f"Against {name} (paired bootstrap by pair, 1000 resamples, 95 % "
+            "interval):",
+            f"- SRCC over all images is {_verdict(gains['all'])}",
+            f"- SRCC within a pair is {_verdict(gains['within_group'])}",
+        ]
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from g2npan_tf import config as config_module
 from g2npan_tf import data
+from g2npan_tf import protocols
 from g2npan_tf.assessor import SCORER_FILE
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
@@ -101,7 +102,9 @@ def probe_from_base(run: FinishedRun) -> Probe:
         ) from error
     test = data.divide(builder, run.config).test
     images = data.read(builder, test)["image"]
-    source = f"test part of {run.facts['name']}, fold {run.config.fold}"
+    source = (
+        f"test part of {run.facts['name']}, {protocols.describe(run.config)}"
+    )
     return Probe(images[_spread(len(images))], source)
 
 

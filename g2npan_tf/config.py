@@ -13,6 +13,9 @@ from absl import flags
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
 
+# Folds of every data base.
+NUM_FOLDS = 5
+
 
 def _field(default: Any, help_text: str, source: str, **checks: Any) -> Any:
     """A field with its meaning, its source and what values it takes."""
@@ -43,7 +46,33 @@ class Config:
     manual_dir: str = _field(
         "", "Source files for a data base that is not built yet.", "TFDS"
     )
-    fold: int = _field(0, "Test fold, 0..4.", "sec. 4.1.3", low=0, high=4)
+    protocol: str = _field(
+        "group",
+        "What is tested: unseen cases, images (the paper's, optimistic), "
+        "algorithms, a modality, or all but a share of the cases.",
+        "sec. 4.1.3, 4.3",
+        choices=(
+            "group",
+            "image",
+            "leave_algorithm_out",
+            "leave_modality_out",
+            "ratio",
+        ),
+    )
+    fold: int = _field(
+        0,
+        "Test fold, or which part the protocol leaves out, 0..4.",
+        "sec. 4.1.3",
+        low=0,
+        high=NUM_FOLDS - 1,
+    )
+    train_share: float = _field(
+        0.8,
+        "Share of the cases that train under --protocol=ratio.",
+        "Table 3",
+        low=0.1,
+        high=0.9,
+    )
     validation_share: float = _field(
         0.125,
         "Share of the training cases that choose the best epoch.",

@@ -1,6 +1,5 @@
 """From TFDS folds to batches: which cases train, choose and test; decoding."""
 
-import dataclasses
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -10,32 +9,19 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from g2npan_tf import mos
+from g2npan_tf import protocols
+from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
 from g2npan_tf.quality_map import quality_map
 
 Example = dict[str, tf.Tensor]
-NUM_FOLDS = 5
 TEXTS = ("pair_id", "case_id", "algorithm", "modality")
 # Images that are decoded and mapped at a time while a part is read.
 READ_BATCH = 32
+_FOLDS = range(NUM_FOLDS)
 # Side in pixels of what the networks see: a whole fused image, or a tile.
 TILE_SIZE = 128
-
-
-@dataclasses.dataclass(frozen=True)
-class Parts:
-    """Which cases do what; every case is in exactly one of the three.
-
-    Attributes:
-        train: Cases the networks learn from.
-        validation: Cases of the training folds that choose the best epoch.
-        test: Cases of the test fold.
-    """
-
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
-    test: tuple[str, ...]
 
 
 def open_base(config: Config) -> tfds.core.DatasetBuilder:
@@ -76,7 +62,7 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
         if not sys.stderr.isatty():
             tfds.disable_progress_bar()
         _build(builder, config)
-    missing = {f"fold_{k}" for k in range(NUM_FOLDS)} - set(builder.info.splits)
+    missing = {f"fold_{k}" for k in _FOLDS} - set(builder.info.splits)
     if missing:
         raise InputError(
             f"--data={config.data}: expected the splits fold_0 .. fold_4, "
@@ -175,47 +161,47 @@ def tiles_per_side(builder: tfds.core.DatasetBuilder) -> int:
     return count
 
 
-def divide(builder: tfds.core.DatasetBuilder, config: Config) -> Parts:
-    """Divides the cases into training, validation and test.
-
-    Section: 4.1.3 (five folds, 80/20).
-
-    Choice: the validation part is the same share of each modality's training
-    cases, at least one where there are three, drawn with the fold's number as
-    seed; so all seeds of a run choose on the same cases.
+def divide(
+    builder: tfds.core.DatasetBuilder, config: Config
+) -> protocols.Parts:
+    """Divides a data base into training, validation and test.
 
     Args:
         builder: From `open_base`.
-        config: `fold` and `validation_share` are used.
+        config: See `protocols.divide`.
 
     Returns:
-        The three parts, each sorted.
+        Places of the images of each part. Anchors are in none: their scores
+        were given, not judged.
+
+    Raises:
+        InputError: If a part would have no image.
     """
-    training_folds = [k for k in range(NUM_FOLDS) if k != config.fold]
-    cases = _cases(builder, training_folds)
-    rng = np.random.default_rng(config.fold)
-    chosen: set[str] = set()
-    for modality in sorted(set(cases.values())):
-        names = sorted(c for c in cases if cases[c] == modality)
-        count = round(config.validation_share * len(names))
-        if config.validation_share and len(names) >= 3:
-            count = max(1, count)
-        chosen.update(rng.choice(names, count, replace=False).tolist())
-    return Parts(
-        train=tuple(sorted(set(cases) - chosen)),
-        validation=tuple(sorted(chosen)),
-        test=tuple(sorted(_cases(builder, [config.fold]))),
+    names = {"case_id", "algorithm", "modality"}
+    flags = {"is_anchor"} & set(builder.info.features)
+    table = list(_examples(builder, {*names, *flags}).as_numpy_iterator())
+    sizes = [builder.info.splits[f"fold_{k}"].num_examples for k in _FOLDS]
+    judged = np.array([not row.get("is_anchor", False) for row in table])
+    texts = {
+        name: np.char.decode([row[name] for row in table], "utf-8")[judged]
+        for name in names
+    }
+    rows = protocols.Rows(
+        index=np.flatnonzero(judged),
+        fold=np.repeat(_FOLDS, sizes)[judged],
+        **texts,
     )
+    return protocols.divide(rows, config)
 
 
 def read(
-    builder: tfds.core.DatasetBuilder, cases: Iterable[str]
+    builder: tfds.core.DatasetBuilder, places: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Reads the images of some cases, for scoring, without anchors.
+    """Reads some images, for scoring.
 
     Args:
         builder: From `open_base`.
-        cases: Names of the cases.
+        places: Their places in the data base, from `divide`.
 
     Returns:
         Arrays with one row an image: `image` uint8 `[n, size, size, 3]`,
@@ -223,7 +209,7 @@ def read(
         `algorithm`, `modality`, in the order of the data base.
     """
     names = ("image", "mos", *TEXTS)
-    rows = list(_examples(builder, cases, names).as_numpy_iterator())
+    rows = list(_chosen(_examples(builder, names), places).as_numpy_iterator())
     columns = {name: np.array([row[name] for row in rows]) for name in names}
     for name in TEXTS:
         columns[name] = np.char.decode(columns[name].astype(bytes), "utf-8")
@@ -232,7 +218,7 @@ def read(
 
 def training_batches(
     builder: tfds.core.DatasetBuilder,
-    cases: Iterable[str],
+    places: np.ndarray,
     config: Config,
     grid: tuple[int, int],
     first_epoch: int = 0,
@@ -247,7 +233,7 @@ def training_batches(
 
     Args:
         builder: From `open_base`.
-        cases: Names of the training cases.
+        places: Places of the training images, from `divide`.
         config: Batch size, seed, augmentation, `crops_per_image` and
             `cam_kappa` are used.
         grid: Rows and columns of the CAM.
@@ -262,7 +248,9 @@ def training_batches(
     Raises:
         InputError: If there are fewer images than a batch has.
     """
-    examples = _examples(builder, cases, ("image", "reference", "mos"))
+    examples = _chosen(
+        _examples(builder, ("image", "reference", "mos")), places
+    )
 
     def targets(batch: Example) -> Example:
         return _targets(batch, grid, config.cam_kappa)
@@ -305,48 +293,29 @@ def training_batches(
     return batches.prefetch(tf.data.AUTOTUNE), steps
 
 
-def _cases(
-    builder: tfds.core.DatasetBuilder, folds: Iterable[int]
-) -> dict[str, str]:
-    """Modality of each case of some folds."""
-    split = "+".join(f"fold_{k}" for k in folds)
-    names = {"case_id", "modality"}
-    rows = builder.as_dataset(
-        split=split,
-        decoders=tfds.decode.PartialDecoding(dict.fromkeys(names, True)),
-    )
-    return {
-        row["case_id"].decode(): row["modality"].decode()
-        for row in rows.as_numpy_iterator()
-    }
-
-
 def _examples(
-    builder: tfds.core.DatasetBuilder,
-    cases: Iterable[str],
-    names: Iterable[str],
+    builder: tfds.core.DatasetBuilder, names: Iterable[str]
 ) -> tf.data.Dataset:
-    """The examples of some cases in the order of the data base."""
-    wanted = tf.constant(sorted(cases), tf.string)
-    # Anchors' scores were given, not judged.
-    flags = {"is_anchor"} & set(builder.info.features)
-    split = "+".join(f"fold_{k}" for k in range(NUM_FOLDS))
-    rows = builder.as_dataset(
-        split=split,
-        decoders=tfds.decode.PartialDecoding(
-            dict.fromkeys({*names, *flags, "case_id"}, True)
-        ),
+    """All examples, one fold after the other, always in the same order."""
+    return builder.as_dataset(
+        split="+".join(f"fold_{k}" for k in _FOLDS),
+        decoders=tfds.decode.PartialDecoding(dict.fromkeys(names, True)),
         read_config=tfds.ReadConfig(
             interleave_cycle_length=1, try_autocache=False
         ),
     )
 
-    def is_wanted(row: Example) -> tf.Tensor:
-        chosen = tf.reduce_any(tf.equal(row["case_id"], wanted))
-        anchor = row["is_anchor"] if flags else False
-        return chosen & tf.logical_not(anchor)
 
-    return rows.filter(is_wanted)
+def _chosen(examples: tf.data.Dataset, places: np.ndarray) -> tf.data.Dataset:
+    """The examples at some places."""
+    wanted = np.zeros(max(places, default=0) + 1, bool)
+    wanted[places] = True
+    return (
+        examples.take(len(wanted))
+        .enumerate()
+        .filter(lambda place, _: tf.constant(wanted)[place])
+        .map(lambda _, example: example)
+    )
 
 
 def _targets(batch: Example, grid: tuple[int, int], kappa: float) -> Example:

@@ -34,25 +34,40 @@ def trivial_baselines(train: Split, test: Split) -> dict[str, np.ndarray]:
     """Predictions that need no image.
 
     Args:
-        train: Scores of the training folds.
+        train: Scores that the protocol lets a method know.
         test: The part to predict.
 
     Returns:
-        Predicted MOS `[n]`, 1..5: `mean` (mean MOS of the training folds) and
-        `algorithm_mean` (mean MOS of the image's algorithm there; the mean
-        of all for an algorithm that is not there).
+        Predicted MOS `[n]`, 1..5: `mean` (mean MOS of the training part),
+        `algorithm_mean` and, where training has images of the test part's
+        pairs, `pair_mean` (mean MOS of the image's algorithm or pair there;
+        the mean of all for one that is not there).
     """
-    mean = float(np.mean(train.mos))
-    of_algorithm = {
-        name: float(np.mean(train.mos[train.algorithm == name]))
-        for name in np.unique(train.algorithm)
-    }
-    return {
-        "mean": np.full(len(test.mos), mean),
-        "algorithm_mean": np.array(
-            [of_algorithm.get(name, mean) for name in test.algorithm]
+    mean = np.full(len(test.mos), np.mean(train.mos))
+    baselines = {
+        "mean": mean,
+        "algorithm_mean": _means_of(
+            train.algorithm, train.mos, test.algorithm, mean
         ),
     }
+    if np.isin(test.pair_id, train.pair_id).any():
+        baselines["pair_mean"] = _means_of(
+            train.pair_id, train.mos, test.pair_id, mean
+        )
+    return baselines
+
+
+def _means_of(
+    names: np.ndarray, scores: np.ndarray, wanted: np.ndarray, rest: np.ndarray
+) -> np.ndarray:
+    """Mean score of each wanted name; `rest` where it has none."""
+    means = {name: scores[names == name].mean() for name in np.unique(names)}
+    return np.array(
+        [
+            means.get(name, other)
+            for name, other in zip(wanted, rest, strict=True)
+        ]
+    )
 
 
 def assess(split: Split, predicted_mos: np.ndarray, seed: int = 0) -> dict:

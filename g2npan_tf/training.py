@@ -18,6 +18,7 @@ from g2npan_tf import config as config_module
 from g2npan_tf import data
 from g2npan_tf import distribution
 from g2npan_tf import experiment
+from g2npan_tf import protocols
 from g2npan_tf import warm_start
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.config import Config
@@ -90,13 +91,12 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
         )
     summary = {
         "data": data.facts(builder),
-        "protocol": f"validation part of the training folds, fold "
-        f"{config.fold} left out",
+        "protocol": protocols.describe(config),
         "preset": config.preset,
         **_summary(keeper.progress, config, steps, progress.epoch, start),
         "quality_loss": _first_and_last(workdir / "log.csv"),
     }
-    if not parts.validation:
+    if not parts.validation.size:
         # The last epoch was kept, by no figure.
         summary["best_val_srcc"] = None
     with written_aside(summary_path) as aside:

@@ -31,6 +31,20 @@ def test_trivial_baselines_by_hand():
     baselines = evaluation.trivial_baselines(train, test)
     assert baselines["mean"].tolist() == [3.0, 3.0]
     assert baselines["algorithm_mean"].tolist() == [4.5, 3.0]
+    # The pair of both: (1 + 5) / 2.
+    assert baselines["pair_mean"].tolist() == [3.0, 3.0]
+
+
+def test_the_mean_of_a_pair_is_no_baseline_where_pairs_are_unseen():
+    train, test = split([1.0, 5.0]), split([2.0, 2.0], pairs=["x", "y"])
+    assert set(evaluation.trivial_baselines(train, test)) == {
+        "mean",
+        "algorithm_mean",
+    }
+    shared = split([2.0, 2.0], pairs=["p0", "y"])
+    lopsided = split([1.0, 5.0, 1.0, 1.0])
+    baseline = evaluation.trivial_baselines(lopsided, shared)["pair_mean"]
+    assert baseline.tolist() == [3.0, 2.0]
 
 
 def test_rmse_is_on_zero_to_one():

@@ -15,6 +15,7 @@ LEVELS = (
     {"errors", "mos", "atomic_file", "subbands", "pcnn"},
     {"cli", "config"},
     {"losses", "correlation", "models", "images", "quality_map", "averaging"},
+    {"protocols"},
     {"checkpoints", "data", "evaluation"},
     {"gan", "assessor", "baselines"},
     {"explanation"},

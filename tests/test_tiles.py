@@ -48,10 +48,10 @@ def test_anchors_are_left_out(builder, config):
 
 
 def test_batches_are_crops_of_image_and_reference_at_one_place(builder, config):
-    cases = data.divide(builder, config).train
+    places = data.divide(builder, config).train
     still = dataclasses.replace(config, augment=False)
-    stream, steps = data.training_batches(builder, cases, still, (8, 8))
-    assert steps == len(cases) * 2 * 2 // 4
+    stream, steps = data.training_batches(builder, places, still, (8, 8))
+    assert steps == len(places) * 2 // 4
     corners = set()
     for batch in stream.take(steps).as_numpy_iterator():
         assert batch["image"].shape == (4, 128, 128, 3)
