@@ -9,6 +9,7 @@ from g2npan_tf.baselines.bmpri import fit_bmpri
 from g2npan_tf.baselines.hossny import hossny
 from g2npan_tf.baselines.oefp import oefp
 from g2npan_tf.baselines.rsfe import rsfe
+from g2npan_tf.baselines.tang import tang
 from g2npan_tf.baselines.tsallis import tsallis
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "hossny",
     "oefp",
     "rsfe",
+    "tang",
     "tsallis",
 ]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from g2npan_tf.baselines.grey_levels import check_image
 from g2npan_tf.baselines.pseudo_references import as_jpeg
 from g2npan_tf.baselines.pseudo_references import as_jpeg2000
 from g2npan_tf.baselines.pseudo_references import blurred
@@ -56,7 +57,7 @@ def bmpri_features(image: np.ndarray) -> np.ndarray:
     Raises:
         InputError: If the image is not as above.
     """
-    _check_image(image)
+    check_image(image, min_side=3)
     own = neighbour_counts(to_grey(image))
     features = []
     for worsen, levels, marked in _FAMILIES:
@@ -153,18 +154,6 @@ def _overlap(structure: np.ndarray, of_worse: np.ndarray) -> float:
     """Share of the worse copy's structure that the image has; 1 is added."""
     shared = np.count_nonzero(structure & of_worse)
     return shared / (np.count_nonzero(of_worse) + 1)
-
-
-def _check_image(image: np.ndarray) -> None:
-    """Refuses what has no neighbours or is not 8 bit."""
-    dtype, shape = getattr(image, "dtype", None), np.shape(image)
-    grey_or_rgb = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
-    if dtype != np.uint8 or not grey_or_rgb or min(shape[:2]) < 3:
-        raise InputError(
-            "image must be uint8 [height, width] or [height, width, 3], at "
-            f"least 3 x 3. Received: {dtype or type(image).__name__} "
-            f"{list(shape)}"
-        )
 
 
 def _checked_features(features: np.ndarray) -> np.ndarray:

@@ -39,6 +39,27 @@ def check_grey(
             )
 
 
+def check_image(image: np.ndarray, min_side: int = 1) -> None:
+    """Refuses what the blind measures are not defined on.
+
+    Args:
+        image: Grey, uint8 `[height, width]`, or RGB, uint8
+            `[height, width, 3]`.
+        min_side: Smallest height and width.
+
+    Raises:
+        InputError: If the image is not as above.
+    """
+    dtype, shape = getattr(image, "dtype", None), np.shape(image)
+    grey_or_rgb = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
+    if dtype != np.uint8 or not grey_or_rgb or min(shape[:2]) < min_side:
+        raise InputError(
+            "image must be uint8 [height, width] or [height, width, 3], at "
+            f"least {min_side} x {min_side}. Received: "
+            f"{dtype or type(image).__name__} {list(shape)}"
+        )
+
+
 def luminance(image: np.ndarray) -> np.ndarray:
     """Luma of ITU-R BT.601, rounded to grey levels.
 
