@@ -21,9 +21,10 @@ def tang(fused: np.ndarray) -> float:
     split into a low-frequency and several high-frequency sub-bands, each
     drives a pulse-coupled neural network, large firing times score either
     component, and both scores are combined. Higher is better: more contrast
-    and more detail. Noise is detail too, and so are bright tissue and a
-    large head: compare fusions of one pair rather than images of different
-    patients. Needs the fused image only; colour images by their luminance.
+    and more detail. Noise is detail too, and what a patient's scan shows
+    counts as much as how it was fused: the value ranks fusions of one pair
+    better than images of different patients. Needs the fused image only;
+    colour images by their luminance.
 
     Source: L. Tang, C. Tian, L. Li, B. Hu, W. Yu, K. Xu, "Perceptual quality
     assessment for multimodal medical image fusion", Signal Processing: Image
