@@ -176,37 +176,57 @@ class Keeper(keras.callbacks.Callback):
         workdir: Folder of the run; gets `scorer.keras`, `best.weights.h5` and
             `checkpoints/`.
         progress: Where the run stands.
+        best: Files of its best epoch, from `checkpoints.restore`.
     """
 
     def __init__(
-        self, workdir: pathlib.Path, progress: checkpoints.Progress
+        self,
+        workdir: pathlib.Path,
+        progress: checkpoints.Progress,
+        best: checkpoints.Files,
     ) -> None:
         super().__init__()
-        self.workdir, self.progress = workdir, progress
+        self.workdir, self.progress, self.best = workdir, progress, best
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Saves the scorer if it is the best so far, then the checkpoint."""
+        """Saves a checkpoint, and the scorer if it is the best so far."""
         logs = logs or {}
         best = self.progress
         figure = logs.get("val_srcc", float(epoch))
         # NaN (constant predictions) is better than nothing, and nothing else.
         figure = -1.5 if np.isnan(figure) else float(figure)
-        if figure > best.best_figure:
+        state = checkpoints.content(self.model.save_weights, checkpoints.STATE)
+        is_best = figure > best.best_figure
+        if is_best:
             best = checkpoints.Progress(epoch + 1, epoch + 1, figure)
-            self.save_scorer()
+            self.best = {
+                checkpoints.BEST: state,
+                checkpoints.SCORER: checkpoints.content(
+                    self.model.scorer.save, checkpoints.SCORER
+                ),
+            }
         self.progress = checkpoints.Progress(
             epoch + 1, best.best_epoch, best.best_figure
         )
         checkpoints.save(
-            self.model, self.progress, self.workdir / "checkpoints"
+            {checkpoints.STATE: state, **self.best},
+            self.progress,
+            self.workdir / "checkpoints",
         )
+        if is_best:
+            self.publish()
 
-    def save_scorer(self) -> None:
-        """Writes the scorer and all weights, each aside and renamed."""
-        with written_aside(self.workdir / "scorer.keras") as aside:
-            self.model.scorer.save(aside)
-        with written_aside(self.workdir / "best.weights.h5") as aside:
-            self.model.save_weights(aside)
+    def publish(self) -> None:
+        """Makes the best epoch's files in the workdir those of the checkpoint.
+
+        After the checkpoint and when a run goes on, so that they are never of
+        an epoch that is trained again.
+        """
+        for name, content in self.best.items():
+            path = self.workdir / name
+            if not path.exists() or path.read_bytes() != content:
+                with written_aside(path) as aside:
+                    aside.write_bytes(content)
 
 
 class ProgressBar(keras.callbacks.Callback):

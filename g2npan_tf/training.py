@@ -20,6 +20,8 @@ from g2npan_tf import distribution
 from g2npan_tf import experiment
 from g2npan_tf import protocols
 from g2npan_tf import warm_start
+from g2npan_tf.atomic_file import NO_SPACE
+from g2npan_tf.atomic_file import remove_leftovers
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
@@ -69,18 +71,22 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
             builder, parts.train, config, grid
         )
         experiment.compile_model(model, config, steps)
-        progress = checkpoints.restore(model, workdir / "checkpoints")
+        progress, best = checkpoints.restore(model, workdir / "checkpoints")
         if config.init_from and not progress.epoch:
             warm_start.load(model, config, data.facts(builder))
         _claim(workdir, config, data.facts(builder))
+        keeper = callbacks.Keeper(workdir, progress, best)
+        keeper.publish()
         summary_path = workdir / SUMMARY
         if progress.epoch >= max(1, config.epochs) and summary_path.exists():
-            return json.loads(summary_path.read_text())
+            summary = json.loads(summary_path.read_text())
+            # Else the run was killed before it wrote that.
+            if summary["epochs"] == progress.epoch:
+                return summary
         if progress.epoch:
             batches, _ = data.training_batches(
                 builder, parts.train, config, grid, progress.epoch
             )
-        keeper = callbacks.Keeper(workdir, progress)
         _fit(
             model,
             batches,
@@ -143,8 +149,11 @@ def _claim(
     path = workdir / "config.json"
     try:
         workdir.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(workdir)
         config_module.save(config, facts, path)
     except OSError as error:
+        if error.errno in NO_SPACE:
+            raise
         raise InputError(f"--workdir={workdir}: {error}") from error
 
 

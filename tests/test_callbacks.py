@@ -29,14 +29,14 @@ class Scorer:
 
     def save(self, path):
         self.saved += 1
-        path.write_text("scorer")
+        path.write(b"scorer")
 
 
 def attached(callback):
     callback.set_model(
         types.SimpleNamespace(
             scorer=Scorer(),
-            save_weights=lambda path: path.write_text("weights"),
+            save_weights=lambda path: path.write(b"weights"),
         )
     )
     return callback
@@ -96,7 +96,7 @@ def test_log_file_replaces_epochs_that_are_repeated(tmp_path):
 @pytest.fixture
 def keeper(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoints, "save", lambda *arguments: None)
-    return attached(callbacks.Keeper(tmp_path, checkpoints.Progress()))
+    return attached(callbacks.Keeper(tmp_path, checkpoints.Progress(), {}))
 
 
 def test_keeper_saves_only_better_epochs(keeper):
@@ -120,6 +120,17 @@ def test_without_validation_the_last_epoch_is_kept(keeper):
         keeper.on_epoch_end(epoch, {})
     assert keeper.model.scorer.saved == 3
     assert keeper.progress.best_epoch == 3
+
+
+def test_a_lost_epochs_scorer_gives_way_to_the_checkpoints(keeper):
+    keeper.on_epoch_end(0, {"val_srcc": 0.5})
+    # As if an epoch that is trained again had been the best.
+    (keeper.workdir / "scorer.keras").write_text("lost")
+    (keeper.workdir / "best.weights.h5").unlink()
+    after = callbacks.Keeper(keeper.workdir, keeper.progress, keeper.best)
+    after.publish()
+    assert (keeper.workdir / "scorer.keras").read_text() == "scorer"
+    assert (keeper.workdir / "best.weights.h5").read_text() == "weights"
 
 
 def test_panels_are_input_reference_nuance_and_cam(tmp_path):
