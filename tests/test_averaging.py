@@ -19,6 +19,7 @@ from tests.test_checkpoints import state
 from tests.test_checkpoints import steps
 from tests.test_gan import weights
 from tests.test_training import TINY
+from tests.tiny import checkpoint_files
 from tests.tiny import random_batch
 from tests.tiny import tiny_discriminator
 from tests.tiny import tiny_generator
@@ -122,7 +123,8 @@ def test_a_resumed_run_has_the_same_average_bit_for_bit(tmp_path):
     steps(straight, [0, 1])
     first = averaged_model()
     steps(first, [0])
-    checkpoints.save(first, Progress(1, 1, 0.5), tmp_path)
+    saved = checkpoint_files(first)
+    checkpoints.save(saved, Progress(1, 1, 0.5), tmp_path)
     second = averaged_model()
     checkpoints.restore(second, tmp_path)
     steps(second, [1])

@@ -23,6 +23,7 @@ from g2npan_tf.checkpoints import STATE
 from g2npan_tf.checkpoints import Progress
 from g2npan_tf.errors import InputError
 from tests.test_gan import g2npan
+from tests.tiny import checkpoint_files
 from tests.tiny import random_batch
 
 
@@ -51,13 +52,12 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     steps(straight, [0, 1])
     first = adam_model()
     steps(first, [0])
-    weights = checkpoints.content(first.save_weights, STATE)
-    scorer = checkpoints.content(first.scorer.save, SCORER)
-    best = {BEST: weights, SCORER: scorer}
-    checkpoints.save({STATE: weights, **best}, Progress(1, 1, 0.5), tmp_path)
+    saved = checkpoint_files(first)
+    checkpoints.save(saved, Progress(1, 1, 0.5), tmp_path)
     second = adam_model()
-    restored = checkpoints.restore(second, tmp_path)
-    assert restored == (Progress(1, 1, 0.5), best)
+    progress, best = checkpoints.restore(second, tmp_path)
+    assert progress == Progress(1, 1, 0.5)
+    assert best == {name: saved[name] for name in (BEST, SCORER)}
     steps(second, [1])
     for a, b in zip(state(straight), state(second), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -5,6 +5,7 @@ import pathlib
 import keras
 import numpy as np
 
+from g2npan_tf import checkpoints
 from g2npan_tf.models.discriminator import build_discriminator
 from g2npan_tf.models.generator import build_generator
 from g2npan_tf.models.quality_network import build_quality_network
@@ -39,6 +40,17 @@ def tiny_quality_network(ufw_shape=(8, 8, 8), backbone="vgg11"):
         ufw_shape=ufw_shape,
         image_size=SIZE,
     )
+
+
+def checkpoint_files(model):
+    """What is saved of a model after its best epoch."""
+    weights = checkpoints.content(model.save_weights, checkpoints.STATE)
+    scorer = checkpoints.content(model.scorer.save, checkpoints.SCORER)
+    return {
+        checkpoints.STATE: weights,
+        checkpoints.BEST: weights,
+        checkpoints.SCORER: scorer,
+    }
 
 
 def random_batch(batch_size=4, seed=0):
