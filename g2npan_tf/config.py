@@ -310,6 +310,21 @@ def from_flags() -> Config:
     return Config(**{**PRESETS[preset], **given, "preset": preset})
 
 
+def to_flags(config: Config) -> list[str]:
+    """The flags that `from_flags` makes the same configuration of.
+
+    Args:
+        config: Any.
+
+    Returns:
+        One `--name=value` for each field.
+    """
+    return [
+        f"--{field.name}={_text(getattr(config, field.name))}"
+        for field in dataclasses.fields(config)
+    ]
+
+
 def _kind(field: dataclasses.Field) -> str:
     """Which definer a field's flag needs."""
     if "choices" in field.metadata:

@@ -80,8 +80,8 @@ def load(
     that the first figures continue its best ones: its averaged generator if
     it has one, both as weights and as the start of an average.
 
-    Choice: of the same data base only the same fold, since another fold's run
-    was trained on the images that this one is to be tested on.
+    Choice: of the same data base only the same parts, since a run of another
+    fold was trained on the images that this one is to be tested on.
 
     Args:
         model: From `experiment.build`; compiled or not.
@@ -89,19 +89,21 @@ def load(
         facts: From `data.facts`, of this run's data base.
 
     Raises:
-        InputError: As `check`, or if the folds of one data base differ, or
+        InputError: As `check`, or if the parts of one data base differ, or
             the weights are damaged or not finite; nothing is loaded then.
     """
     check(config)
     workdir = pathlib.Path(config.init_from)
     source_config, source_facts = config_module.load(workdir / "config.json")
     same_base = _without_version(facts) == _without_version(source_facts)
-    if same_base and source_config.fold != config.fold:
-        raise InputError(
-            f"--init_from={workdir}: trained with fold={source_config.fold} of "
-            f"the same data base, this run tests on images that it has seen; "
-            f"expected fold={config.fold}"
-        )
+    for name in ("protocol", "fold", "train_share"):
+        there, here = getattr(source_config, name), getattr(config, name)
+        if same_base and there != here:
+            raise InputError(
+                f"--init_from={workdir}: trained with {name}={there} on the "
+                "same data base, this run may test on images that it has "
+                f"seen; expected {name}={here}"
+            )
     for network, weights in _weights(model, source_config, workdir):
         network.set_weights(weights)
     print(f"start weights: {workdir} ({source_facts['name']})", flush=True)

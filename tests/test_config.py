@@ -49,6 +49,30 @@ def test_bad_flags_are_one_line_and_code_two(flag, message):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        config.PRESETS["compact"],
+        {"augment": False, "data_dir": "", "up_filters": (4, 5), "seed": 7},
+    ],
+)
+def test_flags_give_the_same_configuration_again(settings):
+    wanted = Config(**settings)
+    code = (
+        "from absl import flags; from g2npan_tf import config; import json; "
+        "import sys; config.define_flags(); flags.FLAGS(sys.argv); "
+        "print(json.dumps(config.from_flags().to_json()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *config.to_flags(wanted)],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=True,
+    )
+    assert Config.from_json(json.loads(done.stdout)) == wanted
+
+
 def test_workdir_is_required_and_arguments_are_refused():
     assert "--workdir is required" in train().stderr
     assert "unexpected argument x" in train("--workdir=unused", "x").stderr

@@ -131,10 +131,17 @@ def test_other_settings_may_differ(config):
     )
 
 
-def test_another_fold_of_the_same_base_is_refused(config):
-    config = dataclasses.replace(config, fold=1)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fold": 1}, r"fold=0 on the same .* expected fold=1"),
+        ({"protocol": "image"}, r"protocol=group on .* protocol=image"),
+    ],
+)
+def test_other_parts_of_the_same_base_are_refused(config, change, message):
+    config = dataclasses.replace(config, **change)
     newer = {**FACTS, "name": "fusion_quality/phantom/1.2.0"}
-    with pytest.raises(InputError, match="fold=0 of the same data base"):
+    with pytest.raises(InputError, match=message):
         warm_start.load(built(config, seed=1), config, newer)
 
 
