@@ -172,6 +172,14 @@ def test_two_images_give_the_hand_worked_regression():
     np.testing.assert_allclose(predict(rows), expected(x), atol=2e-3)
 
 
+def test_weight_of_one_image_is_bounded_by_the_penalty():
+    pytest.importorskip("sklearn")
+    ends = np.stack([np.zeros(20), np.full(20, 0.4)])
+    # Scores so far apart that 1024, not the tube, ends the rise.
+    rise = np.diff(bmpri.fit_bmpri(ends, [0, 5000])(ends))
+    assert rise == pytest.approx(2 * 1024 * (1 - np.exp(-0.05 * 80)))
+
+
 def test_regression_learns_the_direction_and_repeats():
     pytest.importorskip("sklearn")
     rng = np.random.default_rng(0)
