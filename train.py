@@ -4,6 +4,7 @@ python train.py --workdir=runs/first --data=fusion_quality/phantom
 """
 
 import pathlib
+import shlex
 import signal
 import sys
 from typing import Any
@@ -46,6 +47,12 @@ def main(argv: list[str]) -> int:
     except FloatingPointError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if not settings.epochs:
+        from g2npan_tf import dry_run
+
+        print(dry_run.table(summary))
+        print("dry run: nothing was saved, nothing is trained")
+        return 0
     print(report(summary, workdir))
     return 0
 
@@ -58,10 +65,8 @@ def report(summary: dict[str, Any], workdir: pathlib.Path) -> str:
         workdir: Folder of the run.
 
     Returns:
-        Several lines.
+        Several lines; the commands can be pasted.
     """
-    if not summary["epochs"]:
-        return f"0 epochs: everything was built, nothing trained: {workdir}"
     first, last = summary["quality_loss"]
     figure = summary["best_val_srcc"]
     best = (
@@ -74,12 +79,34 @@ def report(summary: dict[str, Any], workdir: pathlib.Path) -> str:
         f"{facts['name']} ({facts.get('scores', 'unknown')} scores), "
         f"preset {summary['preset']}, {summary['protocol']}:\n"
         f"{summary['epochs']} epochs: quality loss (Eq. 7) {first:.3f} -> "
-        f"{last:.3f}; {best}\n"
+        f"{last:.3f}; {best}; ended: {summary['ended']}\n"
         f"{summary['wall_seconds']:.0f} s, "
         f"{summary['peak_memory_mib']:.0f} MiB of memory at most\n"
-        f"run:    {workdir}\n"
-        f"curves: tensorboard --logdir={workdir}\n"
-        f"next:   python evaluate.py --workdir={workdir}"
+        f"run:        {workdir} (scorer.keras, log.csv, training.json, "
+        "events, checkpoints)\n" + next_commands(workdir)
+    )
+
+
+def next_commands(workdir: pathlib.Path) -> str:
+    """What to do with a finished run, a command a line."""
+    # As it was called: python, python3, .venv/bin/python ...
+    python = shlex.quote(sys.orig_argv[0])
+    run = shlex.quote(str(workdir))
+    models, samples = (
+        shlex.quote(str(workdir / name)) for name in ("exported", "samples")
+    )
+    commands = {
+        "curves": f"-m tensorboard.main --logdir={run}",
+        "figures": f"evaluate.py --workdir={run}",
+        "SavedModel": f"-m export.saved_model --workdir={run} "
+        f"--output={models}",
+        "LiteRT": f"-m export.tflite --workdir={run} --output={models}",
+        "samples": f"-m datasets.samples --workdir={run} --output={samples}",
+        "scores": f"-m g2npan_tf.score --model={run} {samples}",
+    }
+    return "\n".join(
+        f"{name + ':':<11} {python} {command}"
+        for name, command in commands.items()
     )
 
 

@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch: figures, pictures, best model, resume.
+"""What happens at the end of an epoch: figures, log, best model, resume.
 
 The order in `training.run` matters: `ValidationFigures` writes into the logs
 that the callbacks after it read.
@@ -10,10 +10,8 @@ import sys
 import time
 from typing import Any
 
-import cv2
 import keras
 import numpy as np
-import tensorflow as tf
 import tqdm
 
 from g2npan_tf import checkpoints
@@ -22,7 +20,6 @@ from g2npan_tf import mos
 from g2npan_tf.atomic_file import written_aside
 
 Logs = dict[str, Any]
-NUM_PANELS = 4
 
 
 class ValidationFigures(keras.callbacks.Callback):
@@ -69,23 +66,6 @@ class LearningRate(keras.callbacks.Callback):
             logs["learning_rate"] = self.rate
 
 
-class StopOnNonFinite(keras.callbacks.Callback):
-    """Stops a run whose losses are not numbers any more, naming the loss."""
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Checks the losses, before anything of this epoch is saved.
-
-        Raises:
-            FloatingPointError: If a training figure is NaN or infinite.
-        """
-        for name, value in (logs or {}).items():
-            if not name.startswith("val_") and not np.isfinite(value):
-                raise FloatingPointError(
-                    f"epoch {epoch + 1}: {name} is {value}; the checkpoints "
-                    "before it are kept"
-                )
-
-
 class LogFile(keras.callbacks.Callback):
     """Appends one row an epoch to `log.csv`; a resumed run goes on in it.
 
@@ -114,57 +94,6 @@ class LogFile(keras.callbacks.Callback):
             writer = csv.DictWriter(file, list(row))
             writer.writeheader()
             writer.writerows([*rows, row])
-
-
-class Summaries(keras.callbacks.Callback):
-    """TensorBoard events: every figure of the logs and image panels.
-
-    A panel row is input, generated reference, nuance (brightened) and CAM.
-
-    Args:
-        directory: Folder of the events.
-        images: Fixed images to show, uint8 `[n, size, size, 3]`.
-    """
-
-    def __init__(self, directory: pathlib.Path, images: np.ndarray) -> None:
-        super().__init__()
-        self.writer = tf.summary.create_file_writer(str(directory))
-        self.images = images[:: max(1, len(images) // NUM_PANELS)][:NUM_PANELS]
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Writes the events of an epoch."""
-        with self.writer.as_default(step=epoch + 1):
-            for name, value in (logs or {}).items():
-                tf.summary.scalar(name, float(value))
-            if len(self.images):
-                tf.summary.image("panel", self._panels(), max_outputs=4)
-        self.writer.flush()
-
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        """Closes the events."""
-        self.writer.close()
-
-    def _panels(self) -> np.ndarray:
-        """One row of pictures per image, uint8 `[n, size, k * size, 3]`.
-
-        k is 4, or 2 for a model without GAN, which generates nothing.
-        """
-        maps = self.model.scorer.predict(self.images, verbose=0)
-        rows = []
-        for index, image in enumerate(self.images):
-            row = [image]
-            for name, gain in (("reference", 1), ("nuance", 4)):
-                if name in maps:
-                    scaled = np.clip(maps[name][index] * gain, 0, 1)
-                    row.append((255 * scaled).astype(np.uint8))
-            cam = np.round(255 * maps["cam"][index]).astype(np.uint8)
-            cam = cv2.resize(
-                cam, image.shape[:2], interpolation=cv2.INTER_CUBIC
-            )
-            heat = cv2.applyColorMap(cam, cv2.COLORMAP_VIRIDIS)
-            row.append(cv2.cvtColor(heat, cv2.COLOR_BGR2RGB))
-            rows.append(np.concatenate(row, axis=1))
-        return np.stack(rows)
 
 
 class Keeper(keras.callbacks.Callback):

@@ -195,7 +195,11 @@ class Config:
 
     # Training
     epochs: int = _field(
-        1500, "Passes over the training part.", "sec. 4.1.3", low=0
+        1500,
+        "Passes over the training part; 0: a dry run, which tries and measures "
+        "everything and saves nothing.",
+        "sec. 4.1.3",
+        low=0,
     )
     batch_size: int = _field(
         16, "Images per step, over all replicas.", "Choice", low=1
@@ -223,6 +227,14 @@ class Config:
         low=0.0,
         high=0.99999,
     )
+    early_stopping_epochs: int = _field(
+        150,
+        "End after this many epochs without a better validation SRCC; 0: "
+        "never.",
+        "Choice: a tenth (paper) or a third (compact) of the epochs. On a "
+        "small validation part SRCC is noisy and a later best is common",
+        low=0,
+    )
     seed: int = _field(
         0,
         "Seed of weights, order and augmentation.",
@@ -238,6 +250,13 @@ class Config:
         "tf.distribute strategy: one device, or all GPUs of this machine.",
         "Choice",
         choices=("none", "mirrored"),
+    )
+
+    profile: str = _field(
+        "",
+        "START:END: write a TensorBoard profile of these steps of this "
+        "session, from 1.",
+        "TensorBoard",
     )
 
     def __post_init__(self) -> None:
@@ -282,6 +301,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "vgg_batch_norm": True,
         "adversarial_weight": 0.01,
         "epochs": 60,
+        "early_stopping_epochs": 20,
         "learning_rate": 1e-3,
         "lr_decay_every": 2,
     },

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import resource
+import sys
 import time
 from typing import Any
 
@@ -17,7 +18,9 @@ from g2npan_tf import checkpoints
 from g2npan_tf import config as config_module
 from g2npan_tf import data
 from g2npan_tf import distribution
+from g2npan_tf import dry_run
 from g2npan_tf import experiment
+from g2npan_tf import profiling
 from g2npan_tf import protocols
 from g2npan_tf import warm_start
 from g2npan_tf.atomic_file import NO_SPACE
@@ -25,10 +28,23 @@ from g2npan_tf.atomic_file import remove_leftovers
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
+from g2npan_tf.stopping import StopOnNonFinite
+from g2npan_tf.stopping import StopWithoutGain
+from g2npan_tf.stopping import gains_no_more
+from g2npan_tf.summaries import StepTime
+from g2npan_tf.summaries import Summaries
+from g2npan_tf.summaries import panel_rows
 
 SUMMARY = "training.json"
 # What a resumed run may have otherwise: how long, where, on what.
-MAY_CHANGE = ("epochs", "data_dir", "manual_dir", "distribute")
+MAY_CHANGE = (
+    "epochs",
+    "early_stopping_epochs",
+    "data_dir",
+    "manual_dir",
+    "distribute",
+    "profile",
+)
 
 
 def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
@@ -38,9 +54,11 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
         config: The experiment.
         workdir: Gets `config.json`, `events/` (TensorBoard), `log.csv`,
             `checkpoints/`, `best.weights.h5`, `scorer.keras`, `training.json`.
+            With 0 epochs it gets nothing and is not even made.
 
     Returns:
-        The content of `training.json`: data, protocol, preset; epochs, best
+        With 0 epochs what `dry_run.measure` says, else the content of
+        `training.json`: data, protocol, preset; epochs, why it ended, best
         epoch and its figure; images per second, wall time in seconds and peak
         memory in MiB of the session that trained last; the quality loss of
         the first and the last epoch.
@@ -52,6 +70,7 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
     """
     start = time.monotonic()
     config = _with_whole_paths(config)
+    profiling.profiled_steps(config.profile)
     scope = distribution.strategy(config).scope()
     before = _earlier_facts(workdir, config)
     if config.init_from and before is None:
@@ -74,15 +93,17 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
         progress, best = checkpoints.restore(model, workdir / "checkpoints")
         if config.init_from and not progress.epoch:
             warm_start.load(model, config, data.facts(builder))
+        if not config.epochs:
+            return dry_run.measure(model, batches, steps, builder, config)
+        profiling.profiled_steps(
+            config.profile, _steps_left(progress, config, steps)
+        )
         _claim(workdir, config, data.facts(builder))
         keeper = callbacks.Keeper(workdir, progress, best)
         keeper.publish()
         summary_path = workdir / SUMMARY
-        if progress.epoch >= max(1, config.epochs) and summary_path.exists():
-            summary = json.loads(summary_path.read_text())
-            # Else the run was killed before it wrote that.
-            if summary["epochs"] == progress.epoch:
-                return summary
+        if summary := _earlier_summary(progress, config, summary_path):
+            return summary
         if progress.epoch:
             batches, _ = data.training_batches(
                 builder, parts.train, config, grid, progress.epoch
@@ -157,6 +178,41 @@ def _claim(
         raise InputError(f"--workdir={workdir}: {error}") from error
 
 
+def _steps_left(
+    progress: checkpoints.Progress, config: Config, steps: int
+) -> int | None:
+    """Steps of this session; None if the run has ended."""
+    if _end(progress, config):
+        return None
+    return (config.epochs - progress.epoch) * steps
+
+
+def _earlier_summary(
+    progress: checkpoints.Progress, config: Config, path: pathlib.Path
+) -> dict[str, Any] | None:
+    """The summary of a run that has ended, if it was not killed before that."""
+    end = _end(progress, config)
+    if not end or not path.exists():
+        return None
+    summary = json.loads(path.read_text())
+    if summary["epochs"] != progress.epoch:
+        return None
+    print(f"{path.parent}: finished before ({end}), nothing to train")
+    return summary
+
+
+def _end(progress: checkpoints.Progress, config: Config) -> str:
+    """Why a run has ended; empty if it goes on."""
+    if progress.epoch >= config.epochs:
+        return "all epochs"
+    if gains_no_more(progress, config.early_stopping_epochs):
+        return (
+            f"early stopping: no better validation SRCC in "
+            f"{progress.epoch - progress.best_epoch} epochs"
+        )
+    return ""
+
+
 def _fit(
     model: keras.Model,
     batches: tf.data.Dataset,
@@ -167,8 +223,13 @@ def _fit(
 ) -> None:
     """Calls fit with the callbacks in the order that they need."""
     done = keeper.progress.epoch
-    if done >= config.epochs:
+    if _end(keeper.progress, config):
         return
+    patience = config.early_stopping_epochs
+    if patience and not len(validation["image"]):
+        print("no validation part: no early stopping", file=sys.stderr)
+    events = keeper.workdir / "events"
+    step_time = StepTime(config.batch_size)
     model.fit(
         batches,
         epochs=config.epochs,
@@ -177,7 +238,9 @@ def _fit(
         shuffle=False,
         verbose=0,
         callbacks=[
-            callbacks.StopOnNonFinite(),
+            step_time,
+            StopOnNonFinite(keeper.workdir / "checkpoints"),
+            profiling.Profile(profiling.profiled_steps(config.profile), events),
             callbacks.ValidationFigures(
                 validation["image"],
                 validation["mos"],
@@ -185,8 +248,13 @@ def _fit(
             ),
             callbacks.LearningRate(),
             callbacks.LogFile(keeper.workdir / "log.csv"),
-            callbacks.Summaries(keeper.workdir / "events", validation["image"]),
+            Summaries(
+                events,
+                validation["image"][panel_rows(validation["mos"])],
+                step_time,
+            ),
             keeper,
+            StopWithoutGain(keeper, patience),
             callbacks.ProgressBar(config.epochs, steps, done),
         ],
     )
@@ -215,6 +283,7 @@ def _summary(
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_val_srcc": progress.best_figure,
+        "ended": _end(progress, config),
         "images_per_second": images / seconds,
         "wall_seconds": seconds,
         # ru_maxrss is in KiB on Linux.

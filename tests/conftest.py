@@ -13,6 +13,7 @@ from datasets import fusion
 from datasets.fusion_quality import (
     fusion_quality_dataset_builder as builder_module,
 )
+from g2npan_tf import experiment
 
 # Two logical devices, so that one replica can be compared with two.
 tf.config.set_logical_device_configuration(
@@ -29,6 +30,18 @@ def shared_data():
     if not directory.is_dir():
         pytest.skip("no real data beside the project")
     return directory
+
+
+@pytest.fixture
+def eager_steps(monkeypatch):
+    """Training without a graph: tracing takes longer than some steps."""
+    original = experiment.compile_model
+
+    def compile_model(model, *arguments):
+        original(model, *arguments)
+        model.run_eagerly = model.scorer.run_eagerly = True
+
+    monkeypatch.setattr(experiment, "compile_model", compile_model)
 
 
 @pytest.fixture(scope="session")
