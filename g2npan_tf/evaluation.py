@@ -101,6 +101,33 @@ def assess(split: Split, predicted_mos: np.ndarray, seed: int = 0) -> dict:
     }
 
 
+def compare(
+    split: Split, predictions: dict[str, np.ndarray], name: str
+) -> dict[str, Any]:
+    """Figures of several methods, and how far one of them is above the rest.
+
+    Args:
+        split: The part that was scored.
+        predictions: Predicted MOS `[n]` by method.
+        name: The method that is compared with the others.
+
+    Returns:
+        `methods`: `assess` of each; `gains`: `difference` from each other
+        method but `mean` and what else predicts a constant: neither ranks,
+        even where the means of several folds differ.
+    """
+    return {
+        "methods": {
+            key: assess(split, values) for key, values in predictions.items()
+        },
+        "gains": {
+            key: difference(split, predictions[name], values)
+            for key, values in predictions.items()
+            if np.ptp(values) > 0 and key not in (name, "mean")
+        },
+    }
+
+
 def within_group(split: Split, predicted_mos: np.ndarray) -> dict[str, float]:
     """How well the versions of one pair are ranked, which fusion needs.
 

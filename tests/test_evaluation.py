@@ -112,3 +112,17 @@ def test_best_found_of_a_constant_is_chance_in_any_order():
         )
         inside = evaluation.within_group(scores, np.full(4, 3.0))
         assert inside["top1"] == 0.25
+
+
+def test_compare_judges_all_and_sets_one_against_those_that_rank(monkeypatch):
+    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 10)
+    predictions = {
+        "ours": GOOD,
+        "bad": BAD,
+        "constant": np.full(80, 3.0),
+        "mean": np.repeat([2.9, 3.0], 40),
+    }
+    results = evaluation.compare(BIG, predictions, "ours")
+    assert set(results["methods"]) == set(predictions)
+    assert results["methods"]["ours"] == evaluation.assess(BIG, GOOD)
+    assert results["gains"] == {"bad": evaluation.difference(BIG, GOOD, BAD)}

@@ -1,0 +1,88 @@
+"""What readers of the figures see."""
+
+import csv
+
+import numpy as np
+import pytest
+
+from g2npan_tf import evaluation_table
+
+
+def figures(srcc, low):
+    values = {"plcc": 0.5, "srcc": srcc, "krcc": 0.25, "rmse": 0.125}
+    return {
+        "raw": values,
+        "mapped": values,
+        "rounded_krcc": float("nan"),
+        "interval": {"srcc": {"mean": 0.3, "low": low, "high": 0.9}},
+        "within_group": {"srcc": 0.75, "top1": 1.0},
+    }
+
+
+def gain(low, high):
+    return {"difference": 0.1, "low": low, "high": high}
+
+
+RESULTS = {
+    "data": {"name": "base/1.0.0", "scores": "simulated"},
+    "protocol": "group",
+    "images": 6,
+    "pairs": 3,
+    "cases": 2,
+    "methods": {"ours": figures(0.6, 0.1), "mean": figures(float("nan"), 0.0)},
+    "gains": {"other": {"all": gain(0.01, 0.2), "within_group": gain(-1, 1)}},
+}
+
+
+def test_table_says_what_the_figures_were_measured_on():
+    first = evaluation_table.table(RESULTS).splitlines()[0]
+    assert first == (
+        "Data: base/1.0.0 (simulated scores); protocol: group; 6 images of 3 "
+        "pairs, 2 cases."
+    )
+    with_preset = evaluation_table.table(RESULTS | {"preset": "compact"})
+    assert "; preset: compact; 6 images" in with_preset
+
+
+def test_table_has_a_row_a_method_and_a_dash_for_what_is_not_defined():
+    lines = evaluation_table.table(RESULTS).splitlines()
+    assert lines[4] == (
+        "| ours | 0.500 | 0.600 (0.100 to 0.900) | 0.250 | - | 0.125 | 0.500 "
+        "| 0.750 | 1.000 |"
+    )
+    assert lines[5].startswith("| mean | 0.500 | - (0.000 to 0.900) |")
+
+
+@pytest.mark.parametrize(
+    ("limits", "word"),
+    [((0.1, 0.3), "above"), ((-0.3, -0.1), "BELOW"), ((-1, 1), "NOT clearly")],
+)
+def test_verdict_is_that_of_the_interval(limits, word):
+    gains = {"other": {"all": gain(*limits), "within_group": gain(-1, 1)}}
+    text = evaluation_table.table(RESULTS | {"gains": gains})
+    assert f"SRCC over all images is {word}" in text
+
+
+def test_predictions_are_one_row_an_image(tmp_path):
+    rows = {
+        "pair_id": np.array(["p", "p"]),
+        "algorithm": np.array(["a", "b"]),
+        "modality": np.array(["CT-MRI"] * 2),
+        "mos": np.array([1.0, 4.5]),
+    }
+    path = tmp_path / "predictions.csv"
+    evaluation_table.write_predictions(
+        path, rows, [2.0, 3.25], {"value": ["x", "y"]}
+    )
+    with path.open() as file:
+        written = list(csv.DictReader(file))
+    assert written[1] == {
+        "id": "p/b",
+        "pair": "p",
+        "algorithm": "b",
+        "modality": "CT-MRI",
+        "mos": "4.5000",
+        "predicted_mos": "3.2500",
+        "value": "y",
+    }
+    assert len(written) == 2
