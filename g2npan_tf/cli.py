@@ -1,6 +1,7 @@
 """Runs a command: quiet start, one line for bad input, an exit code."""
 
 import contextlib
+import importlib
 import os
 import sys
 import tempfile
@@ -51,6 +52,18 @@ def quiet_stderr() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
+
+
+def register_data_bases() -> None:
+    """Makes the data bases of a checkout known to TFDS by their names.
+
+    The package does not contain them: elsewhere TFDS knows those that are
+    prepared already.
+    """
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module(
+            "datasets.fusion_quality.fusion_quality_dataset_builder"
+        )
 
 
 def run(main: Callable[[list[str]], int | None]) -> None:

@@ -6,6 +6,7 @@ The command-line flags, `config.json` and the presets are made from `Config`.
 import dataclasses
 import json
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 from absl import flags
@@ -309,14 +310,22 @@ PRESETS: dict[str, dict[str, Any]] = {
 DEFAULT_PRESET = "compact"
 
 
-def define_flags() -> None:
-    """Defines one flag per field of `Config`."""
+def define_flags(names: Iterable[str] | None = None) -> None:
+    """Defines one flag per field of `Config`.
+
+    Args:
+        names: Of the fields; None: all.
+    """
     for field in dataclasses.fields(Config):
+        if names is not None and field.name not in names:
+            continue
         _DEFINERS[_kind(field)](field, _help(field))
 
 
 def from_flags() -> Config:
     """Makes the configuration: the preset, then the flags that were given.
+
+    Fields whose flag is not defined keep the preset's value.
 
     Raises:
         InputError: If a value is outside what its field takes.
@@ -324,7 +333,7 @@ def from_flags() -> Config:
     given = {
         field.name: _value(field, flags.FLAGS[field.name].value)
         for field in dataclasses.fields(Config)
-        if flags.FLAGS[field.name].present
+        if field.name in flags.FLAGS and flags.FLAGS[field.name].present
     }
     preset = given.get("preset", DEFAULT_PRESET)
     return Config(**{**PRESETS[preset], **given, "preset": preset})

@@ -195,25 +195,32 @@ def divide(
 
 
 def read(
-    builder: tfds.core.DatasetBuilder, places: np.ndarray
-) -> dict[str, np.ndarray]:
+    builder: tfds.core.DatasetBuilder,
+    places: np.ndarray,
+    more: Iterable[str] = (),
+) -> dict[str, Any]:
     """Reads some images, for scoring.
 
     Args:
         builder: From `open_base`.
         places: Their places in the data base, from `divide`.
+        more: Further features, e.g. `source_a`.
 
     Returns:
         Arrays with one row an image: `image` uint8 `[n, size, size, 3]`,
         `mos` float32 `[n]`, 1..5, and the texts `pair_id`, `case_id`,
-        `algorithm`, `modality`, in the order of the data base.
+        `algorithm`, `modality`, in the order of the data base. Further
+        features are lists, since their sizes may differ.
     """
     names = ("image", "mos", *TEXTS)
-    rows = list(_chosen(_examples(builder, names), places).as_numpy_iterator())
-    columns = {name: np.array([row[name] for row in rows]) for name in names}
+    examples = _chosen(_examples(builder, (*names, *more)), places)
+    rows = list(examples.as_numpy_iterator())
+    columns: dict[str, Any] = {
+        name: np.array([row[name] for row in rows]) for name in names
+    }
     for name in TEXTS:
         columns[name] = np.char.decode(columns[name].astype(bytes), "utf-8")
-    return columns
+    return columns | {name: [row[name] for row in rows] for name in more}
 
 
 def training_batches(

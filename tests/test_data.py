@@ -79,6 +79,13 @@ def test_read_gives_one_row_an_image(builder, config):
     assert ((rows["mos"] >= 1) & (rows["mos"] <= 5)).all()
 
 
+def test_read_gives_further_features_as_they_are_stored(builder):
+    rows = data.read(builder, np.array([3, 29]), ("source_a", "grades"))
+    assert [image.shape for image in rows["source_a"]] == [(128, 128, 3)] * 2
+    means = [grades.mean() for grades in rows["grades"]]
+    np.testing.assert_allclose(means, rows["mos"], atol=1e-6)
+
+
 def test_batches_have_the_promised_shapes_and_ranges(builder, config):
     (batch,), steps = batches(builder, config, 1)
     assert steps == (30 - 6 - len(data.divide(builder, config).validation)) // 4

@@ -16,7 +16,7 @@ LEVELS = (
     {"cli", "config"},
     {"losses", "correlation", "models", "images", "quality_map", "averaging"},
     {"protocols"},
-    {"checkpoints", "data", "evaluation"},
+    {"checkpoints", "data", "evaluation", "evaluation_table"},
     {"gan", "assessor", "baselines"},
     {"explanation"},
     {"callbacks", "complexity", "distribution", "experiment"},
@@ -95,7 +95,7 @@ def test_nets_are_called_with_training_named(path):
 
 
 def test_only_config_and_commands_read_flags():
-    allowed = {"config.py", "cli.py", "score.py"}
+    allowed = {"config.py", "cli.py", "score.py", "run.py"}
     for path in modules("g2npan_tf"):
         if "absl.flags" in imported(path):
             assert path.name in allowed

@@ -1,0 +1,104 @@
+"""How each compared method turns images of a data base into scores."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from g2npan_tf import correlation
+from g2npan_tf.baselines.bmpri import bmpri_features
+from g2npan_tf.baselines.bmpri import fit_bmpri
+from g2npan_tf.baselines.grey_levels import luminance
+from g2npan_tf.baselines.hossny import hossny
+from g2npan_tf.baselines.oefp import oefp
+from g2npan_tf.baselines.rsfe import rsfe
+from g2npan_tf.baselines.tsallis import tsallis
+
+Rows = dict[str, Any]
+Predictor = Callable[[np.ndarray], np.ndarray]
+Measure = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+
+
+def fit_logistic(values: np.ndarray, mos: np.ndarray) -> Predictor:
+    """What "retrained" can mean for a measure that learns nothing.
+
+    Section: 4.2
+
+    Choice: the 4-parameter logistic of the field, from measure to MOS. It is
+    monotone: what it can change is the scale, and the direction.
+
+    Args:
+        values: The measure on training images. Shape `[n]`.
+        mos: Their readers' scores. Shape `[n]`, 1..5.
+
+    Returns:
+        A function of values that gives predicted MOS.
+    """
+    # The measures' units differ by some orders of magnitude.
+    centre, spread = np.mean(values), np.std(values) or 1.0
+    mapping = correlation.fit_logistic(mos, (values - centre) / spread)
+    return lambda others: mapping((others - centre) / spread)
+
+
+@dataclasses.dataclass(frozen=True)
+class Method:
+    """A compared method of Table 1.
+
+    Attributes:
+        measure: Takes rows as `data.read` gives them (`image` is uint8
+            `[n, height, width, 3]`, RGB; with `source_a` and `source_b`
+            likewise if `needs_sources`); gives values `[n]`, higher is
+            better, or features `[n, features]`.
+        needs_sources: Whether it looks at the source images.
+        direction: What the values of the measure mean, in words.
+        fit: Takes values or features of the training part and its MOS;
+            gives a function of values or features that predicts MOS.
+        fitted: What is fitted, in words.
+    """
+
+    measure: Callable[[Rows], np.ndarray]
+    needs_sources: bool
+    direction: str
+    fit: Callable[[np.ndarray, np.ndarray], Predictor] = fit_logistic
+    fitted: str = "logistic mapping"
+
+
+def of_sources(measure: Measure) -> Callable[[Rows], np.ndarray]:
+    """A fusion measure as a function of rows, on their luminance (BT.601)."""
+
+    def measure_rows(rows: Rows) -> np.ndarray:
+        triples = zip(
+            rows["source_a"], rows["source_b"], rows["image"], strict=True
+        )
+        values = [
+            measure(*(luminance(image) for image in triple))
+            for triple in triples
+        ]
+        return np.array(values, np.float64)
+
+    return measure_rows
+
+
+def _bmpri(rows: Rows) -> np.ndarray:
+    """Features of every image, in colour as it is stored."""
+    return np.array([bmpri_features(image) for image in rows["image"]])
+
+
+METHODS: dict[str, Method] = {
+    "bmpri": Method(
+        measure=_bmpri,
+        needs_sources=False,
+        direction="20 features",
+        fit=fit_bmpri,
+        fitted="support vector regression",
+    ),
+    "hossny": Method(of_sources(hossny), True, "higher is better"),
+    "oefp": Method(of_sources(oefp), True, "higher is better"),
+    "rsfe": Method(
+        of_sources(lambda a, b, fused: -abs(rsfe(a, b, fused))),
+        True,
+        "-|rSFe|, closest to 0 is best",
+    ),
+    "tsallis": Method(of_sources(tsallis), True, "higher is better"),
+}

@@ -1,0 +1,216 @@
+"""Measures a data base with a compared method of Table 1 and judges it.
+
+python -m g2npan_tf.baselines.run --method=oefp --data=fusion_quality/phantom
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from g2npan_tf import cli
+from g2npan_tf import config
+from g2npan_tf import correlation
+from g2npan_tf import evaluation
+from g2npan_tf import protocols
+from g2npan_tf.baselines.base_rows import measure_rows
+from g2npan_tf.baselines.methods import METHODS
+from g2npan_tf.baselines.methods import Method
+from g2npan_tf.baselines.methods import Rows
+from g2npan_tf.evaluation_table import number
+from g2npan_tf.evaluation_table import table
+from g2npan_tf.evaluation_table import write_predictions
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+SETTINGS = ("data", "data_dir", "manual_dir", "protocol", "fold", "train_share")
+# Training and test rows of a fold.
+Fold = tuple[np.ndarray, np.ndarray]
+
+
+def define_flags() -> None:
+    """Defines the flags; not at import, since commands share their names."""
+    config.define_flags(SETTINGS)
+    flags.DEFINE_enum("method", None, sorted(METHODS), "What to run. Required.")
+    flags.DEFINE_enum(
+        "split",
+        "fold",
+        ["fold", "all"],
+        "Judge the test part of --fold, or those of all folds together, each "
+        "predicted by the fit on its own training part.",
+    )
+    flags.DEFINE_string(
+        "output", "predictions.csv", "CSV file with the single images."
+    )
+
+
+def main(argv: list[str]) -> None:
+    """Prints the figures of one method and writes its predictions."""
+    options = flags.FLAGS
+    if not options.method or len(argv) > 1:
+        cli.fail(f"expected --method={'|'.join(METHODS)}, and no other words")
+    settings = config.from_flags()
+    pooled = options.split == "all"
+    if pooled and (options["fold"].present or settings.protocol == "ratio"):
+        cli.fail("--split=all goes without --fold and --protocol=ratio")
+    with cli.quiet_stderr():
+        from g2npan_tf import data
+
+        cli.register_data_bases()
+    builder = data.open_base(settings)
+    rows, values, folds = _measured(builder, settings, pooled, options.method)
+    rows, results = judge(options.method, rows, values, folds)
+    results["data"] = data.facts(builder)
+    results["protocol"] = protocols.describe(settings) + (
+        " and likewise the others, pooled" if pooled else ""
+    )
+    output = pathlib.Path(options.output)
+    try:
+        _write(output, rows, results)
+    except OSError as error:
+        cli.fail(f"{output}: {error.strerror}")
+    print(table(results))
+    print(notes(results))
+    print(f"images: {output}")
+
+
+def judge(
+    name: str, rows: Rows, values: np.ndarray, folds: Sequence[Fold]
+) -> tuple[Rows, dict[str, Any]]:
+    """Fits a method on training parts and judges it on the test parts.
+
+    Args:
+        name: Of the method.
+        rows: `pair_id`, `case_id`, `algorithm`, `modality` and `mos` of
+            images, arrays `[n]`.
+        values: Of the method's measure, `[n]` or `[n, features]`.
+        folds: For each fold the rows that train and those that test.
+
+    Returns:
+        The test rows, one fold after the other, with `fold` (number in
+        `folds`), `predicted_mos` and `values`; and what
+        `evaluation_table.table` shows but `data` and `protocol`.
+    """
+    predicted = [
+        _predictions(METHODS[name], name, rows, values, fold) for fold in folds
+    ]
+    predictions = {
+        key: np.concatenate([part[key] for part in predicted])
+        for key in predicted[0]
+    }
+    places = np.concatenate([test for _, test in folds])
+    test = {
+        **{key: np.asarray(column)[places] for key, column in rows.items()},
+        "fold": np.repeat(range(len(folds)), [len(test) for _, test in folds]),
+        "predicted_mos": predictions[name],
+        "values": values[places],
+    }
+    split = _split(test)
+    results = {
+        "method": name,
+        "images": len(places),
+        "pairs": len(set(test["pair_id"])),
+        "cases": len(set(test["case_id"])),
+        **evaluation.compare(split, predictions, name),
+    }
+    if values.ndim == 1:
+        results["unfitted"] = correlation.figures(split.mos, test["values"])
+        kept = correlation.srcc(test["values"], predictions[name])
+        results["reversed"] = kept < 0
+    return test, results
+
+
+def _measured(
+    builder: "tfds.core.DatasetBuilder",
+    settings: config.Config,
+    pooled: bool,
+    name: str,
+) -> tuple[Rows, np.ndarray, list[Fold]]:
+    """Measures every image once; the folds as rows of what was measured."""
+    from g2npan_tf import data
+
+    numbers = range(config.NUM_FOLDS) if pooled else [settings.fold]
+    parts = [
+        data.divide(builder, dataclasses.replace(settings, fold=k))
+        for k in numbers
+    ]
+    places = np.unique(
+        np.concatenate([p for part in parts for p in (part.known, part.test)])
+    )
+    rows, values = measure_rows(builder, places, METHODS[name], name)
+    folds = [
+        (
+            np.searchsorted(places, part.known),
+            np.searchsorted(places, part.test),
+        )
+        for part in parts
+    ]
+    return rows, values, folds
+
+
+def _predictions(
+    method: Method, name: str, rows: Rows, values: np.ndarray, fold: Fold
+) -> dict[str, np.ndarray]:
+    """Predicted MOS of a fold's test rows, and the trivial baselines'."""
+    train, test = (
+        _split({key: column[part] for key, column in rows.items()})
+        for part in fold
+    )
+    predict = method.fit(values[fold[0]], train.mos)
+    return {
+        name: predict(values[fold[1]]),
+        **evaluation.trivial_baselines(train, test),
+    }
+
+
+def _split(rows: Rows) -> evaluation.Split:
+    """The columns that the figures are made from."""
+    names = ("pair_id", "algorithm", "modality", "mos")
+    return evaluation.Split(*(rows[name] for name in names))
+
+
+def notes(results: dict[str, Any]) -> str:
+    """What was fitted, and the figures of the measure without it.
+
+    Args:
+        results: From `judge`.
+
+    Returns:
+        Some lines.
+    """
+    method = METHODS[results["method"]]
+    lines = [
+        "",
+        f"{results['method']}: {method.fitted} from the measure to MOS, "
+        "fitted on the training part of each fold.",
+    ]
+    if "unfitted" in results:
+        figures = ", ".join(
+            f"{name.upper()} {number(results['unfitted'][name])}"
+            for name in ("plcc", "srcc", "krcc")
+        )
+        lines.append(
+            f"The measure itself ({method.direction}), nothing fitted: "
+            f"{figures}."
+        )
+        if results["reversed"]:
+            lines.append("The fit turned the direction of the measure round.")
+    return "\n".join(lines)
+
+
+def _write(path: pathlib.Path, rows: Rows, results: dict[str, Any]) -> None:
+    """Writes the predictions, with the measure where it is one number."""
+    more = {}
+    if "unfitted" in results:
+        more["value"] = [f"{value:.9g}" for value in rows["values"]]
+    write_predictions(path, rows, rows["predicted_mos"], more)
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main)
