@@ -17,6 +17,7 @@ import tqdm
 from g2npan_tf import checkpoints
 from g2npan_tf import correlation
 from g2npan_tf import mos
+from g2npan_tf import precision
 from g2npan_tf.atomic_file import written_aside
 
 Logs = dict[str, Any]
@@ -131,7 +132,8 @@ class Keeper(keras.callbacks.Callback):
             self.best = {
                 checkpoints.BEST: state,
                 checkpoints.SCORER: checkpoints.content(
-                    self.model.scorer.save, checkpoints.SCORER
+                    precision.in_float32(self.model.scorer).save,
+                    checkpoints.SCORER,
                 ),
             }
         self.progress = checkpoints.Progress(

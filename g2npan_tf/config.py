@@ -236,6 +236,13 @@ class Config:
         "small validation part SRCC is noisy and a later best is common",
         low=0,
     )
+    precision: str = _field(
+        "float32",
+        "Arithmetic of the networks' layers while they train (for GPUs and "
+        "TPUs); weights, losses and what is shipped are float32.",
+        "Choice",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+    )
     seed: int = _field(
         0,
         "Seed of weights, order and augmentation.",

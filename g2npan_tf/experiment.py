@@ -5,6 +5,7 @@ import pathlib
 import keras
 
 from g2npan_tf import data
+from g2npan_tf import precision
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
 from g2npan_tf.gan import G2NPAN
@@ -31,17 +32,11 @@ def build(config: Config, tiles_per_side: int = 1) -> G2NPAN | PlainAssessment:
             pretrained weights does not fit the network.
     """
     try:
-        generator = _generator(config) if config.use_gan else None
-        features = generator.output["ufw_features"] if generator else None
-        quality_network = build_quality_network(
-            config.backbone,
-            config.vgg_width,
-            config.vgg_batch_norm,
-            None if features is None else tuple(features.shape[1:]),
-            data.TILE_SIZE,
-        )
+        with precision.policy(config.precision):
+            networks = _networks(config)
     except ValueError as error:
         raise InputError(f"network settings: {error}") from error
+    generator, discriminator, quality_network, average = networks
     if config.backbone_weights:
         load_vgg_weights(
             quality_network,
@@ -50,13 +45,6 @@ def build(config: Config, tiles_per_side: int = 1) -> G2NPAN | PlainAssessment:
         )
     if generator is None:
         return PlainAssessment(quality_network, tiles_per_side)
-    discriminator = build_discriminator(
-        config.discriminator_filters, config.conditional, data.TILE_SIZE
-    )
-    # The last to be built: the other networks start as without it.
-    average = _generator(config) if config.generator_ema else None
-    if average is not None:
-        average.set_weights(generator.get_weights())
     return G2NPAN(
         generator, discriminator, quality_network, tiles_per_side, average
     )
@@ -90,20 +78,45 @@ def compile_model(
         generator_ema=config.generator_ema,
     )
 
-    def adam() -> keras.optimizers.Adam:
-        return keras.optimizers.Adam(
-            keras.optimizers.schedules.ExponentialDecay(
-                config.learning_rate,
-                decay_steps=config.lr_decay_every * unit,
-                decay_rate=config.lr_decay,
-                staircase=True,
-            )
+    def adam() -> keras.Optimizer:
+        schedule = keras.optimizers.schedules.ExponentialDecay(
+            config.learning_rate,
+            decay_steps=config.lr_decay_every * unit,
+            decay_rate=config.lr_decay,
+            staircase=True,
+        )
+        return precision.with_loss_scale(
+            keras.optimizers.Adam(schedule), config.precision
         )
 
     if isinstance(model, PlainAssessment):
         model.compile(objective, adam())
     else:
         model.compile(objective, adam(), adam(), adam())
+
+
+def _networks(config: Config) -> tuple[keras.Model | None, ...]:
+    """Generator, discriminator, quality network and averaged generator."""
+    generator, discriminator, average, features = None, None, None, None
+    if config.use_gan:
+        generator = _generator(config)
+        features = tuple(generator.output["ufw_features"].shape[1:])
+    quality_network = build_quality_network(
+        config.backbone,
+        config.vgg_width,
+        config.vgg_batch_norm,
+        features,
+        data.TILE_SIZE,
+    )
+    if generator is not None:
+        discriminator = build_discriminator(
+            config.discriminator_filters, config.conditional, data.TILE_SIZE
+        )
+        # The last to be built: the other networks start as without it.
+        if config.generator_ema:
+            average = _generator(config)
+            average.set_weights(generator.get_weights())
+    return generator, discriminator, quality_network, average
 
 
 def _generator(config: Config) -> keras.Model:

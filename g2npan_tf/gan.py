@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from g2npan_tf import averaging
 from g2npan_tf import losses
+from g2npan_tf import precision
 from g2npan_tf.models.scorer import build_scorer
 from g2npan_tf.models.scorer import discrepancy_map
 from g2npan_tf.models.scorer import predicted_quality
@@ -118,7 +119,11 @@ class PlainAssessment(keras.Model):
             mean = losses.reduce_mean(
                 terms["assessment_loss"], self.objective.global_batch_size
             )
+            mean = self.quality_optimizer.scale_loss(mean)
         gradients = tape.gradient(mean, variables)
+        (gradients,) = precision.skip_together(
+            [self.quality_optimizer], [gradients]
+        )
         self.quality_optimizer.apply(gradients, variables)
         return _track(self.trackers, terms)
 
@@ -262,20 +267,9 @@ class G2NPAN(keras.Model):
         gradients = generator_tape.gradient(
             generated, variables, output_gradients=upstream
         )
-        for optimizer, net, net_gradients in (
-            (self.generator_optimizer, self.generator, gradients),
-            (
-                self.discriminator_optimizer,
-                self.discriminator,
-                adversarial["gradients"],
-            ),
-            (
-                self.quality_optimizer,
-                self.quality_network,
-                assessment["gradients"],
-            ),
-        ):
-            optimizer.apply(net_gradients, net.trainable_variables)
+        self._apply(
+            gradients, adversarial["gradients"], assessment["gradients"]
+        )
         self._average()
         terms = {**adversarial["terms"], **assessment["terms"]}
         terms["perceptual_loss"] = losses.perceptual_loss(
@@ -285,6 +279,21 @@ class G2NPAN(keras.Model):
         )
         terms["perception_weight"] = weight
         return _track(self.trackers, terms)
+
+    def _apply(self, *gradients: list[Tensor]) -> None:
+        """Moves generator, discriminator and quality network."""
+        optimizers = (
+            self.generator_optimizer,
+            self.discriminator_optimizer,
+            self.quality_optimizer,
+        )
+        for optimizer, net, net_gradients in zip(
+            optimizers,
+            (self.generator, self.discriminator, self.quality_network),
+            precision.skip_together(optimizers, gradients),
+            strict=True,
+        ):
+            optimizer.apply(net_gradients, net.trainable_variables)
 
     def _average(self) -> None:
         """Moves the averaged generator, if there is one."""
@@ -314,6 +323,7 @@ class G2NPAN(keras.Model):
             mean = losses.reduce_mean(
                 terms["assessment_loss"], self.objective.global_batch_size
             )
+            mean = self.quality_optimizer.scale_loss(mean)
         gradients, upstream = tape.gradient(mean, (variables, generated))
         return {
             "terms": terms,
@@ -353,8 +363,13 @@ class G2NPAN(keras.Model):
                 objective.non_saturating,
             )
             own, generators = (
-                losses.reduce_mean(terms[name], objective.global_batch_size)
-                for name in ("discriminator_loss", "generator_loss")
+                optimizer.scale_loss(
+                    losses.reduce_mean(terms[name], objective.global_batch_size)
+                )
+                for optimizer, name in (
+                    (self.discriminator_optimizer, "discriminator_loss"),
+                    (self.generator_optimizer, "generator_loss"),
+                )
             )
         return {
             "terms": terms,

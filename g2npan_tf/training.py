@@ -20,6 +20,7 @@ from g2npan_tf import data
 from g2npan_tf import distribution
 from g2npan_tf import dry_run
 from g2npan_tf import experiment
+from g2npan_tf import precision
 from g2npan_tf import profiling
 from g2npan_tf import protocols
 from g2npan_tf import warm_start
@@ -241,6 +242,7 @@ def _fit(
             step_time,
             StopOnNonFinite(keeper.workdir / "checkpoints"),
             profiling.Profile(profiling.profiled_steps(config.profile), events),
+            precision.LossScale(),
             callbacks.ValidationFigures(
                 validation["image"],
                 validation["mos"],

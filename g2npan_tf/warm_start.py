@@ -135,7 +135,9 @@ def _weights(
 
 def _source(config: Config, path: pathlib.Path) -> G2NPAN | PlainAssessment:
     """The other run's networks, without optimisers, so that none are read."""
-    source = experiment.build(dataclasses.replace(config, backbone_weights=""))
+    source = experiment.build(
+        dataclasses.replace(config, backbone_weights="", precision="float32")
+    )
     try:
         source.load_weights(path)
     except Exception as error:

@@ -14,7 +14,15 @@ PACKAGES = ("models", "baselines")
 LEVELS = (
     {"errors", "mos", "atomic_file", "subbands", "pcnn"},
     {"cli", "config"},
-    {"losses", "correlation", "models", "images", "quality_map", "averaging"},
+    {
+        "losses",
+        "correlation",
+        "models",
+        "images",
+        "quality_map",
+        "averaging",
+        "precision",
+    },
     {"protocols"},
     {"checkpoints", "data", "evaluation", "evaluation_table"},
     {"gan", "assessor", "baselines"},
