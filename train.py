@@ -13,6 +13,7 @@ from absl import flags
 
 from g2npan_tf import cli
 from g2npan_tf import config
+from g2npan_tf.atomic_file import NO_SPACE
 
 config.define_flags()
 flags.adopt_module_key_flags(config)
@@ -26,27 +27,22 @@ def main(argv: list[str]) -> int:
         cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
     if not flags.FLAGS.workdir:
         cli.fail("--workdir is required: the folder of the run")
-    # A preempted machine sends SIGTERM: end as with Ctrl-C. A shell lets
-    # background jobs ignore SIGINT, but who sends it means it.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    # A shell lets background jobs ignore SIGINT, but who sends it means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A preempted machine sends SIGTERM.
+    signal.signal(signal.SIGTERM, cli.terminate)
     workdir = pathlib.Path(flags.FLAGS.workdir)
     with cli.quiet_stderr():
+        from g2npan_tf import preemption
         from g2npan_tf import training
     import datasets.fusion_quality.fusion_quality_dataset_builder  # noqa: F401
 
+    grace = preemption.GracePeriod(settings.grace_seconds)
+    signal.signal(signal.SIGTERM, grace.on_signal)
     try:
-        summary = training.run(settings, workdir)
-    except KeyboardInterrupt:
-        if (workdir / "checkpoints").exists():
-            saved = "finished epochs are saved. The same command goes on"
-        else:
-            saved = "no epoch was finished. The same command begins anew"
-        print(f"\ninterrupted; {saved}: --workdir={workdir}", file=sys.stderr)
-        return cli.INTERRUPTED
-    except FloatingPointError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        summary = training.run(settings, workdir, [grace])
+    except (KeyboardInterrupt, FloatingPointError, OSError) as error:
+        return stopped(error, workdir)
     if not settings.epochs:
         from g2npan_tf import dry_run
 
@@ -55,6 +51,51 @@ def main(argv: list[str]) -> int:
         return 0
     print(report(summary, workdir))
     return 0
+
+
+def stopped(error: BaseException, workdir: pathlib.Path) -> int:
+    """Says in one line why a run stopped and what is saved.
+
+    Args:
+        error: What `training.run` raised.
+        workdir: Folder of the run.
+
+    Returns:
+        Exit code.
+    """
+    if isinstance(error, OSError) and error.errno not in NO_SPACE:
+        raise error
+    if isinstance(error, FloatingPointError):
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if isinstance(error, OSError):
+        reason, code = f"error: {error.strerror}: {error.filename}", 1
+    elif isinstance(error, cli.Terminated):
+        reason, code = "stopped by SIGTERM", cli.TERMINATED
+    else:
+        reason, code = "\ninterrupted", cli.INTERRUPTED
+    print(f"{reason}; {saved(workdir)}", file=sys.stderr)
+    return code
+
+
+def saved(workdir: pathlib.Path) -> str:
+    """What of a stopped run is on the disk.
+
+    Args:
+        workdir: Folder of the run.
+
+    Returns:
+        Half a line.
+    """
+    from g2npan_tf import checkpoints
+
+    newest = checkpoints.newest(workdir / "checkpoints")
+    if newest is None:
+        state = "no epoch was finished. The same command begins anew"
+    else:
+        epoch = int(newest.name.removeprefix("epoch_"))
+        state = f"saved until epoch {epoch}. The same command goes on"
+    return f"{state}: --workdir={workdir}"
 
 
 def report(summary: dict[str, Any], workdir: pathlib.Path) -> str:

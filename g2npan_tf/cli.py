@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from collections.abc import Iterator
+from typing import Any
 
 # TensorFlow reads these when it is first imported, so commands import this
 # module first and the heavy ones inside their main function. Level 3: its
@@ -21,7 +22,18 @@ from absl import logging
 from g2npan_tf.errors import InputError
 
 USAGE_ERROR = 2
+# What shells say of a process that a signal ended: 128 and its number.
 INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: like Ctrl-C, but not by a hand."""
+
+
+def terminate(number: int, frame: Any) -> None:
+    """Handles SIGTERM by `Terminated`."""
+    raise Terminated
 
 
 def fail(message: object) -> None:

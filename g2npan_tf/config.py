@@ -253,6 +253,12 @@ class Config:
     deterministic: bool = _field(
         False, "Bit-equal runs on one device, slower.", "Choice"
     )
+    grace_seconds: int = _field(
+        30,
+        "Seconds from SIGTERM to the end: the epoch is finished if it fits.",
+        "Kubernetes (30)",
+        low=0,
+    )
     distribute: str = _field(
         "none",
         "tf.distribute strategy: one device, or all GPUs of this machine.",

@@ -8,6 +8,7 @@ import pathlib
 import resource
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -41,6 +42,7 @@ SUMMARY = "training.json"
 MAY_CHANGE = (
     "epochs",
     "early_stopping_epochs",
+    "grace_seconds",
     "data_dir",
     "manual_dir",
     "distribute",
@@ -48,7 +50,11 @@ MAY_CHANGE = (
 )
 
 
-def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
+def run(
+    config: Config,
+    workdir: pathlib.Path,
+    last_callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> dict[str, Any]:
     """Trains, or goes on training, in `workdir`.
 
     Args:
@@ -56,6 +62,7 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
         workdir: Gets `config.json`, `events/` (TensorBoard), `log.csv`,
             `checkpoints/`, `best.weights.h5`, `scorer.keras`, `training.json`.
             With 0 epochs it gets nothing and is not even made.
+        last_callbacks: Called after all others, so after an epoch is saved.
 
     Returns:
         With 0 epochs what `dry_run.measure` says, else the content of
@@ -116,6 +123,7 @@ def run(config: Config, workdir: pathlib.Path) -> dict[str, Any]:
             keeper,
             data.read(builder, parts.validation),
             config,
+            last_callbacks,
         )
     summary = {
         "data": data.facts(builder),
@@ -221,6 +229,7 @@ def _fit(
     keeper: callbacks.Keeper,
     validation: dict[str, Any],
     config: Config,
+    last_callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     """Calls fit with the callbacks in the order that they need."""
     done = keeper.progress.epoch
@@ -258,6 +267,7 @@ def _fit(
             keeper,
             StopWithoutGain(keeper, patience),
             callbacks.ProgressBar(config.epochs, steps, done),
+            *last_callbacks,
         ],
     )
 

@@ -27,7 +27,7 @@ LEVELS = (
     {"checkpoints", "data", "evaluation", "evaluation_table"},
     {"gan", "assessor", "baselines"},
     {"explanation"},
-    {"callbacks", "complexity", "distribution", "experiment"},
+    {"callbacks", "complexity", "distribution", "experiment", "preemption"},
     {"profiling", "stopping", "summaries", "warm_start"},
     {"dry_run"},
     {"training"},
