@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import shutil
+import subprocess
 from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -42,6 +44,23 @@ def eager_steps(monkeypatch):
         model.run_eagerly = model.scorer.run_eagerly = True
 
     monkeypatch.setattr(experiment, "compile_model", compile_model)
+def small_disk(tmp_path):
+    """Mounts a file system of so many MiB, if this user may."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def mount(size):
+        if not shutil.which("mount"):
+            pytest.skip("no mount command here")
+        options = ["-t", "tmpfs", "-o", f"size={size}m", "tmpfs", str(disk)]
+        done = subprocess.run(["mount", *options], capture_output=True)
+        if done.returncode:
+            pytest.skip("mounting a small file system is not permitted here")
+        return disk
+
+    yield mount
+    if os.path.ismount(disk):
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 @pytest.fixture(scope="session")
