@@ -44,6 +44,9 @@ def eager_steps(monkeypatch):
         model.run_eagerly = model.scorer.run_eagerly = True
 
     monkeypatch.setattr(experiment, "compile_model", compile_model)
+
+
+@pytest.fixture
 def small_disk(tmp_path):
     """Mounts a file system of so many MiB, if this user may."""
     disk = tmp_path / "disk"

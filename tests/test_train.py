@@ -1,5 +1,6 @@
 """What `train.py` says at the end, and with which exit code."""
 
+import errno
 import pathlib
 import shlex
 import signal
@@ -10,6 +11,8 @@ import types
 import pytest
 
 import train
+from g2npan_tf import checkpoints
+from g2npan_tf import cli
 from tests.test_training import TINY
 from tests.tiny import REPOSITORY
 
@@ -68,9 +71,8 @@ def run_main(monkeypatch, tmp_path):
 
     def call(run):
         monkeypatch.setattr("g2npan_tf.training.run", run)
-        monkeypatch.setattr(
-            train.config, "from_flags", lambda: types.SimpleNamespace(epochs=1)
-        )
+        settings = types.SimpleNamespace(epochs=1, grace_seconds=30)
+        monkeypatch.setattr(train.config, "from_flags", lambda: settings)
         monkeypatch.setattr(
             train.flags, "FLAGS", types.SimpleNamespace(workdir=str(tmp_path))
         )
@@ -93,6 +95,48 @@ def test_a_non_finite_loss_is_one_line_and_code_one(run_main, capsys):
     assert run_main(run) == 1
     err = capsys.readouterr().err
     assert err == "error: epoch 1, step 2: cam_loss is nan\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        (KeyboardInterrupt(), 130, "\ninterrupted; "),
+        (cli.Terminated(), 143, "stopped by SIGTERM; "),
+        (
+            OSError(errno.ENOSPC, "No space left", "/run/log.csv"),
+            1,
+            "error: No space left: /run/log.csv; ",
+        ),
+    ],
+)
+def test_a_stopped_run_says_why_and_what_is_saved(
+    run_main, tmp_path, capsys, error, code, reason
+):
+    def run(*_):
+        raise error
+
+    assert run_main(run) == code
+    assert capsys.readouterr().err == (
+        f"{reason}no epoch was finished. The same command begins anew: "
+        f"--workdir={tmp_path}\n"
+    )
+    files = dict.fromkeys(
+        (checkpoints.STATE, checkpoints.BEST, checkpoints.SCORER), b"x"
+    )
+    checkpoints.save(files, checkpoints.Progress(7), tmp_path / "checkpoints")
+    assert run_main(run) == code
+    assert capsys.readouterr().err == (
+        f"{reason}saved until epoch 7. The same command goes on: "
+        f"--workdir={tmp_path}\n"
+    )
+
+
+def test_another_error_of_the_system_is_a_defect(run_main):
+    def run(*_):
+        raise FileNotFoundError(errno.ENOENT, "No such file")
+
+    with pytest.raises(FileNotFoundError):
+        run_main(run)
 
 
 def test_a_finished_run_is_reported_with_code_zero(run_main, capsys):
