@@ -25,15 +25,22 @@ from g2npan_tf import cli
 from g2npan_tf.baselines import hossny
 from g2npan_tf.baselines import oefp
 
-_MANUAL_DIR = flags.DEFINE_string(
-    "manual_dir", None, "Folder of the Whole Brain Atlas pairs.", required=True
-)
-_MAX_PAIRS = flags.DEFINE_integer(
-    "max_pairs", 129, "Number of pairs, spread evenly over the cases."
-)
 _SIZE = 128
 # Luminance above which a pixel of either source counts as the head.
 _BACKGROUND = 5
+
+
+def define_flags() -> None:
+    """Defines the flags; not at import, since commands share their names."""
+    flags.DEFINE_string(
+        "manual_dir",
+        None,
+        "Folder of the Whole Brain Atlas pairs.",
+        required=True,
+    )
+    flags.DEFINE_integer(
+        "max_pairs", 129, "Number of pairs, spread evenly over the cases."
+    )
 
 
 def mean_ssim(a: np.ndarray, b: np.ndarray, fused: np.ndarray) -> float:
@@ -132,8 +139,8 @@ def main(argv: list[str]) -> None:
     """Print both tables."""
     del argv
     cv2.setNumThreads(1)
-    entries = list_atlas_pairs(pathlib.Path(_MANUAL_DIR.value), _SIZE)
-    entries = select_pairs(entries, _MAX_PAIRS.value)
+    entries = list_atlas_pairs(pathlib.Path(flags.FLAGS.manual_dir), _SIZE)
+    entries = select_pairs(entries, flags.FLAGS.max_pairs)
     results = [measure_pair(entry.load()) for entry in entries]
     rows, differences = (np.mean(x, axis=0) for x in zip(*results, strict=True))
     digits = (3, 3, 3, 2, 1)
@@ -162,4 +169,5 @@ def _grey(image: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
+    define_flags()
     cli.run(main)
