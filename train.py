@@ -14,6 +14,7 @@ from absl import flags
 from g2npan_tf import cli
 from g2npan_tf import config
 from g2npan_tf.atomic_file import NO_SPACE
+from g2npan_tf.errors import WorkerLostError
 
 config.define_flags()
 flags.adopt_module_key_flags(config)
@@ -33,6 +34,7 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, cli.terminate)
     workdir = pathlib.Path(flags.FLAGS.workdir)
     with cli.quiet_stderr():
+        from g2npan_tf import distribution
         from g2npan_tf import preemption
         from g2npan_tf import training
     import datasets.fusion_quality.fusion_quality_dataset_builder  # noqa: F401
@@ -40,8 +42,14 @@ def main(argv: list[str]) -> int:
     grace = preemption.GracePeriod(settings.grace_seconds)
     signal.signal(signal.SIGTERM, grace.on_signal)
     try:
-        summary = training.run(settings, workdir, [grace])
-    except (KeyboardInterrupt, FloatingPointError, OSError) as error:
+        with distribution.lost_worker_named(settings):
+            summary = training.run(settings, workdir, [grace])
+    except (
+        KeyboardInterrupt,
+        FloatingPointError,
+        OSError,
+        WorkerLostError,
+    ) as error:
         return stopped(error, workdir)
     if not settings.epochs:
         from g2npan_tf import dry_run
@@ -70,6 +78,8 @@ def stopped(error: BaseException, workdir: pathlib.Path) -> int:
         return 1
     if isinstance(error, OSError):
         reason, code = f"error: {error.strerror}: {error.filename}", 1
+    elif isinstance(error, WorkerLostError):
+        reason, code = f"error: {error}", cli.WORKER_LOST
     elif isinstance(error, cli.Terminated):
         reason, code = "stopped by SIGTERM", cli.TERMINATED
     else:

@@ -22,6 +22,8 @@ from absl import logging
 from g2npan_tf.errors import InputError
 
 USAGE_ERROR = 2
+# sysexits.h: the same command may succeed when it is tried again.
+WORKER_LOST = 75
 # What shells say of a process that a signal ended: 128 and its number.
 INTERRUPTED = 130
 TERMINATED = 143

@@ -261,9 +261,10 @@ class Config:
     )
     distribute: str = _field(
         "none",
-        "tf.distribute strategy: one device, or all GPUs of this machine.",
+        "tf.distribute strategy: one device, all GPUs of this machine, or "
+        "those of all machines in TF_CONFIG.",
         "Choice",
-        choices=("none", "mirrored"),
+        choices=("none", "mirrored", "multi_worker"),
     )
 
     profile: str = _field(

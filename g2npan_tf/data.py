@@ -229,6 +229,9 @@ def training_batches(
     config: Config,
     grid: tuple[int, int],
     first_epoch: int = 0,
+    worker: int = 0,
+    workers: int = 1,
+    replicas: int = 1,
 ) -> tuple[tf.data.Dataset, int]:
     """Endless batches of the training part, the same for the same seed.
 
@@ -245,12 +248,16 @@ def training_batches(
             `cam_kappa` are used.
         grid: Rows and columns of the CAM.
         first_epoch: Epochs that are already done.
+        worker: Number of the worker; it gets each example whose number
+            leaves this remainder.
+        workers: How many there are.
+        replicas: Of all workers; a batch is for one of them.
 
     Returns:
         The batches, dicts of `image` and `reference`, uint8
         `[batch, size, size, 3]`; `quality`, float32 `[batch]`, 0..1;
         `cam_target`, float32 `[batch, *grid]`, 0..1; and the number of
-        batches of an epoch (the incomplete last one is left out).
+        steps of an epoch (the incomplete last one is left out).
 
     Raises:
         InputError: If there are fewer images than a batch has.
@@ -282,6 +289,7 @@ def training_batches(
         .repeat()
         .enumerate()
         .skip(first_epoch * used)
+        .shard(workers, worker)
     )
 
     def prepare(index: tf.Tensor, example: Example) -> Example:
@@ -296,7 +304,7 @@ def training_batches(
         prepare,
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
-    ).batch(config.batch_size, drop_remainder=True)
+    ).batch(config.batch_size // replicas, drop_remainder=True)
     return batches.prefetch(tf.data.AUTOTUNE), steps
 
 

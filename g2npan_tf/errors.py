@@ -1,4 +1,4 @@
-"""The one exception that a command prints as a line instead of a traceback."""
+"""Exceptions that a command prints as a line instead of a traceback."""
 
 
 class InputError(ValueError):
@@ -8,3 +8,7 @@ class InputError(ValueError):
     expected there. Commands print it and exit with code 2; library callers
     may catch it as the `ValueError` that it is.
     """
+
+
+class WorkerLostError(RuntimeError):
+    """Another process of the same training run does not answer any more."""

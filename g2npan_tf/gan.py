@@ -99,6 +99,9 @@ class PlainAssessment(keras.Model):
         """
         return self.scorer(inputs["image"], training=False)
 
+    def _maybe_symbolic_build(self, *unused: Any, **unused_too: Any) -> None:
+        """Does nothing: the networks are built, and Keras' way fails."""
+
     def train_step(self, batch: Batch) -> dict[str, Tensor]:
         """One step of the quality network by Eq. 9.
 
@@ -233,6 +236,9 @@ class G2NPAN(keras.Model):
             What `build_scorer` describes.
         """
         return self.scorer(inputs["image"], training=False)
+
+    def _maybe_symbolic_build(self, *unused: Any, **unused_too: Any) -> None:
+        """Does nothing: the networks are built, and Keras' way fails."""
 
     def train_step(self, batch: Batch) -> dict[str, Tensor]:
         """One step of all three networks.
@@ -481,4 +487,12 @@ def _track(
     """Updates the running means and returns them by name."""
     for tracker in trackers:
         tracker.update_state(terms[tracker.name])
-    return {tracker.name: tracker.result() for tracker in trackers}
+    # Over several workers Keras averages logs along an axis that they must
+    # have (keras#20585).
+    many = isinstance(
+        tf.distribute.get_strategy(), tf.distribute.MultiWorkerMirroredStrategy
+    )
+    return {
+        tracker.name: tracker.result()[None] if many else tracker.result()
+        for tracker in trackers
+    }

@@ -79,18 +79,24 @@ def run(
     start = time.monotonic()
     config = _with_whole_paths(config)
     profiling.profiled_steps(config.profile)
-    scope = distribution.strategy(config).scope()
+    strategy = distribution.strategy(config)
     before = _earlier_facts(workdir, config)
     if config.init_from and before is None:
         # Before the minutes that a data base may take to be built.
         warm_start.check(config)
     # A run goes on with the very version of the data base that it began with.
-    builder = data.reopen(config, before) if before else data.open_base(config)
+    own = distribution.own_folder(strategy, workdir)
+    builder = distribution.chief_first(
+        strategy,
+        lambda: (
+            data.reopen(config, before) if before else data.open_base(config)
+        ),
+    )
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     parts = data.divide(builder, config)
-    with scope:
+    with strategy.scope():
         model = experiment.build(config, data.tiles_per_side(builder))
         grid = model.quality_network.output["cam_logits"].shape[1:]
         # The schedule needs the number of steps, the order the epochs done.
@@ -106,16 +112,19 @@ def run(
         profiling.profiled_steps(
             config.profile, _steps_left(progress, config, steps)
         )
-        _claim(workdir, config, data.facts(builder))
-        keeper = callbacks.Keeper(workdir, progress, best)
+        _check_workers(strategy, config, builder, progress)
+        _claim(own, config, data.facts(builder))
+        keeper = callbacks.Keeper(own, progress, best)
         keeper.publish()
         summary_path = workdir / SUMMARY
         if summary := _earlier_summary(progress, config, summary_path):
             return summary
-        if progress.epoch:
-            batches, _ = data.training_batches(
-                builder, parts.train, config, grid, progress.epoch
-            )
+        batches = distribution.batches(
+            strategy,
+            lambda *share: data.training_batches(
+                builder, parts.train, config, grid, progress.epoch, *share
+            )[0],
+        )
         _fit(
             model,
             batches,
@@ -130,12 +139,12 @@ def run(
         "protocol": protocols.describe(config),
         "preset": config.preset,
         **_summary(keeper.progress, config, steps, progress.epoch, start),
-        "quality_loss": _first_and_last(workdir / "log.csv"),
+        "quality_loss": _first_and_last(own / "log.csv"),
     }
     if not parts.validation.size:
         # The last epoch was kept, by no figure.
         summary["best_val_srcc"] = None
-    with written_aside(summary_path) as aside:
+    with written_aside(own / SUMMARY) as aside:
         aside.write_text(json.dumps(summary, indent=2) + "\n")
     return summary
 
@@ -170,6 +179,28 @@ def _earlier_facts(
                 "another --workdir"
             )
     return facts
+
+
+def _check_workers(
+    strategy: tf.distribute.Strategy,
+    config: Config,
+    builder: Any,
+    progress: checkpoints.Progress,
+) -> None:
+    """Refuses workers that would train something else than the others."""
+    flags = {
+        f"--{name}": value
+        for name, value in config.to_json().items()
+        if name not in ("data_dir", "manual_dir")
+    }
+    distribution.check_agreement(
+        strategy,
+        {
+            "the epoch of the last checkpoint": progress.epoch,
+            "the data base": data.facts(builder)["name"],
+            **flags,
+        },
+    )
 
 
 def _claim(
