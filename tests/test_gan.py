@@ -227,35 +227,3 @@ def test_thirty_steps_on_four_images_lower_the_losses():
     ).history
     for name in ("quality_loss", "reconstruction_loss", "cam_loss"):
         assert history[name][-1] < history[name][0]
-
-
-def after_two_epochs(strategy):
-    with strategy.scope():
-        model = g2npan(rates=(0.01,) * 3)
-    # Tracing two replicas takes a minute; the arithmetic is the same.
-    model.run_eagerly = True
-    batches = tf.data.Dataset.from_tensor_slices(
-        {
-            name: np.concatenate([random_batch(seed=s)[name] for s in (0, 1)])
-            for name in random_batch()
-        }
-    )
-    batches = batches.batch(4, drop_remainder=True)
-    history = model.fit(batches, epochs=2, shuffle=False, verbose=0).history
-    return [w.numpy() for w in model.weights], history
-
-
-def test_two_replicas_at_half_the_batch_equal_one():
-    devices = [d.name for d in tf.config.list_logical_devices("CPU")]
-    assert len(devices) == 2
-    two = tf.distribute.MirroredStrategy(
-        devices, tf.distribute.ReductionToOneDevice()
-    )
-    one = tf.distribute.get_strategy()
-    (weights_one, history_one), (weights_two, history_two) = (
-        after_two_epochs(strategy) for strategy in (one, two)
-    )
-    for a, b in zip(weights_one, weights_two, strict=True):
-        np.testing.assert_allclose(a, b, atol=2e-5)
-    for name, values in history_one.items():
-        np.testing.assert_allclose(values, history_two[name], rtol=1e-3)
