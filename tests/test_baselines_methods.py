@@ -1,11 +1,16 @@
 """Methods on rows of a data base."""
 
+import sys
+from unittest import mock
+
 import numpy as np
 import pytest
 
 from g2npan_tf import baselines
+from g2npan_tf.baselines import methods
 from g2npan_tf.baselines.methods import METHODS
 from g2npan_tf.baselines.methods import fit_logistic
+from g2npan_tf.errors import InputError
 from tests.fused_triple import average
 from tests.fused_triple import textured
 
@@ -48,7 +53,27 @@ def test_measure_of_colour_is_that_of_its_luminance():
 def test_what_needs_sources_says_so():
     needs = {name for name in METHODS if METHODS[name].needs_sources}
     assert {"hossny", "oefp", "rsfe", "tsallis"} <= needs
-    assert "bmpri" not in needs
+    assert not {"bmpri", "tang"} & needs
+
+
+def test_blind_methods_see_every_image_alone_and_in_colour(monkeypatch):
+    monkeypatch.setattr(methods, "import_regression", lambda: None)
+    images = {"image": np.array(ROWS["image"])}
+    features = METHODS["bmpri"].measure(images)
+    assert features.shape == (2, 20)
+    for row, image in zip(features, ROWS["image"], strict=True):
+        np.testing.assert_array_equal(row, baselines.bmpri_features(image))
+    expected = [baselines.tang(fused) for fused in FUSED]
+    assert METHODS["tang"].measure(images).tolist() == expected
+
+
+def test_bmpri_asks_for_scikit_learn_before_it_measures():
+    absent = {"sklearn": None, "sklearn.svm": None}
+    with (
+        mock.patch.dict(sys.modules, absent),
+        pytest.raises(InputError, match="scikit-learn"),
+    ):
+        METHODS["bmpri"].measure({})
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])

@@ -91,6 +91,27 @@ def fit_bmpri(features: np.ndarray, mos: np.ndarray) -> Predictor:
             f"mos must have one score for each of the {len(features)} rows of "
             f"features, at least one. Received: {list(np.shape(mos))}"
         )
+    low, high = features.min(axis=0), features.max(axis=0)
+    model = import_regression()(
+        kernel="rbf", C=_PENALTY, gamma=_GAMMA, epsilon=_EPSILON
+    )
+    model.fit(scaled(features, low, high), np.asarray(mos, np.float64))
+
+    def predict(rows: np.ndarray) -> np.ndarray:
+        return model.predict(scaled(_checked_features(rows), low, high))
+
+    return predict
+
+
+def import_regression() -> type:
+    """The regression's class, from the one package that is optional.
+
+    Returns:
+        scikit-learn's `SVR`, an interface to LIBSVM.
+
+    Raises:
+        InputError: If scikit-learn is not installed.
+    """
     try:
         from sklearn.svm import SVR
     except ImportError as error:
@@ -98,14 +119,7 @@ def fit_bmpri(features: np.ndarray, mos: np.ndarray) -> Predictor:
             "BMPRI learns with scikit-learn, which is not installed: "
             "pip install '.[baselines]'"
         ) from error
-    low, high = features.min(axis=0), features.max(axis=0)
-    model = SVR(kernel="rbf", C=_PENALTY, gamma=_GAMMA, epsilon=_EPSILON)
-    model.fit(scaled(features, low, high), np.asarray(mos, np.float64))
-
-    def predict(rows: np.ndarray) -> np.ndarray:
-        return model.predict(scaled(_checked_features(rows), low, high))
-
-    return predict
+    return SVR
 
 
 def scaled(

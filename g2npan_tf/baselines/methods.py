@@ -9,10 +9,12 @@ import numpy as np
 from g2npan_tf import correlation
 from g2npan_tf.baselines.bmpri import bmpri_features
 from g2npan_tf.baselines.bmpri import fit_bmpri
+from g2npan_tf.baselines.bmpri import import_regression
 from g2npan_tf.baselines.grey_levels import luminance
 from g2npan_tf.baselines.hossny import hossny
 from g2npan_tf.baselines.oefp import oefp
 from g2npan_tf.baselines.rsfe import rsfe
+from g2npan_tf.baselines.tang import tang
 from g2npan_tf.baselines.tsallis import tsallis
 
 Rows = dict[str, Any]
@@ -82,7 +84,14 @@ def of_sources(measure: Measure) -> Callable[[Rows], np.ndarray]:
 
 def _bmpri(rows: Rows) -> np.ndarray:
     """Features of every image, in colour as it is stored."""
+    # Sooner than after some minutes of features.
+    import_regression()
     return np.array([bmpri_features(image) for image in rows["image"]])
+
+
+def _tang(rows: Rows) -> np.ndarray:
+    """The Tang-style measure of every image."""
+    return np.array([tang(image) for image in rows["image"]])
 
 
 METHODS: dict[str, Method] = {
@@ -100,5 +109,6 @@ METHODS: dict[str, Method] = {
         True,
         "-|rSFe|, closest to 0 is best",
     ),
+    "tang": Method(_tang, False, "higher is better"),
     "tsallis": Method(of_sources(tsallis), True, "higher is better"),
 }
