@@ -129,10 +129,18 @@ def facts(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
     """What every figure made from the data base must say about it.
 
     Returns:
-        `name` and `version` of the base and its metadata, e.g. `scores`.
+        `name` with version of the base, its metadata, e.g. `scores`, and
+        `images` and `bytes` of all its splits: bases of the user's own images
+        have one name, whatever they hold.
     """
     metadata = dict(builder.info.metadata or {})
-    return {"name": builder.info.full_name, **metadata}
+    splits = builder.info.splits.values()
+    return {
+        "name": builder.info.full_name,
+        **metadata,
+        "images": sum(split.num_examples for split in splits),
+        "bytes": sum(int(split.num_bytes) for split in splits),
+    }
 
 
 def tiles_per_side(builder: tfds.core.DatasetBuilder) -> int:

@@ -92,6 +92,7 @@ def run(
             data.reopen(config, before) if before else data.open_base(config)
         ),
     )
+    _check_base(before, data.facts(builder), config)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -201,6 +202,19 @@ def _check_workers(
             **flags,
         },
     )
+
+
+def _check_base(
+    before: dict[str, Any] | None, facts: dict[str, Any], config: Config
+) -> None:
+    """Refuses to go on with a data base of the same name that holds others."""
+    for name, value in (before or {}).items():
+        if json.loads(json.dumps(facts.get(name))) != value:
+            raise InputError(
+                f"--data_dir={config.data_dir}: the run began on a "
+                f"{facts['name']} with {name}={value}, this one has "
+                f"{name}={facts.get(name)}; expected the same data base"
+            )
 
 
 def _claim(

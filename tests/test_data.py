@@ -167,5 +167,7 @@ def test_reopen_never_builds(config, tmp_path):
 
 def test_facts_say_that_scores_are_simulated(builder):
     facts = data.facts(builder)
+    assert facts["images"] == 30
+    assert facts["bytes"] > 30 * 1000
     assert facts["scores"] == "simulated"
     assert facts["name"].startswith("fusion_quality/phantom/")
