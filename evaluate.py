@@ -3,8 +3,6 @@
 python evaluate.py --workdir=runs/first
 """
 
-import json
-import math
 import pathlib
 from typing import Any
 
@@ -12,9 +10,10 @@ from absl import flags
 
 from g2npan_tf import cli
 from g2npan_tf import config
-from g2npan_tf.atomic_file import written_aside
+from g2npan_tf.evaluation_table import METHOD
 from g2npan_tf.evaluation_table import table
 from g2npan_tf.evaluation_table import write_predictions
+from g2npan_tf.evaluation_table import write_results
 
 flags.DEFINE_string("workdir", None, "Folder of a run of train.py. Required.")
 
@@ -43,7 +42,7 @@ def main(argv: list[str]) -> None:
         for name, rows in (("train", train), ("test", test))
     }
     predictions = {
-        "g2npan": Assessor.load(workdir).score(list(test["image"])),
+        METHOD: Assessor.load(workdir).score(list(test["image"])),
         **evaluation.trivial_baselines(splits["train"], splits["test"]),
     }
     results = {
@@ -53,10 +52,10 @@ def main(argv: list[str]) -> None:
         "images": len(test["mos"]),
         "pairs": len(set(test["pair_id"])),
         "cases": len(set(test["case_id"])),
-        **evaluation.compare(splits["test"], predictions, "g2npan"),
+        **evaluation.compare(splits["test"], predictions, METHOD),
     }
     try:
-        _write(workdir / "evaluation", results, test, predictions["g2npan"])
+        _write(workdir / "evaluation", results, test, predictions)
     except OSError as error:
         cli.fail(f"{workdir / 'evaluation'}: {error.strerror}")
     print(table(results))
@@ -68,24 +67,22 @@ def _write(
     directory: pathlib.Path,
     results: dict[str, Any],
     test: dict[str, Any],
-    predicted_mos: Any,
+    predictions: dict[str, Any],
 ) -> None:
     """Writes results.json and predictions.csv, each replaced whole."""
     directory.mkdir(exist_ok=True)
-    # NaN is no JSON: an undefined figure is null.
-    text = json.dumps(_without_nan(results), indent=2, allow_nan=False)
-    with written_aside(directory / "results.json") as aside:
-        aside.write_text(text + "\n")
-    write_predictions(directory / "predictions.csv", test, predicted_mos)
-
-
-def _without_nan(value: Any) -> Any:
-    """The same with None for every NaN."""
-    if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    write_results(directory / "results.json", results)
+    more = {
+        "case": test["case_id"],
+        **{
+            name: [f"{value:.4f}" for value in values]
+            for name, values in predictions.items()
+            if name != METHOD
+        },
+    }
+    write_predictions(
+        directory / "predictions.csv", test, predictions[METHOD], more
+    )
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from g2npan_tf import mos
 
 NUM_RESAMPLES = 1000
 CONFIDENCE = 0.95
+BASELINES = ("mean", "algorithm_mean", "pair_mean")
 
 
 @dataclasses.dataclass(frozen=True)

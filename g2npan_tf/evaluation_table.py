@@ -1,6 +1,7 @@
-"""How figures and predictions are shown: a Markdown table, a CSV file."""
+"""How figures and predictions are kept: Markdown, CSV and JSON."""
 
 import csv
+import json
 import math
 import pathlib
 from collections.abc import Mapping
@@ -10,6 +11,10 @@ from typing import Any
 import numpy as np
 
 from g2npan_tf.atomic_file import written_aside
+from g2npan_tf.errors import InputError
+
+# What the trained network is called among the methods.
+METHOD = "g2npan"
 
 
 def table(results: dict[str, Any]) -> str:
@@ -97,6 +102,54 @@ def write_predictions(
             scores = [f"{rows['mos'][index]:.4f}", f"{predicted:.4f}"]
             further = [column[index] for column in more.values()]
             writer.writerow([*row, *scores, *further])
+
+
+def read_predictions(path: pathlib.Path) -> list[dict[str, str]]:
+    """Reads what `write_predictions` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        One dict an image, texts by column.
+
+    Raises:
+        InputError: If the file is not there or has no images.
+    """
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise InputError(
+            f"{path}: {error.strerror}; expected what evaluate.py writes"
+        ) from error
+    if not rows:
+        raise InputError(f"{path}: no images; expected a row for each")
+    return rows
+
+
+def write_results(path: pathlib.Path, results: dict[str, Any]) -> None:
+    """Writes figures as JSON; replaced whole. NaN, which is none, is null.
+
+    Args:
+        path: The file.
+        results: Nested dicts of figures and texts.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    text = json.dumps(_without_nan(results), indent=2, allow_nan=False)
+    with written_aside(path) as aside:
+        aside.write_text(text + "\n")
+
+
+def _without_nan(value: Any) -> Any:
+    """The same with None for every NaN."""
+    if isinstance(value, dict):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def _verdict(gain: dict[str, float]) -> str:

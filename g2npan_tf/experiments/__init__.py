@@ -1,0 +1,1 @@
+"""Experiments of many runs: cross-validation and the paper's tables."""

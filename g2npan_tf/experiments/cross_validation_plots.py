@@ -1,0 +1,117 @@
+"""Plots of cross-validated predictions; each names its data and scores."""
+
+import csv
+import pathlib
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib import figure
+
+from g2npan_tf import correlation
+
+Row = Mapping[str, str]
+
+
+def draw_scatter(rows: Sequence[Row], label: str, path: pathlib.Path) -> None:
+    """Draws readers' against predicted scores with the logistic fit.
+
+    Args:
+        rows: Of `predictions.csv`.
+        label: Data base and whose scores.
+        path: PNG to write.
+    """
+    true, predicted = _scores(rows)
+    plot = figure.Figure(figsize=(4.8, 4.6), layout="constrained")
+    axes = plot.subplots()
+    for modality in sorted({row["modality"] for row in rows}):
+        mine = [row["modality"] == modality for row in rows]
+        axes.plot(predicted[mine], true[mine], ".", ms=4, label=modality)
+    line = np.linspace(predicted.min(), predicted.max(), 200)
+    fit = correlation.fit_logistic(true, predicted)
+    axes.plot(line, fit(line), "k", lw=1.5, label="logistic fit")
+    srcc = correlation.srcc(true, predicted)
+    axes.set(
+        xlabel="predicted MOS",
+        ylabel="MOS",
+        ylim=(0.9, 5.1),
+        title=f"{label}\n{len(true):,} predictions, SRCC {srcc:.3f}",
+    )
+    axes.title.set_fontsize(9)
+    axes.legend(fontsize=8, loc="upper left")
+    plot.savefig(path, dpi=110)
+
+
+def draw_algorithms(
+    rows: Sequence[Row], label: str, path: pathlib.Path
+) -> None:
+    """Draws the mean score of each algorithm, as judged and as predicted.
+
+    Args:
+        rows: Of `predictions.csv`.
+        label: Data base and whose scores.
+        path: PNG to write.
+    """
+    true, predicted = _scores(rows)
+    names = np.array([row["algorithm"] for row in rows])
+    order = sorted(set(names), key=lambda name: true[names == name].mean())
+    plot = figure.Figure(figsize=(7.0, 3.6), layout="constrained")
+    axes = plot.subplots()
+    place = np.arange(len(order))
+    for values, shift, kind in (
+        (true, -0.2, "MOS"),
+        (predicted, 0.2, "predicted"),
+    ):
+        means = [values[names == name].mean() for name in order]
+        spread = [values[names == name].std() for name in order]
+        axes.bar(place + shift, means, 0.4, yerr=spread, capsize=2, label=kind)
+    axes.set_xticks(place, order, rotation=30, ha="right", fontsize=8)
+    axes.set(ylim=(1, 5), ylabel="mean and sd of images")
+    axes.set_title(label, fontsize=9)
+    axes.legend(fontsize=8)
+    plot.savefig(path, dpi=110)
+
+
+def draw_curves(
+    logs: Mapping[tuple[int, int], pathlib.Path],
+    label: str,
+    path: pathlib.Path,
+) -> None:
+    """Draws quality loss and validation SRCC of each run by epoch.
+
+    Args:
+        logs: `log.csv` by seed and fold.
+        label: Data base and whose scores.
+        path: PNG to write.
+    """
+    plot = figure.Figure(figsize=(8.0, 3.4), layout="constrained")
+    for axes, name, title in zip(
+        plot.subplots(1, 2),
+        ("quality_loss", "val_srcc"),
+        ("quality loss (Eq. 7), training part", "SRCC, validation part"),
+        strict=True,
+    ):
+        for (seed, fold), log in logs.items():
+            with log.open(newline="") as file:
+                values = [
+                    (int(row["epoch"]), float(row[name]))
+                    for row in csv.DictReader(file)
+                    if row.get(name)
+                ]
+            if values:
+                line = zip(*values, strict=True)
+                axes.plot(*line, ".-", label=f"{seed}, {fold}")
+        axes.set(xlabel="epoch")
+        axes.set_title(title, fontsize=9)
+        if axes.lines:
+            axes.legend(title="seed, fold", fontsize=7, title_fontsize=7)
+    plot.suptitle(label, fontsize=9)
+    plot.savefig(path, dpi=110)
+
+
+def _scores(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
+    """Readers' and predicted MOS."""
+    return (
+        np.array([float(row["mos"]) for row in rows]),
+        np.array([float(row["predicted_mos"]) for row in rows]),
+    )

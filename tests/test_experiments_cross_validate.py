@@ -1,0 +1,161 @@
+"""Cross-validation: what is run, what is pooled, what is refused."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from g2npan_tf import config as config_module
+from g2npan_tf import evaluation_table
+from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
+from g2npan_tf.experiments import cross_validate
+from tests.tiny import REPOSITORY
+
+FACTS = {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"}
+
+
+def runs(seeds=(0,), folds=(0, 1), **settings):
+    return {
+        (seed, fold): Config(seed=seed, fold=fold, **settings)
+        for seed in seeds
+        for fold in folds
+    }
+
+
+def write_run(output, seed, fold, count=12, epochs=3):
+    """What a finished run and evaluate.py leave, with drawn scores."""
+    folder = cross_validate.run_folder(output, seed, fold)
+    (folder / "evaluation").mkdir(parents=True)
+    config_module.save(Config(), FACTS, folder / "config.json")
+    (folder / "training.json").write_text(json.dumps({"epochs": epochs}))
+    (folder / "log.csv").write_text(
+        "epoch,quality_loss,val_srcc\n1,0.6,0.1\n2,0.5,\n"
+    )
+    rng = np.random.default_rng(10 * seed + fold)
+    mos = np.random.default_rng(fold).uniform(1, 5, count)
+    places = np.arange(count)
+    rows = {
+        "pair_id": np.array([f"pair_{fold}_{i // 3}" for i in places]),
+        "algorithm": np.array([f"method_{i % 3}" for i in places]),
+        "modality": np.array([["CT", "PET"][i % 2] for i in places]),
+        "mos": mos,
+    }
+    predicted = mos + rng.normal(0, 1, count)
+    more = {
+        "case": [f"case_{fold}"] * count,
+        "mean": ["3.0"] * count,
+        "algorithm_mean": [f"{2 + i % 3}" for i in places],
+    }
+    evaluation_table.write_predictions(
+        folder / "evaluation" / "predictions.csv", rows, predicted, more
+    )
+    evaluation_table.write_results(
+        folder / "evaluation" / "results.json", {"figure": 1.0}
+    )
+    return mos, predicted
+
+
+def test_figures_are_of_all_folds_together(tmp_path):
+    parts = [write_run(tmp_path, 0, fold) for fold in (0, 1)]
+    results = cross_validate.collect(runs(), tmp_path)
+    mos, predicted = (
+        np.round(np.concatenate(x), 4) for x in zip(*parts, strict=True)
+    )
+    judged = results["seeds"]["0"]
+    assert judged["images"] == 24
+    assert judged["pairs"] == 8
+    assert judged["cases"] == 2
+    figures = judged["methods"]["g2npan"]["raw"]
+    assert figures["srcc"] == pytest.approx(
+        stats.spearmanr(mos, predicted).statistic
+    )
+    single = stats.spearmanr(*np.round(parts[1], 4)).statistic
+    assert results["folds"]["(0, 1)"] == pytest.approx(single)
+    assert set(judged["gains"]) == {"algorithm_mean"}
+
+
+def test_seeds_are_not_mixed(tmp_path):
+    for seed in (0, 7):
+        for fold in (0, 1):
+            write_run(tmp_path, seed, fold)
+    results = cross_validate.collect(runs(seeds=(0, 7)), tmp_path)
+    assert {s["images"] for s in results["seeds"].values()} == {24}
+    srcc = [
+        s["methods"]["g2npan"]["raw"]["srcc"] for s in results["seeds"].values()
+    ]
+    assert srcc[0] != srcc[1]
+    assert "Seed 7:" in cross_validate.table(results)
+
+
+def test_the_folder_says_what_was_measured(tmp_path):
+    for fold in (0, 1):
+        write_run(tmp_path, 0, fold)
+    cross_validate.collect(runs(), tmp_path)
+    text = (tmp_path / "table.md").read_text()
+    assert "fusion_quality/phantom/1.1.0 (simulated scores)" in text
+    assert "folds 0, 1 pooled" in text
+    rows = evaluation_table.read_predictions(tmp_path / "predictions.csv")
+    assert len(rows) == 24
+    assert {(row["seed"], row["fold"]) for row in rows} == {
+        ("0", "0"),
+        ("0", "1"),
+    }
+    assert json.loads((tmp_path / "results.json").read_text())["settings"]
+    for name in ("scatter", "algorithms", "curves"):
+        assert (tmp_path / f"{name}.png").stat().st_size > 5000
+
+
+def test_finished_runs_are_not_repeated_and_others_are(tmp_path, monkeypatch):
+    write_run(tmp_path, 0, 0)
+    commands = []
+
+    def record(command, **_):
+        commands.append(command)
+        return type("Done", (), {"returncode": 0})
+
+    monkeypatch.setattr(cross_validate.subprocess, "run", record)
+    cross_validate.run_all(runs(epochs=3), tmp_path, jobs=2)
+    names = [command[1].rpartition("/")[2] for command in commands]
+    assert names == ["train.py", "evaluate.py"]
+    assert "--fold=1" in commands[0]
+    assert commands[0][0] == sys.executable
+    commands.clear()
+    cross_validate.run_all(runs(folds=(0,), epochs=4), tmp_path, jobs=1)
+    assert len(commands) == 2
+
+
+def test_a_run_that_fails_says_why(tmp_path):
+    bad = runs(folds=(0,), data="no_such_base")
+    with pytest.raises(
+        InputError, match=r"train\.py ended with code 2: .*no_su"
+    ):
+        cross_validate.run_all(bad, tmp_path, jobs=1)
+    assert not (cross_validate.run_folder(tmp_path, 0, 0)).exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ([], "expected --output=FOLDER"),
+        (["--output=x", "--fold=1"], "--fold: expected --folds=..."),
+        (["--output=x", "--folds=0,5"], "--folds=0,5: expected different"),
+        (["--output=x", "--seeds=1,1"], "--seeds=1,1: expected different"),
+        (["--output=x", "--folds=a"], "whole numbers from 0 to 4"),
+    ],
+)
+def test_bad_flags_are_one_line(flags, message):
+    name = "g2npan_tf.experiments.cross_validate"
+    done = subprocess.run(
+        [sys.executable, "-m", name, *flags],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1

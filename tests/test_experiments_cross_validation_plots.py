@@ -1,0 +1,38 @@
+"""Plots are drawn from any sensible rows; what they show was looked at."""
+
+import cv2
+import pytest
+
+from g2npan_tf.experiments import cross_validation_plots
+
+ROWS = [
+    {
+        "mos": str(1 + i / 5),
+        "predicted_mos": str(2 + (i % 7) / 3),
+        "algorithm": f"method {i % 3}",
+        "modality": "CT" if i % 2 else "PET",
+    }
+    for i in range(20)
+]
+
+
+@pytest.mark.parametrize("name", ["draw_scatter", "draw_algorithms"])
+def test_plots_of_predictions_are_pictures(tmp_path, name):
+    path = tmp_path / "plot.png"
+    getattr(cross_validation_plots, name)(ROWS, "base, simulated scores", path)
+    assert cv2.imread(str(path)).shape[0] > 300
+
+
+def test_constant_predictions_can_be_drawn(tmp_path):
+    rows = [{**row, "predicted_mos": "3.0"} for row in ROWS]
+    path = tmp_path / "plot.png"
+    cross_validation_plots.draw_scatter(rows, "base", path)
+    assert path.exists()
+
+
+def test_curves_need_no_validation_part(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("epoch,quality_loss\n1,0.6\n2,0.5\n")
+    path = tmp_path / "plot.png"
+    cross_validation_plots.draw_curves({(0, 0): log}, "base", path)
+    assert cv2.imread(str(path)).shape[0] > 200
