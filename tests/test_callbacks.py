@@ -73,6 +73,8 @@ def test_log_file_replaces_epochs_that_are_repeated(tmp_path):
 
 @pytest.fixture
 def keeper(tmp_path, monkeypatch):
+    # The scorer is no network here.
+    monkeypatch.setattr(callbacks.precision, "in_float32", lambda model: model)
     monkeypatch.setattr(checkpoints, "save", lambda *arguments: None)
     return attached(callbacks.Keeper(tmp_path, checkpoints.Progress(), {}))
 
