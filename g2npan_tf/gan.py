@@ -13,6 +13,7 @@ from g2npan_tf import precision
 from g2npan_tf.models.scorer import build_scorer
 from g2npan_tf.models.scorer import discrepancy_map
 from g2npan_tf.models.scorer import predicted_quality
+from g2npan_tf.models.training_form import training_form
 from g2npan_tf.quality_map import normalized_map
 
 Tensor = Any
@@ -69,6 +70,7 @@ class PlainAssessment(keras.Model):
         self.scorer = build_scorer(
             quality_network, tiles_per_side=tiles_per_side
         )
+        self._train_quality_network = training_form(quality_network)
         self.trackers = _trackers("cam_loss", "quality_loss", "assessment_loss")
         # Under a strategy `fit` would otherwise build by calling with a batch.
         self.built = True
@@ -115,7 +117,7 @@ class PlainAssessment(keras.Model):
         reference_cam = self._reference_cam(_scaled(batch["reference"]))
         variables = self.quality_network.trainable_variables
         with tf.GradientTape() as tape:
-            assessed = self.quality_network({"image": image}, training=True)
+            assessed = self._train_quality_network({"image": image})
             terms = _assessment_terms(
                 assessed, batch, reference_cam, self.objective.cam_weight
             )
@@ -182,6 +184,9 @@ class G2NPAN(keras.Model):
         self.scorer = build_scorer(
             quality_network, scoring_generator, tiles_per_side
         )
+        self._train_generator = training_form(generator)
+        self._train_discriminator = training_form(discriminator)
+        self._train_quality_network = training_form(quality_network)
         self.trackers = _trackers(
             "reconstruction_loss",
             "generator_loss",
@@ -252,7 +257,7 @@ class G2NPAN(keras.Model):
         image = _scaled(batch["image"])
         reference = _scaled(batch["reference"])
         with tf.GradientTape() as generator_tape:
-            generated = self.generator(image, training=True)
+            generated = self._train_generator(image)
         assessment = self._assess_step(image, reference, generated, batch)
         weight = self._perception_weight(
             generated, assessment["predicted_quality"], batch["quality"]
@@ -320,9 +325,7 @@ class G2NPAN(keras.Model):
         variables = self.quality_network.trainable_variables
         with tf.GradientTape() as tape:
             tape.watch(generated)
-            assessed = self.quality_network(
-                _features(image, generated), training=True
-            )
+            assessed = self._train_quality_network(_features(image, generated))
             terms = _assessment_terms(
                 assessed, batch, reference_cam, self.objective.cam_weight
             )
@@ -390,8 +393,8 @@ class G2NPAN(keras.Model):
     def _discriminate(self, candidate: Tensor, image: Tensor) -> Tensor:
         """Logits of D, which sees the image too if it is conditional."""
         if len(self.discriminator.inputs) == 2:
-            return self.discriminator([candidate, image], training=True)
-        return self.discriminator(candidate, training=True)
+            return self._train_discriminator([candidate, image])
+        return self._train_discriminator(candidate)
 
     def _blind(self, image: Tensor) -> Batch:
         """The blind path in inference mode, without gradient."""
