@@ -1,4 +1,4 @@
-"""Speed of the compared closed-form measures: images per second, CPU time.
+"""Speed of the compared measures: images per second, CPU time.
 
     python -m benchmarks.baselines
 
@@ -10,6 +10,7 @@ import functools
 import itertools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from absl import flags
@@ -26,7 +27,7 @@ from g2npan_tf import cli
 from g2npan_tf.baselines.grey_levels import luminance
 
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
-MEASURES: dict[str, Callable[..., float]] = {
+MEASURES: dict[str, Callable[..., Any]] = {
     "hossny": baselines.hossny,
     "tsallis, cvejic": baselines.tsallis,
     "tsallis, nava": functools.partial(
@@ -34,6 +35,10 @@ MEASURES: dict[str, Callable[..., float]] = {
     ),
     "oefp": baselines.oefp,
     "rsfe": baselines.rsfe,
+    "bmpri, features, grey": lambda a, b, fused: baselines.bmpri_features(
+        fused
+    ),
+    "tang": lambda a, b, fused: baselines.tang(fused),
 }
 ROUNDS = 5
 _SIZE = 128
@@ -111,8 +116,8 @@ def phantom_triples(count: int) -> list[Triple]:
 
 
 def _one_by_one(
-    function: Callable[..., float], triples: list[Triple]
-) -> Callable[[], float]:
+    function: Callable[..., Any], triples: list[Triple]
+) -> Callable[[], Any]:
     """A call that measures the next triple."""
     endless = itertools.cycle(triples)
     return lambda: function(*next(endless))

@@ -1,3 +1,5 @@
+import numpy as np
+
 from benchmarks import baselines
 
 
@@ -8,8 +10,11 @@ def test_every_measure_has_a_row_with_its_rate():
     )
     lines = baselines.table(figures).splitlines()
     assert len(lines) == 2 + len(baselines.MEASURES)
-    # Much less than the goal of 150, so that a busy machine passes.
-    assert all(float(line.split("|")[2]) > 15 for line in lines[2:])
+    rates = [np.median(figure.rate) for figure in figures]
+    assert min(rates) > 0
+    # Of the closed-form measures; much less than the goal of 150, so that a
+    # busy machine passes.
+    assert min(rates[:-2]) > 15
 
 
 def test_triples_are_grey_and_differ():
