@@ -77,7 +77,9 @@ def stopped(error: BaseException, workdir: pathlib.Path) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 1
     if isinstance(error, OSError):
-        reason, code = f"error: {error.strerror}: {error.filename}", 1
+        # Without a name it was standard output.
+        where = error.filename or "standard output"
+        reason, code = f"error: {error.strerror}: {where}", 1
     elif isinstance(error, WorkerLostError):
         reason, code = f"error: {error}", cli.WORKER_LOST
     elif isinstance(error, cli.Terminated):
