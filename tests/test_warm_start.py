@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -168,10 +169,8 @@ def cut(path):
 
 
 def not_a_number(path):
-    model = built(Config(**TINY, generator_ema=0.9), seed=1)
-    cam = model.quality_network.get_layer("cam")
-    cam.set_weights([x * np.nan for x in cam.get_weights()])
-    model.save_weights(path)
+    with h5py.File(path, "r+") as file:
+        file["generator/layers/conv2d/vars/0"][0, 0, 0, 0] = np.nan
 
 
 @pytest.mark.parametrize(
