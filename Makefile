@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 EPOCHS ?= 10
+PRESET ?= compact
 INSTALLED := $(VENV)/.installed
 CODE := g2npan_tf datasets export benchmarks tests train.py evaluate.py
 
@@ -12,7 +13,7 @@ CODE := g2npan_tf datasets export benchmarks tests train.py evaluate.py
 help:
 	@echo "make demo    data base, training, evaluation, export, scores (about 10 minutes)"
 	@echo "make test    lint, types and the test suite"
-	@echo "make bench   speed and memory figures"
+	@echo "make bench   speed and memory figures; PRESET=paper for the larger networks"
 	@echo "make format  formats the code"
 	@echo "make clean   removes what make demo and make test made"
 
@@ -71,7 +72,7 @@ format: $(INSTALLED)
 	@$(BIN)/ruff format $(CODE)
 
 bench: $(INSTALLED)
-	@$(BIN)/python -m benchmarks.bench
+	@$(BIN)/python -m benchmarks.bench --preset=$(PRESET)
 
 clean:
 	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache *.egg-info

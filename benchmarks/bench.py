@@ -2,8 +2,9 @@
 
     python -m benchmarks.bench [--preset=compact] [--output=FILE]
 
-prints one Markdown table. Networks are not trained before: their speed does
-not depend on what they have learned. docs/performance.md says how to read it.
+prints two Markdown tables: the figures, and the step by part. Networks are not
+trained before: their speed does not depend on what they have learned.
+docs/performance.md says how to read it.
 """
 
 import contextlib
@@ -104,6 +105,7 @@ def report(
         InputError: If the data base has fewer images than a batch.
     """
     with cli.quiet_stderr():
+        from benchmarks import step_parts
         from benchmarks import subjects
         from g2npan_tf import experiment
     if not data_dir:
@@ -117,7 +119,7 @@ def report(
     figures = _speed(model, config, seconds, folder)
     rows = table.peak_rows(figures.values())
     rows += table.gflop_rows(_gflop(model))
-    rows += _speed_rows(figures)
+    rows += _speed_rows(figures, preset)
     rows += _memory_rows(config, folder)
     return "\n".join(
         [
@@ -125,7 +127,11 @@ def report(
             "",
             table.markdown(rows),
             "",
-            *_reasons(figures),
+            "Cost of a step by part:",
+            "",
+            step_parts.table(figures),
+            "",
+            *_reasons(figures, preset),
             *_rules(),
         ]
     )
@@ -135,10 +141,15 @@ def _speed(
     model: "G2NPAN", config: Config, seconds: float, folder: pathlib.Path
 ) -> dict[str, "Figure"]:
     """Times everything; figures by name."""
+    from benchmarks import step_parts
     from benchmarks import subjects
 
+    step, pipeline = subjects.training_subjects(model, config)
+    threads = step.threads
     timed = [
-        *subjects.training_subjects(model, config),
+        step,
+        pipeline,
+        *step_parts.part_subjects(model, config, pipeline.call(), threads),
         *subjects.inference_subjects(model.scorer, config.batch_size, folder),
     ]
     with contextlib.ExitStack() as stack:
@@ -171,22 +182,25 @@ def _gflop(model: "G2NPAN") -> dict[str, float]:
     }
 
 
-def _goal(name: str) -> table.Goal | None:
+def _goal(name: str, preset: str) -> table.Goal | None:
     """The goal of a figure of speed."""
+    from benchmarks import subjects
+
     if name == STEP:
-        return table.TRAINING_SHARE
-    return table.LITERT_SHARE if "LiteRT" in name else None
+        return table.TRAINING_SHARE[preset]
+    if name.startswith("Inference") and not name.endswith(subjects.EAGER):
+        return table.FORWARD_SHARE[preset]
+    return None
 
 
-def _speed_rows(figures: dict[str, "Figure"]) -> list[list[str]]:
+def _speed_rows(figures: dict[str, "Figure"], preset: str) -> list[list[str]]:
     """Rows of the training step, of inference and of the pipeline."""
-    pipeline = figures[PIPELINE]
     rows = [
-        table.speed_row(figure, _goal(name))
+        table.speed_row(figure, _goal(name, preset))
         for name, figure in figures.items()
-        if figure is not pipeline
+        if name == STEP or name.startswith("Inference")
     ]
-    return [*rows, table.pipeline_row(pipeline, figures[STEP])]
+    return [*rows, table.pipeline_row(figures[PIPELINE], figures[STEP])]
 
 
 def _memory_rows(config: Config, folder: pathlib.Path) -> list[list[str]]:
@@ -195,7 +209,7 @@ def _memory_rows(config: Config, folder: pathlib.Path) -> list[list[str]]:
         table.memory_row(
             "one epoch of train.py",
             training_memory_mib(config, folder / "run"),
-            table.TRAINING_MEMORY,
+            table.TRAINING_MEMORY if config.preset == DEFAULT_PRESET else None,
         ),
         table.memory_row(
             "g2npan_tf.score with LiteRT",
@@ -223,7 +237,7 @@ def _others(figures: dict[str, "Figure"]) -> np.ndarray:
     return np.concatenate([figure.others for figure in figures.values()])
 
 
-def _reasons(figures: dict[str, "Figure"]) -> list[str]:
+def _reasons(figures: dict[str, "Figure"], preset: str) -> list[str]:
     """What was measured about shares that miss their goal or are doubtful."""
     missed = []
     if np.median(_others(figures)) > table.BUSY:
@@ -232,7 +246,7 @@ def _reasons(figures: dict[str, "Figure"]) -> list[str]:
             "figures by unequal factors. Measure on an idle machine."
         )
     for name, figure in figures.items():
-        goal = _goal(name)
+        goal = _goal(name, preset)
         if goal and not goal.reached(float(np.median(figure.share))):
             missed.append(f"Not reached: {table.reason(figure)}")
     return missed
@@ -244,8 +258,7 @@ def _rules() -> list[str]:
 
     return [
         f"Medians of {ROUNDS} rounds; every round measures everything once, "
-        "each beside the matrix product of as many threads. Goals are those "
-        "of the preset compact.",
+        "each beside the matrix product of as many threads.",
         f"Not counted: {complexity.NOT_COUNTED}. Step: {complexity.STEP_RULE}.",
     ]
 

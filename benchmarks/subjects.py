@@ -24,6 +24,8 @@ from g2npan_tf.config import Config
 from g2npan_tf.gan import G2NPAN
 
 THREADS = (1, 2)
+# Operation by operation: for comparison, the project never runs it so.
+EAGER = "Keras, `model(x)`"
 # Of each fold; four pairs. Decoded images are cached, so more only takes
 # longer to build.
 IMAGES_PER_FOLD = 40
@@ -96,7 +98,7 @@ def inference_subjects(
     saved_model.write(scorer, folder / "saved_model")
     loaded = tf.saved_model.load(str(folder / "saved_model"))
     calls = {
-        "Keras, `model(x)`": lambda: scorer(images, training=False),
+        EAGER: lambda: scorer(images, training=False),
         "`tf.function`": lambda: graph(images),
         # By way of `loaded`, which owns the variables.
         "SavedModel, `score_pixels`": lambda: loaded.signatures["score_pixels"](

@@ -4,6 +4,7 @@ import pathlib
 import pytest
 
 from benchmarks import bench
+from benchmarks import step_parts
 from benchmarks import subjects
 from g2npan_tf import experiment
 from g2npan_tf.config import PRESETS
@@ -39,6 +40,7 @@ def tiny_bench(monkeypatch):
         "peak_meter",
         lambda threads: contextlib.nullcontext(lambda: 1e6 * threads),
     )
+    monkeypatch.setattr(step_parts, "compiled", lambda call: call)
     # Tracing the real step and scorer takes longer than all the rest.
     monkeypatch.setattr(G2NPAN, "train_step", lambda self, batch: self(batch))
     infer = subjects.inference_subjects
@@ -70,10 +72,13 @@ def test_report_has_every_figure(tiny_bench, data_dir, tmp_path):
         "Input pipeline alone",
         "Peak memory, one epoch of train.py",
         "Peak memory, g2npan_tf.score with LiteRT",
+        *step_parts.IN_STEP,
+        "Whole step",
     ):
         assert text.count(f"| {name}") == 1, name
     assert "| 1000000 GFLOP/s | 1000000 to 1000000 |" in text
-    assert "| at least 20 %: not reached" in text
+    assert "| at least 50 %: not reached" in text
+    assert "| at least 60 %: not reached" in text
     assert "Not reached: Training step: " in text
     assert "| below 3 GiB: reached |" in text
     assert len(list(tmp_path.glob("pictures/*.png"))) > 0
