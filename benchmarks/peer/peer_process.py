@@ -1,0 +1,96 @@
+"""The process of the other engine, asked line by line."""
+
+import contextlib
+import json
+import pathlib
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+from g2npan_tf.errors import InputError
+
+_ROOT = pathlib.Path(__file__).parent.parent.parent
+_REQUIREMENTS = "benchmarks/peer/requirements.txt"
+
+
+class PeerProcess:
+    """A running worker.
+
+    Args:
+        process: Of `benchmarks.peer.worker`, with pipes.
+    """
+
+    def __init__(self, process: subprocess.Popen) -> None:
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("the worker was started without pipes")
+        self.requests = process.stdin
+        self.answers = process.stdout
+
+    def ask(self, do: str, threads: int, **request: Any) -> dict[str, Any]:
+        """Has the worker do something.
+
+        Args:
+            do: A method's name, see `benchmarks.peer.worker.Worker`.
+            threads: Threads that PyTorch may use.
+            request: The method's arguments.
+
+        Returns:
+            Its answer.
+
+        Raises:
+            RuntimeError: If the worker died; its reason is on stderr.
+        """
+        text = json.dumps({"do": do, "threads": threads, **request})
+        with contextlib.suppress(BrokenPipeError):
+            print(text, file=self.requests, flush=True)
+        line = self.answers.readline()
+        if not line:
+            raise RuntimeError(f"the PyTorch process failed at {text}")
+        return json.loads(line)
+
+
+@contextlib.contextmanager
+def start(python: str, settings: dict[str, Any]) -> Iterator[PeerProcess]:
+    """Starts the worker and ends it with the block.
+
+    Args:
+        python: Interpreter of an environment with PyTorch.
+        settings: Fields of the configuration and `image_size`.
+
+    Yields:
+        The process.
+
+    Raises:
+        InputError: If the interpreter does not run or has no PyTorch.
+    """
+    check(python)
+    with subprocess.Popen(
+        [python, "-m", "benchmarks.peer.worker", json.dumps(settings)],
+        cwd=_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        # Leaving the block closes stdin, which ends the worker.
+        yield PeerProcess(process)
+
+
+def check(python: str) -> None:
+    """Raises where the interpreter cannot run the worker."""
+    try:
+        found = subprocess.run(
+            [python, "-c", "import numpy, torch"],
+            capture_output=True,
+            text=True,
+        )
+    except OSError as error:
+        raise InputError(
+            f"{python}: not an interpreter ({error.strerror}); expected the "
+            f"python of an environment with {_REQUIREMENTS}"
+        ) from error
+    if found.returncode:
+        reason = (found.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise InputError(
+            f"{python}: cannot import PyTorch ({reason}); expected an "
+            f"environment with {_REQUIREMENTS}"
+        )
