@@ -120,8 +120,8 @@ def report(python: str, config: Config, seconds: float) -> str:
 
 def _counts(model: "G2NPAN", peer: "PeerProcess") -> list[str]:
     """Facts; raises if parameters or arithmetic differ."""
-    from benchmarks import complexity
     from benchmarks.peer import case
+    from g2npan_tf import complexity
 
     theirs = peer.ask("describe", THREADS)
     facts = {"date": datetime.date.today().isoformat(), **machine.describe()}

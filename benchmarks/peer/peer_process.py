@@ -23,6 +23,7 @@ class PeerProcess:
     def __init__(self, process: subprocess.Popen) -> None:
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("the worker was started without pipes")
+        self.process = process
         self.requests = process.stdin
         self.answers = process.stdout
 
@@ -41,9 +42,10 @@ class PeerProcess:
             RuntimeError: If the worker died; its reason is on stderr.
         """
         text = json.dumps({"do": do, "threads": threads, **request})
-        with contextlib.suppress(BrokenPipeError):
+        line = ""
+        if self.process.poll() is None:
             print(text, file=self.requests, flush=True)
-        line = self.answers.readline()
+            line = self.answers.readline()
         if not line:
             raise RuntimeError(f"the PyTorch process failed at {text}")
         return json.loads(line)
