@@ -203,11 +203,8 @@ def peer():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("style", ["plain", "tuned"])
-def test_pytorch_gives_the_same_outputs_losses_and_gradients(
-    peer, tmp_path, style
-):
-    found = equality.check(TINY, peer, tmp_path, style)
+def test_pytorch_gives_the_same_outputs_losses_and_gradients(peer, tmp_path):
+    found = equality.check(TINY, peer, tmp_path)
     for net in ("generator", "discriminator", "quality_network"):
         assert found[f"gradient/{net}"] > 0
 
@@ -221,4 +218,4 @@ def test_a_step_with_another_loss_is_found(peer, tmp_path, monkeypatch):
         lambda g, q, w: perceptual_loss(g, q, 0.9 * w),
     )
     with pytest.raises(RuntimeError, match="the engines differ"):
-        equality.check(TINY, peer, tmp_path, "tuned")
+        equality.check(TINY, peer, tmp_path)

@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 ROUNDS = 5
 THREADS = 2
-STYLES = ("plain", "tuned")
 # Issue "the training engine": at least equal, 1.3 as the goal; inference 2.
 TRAINING_GOAL = 1.3
 INFERENCE_GOAL = 2.0
@@ -147,11 +146,9 @@ def _equality(
     from benchmarks.peer import equality
 
     largest: dict[str, float] = {}
-    for style in STYLES:
-        found = equality.check(config, peer, folder, style)
-        for name, value in found.items():
-            kind = name.split("/")[0]
-            largest[kind] = max(largest.get(kind, 0.0), value)
+    for name, value in equality.check(config, peer, folder).items():
+        kind = name.split("/")[0]
+        largest[kind] = max(largest.get(kind, 0.0), value)
     return [
         f"{kind}: differs by {value:.1e} at most "
         f"(tolerance {equality.TOLERANCES[kind]:g})"
@@ -201,7 +198,10 @@ def _groups(
         return rounds.Contender(name, turn, images, goal)
 
     def peers(do: str, threads: int, images: int) -> list["Contender"]:
-        return [_peer(peer, do, threads, images, style) for style in STYLES]
+        return [
+            _peer(peer, do, threads, images, style)
+            for style in peer_process.STYLES
+        ]
 
     groups = [
         rounds.Group(

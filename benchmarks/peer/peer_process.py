@@ -9,6 +9,8 @@ from typing import Any
 
 from g2npan_tf.errors import InputError
 
+# Of the peer's step, see `benchmarks.peer.training`.
+STYLES = ("plain", "tuned")
 _ROOT = pathlib.Path(__file__).parent.parent.parent
 _REQUIREMENTS = "benchmarks/peer/requirements.txt"
 
