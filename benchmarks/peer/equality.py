@@ -116,7 +116,7 @@ def _compare(
     for style in STYLES:
         peer.ask(
             "check",
-            threads=2,
+            threads=1,
             case=str(case_path),
             result=str(result),
             style=style,
