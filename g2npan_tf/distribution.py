@@ -93,9 +93,14 @@ def batches(
     )
 
 
+def has_others(chosen: tf.distribute.Strategy) -> bool:
+    """Whether there are other processes."""
+    return isinstance(chosen, tf.distribute.MultiWorkerMirroredStrategy)
+
+
 def is_chief(chosen: tf.distribute.Strategy) -> bool:
     """Whether this process writes the files of the run."""
-    if not _many(chosen):
+    if not has_others(chosen):
         return True
     resolver = chosen.cluster_resolver
     if "chief" in resolver.cluster_spec().jobs:
@@ -138,7 +143,7 @@ def chief_first(chosen: tf.distribute.Strategy, make: Callable) -> Any:
     Returns:
         What it returns.
     """
-    if not _many(chosen):
+    if not has_others(chosen):
         return make()
     made = make() if is_chief(chosen) else None
     _gather(chosen, [0])
@@ -160,7 +165,7 @@ def check_agreement(
     Raises:
         InputError: If a value differs between workers.
     """
-    if not _many(chosen):
+    if not has_others(chosen):
         return
     # 31 bits, since collective operations take int32.
     own = [zlib.crc32(repr(value).encode()) >> 1 for value in facts.values()]
@@ -210,11 +215,6 @@ def _gather(chosen: tf.distribute.Strategy, numbers: list[int]) -> np.ndarray:
     """A row of numbers of each worker; waits for all of them."""
     row = tf.constant([numbers], tf.int32)
     return chosen.gather(row, axis=0).numpy()
-
-
-def _many(chosen: tf.distribute.Strategy) -> bool:
-    """Whether there are other processes."""
-    return isinstance(chosen, tf.distribute.MultiWorkerMirroredStrategy)
 
 
 def _mirrored() -> tf.distribute.Strategy:

@@ -93,6 +93,7 @@ def run(
         ),
     )
     _check_base(before, data.facts(builder), config)
+    _check_workers(strategy, config, builder, workdir)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
@@ -113,7 +114,6 @@ def run(
         profiling.profiled_steps(
             config.profile, _steps_left(progress, config, steps)
         )
-        _check_workers(strategy, config, builder, progress)
         _claim(own, config, data.facts(builder))
         keeper = callbacks.Keeper(own, progress, best)
         keeper.publish()
@@ -186,9 +186,15 @@ def _check_workers(
     strategy: tf.distribute.Strategy,
     config: Config,
     builder: Any,
-    progress: checkpoints.Progress,
+    workdir: pathlib.Path,
 ) -> None:
-    """Refuses workers that would train something else than the others."""
+    """Refuses workers that would train something else than the others.
+
+    Before networks are built or loaded, which workers do in common.
+    """
+    if not distribution.has_others(strategy):
+        return
+    newest = checkpoints.newest(workdir / "checkpoints")
     flags = {
         f"--{name}": value
         for name, value in config.to_json().items()
@@ -197,7 +203,7 @@ def _check_workers(
     distribution.check_agreement(
         strategy,
         {
-            "the epoch of the last checkpoint": progress.epoch,
+            "the last checkpoint": newest.name if newest else "none",
             "the data base": data.facts(builder)["name"],
             **flags,
         },

@@ -211,7 +211,9 @@ def test_workers_go_on_together_after_a_kill(killed, data_dir, tmp_path):
     ) as workers:
         # The first that says so ends; the other may only see that.
         assert set(workers.exit_codes()) <= {2, 75}, workers.texts()
-    assert "the workers differ in the epoch" in "".join(workers.texts())
+    assert "the workers differ in the last checkpoint" in "".join(
+        workers.texts()
+    )
     with Workers(folder, data_dir, *PLAIN, epochs) as workers:
         assert workers.exit_codes() == [0, 0], workers.texts()
     for text in workers.texts():
