@@ -124,14 +124,17 @@ def assert_bit_equal(one, other):
 
 
 def assert_close(one, other):
-    """Adam divides by rounding errors where a gradient is zero, so not all."""
+    """Not all weights: Adam makes whole steps of gradients near zero, too.
+
+    And one replica normalises by another kernel than several do.
+    """
     assert one.keys() == other.keys()
     a, b = (
         np.concatenate([x[name].ravel().astype(float) for name in sorted(one)])
         for x in (one, other)
     )
-    assert np.quantile(np.abs(a - b), 0.99) < 5e-5
-    assert np.linalg.norm(a - b) < 1e-3 * np.linalg.norm(a)
+    assert np.quantile(np.abs(a - b), 0.99) < 5e-4
+    assert np.linalg.norm(a - b) < 2e-3 * np.linalg.norm(a)
 
 
 @pytest.fixture(scope="module")
