@@ -111,7 +111,9 @@ def report(python: str, config: Config, seconds: float) -> str:
         rows, others = _speed(model, config, peer, folder, seconds)
     facts.append(f"other programs meanwhile: {others:.0%} of the machine")
     if others > BUSY:
+        # PyTorch's threads wait for each other and suffer most.
         facts.append("**doubtful**: measure again on an idle machine")
+        rows = [[*cells[:-1], f"{cells[-1]} (doubtful)"] for cells in rows]
     return "\n".join(
         [*(f"- {fact}" for fact in facts), "", rounds.markdown(rows)]
     )
