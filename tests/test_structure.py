@@ -29,7 +29,7 @@ LEVELS = (
     {"explanation"},
     {"callbacks", "complexity", "distribution", "experiment", "preemption"},
     {"profiling", "stopping", "summaries", "warm_start"},
-    {"dry_run"},
+    {"dry_run", "run_folder"},
     {"training"},
     {"score_rows"},
     {"file_scoring"},
