@@ -5,6 +5,7 @@ The command-line flags, `config.json` and the presets are made from `Config`.
 
 import dataclasses
 import json
+import os
 import pathlib
 from collections.abc import Iterable
 from typing import Any
@@ -351,6 +352,25 @@ def from_flags() -> Config:
     }
     preset = given.get("preset", DEFAULT_PRESET)
     return Config(**{**PRESETS[preset], **given, "preset": preset})
+
+
+def with_whole_paths(config: Config) -> Config:
+    """The same with absolute folders, so that a run may be read elsewhere.
+
+    Args:
+        config: `data_dir`, `manual_dir` and `init_from` may be relative.
+
+    Returns:
+        A copy.
+    """
+    return dataclasses.replace(
+        config,
+        **{
+            name: os.path.abspath(getattr(config, name))
+            for name in ("data_dir", "manual_dir", "init_from")
+            if getattr(config, name)
+        },
+    )
 
 
 def to_flags(config: Config) -> list[str]:

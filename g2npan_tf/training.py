@@ -1,7 +1,5 @@
 """One run: data, networks, optimisers, fit, and what it leaves in a folder."""
 
-import dataclasses
-import os
 import pathlib
 import sys
 import time
@@ -14,6 +12,7 @@ import tensorflow_datasets as tfds
 
 from g2npan_tf import callbacks
 from g2npan_tf import checkpoints
+from g2npan_tf import config as config_module
 from g2npan_tf import data
 from g2npan_tf import distribution
 from g2npan_tf import dry_run
@@ -57,7 +56,7 @@ def run(
         FloatingPointError: If a loss is not finite.
     """
     start = time.monotonic()
-    config = _with_whole_paths(config)
+    config = config_module.with_whole_paths(config)
     profiling.profiled_steps(config.profile)
     strategy = distribution.strategy(config)
     own = distribution.own_folder(strategy, workdir)
@@ -210,17 +209,5 @@ def _check_workers(
             "the last checkpoint": newest.name if newest else "none",
             "the data base": data.facts(builder)["name"],
             **flags,
-        },
-    )
-
-
-def _with_whole_paths(config: Config) -> Config:
-    """The same with absolute folders, so that a run may be read elsewhere."""
-    return dataclasses.replace(
-        config,
-        **{
-            name: os.path.abspath(getattr(config, name))
-            for name in ("data_dir", "manual_dir", "init_from")
-            if getattr(config, name)
         },
     )

@@ -1,6 +1,7 @@
 """Cross-validation: what is run, what is pooled, what is refused."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -28,10 +29,12 @@ def runs(seeds=(0,), folds=(0, 1), **settings):
 
 def write_run(output, seed, fold, count=12, epochs=3):
     """What a finished run and evaluate.py leave, with drawn scores."""
-    folder = cross_validate.run_folder(output, seed, fold)
+    folder = cross_validate.folder_of(output, seed, fold)
     (folder / "evaluation").mkdir(parents=True)
     config_module.save(Config(), FACTS, folder / "config.json")
-    (folder / "training.json").write_text(json.dumps({"epochs": epochs}))
+    (folder / "training.json").write_text(
+        json.dumps({"epochs": epochs, "best_epoch": 1})
+    )
     (folder / "log.csv").write_text(
         "epoch,quality_loss,val_srcc\n1,0.6,0.1\n2,0.5,\n"
     )
@@ -126,6 +129,31 @@ def test_finished_runs_are_not_repeated_and_others_are(tmp_path, monkeypatch):
     commands.clear()
     cross_validate.run_all(runs(folds=(0,), epochs=4), tmp_path, jobs=1)
     assert len(commands) == 2
+    commands.clear()
+    # Ended early: the best epoch is the first of three.
+    early = runs(folds=(0,), epochs=4, early_stopping_epochs=2)
+    cross_validate.run_all(early, tmp_path, jobs=1)
+    assert not commands
+
+
+def test_a_run_of_other_settings_is_not_taken_for_done(tmp_path):
+    write_run(tmp_path, 0, 0)
+    (cross_validate.folder_of(tmp_path, 0, 0) / "checkpoints").mkdir()
+    with pytest.raises(
+        InputError, match=r"fold_0 holds a run with seed=0, .*9"
+    ):
+        cross_validate._is_done(
+            Config(seed=9), cross_validate.folder_of(tmp_path, 0, 0)
+        )
+
+
+def test_an_evaluation_older_than_the_training_is_repeated(tmp_path):
+    write_run(tmp_path, 0, 0)
+    folder = cross_validate.folder_of(tmp_path, 0, 0)
+    config = Config(epochs=3)
+    assert cross_validate._is_done(config, folder)
+    os.utime(folder / "evaluation" / "results.json", (1, 1))
+    assert not cross_validate._is_done(config, folder)
 
 
 def test_a_run_that_fails_says_why(tmp_path):
@@ -134,7 +162,7 @@ def test_a_run_that_fails_says_why(tmp_path):
         InputError, match=r"train\.py ended with code 2: .*no_su"
     ):
         cross_validate.run_all(bad, tmp_path, jobs=1)
-    assert not (cross_validate.run_folder(tmp_path, 0, 0)).exists()
+    assert not (cross_validate.folder_of(tmp_path, 0, 0)).exists()
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def run_folder(output: pathlib.Path, seed: int, fold: int) -> pathlib.Path:
+def folder_of(output: pathlib.Path, seed: int, fold: int) -> pathlib.Path:
     """Where a run of train.py is."""
     return output / f"seed_{seed}" / f"fold_{fold}"
 
@@ -93,7 +93,7 @@ def run_all(
     """
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         waiting = [
-            pool.submit(_run, config, run_folder(output, *key))
+            pool.submit(_run, config, folder_of(output, *key))
             for key, config in runs.items()
         ]
         try:
@@ -125,12 +125,12 @@ def collect(
         {**row, "seed": str(seed), "fold": str(fold)}
         for seed, fold in runs
         for row in evaluation_table.read_predictions(
-            run_folder(output, seed, fold) / "evaluation" / "predictions.csv"
+            folder_of(output, seed, fold) / "evaluation" / "predictions.csv"
         )
     ]
     first = next(iter(runs.values()))
     _, facts = config_module.load(
-        run_folder(output, first.seed, first.fold) / "config.json"
+        folder_of(output, first.seed, first.fold) / "config.json"
     )
     by_seed = {
         seed: [row for row in rows if row["seed"] == str(seed)]
@@ -157,7 +157,7 @@ def collect(
     cross_validation_plots.draw_algorithms(
         rows, label, output / "algorithms.png"
     )
-    logs = {key: run_folder(output, *key) / "log.csv" for key in runs}
+    logs = {key: folder_of(output, *key) / "log.csv" for key in runs}
     cross_validation_plots.draw_curves(logs, label, output / "curves.png")
     return results
 
@@ -191,9 +191,7 @@ def table(results: dict[str, Any]) -> str:
 
 def _run(config: Config, workdir: pathlib.Path) -> None:
     """Trains and evaluates one run; what it prints goes into its log."""
-    done = workdir / "evaluation" / "results.json"
-    finished = workdir / "training.json"
-    if done.exists() and _epochs(finished) >= config.epochs:
+    if _is_done(config, workdir):
         return
     workdir.parent.mkdir(parents=True, exist_ok=True)
     where = f"--workdir={workdir}"
@@ -263,11 +261,23 @@ def _write_rows(path: pathlib.Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def _epochs(summary: pathlib.Path) -> int:
-    """Epochs of a finished run; -1 if it is not finished."""
+def _is_done(config: Config, workdir: pathlib.Path) -> bool:
+    """Whether a run has ended and was evaluated; refuses another's folder."""
+    with cli.quiet_stderr():
+        from g2npan_tf import run_folder
+        from g2npan_tf.checkpoints import Progress
+    run_folder.earlier_facts(workdir, config_module.with_whole_paths(config))
+    summary = workdir / run_folder.SUMMARY
     if not summary.exists():
-        return -1
-    return json.loads(summary.read_text())["epochs"]
+        return False
+    ended = json.loads(summary.read_text())
+    progress = Progress(ended["epochs"], ended["best_epoch"])
+    figures = workdir / "evaluation" / "results.json"
+    return (
+        bool(run_folder.end_of(progress, config))
+        and figures.exists()
+        and figures.stat().st_mtime >= summary.stat().st_mtime
+    )
 
 
 def _last_line(log: pathlib.Path) -> str:
