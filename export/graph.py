@@ -9,8 +9,9 @@ import keras
 import tensorflow as tf
 
 from g2npan_tf.images import SCORER_SIZE
+from g2npan_tf.models.inference_form import inference_form
 
-Function = Callable[[tf.Tensor], dict[str, tf.Tensor]]
+Function = Callable[[keras.Model, tf.Tensor], dict[str, tf.Tensor]]
 
 
 def write_graph(
@@ -21,28 +22,40 @@ def write_graph(
 ) -> None:
     """Writes functions around a scorer as a SavedModel.
 
+    The graph has the scorer's inference form, which needs fewer operations.
     The object that is saved holds the raw variables. If it held the Keras
     model, the result would load in Python and fail in the session loader that
     TF Serving uses ("Could not find variable"; tensorflow#72963).
 
     Args:
-        scorer: The model whose variables the functions use.
-        functions: By name of signature; each maps a tensor `image` to named
-            outputs. One function may stand under several names.
+        scorer: Functional model, which is not changed.
+        functions: By name of signature; each maps the model in the form to
+            be exported and a tensor `image` to named outputs. One function
+            may stand under several names.
         shape: Shape of `image`, uint8, with None for what may vary.
         folder: Made by this function.
     """
+    net = inference_form(scorer)
     module = tf.Module()
-    module.raw_variables = [variable.value for variable in scorer.variables]
+    module.raw_variables = [variable.value for variable in net.variables]
     image = tf.TensorSpec(shape, tf.uint8, name="image")
     traced = {
-        function: tf.function(function, input_signature=[image])
+        function: _traced(function, net, image)
         for function in functions.values()
     }
     tf.saved_model.save(
         module,
         str(folder),
         signatures={name: traced[f] for name, f in functions.items()},
+    )
+
+
+def _traced(
+    function: Function, net: keras.Model, spec: tf.TensorSpec
+) -> tf.types.experimental.PolymorphicFunction:
+    """The function of the image alone, to be traced for one kind of it."""
+    return tf.function(
+        lambda image: function(net, image), input_signature=[spec]
     )
 
 

@@ -107,11 +107,13 @@ def write(scorer: "keras.Model", folder: pathlib.Path) -> None:
 
     size = scorer.input_shape[1]
 
-    def explain(image: "tf.Tensor") -> dict[str, "tf.Tensor"]:
-        return scorer(graph.to_scorer_size(image, size), training=False)
+    def explain(
+        net: "keras.Model", image: "tf.Tensor"
+    ) -> dict[str, "tf.Tensor"]:
+        return net(graph.to_scorer_size(image, size), training=False)
 
-    def score(image: "tf.Tensor") -> dict[str, "tf.Tensor"]:
-        outputs = explain(image)
+    def score(net: "keras.Model", image: "tf.Tensor") -> dict[str, "tf.Tensor"]:
+        outputs = explain(net, image)
         return {name: outputs[name] for name in SCORES}
 
     functions = dict.fromkeys(SCORE_SIGNATURES, score)

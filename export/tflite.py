@@ -113,8 +113,10 @@ def convert(scorer: "keras.Model") -> bytes:
 
     from export import graph
 
-    def explain(image: "tf.Tensor") -> dict[str, "tf.Tensor"]:
-        return scorer(image, training=False)
+    def explain(
+        net: "keras.Model", image: "tf.Tensor"
+    ) -> dict[str, "tf.Tensor"]:
+        return net(image, training=False)
 
     with tempfile.TemporaryDirectory() as aside:
         folder = pathlib.Path(aside, "graph")

@@ -42,7 +42,7 @@ def test_a_written_graph_holds_variables_and_no_keras_object(tmp_path):
     net = keras.Model(inputs, keras.layers.Conv2D(2, 1)(scaled))
     graph.write_graph(
         net,
-        {"run": lambda image: {"y": net(image, training=False)}},
+        {"run": lambda net, image: {"y": net(image, training=False)}},
         (None, 4, 4, 3),
         tmp_path / "graph",
     )

@@ -67,6 +67,14 @@ def test_ranks_and_types_are_known(signatures):
     assert {spec.dtype for spec in outputs.values()} == {tf.float32}
 
 
+@pytest.mark.parametrize("name", ["score_pixels", "explain_pixels"])
+def test_up_sampling_is_joined_with_the_convolution_after_it(signatures, name):
+    definition = signatures[name].graph.as_graph_def()
+    nodes = [node for f in definition.library.function for node in f.node_def]
+    kinds = [node.op for node in (*definition.node, *nodes)]
+    assert kinds.count("DepthToSpace") == 2
+
+
 @pytest.mark.parametrize("size", [(256, 200), (40, 60)])
 def test_an_image_of_any_size_is_scored_as_the_resized_one(signatures, size):
     images = random_images(2, size)

@@ -42,6 +42,15 @@ def test_litert_gives_the_outputs_of_the_scorer(output):
     assert_outputs_close(found, expected, 1e-4)
 
 
+def test_up_sampling_is_joined_with_the_convolution_after_it(output):
+    interpreter = Interpreter(str(output / "g2npan.tflite"))
+    names = [item["op_name"] for item in interpreter._get_ops_details()]
+    assert names.count("DEPTH_TO_SPACE") == 2
+    # What is left belongs to the two larger scales of the warehouse.
+    assert names.count("TILE") == 4
+    assert not [name for name in names if "Flex" in name or "CUSTOM" in name]
+
+
 def test_the_assessor_scores_with_it(output):
     images = random_images(2)
     mos = Assessor.load(output / "g2npan.tflite").score(images)
