@@ -13,6 +13,7 @@ CODE := g2npan_tf datasets export benchmarks tests train.py evaluate.py
 help:
 	@echo "make demo    data base, training, evaluation, export, scores (about 10 minutes)"
 	@echo "make test    lint, types and the test suite"
+	@echo "make test-slow  the tests of real kills, full disks and several processes"
 	@echo "make bench   speed and memory figures; PRESET=paper for the larger networks"
 	@echo "make format  formats the code"
 	@echo "make clean   removes what make demo and make test made"

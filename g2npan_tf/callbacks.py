@@ -19,6 +19,7 @@ from g2npan_tf import correlation
 from g2npan_tf import mos
 from g2npan_tf import precision
 from g2npan_tf.atomic_file import written_aside
+from g2npan_tf.models.scorer import predict
 
 Logs = dict[str, Any]
 
@@ -46,9 +47,7 @@ class ValidationFigures(keras.callbacks.Callback):
         """Scores the validation part."""
         if logs is None or not len(self.images):
             return
-        predicted = self.model.scorer.predict(
-            self.images, batch_size=self.batch_size, verbose=0
-        )
+        predicted = predict(self.model.scorer, self.images, self.batch_size)
         values = correlation.figures(self.quality, predicted["quality"])
         logs.update({f"val_{name}": value for name, value in values.items()})
 
@@ -126,7 +125,8 @@ class Keeper(keras.callbacks.Callback):
         # NaN (constant predictions) is better than nothing, and nothing else.
         figure = -1.5 if np.isnan(figure) else float(figure)
         state = checkpoints.content(self.model.save_weights, checkpoints.STATE)
-        is_best = figure > best.best_figure
+        undefined = figure < -1 and best.best_figure < -1
+        is_best = undefined or figure > best.best_figure
         if is_best:
             best = checkpoints.Progress(epoch + 1, epoch + 1, figure)
             self.best = {

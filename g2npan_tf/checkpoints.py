@@ -105,7 +105,7 @@ def save(
         raise OSError(
             error.errno,
             f"{error.strerror} ({needed} bytes needed, "
-            f"{shutil.disk_usage(directory).free} free)",
+            f"{shutil.disk_usage(directory.parent).free} free)",
             str(directory),
         ) from error
     _remove(final)
@@ -124,8 +124,7 @@ def restore(
 
     Args:
         model: Compiled, so that its optimisers are built.
-        directory: Folder of all checkpoints of the run. What killed saves
-            left there is removed.
+        directory: Folder of all checkpoints of the run.
 
     Returns:
         How far the run was and the files of its best epoch; the start and no
@@ -134,8 +133,6 @@ def restore(
     Raises:
         InputError: If there are checkpoints and every one is damaged.
     """
-    for leftover in (*directory.glob("*.tmp"), *directory.glob("*.old")):
-        shutil.rmtree(leftover, ignore_errors=True)
     candidates = _finished(directory)
     for candidate in candidates:
         try:
@@ -156,6 +153,16 @@ def restore(
             "Remove the folder to begin anew in this workdir"
         )
     return Progress(), {}
+
+
+def remove_leftovers(directory: pathlib.Path) -> None:
+    """Removes what killed saves left.
+
+    Args:
+        directory: Folder of all checkpoints of a run that nobody else writes.
+    """
+    for leftover in (*directory.glob("*.tmp"), *directory.glob("*.old")):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 def newest(directory: pathlib.Path) -> pathlib.Path | None:

@@ -7,8 +7,10 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import sys
 import tempfile
+import threading
 import zlib
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -236,13 +238,35 @@ def _multi_worker(config: Config) -> tf.distribute.Strategy:
         return _mirrored()
     print(f"waiting until all {workers} workers run", file=sys.stderr)
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        with _default_signals():
+            return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.UnknownError as error:
         # gRPC gives no other sign of a port in use or a foreign address.
         raise InputError(
             "TF_CONFIG: this worker cannot listen at its own address "
             f"({error.message}); expected a free port of this machine"
         ) from error
+
+
+@contextlib.contextmanager
+def _default_signals() -> Iterator[None]:
+    """Lets SIGINT and SIGTERM end the process at once.
+
+    Python's handlers run only when TensorFlow's waiting is over, and nothing
+    is there to be saved yet.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {
+        number: signal.signal(number, signal.SIG_DFL)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _check_batch(config: Config, replicas: int) -> None:

@@ -98,6 +98,7 @@ def claim(workdir: pathlib.Path, config: Config, facts: dict[str, Any]) -> None:
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         remove_leftovers(workdir)
+        checkpoints.remove_leftovers(workdir / "checkpoints")
         config_module.save(config, facts, path)
     except OSError as error:
         if error.errno in NO_SPACE:

@@ -96,6 +96,9 @@ def gains_no_more(progress: checkpoints.Progress, patience: int) -> bool:
 
     Returns:
         True if the best epoch is that long ago. Never without a validation
-        part, where every epoch counts as the best so far.
+        part, where every epoch counts as the best so far, or as long as its
+        SRCC was not defined.
     """
+    if progress.best_figure < -1:
+        return False
     return 0 < patience <= progress.epoch - progress.best_epoch

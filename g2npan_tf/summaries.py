@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from g2npan_tf.callbacks import Logs
+from g2npan_tf.models.scorer import predict
 
 NUM_PANELS = 4
 # Nuances are faint.
@@ -125,7 +126,7 @@ def panels(scorer: keras.Model, images: np.ndarray) -> np.ndarray:
     Returns:
         uint8 `[n, size, k * size, 3]`; k is 4, or 2 for a scorer without GAN.
     """
-    maps = scorer.predict(images, verbose=0)
+    maps = predict(scorer, images, len(images))
     columns = [images]
     for name, gain in (("reference", 1), ("nuance", NUANCE_GAIN)):
         if name in maps:

@@ -201,7 +201,7 @@ def _check_workers(
     flags = {
         f"--{name}": value
         for name, value in config.to_json().items()
-        if name not in ("data_dir", "manual_dir")
+        if name not in ("data_dir", "manual_dir", "init_from")
     }
     distribution.check_agreement(
         strategy,

@@ -163,6 +163,10 @@ def test_command_prints_the_protocols_table_and_writes_every_image(
         ((), "expected --method="),
         (("--method=oefp", "word"), "expected --method="),
         (("--method=oefp", "--split=all", "--fold=1"), "goes without --fold"),
+        (
+            ("--method=oefp", "--split=all", "--protocol=leave_modality_out"),
+            "without --protocol=ratio or leave_modality_out",
+        ),
         (("--method=psnr",), "--method=psnr"),
     ],
 )

@@ -33,7 +33,7 @@ def write_run(output, seed, fold, count=12, epochs=3):
     (folder / "evaluation").mkdir(parents=True)
     config_module.save(Config(), FACTS, folder / "config.json")
     (folder / "training.json").write_text(
-        json.dumps({"epochs": epochs, "best_epoch": 1})
+        json.dumps({"epochs": epochs, "best_epoch": 1, "best_val_srcc": 0.5})
     )
     (folder / "log.csv").write_text(
         "epoch,quality_loss,val_srcc\n1,0.6,0.1\n2,0.5,\n"
@@ -173,6 +173,11 @@ def test_a_run_that_fails_says_why(tmp_path):
         (["--output=x", "--folds=0,5"], "--folds=0,5: expected different"),
         (["--output=x", "--seeds=1,1"], "--seeds=1,1: expected different"),
         (["--output=x", "--folds=a"], "whole numbers from 0 to 4"),
+        (["--output=x", "--protocol=ratio"], "cannot be pooled"),
+        (
+            ["--output=x", "--protocol=leave_modality_out"],
+            "expected --folds=0,1,... with one number for each modality",
+        ),
     ],
 )
 def test_bad_flags_are_one_line(flags, message):

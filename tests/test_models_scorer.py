@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import special
 
 from g2npan_tf.models import scorer
@@ -135,3 +136,24 @@ def test_without_gan_there_are_no_generated_maps():
     outputs = model(PIXELS, training=False)
     assert set(outputs) == {"mos", "quality", "cam"}
     assert outputs["cam"].shape == (3, *GRID)
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_fewer_images_than_replicas_are_scored(count):
+    devices = tf.config.list_logical_devices("CPU")
+    strategy = tf.distribute.MirroredStrategy(
+        [device.name for device in devices],
+        tf.distribute.ReductionToOneDevice(),
+    )
+    with strategy.scope():
+        keras.utils.set_random_seed(0)
+        shared = scorer.build_scorer(tiny_quality_network(None))
+    keras.utils.set_random_seed(0)
+    alone = scorer.build_scorer(tiny_quality_network(None))
+    assert shared.distribute_strategy.num_replicas_in_sync == 2
+    expected = alone.predict(PIXELS[:count], verbose=0)
+    # Batches of one image are too few for two replicas, too.
+    found = scorer.predict(shared, PIXELS[:count], batch_size=1)
+    assert found["mos"].shape == (count,)
+    for name, values in found.items():
+        np.testing.assert_allclose(values, expected[name], atol=1e-5)

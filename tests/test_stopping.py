@@ -113,6 +113,8 @@ def test_a_nan_stops_the_run_at_its_step_and_saves_nothing_of_the_epoch(
         (Progress(900, 2, 0.5), 0, False),
         # Without a validation part every epoch is the best so far.
         (Progress(900, 900, 899.0), 1, False),
+        # Its figure was never defined.
+        (Progress(30, 1, -1.5), 3, False),
     ],
 )
 def test_a_run_ends_after_as_many_epochs_without_gain(

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
 SETTINGS = ("data", "data_dir", "manual_dir", "protocol", "fold", "train_share")
+# Draws of the one overlap; the other has as many parts as modalities.
+UNPOOLED = ("ratio", "leave_modality_out")
 # Training and test rows of a fold.
 Fold = tuple[np.ndarray, np.ndarray]
 
@@ -56,8 +58,11 @@ def main(argv: list[str]) -> None:
         cli.fail(f"expected --method={'|'.join(METHODS)}, and no other words")
     settings = config.from_flags()
     pooled = options.split == "all"
-    if pooled and (options["fold"].present or settings.protocol == "ratio"):
-        cli.fail("--split=all goes without --fold and --protocol=ratio")
+    if pooled and (options["fold"].present or settings.protocol in UNPOOLED):
+        cli.fail(
+            "--split=all goes without --fold and without "
+            f"--protocol={' or '.join(UNPOOLED)}"
+        )
     with cli.quiet_stderr():
         from g2npan_tf import data
 

@@ -11,6 +11,7 @@ repeated. `OUTPUT` gets `results.json`, `predictions.csv`, `table.md` and plots.
 import concurrent.futures
 import csv
 import dataclasses
+import importlib
 import json
 import pathlib
 import subprocess
@@ -60,6 +61,7 @@ def main(argv: list[str]) -> int:
     output = pathlib.Path(options.output)
     folds = _numbers("folds", options.folds, NUM_FOLDS - 1)
     seeds = _numbers("seeds", options.seeds, 2**32 - 1)
+    _check_folds(settings, bool(options["folds"].present), folds)
     runs = {
         (seed, fold): dataclasses.replace(settings, seed=seed, fold=fold)
         for seed in seeds
@@ -91,6 +93,9 @@ def run_all(
         InputError: If a run fails; its log says more. Runs that have begun
             are finished first.
     """
+    # Before there are threads: being quiet is a matter of the whole process.
+    with cli.quiet_stderr():
+        importlib.import_module("g2npan_tf.run_folder")
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         waiting = [
             pool.submit(_run, config, folder_of(output, *key))
@@ -263,21 +268,37 @@ def _write_rows(path: pathlib.Path, rows: list[dict[str, str]]) -> None:
 
 def _is_done(config: Config, workdir: pathlib.Path) -> bool:
     """Whether a run has ended and was evaluated; refuses another's folder."""
-    with cli.quiet_stderr():
-        from g2npan_tf import run_folder
-        from g2npan_tf.checkpoints import Progress
+    from g2npan_tf import run_folder
+    from g2npan_tf.checkpoints import Progress
+
     run_folder.earlier_facts(workdir, config_module.with_whole_paths(config))
     summary = workdir / run_folder.SUMMARY
     if not summary.exists():
         return False
     ended = json.loads(summary.read_text())
-    progress = Progress(ended["epochs"], ended["best_epoch"])
+    progress = Progress(
+        ended["epochs"], ended["best_epoch"], ended["best_val_srcc"] or 0.0
+    )
     figures = workdir / "evaluation" / "results.json"
     return (
         bool(run_folder.end_of(progress, config))
         and figures.exists()
         and figures.stat().st_mtime >= summary.stat().st_mtime
     )
+
+
+def _check_folds(config: Config, given: bool, folds: list[int]) -> None:
+    """Refuses what would fail after hours, or pool one image several times."""
+    if config.protocol == "leave_modality_out" and not given:
+        raise InputError(
+            "--protocol=leave_modality_out: expected --folds=0,1,... with one "
+            "number for each modality of the data base"
+        )
+    if config.protocol == "ratio" and len(folds) > 1:
+        raise InputError(
+            "--protocol=ratio: the draws have images in common and cannot be "
+            "pooled; expected one number in --folds"
+        )
 
 
 def _last_line(log: pathlib.Path) -> str:

@@ -1,6 +1,7 @@
 """The blind path that is shipped: uint8 pixels in, MOS and maps out."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from g2npan_tf import mos
@@ -120,3 +121,30 @@ def build_scorer(
         maps = {n: join_tiles(x, tiles_per_side) for n, x in maps.items()}
     outputs = {"mos": mos.to_mos(quality), "quality": quality, **maps}
     return keras.Model(image, outputs, name="scorer")
+
+
+def predict(
+    scorer: keras.Model, images: np.ndarray, batch_size: int
+) -> dict[str, np.ndarray]:
+    """Scores images batch by batch, also on more replicas than images.
+
+    A replica without images would fail in TensorFlow, so that each batch is
+    filled up with copies whose scores are dropped.
+
+    Args:
+        scorer: From `build_scorer`.
+        images: uint8 `[n, size, size, 3]`, n > 0.
+        batch_size: Images at a time; rounded up to a multiple of the
+            replicas.
+
+    Returns:
+        What `build_scorer` describes, as arrays of n rows.
+    """
+    replicas = scorer.distribute_strategy.num_replicas_in_sync
+    filled = np.resize(
+        images, (-(-len(images) // replicas) * replicas, *images.shape[1:])
+    )
+    scores = scorer.predict(
+        filled, batch_size=-(-batch_size // replicas) * replicas, verbose=0
+    )
+    return {name: values[: len(images)] for name, values in scores.items()}
