@@ -74,6 +74,11 @@ format: $(INSTALLED)
 
 bench: $(INSTALLED)
 	@$(BIN)/python -m benchmarks.bench --preset=$(PRESET)
+	@if [ -n "$(PEER_PYTHON)" ]; then \
+	  $(BIN)/python -m benchmarks.peer.compare --peer_python=$(PEER_PYTHON) --preset=$(PRESET); \
+	else \
+	  echo "PyTorch: not compared; make bench PEER_PYTHON=... (docs/performance.md)"; \
+	fi
 
 clean:
 	rm -rf $(VENV) demo .mypy_cache .ruff_cache .pytest_cache *.egg-info
