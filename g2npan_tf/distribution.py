@@ -238,7 +238,7 @@ def _multi_worker(config: Config) -> tf.distribute.Strategy:
         return _mirrored()
     print(f"waiting until all {workers} workers run", file=sys.stderr)
     try:
-        with _default_signals():
+        with _interruptible():
             return tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.UnknownError as error:
         # gRPC gives no other sign of a port in use or a foreign address.
@@ -249,24 +249,21 @@ def _multi_worker(config: Config) -> tf.distribute.Strategy:
 
 
 @contextlib.contextmanager
-def _default_signals() -> Iterator[None]:
-    """Lets SIGINT and SIGTERM end the process at once.
+def _interruptible() -> Iterator[None]:
+    """Lets SIGINT end the process at once.
 
     Python's handlers run only when TensorFlow's waiting is over, and nothing
-    is there to be saved yet.
+    is there to be saved yet. SIGTERM is taken by TensorFlow, as its notice of
+    pre-emption, and ends nothing meanwhile.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {
-        number: signal.signal(number, signal.SIG_DFL)
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.signal(signal.SIGINT, before)
 
 
 def _check_batch(config: Config, replicas: int) -> None:
