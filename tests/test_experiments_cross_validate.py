@@ -174,6 +174,8 @@ def test_a_run_that_fails_says_why(tmp_path):
         (["--output=x", "--seeds=1,1"], "--seeds=1,1: expected different"),
         (["--output=x", "--folds=a"], "whole numbers from 0 to 4"),
         (["--output=x", "--protocol=ratio"], "cannot be pooled"),
+        (["--output=setup.cfg/x"], "--output=setup.cfg/x: [Errno 20] Not a"),
+        (["--output=setup.cfg"], "--output=setup.cfg: [Errno 17] File exists"),
         (
             ["--output=x", "--protocol=leave_modality_out"],
             "expected --folds=0,1,... with one number for each modality",

@@ -125,11 +125,13 @@ def test_every_network_setting_that_differs_is_named(config, changes, named):
 
 
 def test_other_settings_may_differ(config):
-    warm_start.check(
-        dataclasses.replace(
-            config, data="fusion_quality/custom", learning_rate=1e-5, seed=9
-        )
+    other = dataclasses.replace(
+        config, data="fusion_quality/custom", learning_rate=1e-5, seed=9
     )
+    assert warm_start.check(other) is None
+    # The same call does refuse: it is not skipped.
+    with pytest.raises(InputError):
+        warm_start.check(dataclasses.replace(other, vgg_batch_norm=False))
 
 
 @pytest.mark.parametrize(

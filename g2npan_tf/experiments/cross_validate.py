@@ -67,8 +67,12 @@ def main(argv: list[str]) -> int:
         for seed in seeds
         for fold in folds
     }
-    run_all(runs, output, options.jobs)
-    results = collect(runs, output)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        run_all(runs, output, options.jobs)
+        results = collect(runs, output)
+    except OSError as error:
+        raise InputError(f"--output={output}: {error}") from error
     print(table(results))
     print(f"\nall of it: {output}")
     return 0
