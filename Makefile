@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 EPOCHS ?= 10
 PRESET ?= compact
 INSTALLED := $(VENV)/.installed
+BROWSER := $(VENV)/.browser
 CODE := g2npan_tf datasets export benchmarks tests train.py evaluate.py
 
 .PHONY: help demo test test-slow lint format bench clean
@@ -56,7 +57,19 @@ demo: $(INSTALLED)
 	@echo "models:       demo/exported"
 	@echo "curves:       $(BIN)/tensorboard --logdir=demo/run"
 
-test: lint
+# Tried once; the tests look for the browser themselves.
+$(BROWSER): | $(INSTALLED)
+	@if command -v chromium || command -v chromium-browser \
+	  || command -v google-chrome; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get; then \
+	  echo "installing Debian's chromium for the tests in a browser" >&2; \
+	  { apt-get -qq update && DEBIAN_FRONTEND=noninteractive \
+	    apt-get -qq install --no-install-recommends chromium; } 2>&1; \
+	else false; fi >/dev/null \
+	  || echo "no browser here: the tests that need one will be skipped"
+	@touch $@
+
+test: lint $(BROWSER)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" --durations=10
 
 test-slow: $(INSTALLED)

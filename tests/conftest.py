@@ -1,5 +1,6 @@
 """Set-up that every test shares."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -16,6 +17,7 @@ from datasets.fusion_quality import (
     fusion_quality_dataset_builder as builder_module,
 )
 from g2npan_tf import experiment
+from tests import browser
 
 # Two logical devices, so that one replica can be compared with two.
 tf.config.set_logical_device_configuration(
@@ -64,6 +66,25 @@ def small_disk(tmp_path):
     yield mount
     if os.path.ismount(disk):
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+# Not for the session: Playwright keeps an event loop running in the thread,
+# beside which other tests could not run theirs.
+@pytest.fixture(scope="module")
+def _running_browser():
+    with browser.running_browser() as running:
+        yield running
+
+
+@pytest.fixture
+def chromium(_running_browser):
+    """Opens pages in a real browser; skips where there is none.
+
+    `chromium.open(url, width, height)` gives a Playwright page that reaches
+    only this machine; what goes wrong in it is listed in `chromium.errors`.
+    """
+    with contextlib.ExitStack() as stack:
+        yield browser.Chromium(_running_browser, stack)
 
 
 @pytest.fixture(scope="session")
