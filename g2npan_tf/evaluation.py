@@ -8,6 +8,7 @@ import numpy as np
 
 from g2npan_tf import correlation
 from g2npan_tf import mos
+from g2npan_tf import significance
 
 NUM_RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -115,18 +116,28 @@ def compare(
     Returns:
         `methods`: `assess` of each; `gains`: `difference` from each other
         method but `mean` and what else predicts a constant: neither ranks,
-        even where the means of several folds differ.
+        even where the means of several folds differ. Each difference has
+        `p_holm` too, corrected for all differences of `gains` together.
     """
+    gains = {
+        key: difference(split, predictions[name], values)
+        for key, values in predictions.items()
+        if np.ptp(values) > 0 and key not in (name, "mean")
+    }
+    _correct([gain for two in gains.values() for gain in two.values()])
     return {
         "methods": {
             key: assess(split, values) for key, values in predictions.items()
         },
-        "gains": {
-            key: difference(split, predictions[name], values)
-            for key, values in predictions.items()
-            if np.ptp(values) > 0 and key not in (name, "mean")
-        },
+        "gains": gains,
     }
+
+
+def _correct(gains: list[dict[str, float]]) -> None:
+    """Adds to each difference its p-value after Holm's correction."""
+    corrected = significance.holm([gain["p"] for gain in gains])
+    for gain, p_holm in zip(gains, corrected, strict=True):
+        gain["p_holm"] = p_holm
 
 
 def within_group(split: Split, predicted_mos: np.ndarray) -> dict[str, float]:
@@ -200,6 +211,7 @@ def difference(
             "difference": measured[index],
             "low": low,
             "high": high,
+            "p": significance.bootstrap_p(values[:, index]),
         }
     return result
 

@@ -56,7 +56,8 @@ def table(results: dict[str, Any]) -> str:
         lines += [
             "",
             f"Against {name} (paired bootstrap by pair, 1000 resamples, 95 % "
-            "interval):",
+            "interval; p two-sided, Holm's correction for all differences "
+            "here):",
             f"- SRCC over all images is {_verdict(gains['all'])}",
             f"- SRCC within a pair is {_verdict(gains['within_group'])}",
         ]
@@ -160,7 +161,8 @@ def _verdict(gain: dict[str, float]) -> str:
         word = "BELOW"
     else:
         word = "NOT clearly above"
+    p = number(gain.get("p_holm", float("nan")))
     return (
         f"{word}: {gain['difference']:+.3f} "
-        f"({number(gain['low'])} to {number(gain['high'])})"
+        f"({number(gain['low'])} to {number(gain['high'])}), p {p}"
     )

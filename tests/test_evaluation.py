@@ -95,7 +95,7 @@ def test_ties_in_the_prediction_count_half():
 
 
 def test_difference_of_a_method_with_itself_is_zero():
-    zero = {"difference": 0.0, "low": 0.0, "high": 0.0}
+    zero = {"difference": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}
     gain = evaluation.difference(BIG, GOOD, GOOD)
     assert gain == {"all": zero, "within_group": zero}
 
@@ -103,6 +103,7 @@ def test_difference_of_a_method_with_itself_is_zero():
 def test_difference_finds_the_better_method():
     for gain in evaluation.difference(BIG, GOOD, BAD).values():
         assert 0 < gain["low"] < gain["difference"] < gain["high"]
+        assert gain["p"] == pytest.approx(2 / 1001)
 
 
 def test_best_found_of_a_constant_is_chance_in_any_order():
@@ -125,4 +126,18 @@ def test_compare_judges_all_and_sets_one_against_those_that_rank(monkeypatch):
     results = evaluation.compare(BIG, predictions, "ours")
     assert set(results["methods"]) == set(predictions)
     assert results["methods"]["ours"] == evaluation.assess(BIG, GOOD)
-    assert results["gains"] == {"bad": evaluation.difference(BIG, GOOD, BAD)}
+    gains = results["gains"]
+    assert set(gains) == {"bad"}
+    for name, gain in evaluation.difference(BIG, GOOD, BAD).items():
+        # Two differences, both at the floor of 2 / 11.
+        assert gains["bad"][name] == gain | {"p_holm": pytest.approx(4 / 11)}
+
+
+def test_all_differences_of_a_table_are_corrected_together(monkeypatch):
+    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 99)
+    others = {f"bad_{i}": np.roll(BAD, i) for i in range(3)}
+    results = evaluation.compare(BIG, {"ours": GOOD, **others}, "ours")
+    gains = [g for two in results["gains"].values() for g in two.values()]
+    assert len(gains) == 6
+    assert min(gain["p"] for gain in gains) == 0.02
+    assert min(gain["p_holm"] for gain in gains) == pytest.approx(6 * 0.02)

@@ -20,7 +20,7 @@ def figures(srcc, low):
 
 
 def gain(low, high):
-    return {"difference": 0.1, "low": low, "high": high}
+    return {"difference": 0.1, "low": low, "high": high, "p_holm": 0.0424}
 
 
 RESULTS = {
@@ -61,6 +61,8 @@ def test_verdict_is_that_of_the_interval(limits, word):
     gains = {"other": {"all": gain(*limits), "within_group": gain(-1, 1)}}
     text = evaluation_table.table(RESULTS | {"gains": gains})
     assert f"SRCC over all images is {word}" in text
+    assert "Holm's correction" in text
+    assert f"({limits[0]:.3f} to {limits[1]:.3f}), p 0.042" in text
 
 
 def test_predictions_are_one_row_an_image(tmp_path):

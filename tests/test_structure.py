@@ -12,7 +12,7 @@ PACKAGES = ("models", "baselines", "experiments")
 # From low to high: a module imports only from levels below its own (or, in
 # one level, from what is named with it).
 LEVELS = (
-    {"errors", "mos", "atomic_file", "subbands", "pcnn"},
+    {"errors", "mos", "atomic_file", "subbands", "pcnn", "significance"},
     {"cli", "config"},
     {
         "losses",
