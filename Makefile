@@ -27,7 +27,7 @@ $(INSTALLED): setup.cfg pyproject.toml
 	@echo "installing into $(VENV) (2.7 GB, a few minutes)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet --editable '.[test]' --config-settings editable_mode=compat
+	@$(BIN)/python -m pip install --quiet --editable '.[train,test]' --config-settings editable_mode=compat
 # Slim images have no libGL; the headless build owns the same folder and needs
 # none, so it replaces the other and is not installed beside it.
 	@$(BIN)/python -c 'import cv2' 2>/dev/null \

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from g2npan_tf.errors import InputError
+from g2npan_tf.errors import missing_package
 from g2npan_tf.images import SCORER_SIZE
 from g2npan_tf.images import resize
 
@@ -107,7 +108,7 @@ class Assessor:
             _try(runner, size)
         except ModuleNotFoundError as error:
             raise InputError(
-                f"{path}: needs the package {error.name}, not installed here"
+                f"{path}: {missing_package(error) or error}"
             ) from error
         except Exception as error:
             # Parsers raise nearly anything on a damaged artefact.

@@ -5,6 +5,7 @@ import importlib
 import os
 import sys
 import tempfile
+import types
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
@@ -20,6 +21,7 @@ from absl import flags
 from absl import logging
 
 from g2npan_tf.errors import InputError
+from g2npan_tf.errors import missing_package
 
 USAGE_ERROR = 2
 # sysexits.h: the same command may succeed when it is tried again.
@@ -43,6 +45,26 @@ def fail(message: object) -> None:
     line = " ".join(str(message).split())
     print(f"error: {line}", file=sys.stderr)
     sys.exit(USAGE_ERROR)
+
+
+def _tell_uncaught(
+    kind: type[BaseException],
+    error: BaseException,
+    trace: types.TracebackType | None,
+) -> None:
+    """Makes one line of a package that this installation lacks.
+
+    Commands import packages in many places, some when they are loaded.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        message = missing_package(error)
+        if message:
+            fail(message)
+    sys.__excepthook__(kind, error, trace)
+
+
+# This module is imported by commands, and by them first.
+sys.excepthook = _tell_uncaught
 
 
 @contextlib.contextmanager

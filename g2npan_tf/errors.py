@@ -1,5 +1,26 @@
 """Exceptions that a command prints as a line instead of a traceback."""
 
+# The extra of setup.cfg that brings a package, by the name to import. What
+# is not listed is no part of a normal installation of any extra.
+EXTRAS = {
+    "ai_edge_litert": "workstation",
+    "apache_beam": "beam",
+    "grpc": "serving",
+    "keras": "train",
+    "matplotlib": "train",
+    "nibabel": "nifti",
+    "pydicom": "dicom",
+    "pywt": "train",
+    "safetensors": "train",
+    "scipy": "train",
+    "skimage": "train",
+    "sklearn": "baselines",
+    "tensorflow": "train",
+    "tensorflow_datasets": "train",
+    "tensorflow_serving": "serving",
+    "tqdm": "train",
+}
+
 
 class InputError(ValueError):
     """Bad input from outside: a flag, a file or a score.
@@ -12,3 +33,21 @@ class InputError(ValueError):
 
 class WorkerLostError(RuntimeError):
     """Another process of the same training run does not answer any more."""
+
+
+def missing_package(error: ModuleNotFoundError) -> str | None:
+    """Says what to install for an import that failed.
+
+    Args:
+        error: Raised by an import.
+
+    Returns:
+        One line, or None if no extra would help: then it is a defect.
+    """
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS:
+        return None
+    return (
+        f"{package} is not installed; "
+        f"needs pip install 'g2npan-tf[{EXTRAS[package]}]'"
+    )

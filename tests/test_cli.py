@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from g2npan_tf import cli
+from g2npan_tf import config
 from g2npan_tf.errors import InputError
 from tests.tiny import REPOSITORY
 
@@ -14,6 +15,7 @@ SCRIPT = """
 import sys
 from absl import flags
 from g2npan_tf import cli
+from g2npan_tf import config
 from g2npan_tf.errors import InputError
 flags.DEFINE_integer("number", 3, "A number.")
 def main(argv):
@@ -65,6 +67,40 @@ def test_a_defect_keeps_its_traceback():
     done = run("--number=4")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train.py --workdir={0}",
+        "evaluate.py --workdir={0}",
+        "-m export.tflite --workdir={0} --output={0}",
+        "-m g2npan_tf.experiments.cross_validate --output={0}",
+        "-m g2npan_tf.score --model={0} {0}/a.png",
+    ],
+)
+def test_a_command_without_its_packages_says_what_to_install(command, tmp_path):
+    config.save(config.Config(), {"name": "a/1.0.0"}, tmp_path / "config.json")
+    (tmp_path / "scorer.keras").write_bytes(b"")
+    # Python loads this first; None makes every import of the name fail.
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "names = 'keras', 'scipy', 'tensorflow', 'tensorflow_datasets'\n"
+        "sys.modules.update(dict.fromkeys(names))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, *command.format(tmp_path).split()],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.endswith(
+        " is not installed; needs pip install 'g2npan-tf[train]'\n"
+    )
+    assert done.stderr.count("\n") == 1
 
 
 def test_help_is_no_failure():
