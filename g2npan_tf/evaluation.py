@@ -202,11 +202,11 @@ def difference(
             float(np.nanmean(drawn)) if np.isfinite(drawn).any() else np.nan,
         ]
 
-    values = _resample(split.pair_id, gains, seed)
+    values = resample(split.pair_id, gains, seed)
     measured = gains(np.arange(len(split.mos)))
     result = {}
     for index, name in enumerate(("all", "within_group")):
-        low, high = _limits(values[:, index])
+        low, high = limits(values[:, index])
         result[name] = {
             "difference": measured[index],
             "low": low,
@@ -229,7 +229,7 @@ def _intervals(
     true: np.ndarray, predicted: np.ndarray, groups: np.ndarray, seed: int
 ) -> dict[str, dict[str, float]]:
     """Mean and limits of each figure over the resamples."""
-    values = _resample(
+    values = resample(
         groups,
         lambda rows: list(
             correlation.figures(true[rows], predicted[rows]).values()
@@ -238,16 +238,26 @@ def _intervals(
     )
     intervals = {}
     for index, name in enumerate(correlation.METRICS):
-        low, high = _limits(values[:, index])
+        low, high = limits(values[:, index])
         mean = float(np.mean(values[:, index]))
         intervals[name] = {"mean": mean, "low": low, "high": high}
     return intervals
 
 
-def _resample(
+def resample(
     groups: np.ndarray, statistic: Callable[[np.ndarray], Any], seed: int
 ) -> np.ndarray:
-    """The statistic of the rows of each bootstrap resample of the groups."""
+    """The statistic of the rows of each bootstrap resample of the groups.
+
+    Args:
+        groups: Group of each row. Text `[n]`.
+        statistic: Takes numbers of rows `[m]`, those of a group that is drawn
+            twice twice; gives one figure or several.
+        seed: Seed of the resamples.
+
+    Returns:
+        Shape `[NUM_RESAMPLES]` or `[NUM_RESAMPLES, figures]`.
+    """
     rng = np.random.default_rng(seed)
     names = np.unique(groups)
     rows = [np.flatnonzero(groups == name) for name in names]
@@ -257,8 +267,15 @@ def _resample(
     )
 
 
-def _limits(values: np.ndarray) -> tuple[float, float]:
-    """Percentile limits; NaN where the figure is not defined."""
+def limits(values: np.ndarray) -> tuple[float, float]:
+    """Percentile limits; NaN where the figure is not defined.
+
+    Args:
+        values: Of the resamples. Shape `[NUM_RESAMPLES]`.
+
+    Returns:
+        Low and high of the 95 % interval.
+    """
     if not np.isfinite(values).all():
         return float("nan"), float("nan")
     tail = (1 - CONFIDENCE) / 2

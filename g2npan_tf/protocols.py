@@ -63,7 +63,8 @@ def divide(rows: Rows, config: Config) -> Parts:
       `fold`, `fold` + 5, ... in alphabetical order.
     * `leave_modality_out`: likewise all images of the modality number `fold`.
     * `ratio`: `train_share` of the cases of each modality train, drawn with
-      `fold` as seed; the others test.
+      `fold` as seed; the others test. What tests at one share tests at every
+      smaller one too, so that Table 3's rows can be compared on it.
 
     Choice: but for `image`, the epoch is chosen on cases of the training part:
     `validation_share` of each modality's, at least one where there are three,
@@ -97,7 +98,7 @@ def divide(rows: Rows, config: Config) -> Parts:
         is_validation = is_test
     else:
         chosen = _draw_cases(
-            rows, ~is_test, config.validation_share, config.fold, 3
+            rows, ~is_test, config.validation_share, config.fold
         )
         is_validation = ~is_test & np.isin(rows.case_id, chosen)
     return Parts(
@@ -129,19 +130,26 @@ def describe(config: Config) -> str:
 
 
 def _draw_cases(
-    rows: Rows, among: np.ndarray, share: float, seed: int, at_least_one: int
+    rows: Rows, among: np.ndarray, share: float, seed: int
 ) -> list[str]:
-    """A share of each modality's cases, one at least of so many or more."""
-    modality = dict(zip(rows.case_id[among], rows.modality[among], strict=True))
+    """A share of each modality's cases, one at least of three or more."""
     rng = np.random.default_rng(seed)
     chosen: list[str] = []
-    for wanted in sorted(set(modality.values())):
-        names = sorted(c for c in modality if modality[c] == wanted)
+    for names in _cases_by_modality(rows, among):
         count = round(share * len(names))
-        if share and len(names) >= at_least_one:
+        if share and len(names) >= 3:
             count = max(1, count)
         chosen += rng.choice(names, count, replace=False).tolist()
     return chosen
+
+
+def _cases_by_modality(rows: Rows, among: np.ndarray) -> list[list[str]]:
+    """Names of the cases of each modality, all in alphabetical order."""
+    modality = dict(zip(rows.case_id[among], rows.modality[among], strict=True))
+    return [
+        sorted(case for case in modality if modality[case] == wanted)
+        for wanted in sorted(set(modality.values()))
+    ]
 
 
 def _group(rows: Rows, config: Config) -> np.ndarray:
@@ -169,9 +177,13 @@ def _leave_modality_out(rows: Rows, config: Config) -> np.ndarray:
 
 
 def _ratio(rows: Rows, config: Config) -> np.ndarray:
-    """The cases that a draw leaves."""
-    everything = np.ones(len(rows.index), bool)
-    drawn = _draw_cases(rows, everything, config.train_share, config.fold, 2)
+    """The cases that a draw leaves: the last ones of a random order."""
+    rng = np.random.default_rng(config.fold)
+    drawn: list[str] = []
+    for names in _cases_by_modality(rows, np.ones(len(rows.index), bool)):
+        # One case trains at least where there are two.
+        count = max(len(names) > 1, round(config.train_share * len(names)))
+        drawn += rng.permutation(names)[:count].tolist()
     return ~np.isin(rows.case_id, drawn)
 
 

@@ -68,9 +68,9 @@ def test_interval_holds_the_figure_and_shrinks_with_agreement():
 
 def test_resamples_are_of_whole_groups_and_seeded():
     groups = np.array(["x", "x", "y", "y", "y"])
-    sizes = evaluation._resample(groups, len, 0)
+    sizes = evaluation.resample(groups, len, 0)
     assert set(sizes) == {4, 5, 6}
-    np.testing.assert_array_equal(sizes, evaluation._resample(groups, len, 0))
+    np.testing.assert_array_equal(sizes, evaluation.resample(groups, len, 0))
 
 
 def test_constant_predictions_have_no_interval():

@@ -142,7 +142,7 @@ def test_a_run_of_other_settings_is_not_taken_for_done(tmp_path):
     with pytest.raises(
         InputError, match=r"fold_0 holds a run with seed=0, .*9"
     ):
-        cross_validate._is_done(
+        cross_validate.is_done(
             Config(seed=9), cross_validate.folder_of(tmp_path, 0, 0)
         )
 
@@ -151,9 +151,9 @@ def test_an_evaluation_older_than_the_training_is_repeated(tmp_path):
     write_run(tmp_path, 0, 0)
     folder = cross_validate.folder_of(tmp_path, 0, 0)
     config = Config(epochs=3)
-    assert cross_validate._is_done(config, folder)
+    assert cross_validate.is_done(config, folder)
     os.utime(folder / "evaluation" / "results.json", (1, 1))
-    assert not cross_validate._is_done(config, folder)
+    assert not cross_validate.is_done(config, folder)
 
 
 def test_a_run_that_fails_says_why(tmp_path):

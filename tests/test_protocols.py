@@ -1,6 +1,7 @@
 """What each protocol leaves out, on a table made by hand."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -92,6 +93,16 @@ def test_a_ratio_is_of_the_cases_of_each_modality(share):
     assert halves[0] == round(share * CASES / 2)
     other = divide(protocol="ratio", train_share=share, fold=1)
     assert values("case_id", other.known) != known
+
+
+def test_what_tests_at_one_ratio_tests_at_every_smaller_one():
+    shares = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+    tests = [
+        set(divide(protocol="ratio", train_share=share, fold=2).test)
+        for share in shares
+    ]
+    for smaller, larger in itertools.pairwise(tests):
+        assert larger < smaller
 
 
 def test_the_validation_part_has_each_modality_and_may_be_left_out():

@@ -59,8 +59,8 @@ def main(argv: list[str]) -> int:
             cli.fail(f"--{name}: expected --{name}s=..., a list")
     settings = config_module.from_flags()
     output = pathlib.Path(options.output)
-    folds = _numbers("folds", options.folds, NUM_FOLDS - 1)
-    seeds = _numbers("seeds", options.seeds, 2**32 - 1)
+    folds = numbers("folds", options.folds, NUM_FOLDS - 1)
+    seeds = numbers("seeds", options.seeds, 2**32 - 1)
     _check_folds(settings, bool(options["folds"].present), folds)
     runs = {
         (seed, fold): dataclasses.replace(settings, seed=seed, fold=fold)
@@ -200,7 +200,7 @@ def table(results: dict[str, Any]) -> str:
 
 def _run(config: Config, workdir: pathlib.Path) -> None:
     """Trains and evaluates one run; what it prints goes into its log."""
-    if _is_done(config, workdir):
+    if is_done(config, workdir):
         return
     workdir.parent.mkdir(parents=True, exist_ok=True)
     where = f"--workdir={workdir}"
@@ -270,8 +270,19 @@ def _write_rows(path: pathlib.Path, rows: list[dict[str, str]]) -> None:
         writer.writerows(rows)
 
 
-def _is_done(config: Config, workdir: pathlib.Path) -> bool:
-    """Whether a run has ended and was evaluated; refuses another's folder."""
+def is_done(config: Config, workdir: pathlib.Path) -> bool:
+    """Whether a run has ended and was evaluated.
+
+    Args:
+        config: Of the run.
+        workdir: Its folder; need not exist.
+
+    Returns:
+        True if there is nothing to do.
+
+    Raises:
+        InputError: If a run of other settings is there.
+    """
     from g2npan_tf import run_folder
     from g2npan_tf.checkpoints import Progress
 
@@ -310,8 +321,20 @@ def _last_line(log: pathlib.Path) -> str:
     return (log.read_text().strip().splitlines() or ["no message"])[-1]
 
 
-def _numbers(name: str, words: list[str], highest: int) -> list[int]:
-    """Reads a list of distinct numbers."""
+def numbers(name: str, words: list[str], highest: int) -> list[int]:
+    """Reads a list of distinct numbers.
+
+    Args:
+        name: Of the flag.
+        words: As they were given.
+        highest: The highest number that is allowed.
+
+    Returns:
+        The numbers, in their order.
+
+    Raises:
+        InputError: If a word is no such number, or one comes twice.
+    """
     good = all(w.isdecimal() and int(w) <= highest for w in words)
     if not words or not good or len(set(words)) < len(words):
         raise InputError(
