@@ -1,9 +1,10 @@
-"""Finds image files and scores them, one row per file.
+"""Finds image files and scores them, one row per image.
 
 No file stops another one: what cannot be scored has a row with its reason.
 """
 
 import dataclasses
+import itertools
 import math
 import os
 import pathlib
@@ -18,8 +19,11 @@ from g2npan_tf.assessor import Assessment
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
 from g2npan_tf.images import SUFFIXES
-from g2npan_tf.images import load_image
+from g2npan_tf.images import Frame
+from g2npan_tf.images import read_frames
 from g2npan_tf.images import resize
+from g2npan_tf.input_policy import DEFAULT_LIMITS
+from g2npan_tf.input_policy import Limits
 from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import Row
 
@@ -32,7 +36,7 @@ _MAX_STEM_BYTES = 200
 class _Loaded:
     """An image on its way: what is scored, drawn, and said about it."""
 
-    path: pathlib.Path
+    name: str
     stem: str
     scored: np.ndarray
     drawn: np.ndarray | None
@@ -70,6 +74,7 @@ def score_files(
     paths: Sequence[pathlib.Path],
     batch_size: int = 16,
     explain: pathlib.Path | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> Iterator[Row]:
     """Scores files that nobody vouches for.
 
@@ -78,15 +83,21 @@ def score_files(
         paths: Image files, as from `find_images`.
         batch_size: Images held in memory at once.
         explain: Existing folder for the pictures of `save_explanation`.
+        limits: What is accepted of a file.
 
     Yields:
-        One row per path in the same order; a file that cannot be scored has
-        its reason in the row and does not stop the others.
+        One row per path in the same order, or one per frame (`x.dcm#2`) of a
+        file with several; a file that cannot be scored has its reason in the
+        row and does not stop the others.
     """
-    stems = _unique_stems(paths)
-    for start in range(0, len(paths), batch_size):
-        batch = slice(start, start + batch_size)
-        yield from _score_batch(assessor, paths[batch], stems[batch], explain)
+    stems = _Stems()
+    results = (
+        result
+        for path in paths
+        for result in _load(path, stems, assessor.size, explain, limits)
+    )
+    while batch := list(itertools.islice(results, batch_size)):
+        yield from _score_batch(assessor, batch, explain)
 
 
 def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -99,34 +110,31 @@ def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
     )
 
 
-def _unique_stems(paths: Sequence[pathlib.Path]) -> list[str]:
+class _Stems:
     """Names for the pictures of each path; x, x_2 for a/x.png, b/x.jpg."""
-    stems: list[str] = []
-    taken: set[str] = set()
-    numbers: Counter[str] = Counter()
-    for path in paths:
-        name = os.fsencode(path.stem)[:_MAX_STEM_BYTES]
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+        self._numbers: Counter[str] = Counter()
+
+    def unique(self, wanted: str) -> str:
+        """Returns the wanted name, or it with a number."""
+        name = os.fsencode(wanted)[:_MAX_STEM_BYTES]
         stem = base = name.decode("utf-8", "ignore") or "image"
         # Some file systems do not tell upper from lower case.
-        while stem.casefold() in taken:
-            numbers[base] += 1
-            stem = f"{base}_{numbers[base] + 1}"
-        taken.add(stem.casefold())
-        stems.append(stem)
-    return stems
+        while stem.casefold() in self._taken:
+            self._numbers[base] += 1
+            stem = f"{base}_{self._numbers[base] + 1}"
+        self._taken.add(stem.casefold())
+        return stem
 
 
 def _score_batch(
     assessor: Assessor,
-    paths: Sequence[pathlib.Path],
-    stems: Sequence[str],
+    results: Sequence[_Loaded | Row],
     explain: pathlib.Path | None,
 ) -> Iterator[Row]:
-    """Loads, scores and draws some files."""
-    results = [
-        _load(path, stem, assessor.size, explain is not None)
-        for path, stem in zip(paths, stems, strict=True)
-    ]
+    """Scores and draws some images; what is a row already stays one."""
     loaded = [item for item in results if isinstance(item, _Loaded)]
     pixels = [item.scored for item in loaded]
     if explain:
@@ -140,30 +148,50 @@ def _score_batch(
 
 
 def _load(
-    path: pathlib.Path, stem: str, size: int, draw: bool
-) -> _Loaded | Row:
-    """Reads a file; only what will be used is kept of a large one."""
+    path: pathlib.Path,
+    stems: _Stems,
+    size: int,
+    explain: pathlib.Path | None,
+    limits: Limits,
+) -> Iterator[_Loaded | Row]:
+    """Reads a file; a row stands for what cannot be read."""
     try:
         if path.is_dir():
             raise InputError(NO_IMAGE)
-        image = load_image(path)
+        for frame in read_frames(path, limits):
+            yield _reduced(frame, path, stems, size, explain)
     except InputError as error:
         reason = str(error).removeprefix(f"{path}: ")
-        return Row(str(path), status=reason)
-    drawn = None
-    if draw:
-        from g2npan_tf.explanation import shrink
+        yield Row(str(path), status=reason)
 
-        drawn = shrink(image.pixels)
-    scored = resize(image.pixels, size)
-    return _Loaded(path, stem, scored, drawn, image.notes)
+
+def _reduced(
+    frame: Frame,
+    path: pathlib.Path,
+    stems: _Stems,
+    size: int,
+    explain: pathlib.Path | None,
+) -> _Loaded:
+    """Keeps only what will be used of a large image."""
+    scored = resize(frame.pixels, size)
+    if not explain:
+        return _Loaded(frame.name, "", scored, None, frame.notes)
+    from g2npan_tf.explanation import shrink
+
+    number = frame.name.removeprefix(str(path)).replace("#", "_frame_")
+    wanted = f"{path.stem}{number}"
+    stem = stems.unique(wanted)
+    notes = frame.notes
+    if stem != wanted:
+        notes = (*notes, f"pictures named {stem}")
+    return _Loaded(frame.name, stem, scored, shrink(frame.pixels), notes)
 
 
 def _row(
     item: _Loaded, assessment: Assessment, explain: pathlib.Path | None
 ) -> Row:
     """Makes the row of a scored image and draws its explanation."""
-    path, notes = str(item.path), item.notes
+    path, notes = item.name, item.notes
     if not math.isfinite(assessment.mos):
         return Row(path, status="the model gave no finite score", notes=notes)
     if explain and item.drawn is not None:
@@ -173,6 +201,4 @@ def _row(
             save_explanation(assessment, item.drawn, explain, item.stem)
         except OSError as error:
             raise InputError(f"{explain}: {error.strerror}") from error
-        if item.stem != item.path.stem:
-            notes = (*notes, f"pictures named {item.stem}")
     return Row(path, assessment.mos, assessment.quality, OK, notes)

@@ -26,6 +26,8 @@ from g2npan_tf.errors import InputError
 from g2npan_tf.file_scoring import NO_IMAGE
 from g2npan_tf.file_scoring import find_images
 from g2npan_tf.file_scoring import score_files
+from g2npan_tf.input_policy import DEFAULT_LIMITS
+from g2npan_tf.input_policy import Limits
 from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import WRITERS
 from g2npan_tf.score_rows import Row
@@ -42,6 +44,7 @@ def score_command(
     explain: str = "",
     batch_size: int = 16,
     num_threads: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> int:
     """Does what the command does; see the help of its flags.
 
@@ -62,14 +65,16 @@ def score_command(
     statuses: Counter[bool] = Counter()
 
     def counted() -> Iterator[Row]:
-        for row in score_files(assessor, paths, batch_size, directory):
+        for row in score_files(assessor, paths, batch_size, directory, limits):
             statuses[row.status == OK] += 1
             yield row
 
     with _opened(output) as stream:
         WRITERS[file_format](counted(), stream)
     if statuses[False]:
-        print(f"{statuses[False]} of {len(paths)} failed", file=sys.stderr)
+        print(
+            f"{statuses[False]} of {statuses.total()} failed", file=sys.stderr
+        )
         return SOME_FAILED
     return 0
 
@@ -146,6 +151,30 @@ def define_flags() -> None:
         "Threads of a .tflite model; by default one per core.",
         lower_bound=1,
     )
+    _define_limits()
+
+
+def _define_limits() -> None:
+    """Defines the flags of the limits, which are checked before decoding."""
+    flags.DEFINE_integer(
+        "max_bytes",
+        DEFAULT_LIMITS.max_bytes,
+        "Largest file in bytes.",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer(
+        "max_pixels",
+        DEFAULT_LIMITS.max_pixels,
+        "Width times height of the largest image.",
+        lower_bound=1,
+        upper_bound=2**27,
+    )
+    flags.DEFINE_integer(
+        "max_frames",
+        DEFAULT_LIMITS.max_frames,
+        "Most images in one file.",
+        lower_bound=1,
+    )
 
 
 def main(argv: list[str]) -> int:
@@ -161,6 +190,11 @@ def main(argv: list[str]) -> int:
         explain=values.explain,
         batch_size=values.batch_size,
         num_threads=values.num_threads,
+        limits=Limits(
+            max_bytes=values.max_bytes,
+            max_pixels=values.max_pixels,
+            max_frames=values.max_frames,
+        ),
     )
 
 

@@ -225,17 +225,14 @@ def test_an_error_is_one_line_that_names_the_file(tmp_path, content, reason):
     assert "\n" not in message
 
 
-def test_a_missing_file_a_folder_and_a_large_file_are_refused(
-    tmp_path, monkeypatch
-):
+def test_a_missing_file_a_folder_and_a_large_file_are_refused(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         images.load_image(tmp_path / "missing.png")
     with pytest.raises(InputError, match="not a regular file"):
         images.load_image(tmp_path)
-    monkeypatch.setattr(images, "MAX_BYTES", 3)
     (tmp_path / "large.png").write_bytes(b"1234")
     with pytest.raises(InputError, match="4 bytes; expected at most 3"):
-        images.load_image(tmp_path / "large.png")
+        images.load_image(tmp_path / "large.png", images.Limits(max_bytes=3))
 
 
 def test_resize_averages_areas_when_shrinking():

@@ -13,17 +13,19 @@ PACKAGES = ("models", "baselines", "experiments")
 # one level, from what is named with it).
 LEVELS = (
     {"errors", "mos", "atomic_file", "subbands", "pcnn", "significance"},
-    {"cli", "config"},
+    {"cli", "config", "input_policy"},
     {
         "losses",
         "correlation",
         "models",
-        "images",
+        "still_images",
+        "dicom_images",
+        "nifti_images",
         "quality_map",
         "averaging",
         "precision",
     },
-    {"protocols"},
+    {"protocols", "images"},
     {"checkpoints", "data", "evaluation", "evaluation_table"},
     {"gan", "assessor", "baselines"},
     {"explanation"},

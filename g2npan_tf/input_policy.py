@@ -1,0 +1,103 @@
+"""What every decoder of untrusted files keeps to: limits and result.
+
+The whole policy, input by input, is the table in docs/input.md.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from g2npan_tf.errors import InputError
+
+MAX_BYTES = 64 * 2**20
+MAX_PIXELS = 2**25
+MAX_FRAMES = 1024
+MIN_SIDE = 16
+# What all frames of a file may hold together, in units of `max_pixels`.
+_FILE_FACTOR = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What is accepted of one file, checked before pixels are decoded.
+
+    Attributes:
+        max_bytes: Size of the file.
+        max_pixels: Width times height of one frame; all frames together may
+            have eight times as many.
+        max_frames: Images in one file.
+        animations: Whether GIF, APNG and TIFF with several pages give one
+            frame a page; otherwise they are refused.
+    """
+
+    max_bytes: int = MAX_BYTES
+    max_pixels: int = MAX_PIXELS
+    max_frames: int = MAX_FRAMES
+    animations: bool = False
+
+
+DEFAULT_LIMITS = Limits()
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedImage:
+    """A decoded image and what was done to make it one.
+
+    Attributes:
+        pixels: uint8 `[height, width, 3]`, RGB, 0..255.
+        notes: One phrase per conversion that a reader of the score should
+            know of, e.g. `alpha dropped`; empty when nothing was changed.
+    """
+
+    pixels: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def check_size(width: int, height: int, limits: Limits) -> None:
+    """Refuses an image that is too large or too small.
+
+    Choice: at least 16 x 16 pixels; below that an enlarged image shows the
+        interpolation and no anatomy.
+
+    Args:
+        width: Pixels a row, as the header says.
+        height: Rows, as the header says.
+        limits: The caller's.
+
+    Raises:
+        InputError: If the size is outside of the limits.
+    """
+    if width * height > limits.max_pixels:
+        raise InputError(
+            f"{width} x {height} pixels; "
+            f"expected at most {limits.max_pixels:,} in all"
+        )
+    if min(width, height) < MIN_SIDE:
+        raise InputError(
+            f"{width} x {height} pixels; "
+            f"expected at least {MIN_SIDE} x {MIN_SIDE}"
+        )
+
+
+def check_frames(count: int, pixels: int, limits: Limits) -> None:
+    """Refuses a file of too many images.
+
+    Args:
+        count: Images in the file, as the header says.
+        pixels: Width times height of each.
+        limits: The caller's.
+
+    Raises:
+        InputError: If there are more than `max_frames`, or more pixels in all
+            of them than eight times `max_pixels`.
+    """
+    if count > limits.max_frames:
+        raise InputError(
+            f"{count:,} frames; expected at most {limits.max_frames:,}"
+        )
+    largest = _FILE_FACTOR * limits.max_pixels
+    if count * pixels > largest:
+        raise InputError(
+            f"{count * pixels:,} pixels in {count:,} frames; "
+            f"expected at most {largest:,}"
+        )

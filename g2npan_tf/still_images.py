@@ -1,0 +1,109 @@
+"""PNG, JPEG, BMP, TIFF and GIF by Pillow: any mode becomes uint8 RGB."""
+
+import io
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import ExifTags
+from PIL import Image
+from PIL import ImageFile
+from PIL import ImageOps
+
+from g2npan_tf.errors import InputError
+from g2npan_tf.input_policy import Limits
+from g2npan_tf.input_policy import LoadedImage
+from g2npan_tf.input_policy import check_size
+
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+
+_CONVERTED_MODES = {
+    "CMYK": "CMYK",
+    "LAB": "CIE Lab",
+    "P": "palette",
+    "PA": "palette",
+    "YCbCr": "YCbCr",
+}
+_TIFF_PHOTOMETRIC = 262
+_WHITE_IS_ZERO = 0
+
+
+def open_still(
+    data: bytes, limits: Limits
+) -> tuple[int, Iterator[LoadedImage]]:
+    """Checks the header of a file that Pillow knows.
+
+    Args:
+        data: A whole file of one of `FORMATS`.
+        limits: The caller's.
+
+    Returns:
+        Number of images, and an iterator that decodes each when asked.
+
+    Raises:
+        InputError: If the header says that the file is to be refused.
+        Exception: Whatever Pillow raises on damage.
+    """
+    # Checksums and the end mark of a PNG; a verified image is used up.
+    Image.open(io.BytesIO(data), formats=FORMATS).verify()
+    opened = Image.open(io.BytesIO(data), formats=FORMATS)
+    _check_header(opened, limits)
+    return 1, (_decode(opened) for _ in range(1))
+
+
+def _decode(opened: ImageFile.ImageFile) -> LoadedImage:
+    """Decodes, and lists the conversions."""
+    notes = []
+    high_bytes = any(";16" in str(tile.args) for tile in opened.tile)
+    if opened.getexif().get(ExifTags.Base.Orientation) in range(2, 9):
+        notes.append("EXIF rotation applied")
+    image = ImageOps.exif_transpose(opened)
+    if image.has_transparency_data:
+        notes.append("alpha dropped")
+    if image.mode.startswith("I;16"):
+        image, note = _scale_grey(image)
+        notes.append(note)
+    elif high_bytes:
+        notes.append("16-bit colour, high byte taken")
+    if image.mode in _CONVERTED_MODES:
+        notes.append(f"{_CONVERTED_MODES[image.mode]} converted to RGB")
+    return LoadedImage(_to_rgb(image), tuple(notes))
+
+
+def _check_header(image: Image.Image, limits: Limits) -> None:
+    """Refuses what must not or cannot be decoded."""
+    check_size(*image.size, limits)
+    if getattr(image, "is_animated", False):
+        raise InputError("several images in one file; expected a single one")
+    if image.mode in ("I", "F"):
+        raise InputError("32-bit values; expected 8 or 16 bits a channel")
+    tags = getattr(image, "tag_v2", {})
+    if image.mode.startswith("I;16") and (
+        tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
+    ):
+        raise InputError("16-bit grey with white as zero; expected black as 0")
+
+
+def _scale_grey(image: Image.Image) -> tuple[Image.Image, str]:
+    """Brings 16-bit grey to 8 bits.
+
+    Choice: the range is 0..65535, or 0..4095 if no value is above that, since
+        scanners deliver 12 bits; never stretched between its own minimum and
+        maximum, which would make the brightness that the score sees depend on
+        single pixels. 16-bit colour keeps the high byte.
+    """
+    values = np.asarray(image).astype(np.float32)
+    bits = 12 if values.max() < 2**12 else 16
+    scaled = np.rint(values * (255 / (2**bits - 1))).astype(np.uint8)
+    note = f"16-bit grey, range 0..{2**bits - 1} scaled to 8 bits"
+    return Image.fromarray(scaled), note
+
+
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    """Returns three channels as they stand, whatever the alpha says.
+
+    Choice: alpha is dropped without blending, because fused images are opaque
+        and a blend would need an invented background.
+    """
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")
+    return np.array(image.convert("RGB"))
