@@ -13,7 +13,8 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     # Containers seldom allow the sandbox; pages are only our own.
     "--no-sandbox",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost",
+    "--host-resolver-rules="
+    "MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
 ]
 # Everything but these is refused and then stands among the errors.
 _ELSEWHERE = re.compile(

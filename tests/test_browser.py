@@ -1,3 +1,7 @@
+import functools
+import http.server
+import threading
+
 import pytest
 
 from tests import browser
@@ -42,3 +46,16 @@ def test_without_a_browser_the_test_is_skipped(monkeypatch):
         browser.running_browser(),
     ):
         pass
+
+
+def test_a_server_of_this_machine_is_reached(tmp_path, chromium):
+    (tmp_path / "page.html").write_text("<p>here")
+    handler = functools.partial(
+        http.server.SimpleHTTPRequestHandler, directory=tmp_path
+    )
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for name in ("127.0.0.1", "localhost"):
+            address = f"http://{name}:{server.server_port}/page.html"
+            assert chromium.open(address).inner_text("p") == "here"
+        server.shutdown()
