@@ -8,7 +8,7 @@ import pytest
 from tests.tiny import REPOSITORY
 
 # Packages whose modules use each other.
-PACKAGES = ("models", "baselines", "experiments")
+PACKAGES = ("models", "baselines", "experiments", "report")
 # From low to high: a module imports only from levels below its own (or, in
 # one level, from what is named with it).
 LEVELS = (
@@ -24,6 +24,7 @@ LEVELS = (
         "quality_map",
         "averaging",
         "precision",
+        "report",
     },
     {"protocols", "images"},
     {"checkpoints", "data", "evaluation", "evaluation_table"},

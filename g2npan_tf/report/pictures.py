@@ -1,0 +1,183 @@
+"""Pixels as pictures inside a page: data URIs, colour maps, colour bars."""
+
+import base64
+
+import cv2
+import numpy as np
+
+from g2npan_tf.report.page import Html
+from g2npan_tf.report.page import tag
+
+# Longest side in pixels of a picture in a page and in a table.
+LONGEST = 512
+THUMBNAIL = 72
+JPEG_QUALITY = 90
+# A PNG above this many bytes becomes a JPEG.
+MAX_PNG_BYTES = 60_000
+VIRIDIS = cv2.COLORMAP_VIRIDIS
+MAGMA = cv2.COLORMAP_MAGMA
+
+
+def picture(
+    pixels: np.ndarray,
+    description: str,
+    longest: int = LONGEST,
+    smallest: int = 0,
+) -> Html:
+    """An `img` that holds its pixels.
+
+    Args:
+        pixels: RGB. uint8, or float of range [0, 1];
+            `[height, width, 3]`.
+        description: What is seen, for those who do not see it.
+        longest: Larger pictures are shrunk to this side in pixels.
+        smallest: Smaller ones are enlarged by repeated pixels until they
+            are at least this large, so that no browser blurs them.
+
+    Returns:
+        The element, with the width and height that the picture has.
+    """
+    pixels = shrunk(to_uint8(pixels), longest)
+    factor = max(1, smallest // max(pixels.shape[:2]))
+    height, width = (factor * side for side in pixels.shape[:2])
+    return tag(
+        "img",
+        src=data_uri(pixels),
+        alt=description,
+        width=width,
+        height=height,
+        class_="pixels" if factor > 1 else None,
+    )
+
+
+def data_uri(pixels: np.ndarray, max_png_bytes: int = MAX_PNG_BYTES) -> str:
+    """Encodes pixels as an address that holds them.
+
+    Args:
+        pixels: RGB, uint8 `[height, width, 3]`.
+        max_png_bytes: What takes more becomes a JPEG, which shows noise of
+            scanners a little differently but takes a fifth.
+
+    Returns:
+        `data:image/png;base64,...` or `data:image/jpeg;base64,...`.
+    """
+    bgr = np.ascontiguousarray(pixels[..., ::-1])
+    data = cv2.imencode(".png", bgr)[1].tobytes() if max_png_bytes else b""
+    if data and len(data) <= max_png_bytes:
+        return _address("png", data)
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    return _address("jpeg", cv2.imencode(".jpg", bgr, quality)[1].tobytes())
+
+
+def shrunk(pixels: np.ndarray, longest: int) -> np.ndarray:
+    """Limits the longer side of an image, keeping its shape.
+
+    Args:
+        pixels: uint8 `[height, width, 3]`.
+        longest: New length of the longer side in pixels, if it is above.
+
+    Returns:
+        uint8 `[height, width, 3]`, averaged over areas.
+    """
+    height, width = pixels.shape[:2]
+    factor = longest / max(height, width)
+    if factor >= 1:
+        return pixels
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def to_uint8(pixels: np.ndarray) -> np.ndarray:
+    """Brings float pixels of range [0, 1] to 0..255; others stay."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    return np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+
+
+def coloured(
+    values: np.ndarray, colour_map: int, high: float = 1
+) -> np.ndarray:
+    """Shows values by colours that also the colour-blind can order.
+
+    Args:
+        values: `[height, width]`.
+        colour_map: `VIRIDIS` or `MAGMA`.
+        high: Value of the map's last colour; that of the first is 0.
+
+    Returns:
+        RGB, uint8 `[height, width, 3]`.
+    """
+    grey = to_uint8(np.asarray(values, np.float32) / high)
+    return np.ascontiguousarray(cv2.applyColorMap(grey, colour_map)[..., ::-1])
+
+
+def overlay(cam: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Lays the colours of the local quality over the image in grey.
+
+    The grey is stretched to white, so that dark images show their anatomy
+    too; black background keeps the colours, since the CAM speaks of it too.
+
+    Args:
+        cam: Local quality. Float `[rows, columns]`, range [0, 1].
+        pixels: uint8 `[height, width, 3]`, RGB.
+
+    Returns:
+        RGB, uint8 `[height, width, 3]`.
+    """
+    height, width = pixels.shape[:2]
+    smooth = cv2.resize(
+        cam.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    colours = coloured(smooth, VIRIDIS).astype(np.float32) / 255
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
+    return to_uint8(0.7 * colours + 0.3 * grey / max(int(grey.max()), 1))
+
+
+def colour_bar(
+    colour_map: int, low: str, high: str, label: str, mark: float | None = None
+) -> Html:
+    """The scale of a coloured picture.
+
+    Args:
+        colour_map: As for `coloured`.
+        low: Value of the first colour, as text.
+        high: Value of the last one.
+        label: What the colours mean, with the unit.
+        mark: Where this image is between 0 (low) and 1 (high).
+
+    Returns:
+        A bar with its ends and its label below.
+    """
+    ramp = coloured(np.linspace(0, 1, 64, dtype=np.float32)[None], colour_map)
+    stops = [
+        tag(
+            "image",
+            href=data_uri(ramp),
+            x=0,
+            y=8,
+            width=200,
+            height=10,
+            preserveAspectRatio="none",
+        )
+    ]
+    if mark is not None:
+        x = round(200 * min(max(mark, 0.0), 1.0), 1)
+        stops.append(tag("path", d=f"M{x} 9l-4 -7h8z", class_="mark"))
+    ends = tag("div", tag("span", low), tag("span", high), class_="ends")
+    description = f"Colour bar from {low} to {high}: {label}"
+    drawing = tag(
+        "svg",
+        tag("title", description),
+        *stops,
+        viewBox="-4 0 208 20",
+        role="img",
+        class_="bar",
+    )
+    return tag(
+        "div", drawing, ends, tag("div", label, class_="note"), class_="scale"
+    )
+
+
+def _address(kind: str, data: bytes) -> str:
+    """The address that holds an encoded picture."""
+    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

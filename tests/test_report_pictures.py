@@ -1,0 +1,79 @@
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from g2npan_tf.report import pictures
+from tests.html_checks import Elements
+
+
+def decoded(address):
+    """Kind and pixels of a data URI, by another library."""
+    head, data = address.split(",")
+    assert head in ("data:image/png;base64", "data:image/jpeg;base64")
+    image = Image.open(io.BytesIO(base64.b64decode(data)))
+    return image.format, np.asarray(image)
+
+
+def noise(height, width):
+    generator = np.random.default_rng(0)
+    return generator.integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_small_pictures_keep_every_pixel():
+    pixels = noise(50, 40)
+    kind, shown = decoded(pictures.data_uri(pixels))
+    assert kind == "PNG"
+    np.testing.assert_array_equal(shown, pixels)
+
+
+def test_large_pictures_are_bounded_in_pixels_and_bytes():
+    (image,) = Elements(pictures.picture(noise(900, 600), "noise")).find("img")
+    kind, shown = decoded(image["src"])
+    assert kind == "JPEG"
+    assert shown.shape == (512, 341, 3)
+    assert (image["width"], image["height"]) == ("341", "512")
+    # The worst case: noise of the largest size.
+    assert len(pictures.data_uri(noise(512, 512))) < 450_000
+
+
+def test_float_pixels_span_0_to_1():
+    pixels = np.array([[[-0.1, 0.5, 1.2]]], np.float32)
+    assert pictures.to_uint8(pixels).tolist() == [[[0, 128, 255]]]
+
+
+def test_a_description_is_escaped():
+    (image,) = Elements(pictures.picture(noise(9, 9), '"><b>')).find("img")
+    assert image["alt"] == '"><b>'
+
+
+@pytest.mark.parametrize(
+    ("colour_map", "ends"),
+    # First and last colours of viridis and magma (van der Walt, Smith 2015).
+    [
+        (pictures.VIRIDIS, [(68, 1, 84), (253, 231, 37)]),
+        (pictures.MAGMA, [(0, 0, 4), (252, 253, 191)]),
+    ],
+)
+def test_colours_are_those_of_the_maps_in_rgb(colour_map, ends):
+    shown = pictures.coloured(np.array([[0.0, 0.3]]), colour_map, high=0.3)
+    np.testing.assert_allclose(shown[0], ends, atol=2)
+
+
+def test_the_overlay_shows_good_and_bad_places_in_other_colours():
+    cam = np.zeros((8, 8), np.float32)
+    cam[:, 4:] = 1
+    shown = pictures.overlay(cam, np.full((64, 96, 3), 100, np.uint8))
+    assert shown.shape == (64, 96, 3)
+    bad, good = shown[32, 5].astype(int), shown[32, 90].astype(int)
+    assert good[1] > bad[1] + 100
+
+
+def test_a_colour_bar_marks_where_the_image_is():
+    bar = pictures.colour_bar(pictures.VIRIDIS, "0", "1", "quality", 0.25)
+    elements = Elements(bar)
+    (mark,) = elements.find("path")
+    assert mark["d"].startswith("M50.0 ")
+    assert "Colour bar from 0 to 1: quality" in elements.text
