@@ -90,7 +90,7 @@ def test_overlay_of_a_black_image_shows_the_colour_of_the_quality(quality):
     colour = np.array(colormaps["viridis"](quality)[:3])
     assert drawn.shape == (40, 30, 3)
     np.testing.assert_allclose(
-        drawn, np.broadcast_to(0.7 * colour, (40, 30, 3))
+        drawn, np.broadcast_to(0.7 * colour, (40, 30, 3)), atol=0.5 / 255
     )
 
 
