@@ -1,88 +1,72 @@
-"""Scores the test fold of a run and prints the protocol's figures.
+"""Scores the test fold of a run, or another base, and prints the figures.
 
 python evaluate.py --workdir=runs/first
+python evaluate.py --workdir=runs/first --data=fusion_quality/custom \
+    --manual_dir=DIR
 """
 
 import pathlib
-from typing import Any
 
 from absl import flags
 
 from g2npan_tf import cli
 from g2npan_tf import config
-from g2npan_tf.evaluation_table import METHOD
 from g2npan_tf.evaluation_table import table
-from g2npan_tf.evaluation_table import write_predictions
-from g2npan_tf.evaluation_table import write_results
 
+PLACES = ("data", "data_dir", "manual_dir")
 flags.DEFINE_string("workdir", None, "Folder of a run of train.py. Required.")
+flags.DEFINE_string(
+    "output", None, "Folder of the files. Default: in WORKDIR/evaluation."
+)
+flags.DEFINE_string(
+    "split",
+    "",
+    "What is scored: test (the run's own test part; the default without "
+    "--data), all (the default with it) or fold_0 .. fold_4.",
+)
+flags.DEFINE_enum(
+    "group_by",
+    "pair_id",
+    ["pair_id", "case_id", "modality"],
+    "Groups of the bootstrap and of the figures within a group.",
+)
+flags.DEFINE_list(
+    "exclude",
+    [],
+    "Images to leave out: algorithm:NAME, modality:NAME, case_id:NAME, "
+    "pair_id:NAME with commas between.",
+)
+config.define_flags(PLACES)
 
 
 def main(argv: list[str]) -> None:
-    """Evaluates a run and writes `W/evaluation/`."""
-    if not flags.FLAGS.workdir or len(argv) > 1:
+    """Evaluates a run and writes a folder of figures."""
+    options = flags.FLAGS
+    if not options.workdir or len(argv) > 1:
         cli.fail("expected --workdir=FOLDER of a run, and nothing else")
-    workdir = pathlib.Path(flags.FLAGS.workdir)
-    settings, facts = config.load(workdir / "config.json")
+    workdir = pathlib.Path(options.workdir)
+    config.load(workdir / "config.json")
     with cli.quiet_stderr():
-        from g2npan_tf import data
-        from g2npan_tf import evaluation
-        from g2npan_tf import protocols
-        from g2npan_tf.assessor import Assessor
-    import datasets.fusion_quality.fusion_quality_dataset_builder  # noqa: F401
-
-    builder = data.reopen(settings, facts)
-    parts = data.divide(builder, settings)
-    test = data.read(builder, parts.test)
-    train = data.read(builder, parts.known)
-    splits = {
-        name: evaluation.Split(
-            rows["pair_id"], rows["algorithm"], rows["modality"], rows["mos"]
-        )
-        for name, rows in (("train", train), ("test", test))
-    }
-    predictions = {
-        METHOD: Assessor.load(workdir).score(list(test["image"])),
-        **evaluation.trivial_baselines(splits["train"], splits["test"]),
-    }
-    results = {
-        "data": data.facts(builder),
-        "protocol": protocols.describe(settings),
-        "preset": settings.preset,
-        "images": len(test["mos"]),
-        "pairs": len(set(test["pair_id"])),
-        "cases": len(set(test["case_id"])),
-        **evaluation.compare(splits["test"], predictions, METHOD),
-    }
-    try:
-        _write(workdir / "evaluation", results, test, predictions)
-    except OSError as error:
-        cli.fail(f"{workdir / 'evaluation'}: {error.strerror}")
-    print(table(results))
-    print(f"\nfigures: {workdir / 'evaluation' / 'results.json'}")
-    print(f"images:  {workdir / 'evaluation' / 'predictions.csv'}")
-
-
-def _write(
-    directory: pathlib.Path,
-    results: dict[str, Any],
-    test: dict[str, Any],
-    predictions: dict[str, Any],
-) -> None:
-    """Writes results.json and predictions.csv, each replaced whole."""
-    directory.mkdir(exist_ok=True)
-    write_results(directory / "results.json", results)
-    more = {
-        "case": test["case_id"],
-        **{
-            name: [f"{value:.4f}" for value in values]
-            for name, values in predictions.items()
-            if name != METHOD
-        },
-    }
-    write_predictions(
-        directory / "predictions.csv", test, predictions[METHOD], more
+        from g2npan_tf import base_selection
+        from g2npan_tf import model_evaluation
+    cli.register_data_bases()
+    choice = base_selection.Choice(
+        **{name: options[name].value or "" for name in PLACES},
+        split=options.split,
+        group_by=options.group_by,
+        exclude=options.exclude,
     )
+    scored = model_evaluation.score(workdir, choice)
+    output = pathlib.Path(
+        options.output or model_evaluation.folder(workdir, scored.results)
+    )
+    try:
+        model_evaluation.write(scored, output)
+    except OSError as error:
+        cli.fail(f"{output}: {error.strerror}")
+    print(table(scored.results))
+    print(f"\nfigures: {output / 'results.json'}")
+    print(f"images:  {output / 'predictions.csv'}")
 
 
 if __name__ == "__main__":

@@ -136,13 +136,13 @@ def fit_logistic(
     Returns:
         A function of predictions of any shape: the logistic, or the straight
         line of least squares where it fits better or there are fewer than
-        five scores; the mean score if the predictions are constant.
+        five scores; the mean score if predictions or scores are constant.
 
     Raises:
         ValueError: If the shapes differ, or a value is not finite.
     """
     y_true, y_pred = _checked(y_true, y_pred)
-    if np.ptp(y_pred) == 0:
+    if np.ptp(y_pred) == 0 or np.ptp(y_true) == 0:
         return np.polynomial.Polynomial([y_true.mean()])
     line = np.polynomial.Polynomial.fit(y_pred, y_true, 1)
     if y_true.size < 5:

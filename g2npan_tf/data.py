@@ -1,5 +1,6 @@
 """From TFDS folds to batches: which cases train, choose and test; decoding."""
 
+import dataclasses
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -169,6 +170,28 @@ def tiles_per_side(builder: tfds.core.DatasetBuilder) -> int:
     return count
 
 
+def judged(builder: tfds.core.DatasetBuilder) -> dict[str, np.ndarray]:
+    """Lists the images that readers judged, without decoding them.
+
+    Args:
+        builder: From `open_base`.
+
+    Returns:
+        Arrays with one row an image: `index`, its place in the data base,
+        `fold`, int64 `[n]`, and the texts of `read`. Anchors are left out:
+        their scores were given, not judged.
+    """
+    flags = {"is_anchor"} & set(builder.info.features)
+    table = list(_examples(builder, {*TEXTS, *flags}).as_numpy_iterator())
+    sizes = [builder.info.splits[f"fold_{k}"].num_examples for k in _FOLDS]
+    is_judged = np.array([not row.get("is_anchor", False) for row in table])
+    return {
+        "index": np.flatnonzero(is_judged),
+        "fold": np.repeat(_FOLDS, sizes)[is_judged],
+        **{name: _decoded(table, name)[is_judged] for name in TEXTS},
+    }
+
+
 def divide(
     builder: tfds.core.DatasetBuilder, config: Config
 ) -> protocols.Parts:
@@ -179,27 +202,16 @@ def divide(
         config: See `protocols.divide`.
 
     Returns:
-        Places of the images of each part. Anchors are in none: their scores
-        were given, not judged.
+        Places of the images of each part, anchors in none (see `judged`).
 
     Raises:
         InputError: If a part would have no image.
     """
-    names = {"case_id", "algorithm", "modality"}
-    flags = {"is_anchor"} & set(builder.info.features)
-    table = list(_examples(builder, {*names, *flags}).as_numpy_iterator())
-    sizes = [builder.info.splits[f"fold_{k}"].num_examples for k in _FOLDS]
-    judged = np.array([not row.get("is_anchor", False) for row in table])
-    texts = {
-        name: np.char.decode([row[name] for row in table], "utf-8")[judged]
-        for name in names
-    }
-    rows = protocols.Rows(
-        index=np.flatnonzero(judged),
-        fold=np.repeat(_FOLDS, sizes)[judged],
-        **texts,
+    rows = judged(builder)
+    names = [field.name for field in dataclasses.fields(protocols.Rows)]
+    return protocols.divide(
+        protocols.Rows(**{name: rows[name] for name in names}), config
     )
-    return protocols.divide(rows, config)
 
 
 def read(
@@ -221,14 +233,38 @@ def read(
         features are lists, since their sizes may differ.
     """
     names = ("image", "mos", *TEXTS)
+    return _columns(builder, places, names, more)
+
+
+def read_scores(
+    builder: tfds.core.DatasetBuilder, places: np.ndarray
+) -> dict[str, Any]:
+    """Reads what `read` does but the images, which are not decoded."""
+    return _columns(builder, places, ("mos", *TEXTS), ())
+
+
+def _columns(
+    builder: tfds.core.DatasetBuilder,
+    places: np.ndarray,
+    names: Iterable[str],
+    more: Iterable[str],
+) -> dict[str, Any]:
+    """Features of some images: arrays, texts decoded, further ones lists."""
     examples = _chosen(_examples(builder, (*names, *more)), places)
     rows = list(examples.as_numpy_iterator())
     columns: dict[str, Any] = {
-        name: np.array([row[name] for row in rows]) for name in names
+        name: _decoded(rows, name)
+        if name in TEXTS
+        else np.array([row[name] for row in rows])
+        for name in names
     }
-    for name in TEXTS:
-        columns[name] = np.char.decode(columns[name].astype(bytes), "utf-8")
     return columns | {name: [row[name] for row in rows] for name in more}
+
+
+def _decoded(rows: list[dict[str, Any]], name: str) -> np.ndarray:
+    """A text of each row."""
+    texts = np.array([row[name] for row in rows]).astype(bytes)
+    return np.char.decode(texts, "utf-8")
 
 
 def training_batches(

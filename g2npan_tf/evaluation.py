@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,23 @@ class Split:
     algorithm: np.ndarray
     modality: np.ndarray
     mos: np.ndarray
+
+
+def split_of(
+    rows: Mapping[str, np.ndarray], group_by: str = "pair_id"
+) -> Split:
+    """Takes the columns of a part that the figures are made from.
+
+    Args:
+        rows: From `data.read`, or of its columns.
+        group_by: The column whose values are the groups.
+
+    Returns:
+        The split; `pair_id` is the group.
+    """
+    return Split(
+        rows[group_by], rows["algorithm"], rows["modality"], rows["mos"]
+    )
 
 
 def trivial_baselines(train: Split, test: Split) -> dict[str, np.ndarray]:
@@ -256,10 +274,15 @@ def resample(
         seed: Seed of the resamples.
 
     Returns:
-        Shape `[NUM_RESAMPLES]` or `[NUM_RESAMPLES, figures]`.
+        Shape `[NUM_RESAMPLES]` or `[NUM_RESAMPLES, figures]`; NaN where
+        there is one group only.
     """
     rng = np.random.default_rng(seed)
+    all_rows = np.arange(len(groups))
     names = np.unique(groups)
+    if len(names) < 2:
+        # Every resample of one group is that group, which tells nothing.
+        return np.full((NUM_RESAMPLES, *np.shape(statistic(all_rows))), np.nan)
     rows = [np.flatnonzero(groups == name) for name in names]
     draws = rng.integers(len(names), size=(NUM_RESAMPLES, len(names)))
     return np.array(

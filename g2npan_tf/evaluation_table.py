@@ -24,12 +24,15 @@ def table(results: dict[str, Any]) -> str:
         results: `data` (facts of the data base), `protocol`, `preset` if a
             network was trained, numbers of `images`, `pairs` and `cases`,
             `methods` (name to figures from `evaluation.assess`), `gains`
-            (name to `evaluation.difference` from that method).
+            (name to `evaluation.difference` from that method); and, where
+            it is another base or other groups, `differs` (lines) and
+            `group_by`.
 
     Returns:
         Several lines.
     """
     facts = results["data"]
+    group = results.get("group_by", "pair").removesuffix("_id")
     preset = f"preset: {results['preset']}; " if "preset" in results else ""
     lines = [
         f"Data: {facts['name']} ({facts.get('scores', 'unknown')} scores); "
@@ -37,8 +40,9 @@ def table(results: dict[str, Any]) -> str:
         f"{results['images']} images of {results['pairs']} pairs, "
         f"{results['cases']} cases.",
         "",
+        *_differing(results.get("differs", ())),
         "| method | PLCC | SRCC (95 % interval) | KRCC | KRCC rounded | "
-        "RMSE [0, 1] | PLCC mapped | SRCC in pair | best found |",
+        f"RMSE [0, 1] | PLCC mapped | SRCC in {group} | best found |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, figures in results["methods"].items():
@@ -55,13 +59,20 @@ def table(results: dict[str, Any]) -> str:
     for name, gains in results["gains"].items():
         lines += [
             "",
-            f"Against {name} (paired bootstrap by pair, 1000 resamples, 95 % "
-            "interval; p two-sided, Holm's correction for all differences "
-            "here):",
+            f"Against {name} (paired bootstrap by {group}, 1000 resamples, "
+            "95 % interval; p two-sided, Holm's correction for all "
+            "differences here):",
             f"- SRCC over all images is {_verdict(gains['all'])}",
-            f"- SRCC within a pair is {_verdict(gains['within_group'])}",
+            f"- SRCC within a {group} is {_verdict(gains['within_group'])}",
         ]
     return "\n".join(lines)
+
+
+def _differing(lines: Sequence[str]) -> list[str]:
+    """What differs from what a model was trained on, and an empty line."""
+    if not lines:
+        return []
+    return ["Differs from training:", *(f"- {line}" for line in lines), ""]
 
 
 def number(value: float) -> str:

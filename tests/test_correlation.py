@@ -131,3 +131,8 @@ def test_fitted_logistic_of_little_is_a_line_or_the_mean():
     np.testing.assert_allclose(line(np.array([2.0])), [5.0])
     mean = correlation.fit_logistic(np.arange(5.0), np.full(5, 0.3))
     np.testing.assert_array_equal(mean(np.array([0.1, 9.0])), [2.0, 2.0])
+
+
+def test_constant_scores_are_mapped_to_themselves():
+    fit = correlation.fit_logistic(np.full(6, 2.0), np.arange(6.0))
+    assert fit(np.array([0.0, 9.0])).tolist() == [2.0, 2.0]

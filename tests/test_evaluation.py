@@ -79,6 +79,18 @@ def test_constant_predictions_have_no_interval():
     assert math.isnan(figures["interval"]["srcc"]["low"])
 
 
+def test_a_single_group_has_no_interval_and_no_p():
+    alone = split([1.0, 2.0, 3.0, 4.0], pairs=["x"] * 4)
+    better, worse = np.array([1.0, 2.0, 4.0, 3.0]), np.array([3.0, 1.0, 4, 2])
+    figures = evaluation.assess(alone, better)
+    assert figures["raw"]["srcc"] == pytest.approx(0.8)
+    assert math.isnan(figures["interval"]["srcc"]["low"])
+    gain = evaluation.difference(alone, better, worse)["all"]
+    assert gain["difference"] == pytest.approx(0.8)
+    assert math.isnan(gain["low"])
+    assert math.isnan(gain["p"])
+
+
 def test_within_group_by_hand():
     scores = split([1.0, 2.0, 3.0, 4.0, 4.0, 4.0], pairs=list("xxxyyy"))
     predicted = np.array([1.0, 3.0, 2.0, 5.0, 1.0, 1.0])

@@ -143,6 +143,7 @@ def test_evaluate_prints_the_table_and_writes_the_files(finished):
         "case",
         "mean",
         "algorithm_mean",
+        "reader_sd",
     ]
     assert len({row["id"] for row in rows}) == 6
 

@@ -1,0 +1,100 @@
+"""What needs no image on a base that a model was not trained on."""
+
+from collections.abc import Iterable
+from collections.abc import Mapping
+
+import numpy as np
+
+from g2npan_tf import evaluation
+
+# Knows the scores of the base that is scored; see `left_out_means`.
+HERE = "algorithm_mean_here"
+_MEANINGS = {
+    "mean": "mean MOS of the training part",
+    "algorithm_mean": "mean MOS of the image's algorithm in the training part",
+    "pair_mean": "mean MOS of the image's pair in the training part",
+    HERE: "mean MOS of the image's algorithm in the other groups of this very "
+    "base (leave-one-group-out): knows scores that the model never saw",
+}
+
+
+def baselines(
+    known: Mapping[str, np.ndarray] | None,
+    rows: Mapping[str, np.ndarray],
+    is_test: bool,
+    group_by: str,
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Trivial predictions for a part of any base.
+
+    Choice: the training part of the model's own base says what it knows,
+    where the scored base has one of its algorithms at least. Beside it stands
+    what the scores of the scored base say of each other, since a weak figure
+    there means that the base is hard and not that the model is bad.
+
+    Args:
+        known: From `data.read_scores`, the training part (with what chose
+            the epoch); None if it is not here.
+        rows: From `data.read`, what is scored.
+        is_test: Whether that is the test part of the run's own protocol,
+            which has the baselines of `evaluation.trivial_baselines` only.
+        group_by: What is a group, a column of `rows`.
+
+    Returns:
+        Predicted MOS `[n]` by name, and lines on what was left out.
+    """
+    values: dict[str, np.ndarray] = {}
+    notes: list[str] = []
+    if known is not None:
+        values = evaluation.trivial_baselines(
+            evaluation.split_of(known), evaluation.split_of(rows)
+        )
+    if is_test:
+        return values, notes
+    if known is None:
+        notes.append("baselines: none of training, whose base is not here")
+    elif not np.isin(rows["algorithm"], known["algorithm"]).any():
+        del values["algorithm_mean"]
+        notes.append(
+            "baselines: no algorithm_mean, since training had none of these "
+            "algorithms"
+        )
+    groups = evaluation.split_of(rows, group_by)
+    if len(np.unique(groups.pair_id)) > 1:
+        values[HERE] = left_out_means(groups)
+    else:
+        notes.append(
+            f"groups: one {group_by} only, so that there are no intervals, no "
+            f"p-values and no {HERE}"
+        )
+    return values, notes
+
+
+def left_out_means(split: evaluation.Split) -> np.ndarray:
+    """Mean MOS of each image's algorithm in the other groups of its base.
+
+    Args:
+        split: Of two groups at least.
+
+    Returns:
+        `[n]`, 1..5. No image of its own group counts; the mean of all images
+        of the other groups where none of them has the algorithm.
+    """
+    means = np.zeros(len(split.mos))
+    for group in np.unique(split.pair_id):
+        inside = split.pair_id == group
+        for algorithm in np.unique(split.algorithm[inside]):
+            here = split.algorithm == algorithm
+            others = split.mos[~inside & here]
+            if not others.size:
+                others = split.mos[~inside]
+            means[inside & here] = others.mean()
+    return means
+
+
+def meanings(names: Iterable[str]) -> dict[str, str]:
+    """What each trivial baseline predicts.
+
+    Args:
+        names: Of methods; those that are no trivial baseline are left out.
+    """
+    return {name: _MEANINGS[name] for name in names if name in _MEANINGS}

@@ -1,0 +1,180 @@
+"""Scores a trained model on the part of a base that a user chooses."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from g2npan_tf import base_differences
+from g2npan_tf import base_selection
+from g2npan_tf import config as config_module
+from g2npan_tf import data
+from g2npan_tf import evaluation
+from g2npan_tf import external_baselines
+from g2npan_tf.assessor import Assessor
+from g2npan_tf.base_selection import Choice
+from g2npan_tf.base_selection import Selection
+from g2npan_tf.config import Config
+from g2npan_tf.evaluation_table import METHOD
+from g2npan_tf.evaluation_table import write_predictions
+from g2npan_tf.evaluation_table import write_results
+
+# Column of predictions.csv: standard deviation of the readers' grades.
+SPREAD = "reader_sd"
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """A model's scores of a base.
+
+    Attributes:
+        results: What results.json holds.
+        rows: From `data.read`, with `grades` if the base has them.
+        predictions: Predicted MOS `[n]` by method.
+        assessor: The model.
+    """
+
+    results: dict[str, Any]
+    rows: dict[str, Any]
+    predictions: dict[str, np.ndarray]
+    assessor: Assessor
+
+
+def score(workdir: pathlib.Path, choice: Choice) -> Scored:
+    """Scores a run's model and judges it.
+
+    Args:
+        workdir: Folder of the run.
+        choice: What is to be scored.
+
+    Returns:
+        Scores and figures.
+
+    Raises:
+        InputError: If there is no such run, base or image.
+    """
+    settings, facts = config_module.load(workdir / "config.json")
+    chosen = base_selection.select(settings, facts, choice)
+    more = {"grades"} & set(chosen.builder.info.features)
+    rows = data.read(chosen.builder, chosen.places, more)
+    known = None
+    if chosen.own and chosen.parts:
+        known = data.read_scores(chosen.own, chosen.parts.known)
+    baselines, notes = external_baselines.baselines(
+        known, rows, chosen.split == base_selection.TEST, choice.group_by
+    )
+    assessor = Assessor.load(workdir)
+    predictions = {
+        METHOD: assessor.score(list(rows["image"])),
+        **baselines,
+    }
+    trained = base_differences.Side(facts, known or {}, assessor.size)
+    results = {
+        **_facts(settings, chosen, rows),
+        **evaluation.compare(
+            evaluation.split_of(rows, choice.group_by), predictions, METHOD
+        ),
+        "trained_on": dict(facts),
+        "split": chosen.split,
+        "group_by": choice.group_by,
+        "excluded": list(choice.exclude),
+        "differs": [*_differs(trained, chosen, rows), *notes],
+        "baselines": external_baselines.meanings(baselines),
+    }
+    return Scored(results, rows, predictions, assessor)
+
+
+def folder(workdir: pathlib.Path, results: Mapping[str, Any]) -> pathlib.Path:
+    """Where the files of an evaluation go if nobody says it.
+
+    Args:
+        workdir: Folder of the run.
+        results: From `score`.
+
+    Returns:
+        `evaluation` in the workdir for the test part of the run; a folder in
+        that one, named after base and split, for all else.
+    """
+    own = workdir / "evaluation"
+    if results["split"] == base_selection.TEST:
+        return own
+    return own / f"{results['data']['name']}-{results['split']}".replace(
+        "/", "-"
+    )
+
+
+def write(scored: Scored, output: pathlib.Path) -> None:
+    """Writes results.json and predictions.csv, each replaced whole.
+
+    Args:
+        scored: From `score`.
+        output: Folder; made if it is not there.
+
+    Raises:
+        OSError: If the disk does not take it.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    write_results(output / "results.json", scored.results)
+    more = {
+        "case": scored.rows["case_id"],
+        **{
+            name: [f"{value:.4f}" for value in values]
+            for name, values in scored.predictions.items()
+            if name != METHOD
+        },
+    }
+    if "grades" in scored.rows:
+        spreads = reader_spread(scored.rows["grades"])
+        more[SPREAD] = [f"{value:.4f}" for value in spreads]
+    write_predictions(
+        output / "predictions.csv",
+        scored.rows,
+        scored.predictions[METHOD],
+        more,
+    )
+
+
+def reader_spread(grades: Sequence[np.ndarray]) -> np.ndarray:
+    """How far the readers of each image disagree.
+
+    Args:
+        grades: Of each image's readers, any number, NaN where one is missing.
+
+    Returns:
+        Standard deviation (n - 1), `[n]`, on the readers' scale; NaN where
+        fewer than two judged.
+    """
+    return np.array(
+        [
+            np.std(known, ddof=1) if known.size > 1 else np.nan
+            for known in (row[np.isfinite(row)] for row in grades)
+        ]
+    )
+
+
+def _facts(
+    settings: Config, chosen: Selection, rows: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What was scored."""
+    return {
+        "data": data.facts(chosen.builder),
+        "protocol": chosen.protocol,
+        "preset": settings.preset,
+        "images": len(rows["mos"]),
+        "pairs": len(set(rows["pair_id"])),
+        "cases": len(set(rows["case_id"])),
+    }
+
+
+def _differs(
+    trained: base_differences.Side, chosen: Selection, rows: Mapping[str, Any]
+) -> list[str]:
+    """What differs from training; nothing that a protocol has not said."""
+    if chosen.split == base_selection.TEST:
+        return []
+    facts = data.facts(chosen.builder)
+    scored = base_differences.Side(facts, rows, rows["image"].shape[1])
+    return base_differences.differences(trained, scored)

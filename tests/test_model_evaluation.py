@@ -1,0 +1,187 @@
+"""A model on its own base and on others: what is scored, refused and said."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from g2npan_tf import base_selection
+from g2npan_tf import config as config_module
+from g2npan_tf import data
+from g2npan_tf import evaluation
+from g2npan_tf import model_evaluation
+from g2npan_tf.base_selection import Choice
+from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
+from g2npan_tf.external_baselines import HERE
+from tests.tiled_base import TiledBase
+
+
+class BrightnessAssessor:
+    """Scores by brightness; takes images of any size."""
+
+    size = 128
+
+    def score(self, images):
+        return np.array([1 + 4 * x.mean() / 255 for x in images], np.float32)
+
+
+@pytest.fixture
+def run(data_dir, tmp_path, monkeypatch):
+    """A run on the small phantom base."""
+    settings = Config(data_dir=data_dir)
+    facts = data.facts(data.open_base(settings))
+    workdir = tmp_path / "run"
+    workdir.mkdir()
+    config_module.save(settings, facts, workdir / "config.json")
+    monkeypatch.setattr(
+        model_evaluation.Assessor, "load", lambda _: BrightnessAssessor()
+    )
+    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 20)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def tiled_dir(tmp_path_factory):
+    """Folder with another base, of tiled images with anchors."""
+    folder = tmp_path_factory.mktemp("tiled")
+    TiledBase(data_dir=folder).download_and_prepare()
+    return str(folder)
+
+
+def test_without_a_base_it_is_the_test_part_and_nothing_differs(run):
+    scored = model_evaluation.score(run, Choice())
+    results = scored.results
+    assert results["split"] == "test"
+    assert results["images"] == 6
+    assert results["differs"] == []
+    assert set(results["methods"]) == {"g2npan", "mean", "algorithm_mean"}
+    assert model_evaluation.folder(run, results) == run / "evaluation"
+
+
+def test_another_base_is_scored_whole_and_what_differs_is_said(run, tiled_dir):
+    choice = Choice(data="tiled_base", data_dir=tiled_dir)
+    scored = model_evaluation.score(run, choice)
+    results = scored.results
+    # Ten cases of three images, of which one is an anchor.
+    assert results["images"] == 20
+    assert results["cases"] == 10
+    assert results["data"]["name"] == "tiled_base/1.0.0"
+    assert results["trained_on"]["name"].startswith("fusion_quality/phantom")
+    assert set(results["methods"]) == {"g2npan", "mean", HERE}
+    assert set(results["baselines"]) == {"mean", HERE}
+    assert [line.partition(":")[0] for line in results["differs"]] == [
+        "base",
+        "scores",
+        "sampling",
+        "modality",
+        "algorithm",
+        "score scale",
+        "baselines",
+    ]
+    folder = model_evaluation.folder(run, results)
+    assert folder == run / "evaluation" / "tiled_base-1.0.0-all"
+
+
+def test_own_base_whole_says_how_much_of_it_training_had(run):
+    results = model_evaluation.score(run, Choice(split="all")).results
+    assert results["images"] == 30
+    overlap = [x for x in results["differs"] if x.startswith("overlap")]
+    assert "8 of 10 pairs (24 images)" in overlap[0]
+    one = model_evaluation.score(run, Choice(split="fold_0")).results
+    assert one["images"] == 6
+    assert not [x for x in one["differs"] if x.startswith("overlap")]
+
+
+def test_exclusions_and_groups(run, tiled_dir):
+    choice = Choice(
+        data="tiled_base",
+        data_dir=tiled_dir,
+        group_by="case_id",
+        exclude=["algorithm:a1", "case_id:c3"],
+    )
+    results = model_evaluation.score(run, choice).results
+    assert results["images"] == 9
+    assert results["group_by"] == "case_id"
+    assert results["excluded"] == ["algorithm:a1", "case_id:c3"]
+
+
+def test_a_single_group_has_no_interval(run, tiled_dir):
+    choice = Choice(data="tiled_base", data_dir=tiled_dir, group_by="modality")
+    results = model_evaluation.score(run, choice).results
+    limits = results["methods"]["g2npan"]["interval"]["srcc"]
+    assert np.isnan([limits["low"], limits["high"]]).all()
+    assert results["differs"][-1].startswith("groups: one modality only")
+
+
+def test_without_its_own_base_a_model_is_scored_all_the_same(run, tiled_dir):
+    path = run / "config.json"
+    path.write_text(path.read_text().replace("phantom/1.", "phantom/0."))
+    choice = Choice(data="tiled_base", data_dir=tiled_dir)
+    results = model_evaluation.score(run, choice).results
+    assert set(results["methods"]) == {"g2npan", HERE}
+    assert "unknown" in {x.partition(":")[0] for x in results["differs"]}
+    with pytest.raises(InputError, match=r"not in .* any more"):
+        model_evaluation.score(run, Choice())
+
+
+@pytest.mark.parametrize(
+    ("exclude", "message"),
+    [
+        ("average", "expected NAME:VALUE, NAME one of pair_id"),
+        ("size:3", "expected NAME:VALUE"),
+        ("algorithm:none", "no image has that algorithm; there are average"),
+        ("modality:", "expected NAME:VALUE"),
+    ],
+)
+def test_bad_exclusions_are_one_line(run, exclude, message):
+    with pytest.raises(InputError, match=message):
+        model_evaluation.score(run, Choice(exclude=[exclude]))
+
+
+def test_what_leaves_no_image_is_refused(run):
+    names = ("average", "laplacian_pyramid", "discrete_wavelet")
+    everything = [f"algorithm:{name}" for name in names]
+    with pytest.raises(InputError, match="no image is left"):
+        model_evaluation.score(run, Choice(exclude=everything))
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [Choice(split="train"), Choice(data="fusion_quality", split="test")],
+)
+def test_bad_splits_are_refused(run, choice):
+    with pytest.raises(InputError, match=r"expected .*fold_0"):
+        model_evaluation.score(run, choice)
+
+
+def test_files_hold_figures_and_images(run, tmp_path):
+    scored = model_evaluation.score(run, Choice())
+    output = tmp_path / "new" / "folder"
+    model_evaluation.write(scored, output)
+    results = json.loads((output / "results.json").read_text())
+    figures = results["methods"]["g2npan"]["raw"]
+    assert figures == scored.results["methods"]["g2npan"]["raw"]
+    with (output / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert float(rows[0]["reader_sd"]) >= 0
+
+
+def test_readers_disagree_by_their_standard_deviation():
+    grades = [
+        np.array([1.0, 3.0]),
+        np.array([2.0, np.nan, 2.0]),
+        np.array([4.0, np.nan]),
+    ]
+    spreads = model_evaluation.reader_spread(grades)
+    np.testing.assert_allclose(spreads, [2**0.5, 0.0, np.nan])
+
+
+def test_a_base_is_known_by_more_than_its_name(data_dir):
+    builder = data.open_base(Config(data_dir=data_dir))
+    facts = data.facts(builder)
+    assert base_selection.is_base(builder, facts)
+    assert base_selection.is_base(builder, {"name": facts["name"]})
+    assert not base_selection.is_base(builder, facts | {"images": 1})
