@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 
-from g2npan_tf import base_selection
 from g2npan_tf import config as config_module
 from g2npan_tf import data
 from g2npan_tf import evaluation
@@ -126,36 +125,6 @@ def test_without_its_own_base_a_model_is_scored_all_the_same(run, tiled_dir):
         model_evaluation.score(run, Choice())
 
 
-@pytest.mark.parametrize(
-    ("exclude", "message"),
-    [
-        ("average", "expected NAME:VALUE, NAME one of pair_id"),
-        ("size:3", "expected NAME:VALUE"),
-        ("algorithm:none", "no image has that algorithm; there are average"),
-        ("modality:", "expected NAME:VALUE"),
-    ],
-)
-def test_bad_exclusions_are_one_line(run, exclude, message):
-    with pytest.raises(InputError, match=message):
-        model_evaluation.score(run, Choice(exclude=[exclude]))
-
-
-def test_what_leaves_no_image_is_refused(run):
-    names = ("average", "laplacian_pyramid", "discrete_wavelet")
-    everything = [f"algorithm:{name}" for name in names]
-    with pytest.raises(InputError, match="no image is left"):
-        model_evaluation.score(run, Choice(exclude=everything))
-
-
-@pytest.mark.parametrize(
-    "choice",
-    [Choice(split="train"), Choice(data="fusion_quality", split="test")],
-)
-def test_bad_splits_are_refused(run, choice):
-    with pytest.raises(InputError, match=r"expected .*fold_0"):
-        model_evaluation.score(run, choice)
-
-
 def test_files_hold_figures_and_images(run, tmp_path):
     scored = model_evaluation.score(run, Choice())
     output = tmp_path / "new" / "folder"
@@ -177,11 +146,3 @@ def test_readers_disagree_by_their_standard_deviation():
     ]
     spreads = model_evaluation.reader_spread(grades)
     np.testing.assert_allclose(spreads, [2**0.5, 0.0, np.nan])
-
-
-def test_a_base_is_known_by_more_than_its_name(data_dir):
-    builder = data.open_base(Config(data_dir=data_dir))
-    facts = data.facts(builder)
-    assert base_selection.is_base(builder, facts)
-    assert base_selection.is_base(builder, {"name": facts["name"]})
-    assert not base_selection.is_base(builder, facts | {"images": 1})

@@ -1,0 +1,86 @@
+"""Which images are scored: parts, folds, exclusions; what is refused."""
+
+import pytest
+
+from g2npan_tf import base_selection
+from g2npan_tf import data
+from g2npan_tf.base_selection import Choice
+from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def settings(data_dir):
+    return Config(data_dir=data_dir, fold=1)
+
+
+@pytest.fixture(scope="module")
+def facts(settings):
+    return data.facts(data.open_base(settings))
+
+
+def test_a_fold_is_that_of_the_base(settings, facts):
+    test = base_selection.select(settings, facts, Choice())
+    fold = base_selection.select(settings, facts, Choice(split="fold_1"))
+    assert test.places.tolist() == fold.places.tolist()
+    assert test.protocol == "group (by case), test fold 1 of 5"
+    assert fold.protocol.startswith("external, all images of fold_1; the mod")
+    other = base_selection.select(settings, facts, Choice(split="fold_2"))
+    assert not set(other.places) & set(test.places)
+
+
+def test_exclusions_take_away_what_they_name(settings, facts):
+    everything = base_selection.select(settings, facts, Choice(split="all"))
+    choice = Choice(split="all", exclude=["algorithm:average"])
+    chosen = base_selection.select(settings, facts, choice)
+    rows = data.read_scores(chosen.builder, chosen.places)
+    assert len(everything.places) == 30
+    assert len(chosen.places) == 20
+    assert "average" not in rows["algorithm"]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "message"),
+    [
+        ("average", "expected NAME:VALUE, NAME one of pair_id"),
+        ("size:3", "expected NAME:VALUE"),
+        ("algorithm:none", "no image has that algorithm; there are average"),
+        ("modality:", "expected NAME:VALUE"),
+    ],
+)
+def test_bad_exclusions_are_one_line(settings, facts, exclude, message):
+    with pytest.raises(InputError, match=message):
+        base_selection.select(settings, facts, Choice(exclude=[exclude]))
+
+
+def test_what_leaves_no_image_is_refused(settings, facts):
+    names = ("average", "laplacian_pyramid", "discrete_wavelet")
+    choice = Choice(exclude=[f"algorithm:{name}" for name in names])
+    with pytest.raises(InputError, match="no image is left"):
+        base_selection.select(settings, facts, choice)
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [Choice(split="train"), Choice(data="fusion_quality", split="test")],
+)
+def test_bad_splits_are_refused(settings, facts, choice):
+    with pytest.raises(InputError, match=r"expected .*fold_0"):
+        base_selection.select(settings, facts, choice)
+
+
+def test_a_base_that_is_missing_is_refused_if_it_is_what_is_scored(
+    settings, facts
+):
+    gone = facts | {"name": "fusion_quality/phantom/0.0.0"}
+    with pytest.raises(InputError, match=r"not in .* any more"):
+        base_selection.select(settings, gone, Choice())
+    chosen = base_selection.select(settings, gone, Choice(data=settings.data))
+    assert chosen.own is None
+
+
+def test_a_base_is_known_by_more_than_its_name(settings, facts):
+    builder = data.open_base(settings)
+    assert base_selection.is_base(builder, facts)
+    assert base_selection.is_base(builder, {"name": facts["name"]})
+    assert not base_selection.is_base(builder, facts | {"images": 1})
