@@ -1,4 +1,4 @@
-"""Finds image files and scores them, one row per image.
+"""Scores image files, one row per image.
 
 No file stops another one: what cannot be scored has a row with its reason.
 """
@@ -9,6 +9,7 @@ import math
 import os
 import pathlib
 from collections import Counter
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -18,7 +19,7 @@ from g2npan_tf import mos
 from g2npan_tf.assessor import Assessment
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
-from g2npan_tf.images import SUFFIXES
+from g2npan_tf.image_paths import NO_IMAGE
 from g2npan_tf.images import Frame
 from g2npan_tf.images import read_frames
 from g2npan_tf.images import resize
@@ -27,7 +28,6 @@ from g2npan_tf.input_policy import Limits
 from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import Row
 
-NO_IMAGE = f"no {', '.join(SUFFIXES)} file in this folder"
 # Bytes of a name, so that its ending still fits into the usual 255.
 _MAX_STEM_BYTES = 200
 
@@ -43,35 +43,9 @@ class _Loaded:
     notes: tuple[str, ...]
 
 
-def find_images(arguments: Sequence[str]) -> list[pathlib.Path]:
-    """Lists the files to be scored, each once.
-
-    A file that is named is always listed, whatever its suffix. In folders
-    only files of the known suffixes count, hidden ones and linked subfolders
-    are left out, and the order is that of their names.
-
-    Args:
-        arguments: Paths of files and folders; they need not exist.
-
-    Returns:
-        Files in the order of the arguments; a folder without images stands
-        for itself, so that it gets a row with an error.
-
-    Raises:
-        InputError: If an argument is empty (an unset variable of a shell).
-    """
-    found: list[pathlib.Path] = []
-    for argument in arguments:
-        if not argument:
-            raise InputError("an empty path; expected a file or a folder")
-        path = pathlib.Path(argument)
-        found += (_walk(path) or [path]) if path.is_dir() else [path]
-    return list(dict.fromkeys(found))
-
-
 def score_files(
     assessor: Assessor,
-    paths: Sequence[pathlib.Path],
+    paths: Iterable[pathlib.Path],
     batch_size: int = 16,
     explain: pathlib.Path | None = None,
     limits: Limits = DEFAULT_LIMITS,
@@ -80,7 +54,7 @@ def score_files(
 
     Args:
         assessor: The loaded artefact.
-        paths: Image files, as from `find_images`.
+        paths: Image files, as from `image_paths.find_images`.
         batch_size: Images held in memory at once.
         explain: Existing folder for the pictures of `save_explanation`.
         limits: What is accepted of a file.
@@ -98,16 +72,6 @@ def score_files(
     )
     while batch := list(itertools.islice(results, batch_size)):
         yield from _score_batch(assessor, batch, explain)
-
-
-def _walk(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Finds the visible image files below a folder."""
-    return sorted(
-        pathlib.Path(parent, name)
-        for parent, _, names in os.walk(folder)
-        for name in names
-        if name.lower().endswith(SUFFIXES) and not name.startswith(".")
-    )
 
 
 class _Stems:

@@ -3,9 +3,10 @@
 Usage: g2npan-score --model=ARTEFACT PATH...
 
 ARTEFACT is a training workdir, a scorer.keras, a SavedModel folder or a
-.tflite file. Every PATH is an image file (PNG, JPEG, BMP, TIFF) or a folder,
-which is searched with its subfolders. Exit code: 0 if every image was scored,
-1 if some were not, 2 if nothing could be done.
+.tflite file. Every PATH is an image file, a folder, which is searched with its
+subfolders, a pattern ("images/**/*.png", quoted or not), @list.txt for a file
+with one path or pattern a line, or - for such a list on stdin. Exit code: 0 if
+every image was scored, 1 if some were not, 2 if nothing could be done.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import os
 import pathlib
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import TextIO
@@ -23,11 +25,12 @@ from g2npan_tf import cli
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
-from g2npan_tf.file_scoring import NO_IMAGE
-from g2npan_tf.file_scoring import find_images
 from g2npan_tf.file_scoring import score_files
+from g2npan_tf.image_paths import NO_IMAGE
+from g2npan_tf.image_paths import find_images
 from g2npan_tf.input_policy import DEFAULT_LIMITS
 from g2npan_tf.input_policy import Limits
+from g2npan_tf.progress import Progress
 from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import WRITERS
 from g2npan_tf.score_rows import Row
@@ -45,6 +48,7 @@ def score_command(
     batch_size: int = 16,
     num_threads: int | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    follow_links: bool = False,
 ) -> int:
     """Does what the command does; see the help of its flags.
 
@@ -55,28 +59,45 @@ def score_command(
         InputError: If nothing can be done: no images, no model, or a place
             that cannot be written to.
     """
-    paths = find_images(arguments)
-    if not paths:
-        raise InputError("no PATH is given (--help says more)")
-    if all(path.is_dir() for path in paths):
-        raise InputError(f"{', '.join(map(str, paths))}: {NO_IMAGE}")
+    paths = _find(arguments, follow_links)
     assessor = _load_quietly(model, batch_size, num_threads)
     directory = _explain_directory(explain, paths) if explain else None
     statuses: Counter[bool] = Counter()
 
-    def counted() -> Iterator[Row]:
+    def counted(paths: Iterable[pathlib.Path]) -> Iterator[Row]:
         for row in score_files(assessor, paths, batch_size, directory, limits):
             statuses[row.status == OK] += 1
             yield row
 
-    with _opened(output) as stream:
-        WRITERS[file_format](counted(), stream)
+    with _opened(output) as stream, Progress("files") as progress:
+        # Rows that come one by one to the terminal show the progress.
+        in_sight = stream.isatty() and file_format != "table"
+        files = paths if in_sight else progress.over(paths)
+        WRITERS[file_format](counted(files), stream)
     if statuses[False]:
         print(
             f"{statuses[False]} of {statuses.total()} failed", file=sys.stderr
         )
         return SOME_FAILED
     return 0
+
+
+def _find(
+    arguments: Sequence[str], follow_links: bool
+) -> tuple[pathlib.Path, ...]:
+    """Finds the images; there must be some."""
+    found = find_images(arguments, follow_links=follow_links)
+    if not found.paths:
+        raise InputError("no PATH is given (--help says more)")
+    if all(path.is_dir() for path in found.paths):
+        raise InputError(f"{', '.join(map(str, found.paths))}: {NO_IMAGE}")
+    if found.num_links_left_out:
+        print(
+            f"{found.num_links_left_out} links out of the folders left out "
+            "(--follow_links takes them)",
+            file=sys.stderr,
+        )
+    return found.paths
 
 
 def _explain_directory(
@@ -155,7 +176,10 @@ def define_flags() -> None:
 
 
 def _define_limits() -> None:
-    """Defines the flags of the limits, which are checked before decoding."""
+    """Defines the flags of what is accepted from outside."""
+    flags.DEFINE_bool(
+        "follow_links", False, "Follow links that lead out of a folder."
+    )
     flags.DEFINE_integer(
         "max_bytes",
         DEFAULT_LIMITS.max_bytes,
@@ -195,6 +219,7 @@ def main(argv: list[str]) -> int:
             max_pixels=values.max_pixels,
             max_frames=values.max_frames,
         ),
+        follow_links=values.follow_links,
     )
 
 

@@ -7,7 +7,6 @@ from PIL import Image
 
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
-from g2npan_tf.file_scoring import find_images
 from g2npan_tf.file_scoring import score_files
 
 
@@ -31,38 +30,6 @@ def save_grey(path, value):
     path.parent.mkdir(exist_ok=True, parents=True)
     Image.new("L", (20, 20), value).save(path)
     return path
-
-
-def test_folders_are_searched_in_order_and_by_suffix(tmp_path):
-    for name in ("b.PNG", "a/z.jpeg", "a.png", "c.txt", ".hidden.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = [
-        path.relative_to(tmp_path) for path in find_images([str(tmp_path)])
-    ]
-    assert list(map(str, found)) == ["a/z.jpeg", "a.png", "b.PNG"]
-
-
-def test_named_files_are_tried_whatever_they_are(tmp_path):
-    (tmp_path / "x.txt").touch()
-    names = [str(tmp_path / "x.txt"), str(tmp_path / "missing")]
-    assert list(map(str, find_images(names))) == names
-
-
-def test_a_file_that_is_named_twice_is_scored_once(tmp_path):
-    path = save_grey(tmp_path / "a.png", 0)
-    assert find_images([str(tmp_path), str(path)]) == [path]
-
-
-def test_an_empty_argument_is_refused():
-    with pytest.raises(InputError, match="empty path"):
-        find_images([""])
-
-
-def test_a_link_to_a_folder_above_is_not_followed(tmp_path):
-    path = save_grey(tmp_path / "a.png", 0)
-    os.symlink(tmp_path, tmp_path / "loop")
-    assert find_images([str(tmp_path)]) == [path]
 
 
 def test_bad_files_have_their_row_and_the_others_their_score(

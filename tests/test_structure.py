@@ -34,7 +34,7 @@ LEVELS = (
         "precision",
         "report",
     },
-    {"protocols", "images"},
+    {"protocols", "images", "progress"},
     {"checkpoints", "data", "evaluation", "evaluation_table"},
     {"gan", "assessor", "baselines"},
     {"base_differences", "base_selection", "external_baselines"},
@@ -43,7 +43,7 @@ LEVELS = (
     {"profiling", "stopping", "summaries", "warm_start"},
     {"dry_run", "run_folder"},
     {"training"},
-    {"score_rows"},
+    {"score_rows", "image_paths"},
     {"file_scoring"},
     {"score", "experiments"},
 )
