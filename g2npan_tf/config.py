@@ -132,6 +132,12 @@ class Config:
     vgg_batch_norm: bool = _field(
         False, "Batch normalisation in the backbone.", "Choice"
     )
+    use_local_contrast: bool = _field(
+        False,
+        "The quality network also sees the image without its local mean, for "
+        "qualities that hang on fine texture.",
+        "Choice: Kang et al. 2014",
+    )
     backbone_weights: str = _field(
         "",
         "Pretrained backbone: a .safetensors file in torchvision's layout.",
@@ -155,6 +161,12 @@ class Config:
     )
     cam_weight: float = _field(
         1.0, "phi: weight of the CAM loss; 0 is G2NPN.", "Eq. 9", low=0.0
+    )
+    correlation_weight: float = _field(
+        0.0,
+        "Weight of 1 - PLCC over the batch in AQA's loss.",
+        "Choice: Li et al. 2020",
+        low=0.0,
     )
     quality_weight: float = _field(
         0.01,

@@ -14,6 +14,7 @@ from g2npan_tf import protocols
 from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
+from g2npan_tf.foreground import foreground_share
 from g2npan_tf.quality_map import quality_map
 
 Example = dict[str, tf.Tensor]
@@ -23,6 +24,8 @@ READ_BATCH = 32
 _FOLDS = range(NUM_FOLDS)
 # Side in pixels of what the networks see: a whole fused image, or a tile.
 TILE_SIZE = 128
+# Places drawn for a random crop, of which the fullest is taken.
+CROP_TRIES = 4
 
 
 def open_base(config: Config) -> tfds.core.DatasetBuilder:
@@ -393,10 +396,23 @@ def _targets(batch: Example, grid: tuple[int, int], kappa: float) -> Example:
 
 
 def _crop(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
-    """The same random tile of image and reference, at full resolution."""
+    """The same random tile of image and reference, at full resolution.
+
+    Choice: of some random places the one with the least background, which
+    says nothing of the quality and fills more than half of a CT slice.
+    """
     pair = tf.concat([example["image"], example["reference"]], axis=-1)
-    size = (TILE_SIZE, TILE_SIZE, 6)
-    tile = tf.image.stateless_random_crop(pair, size, seed)
+    free = tf.cast(tf.shape(pair)[:2] - TILE_SIZE + 1, tf.float32)
+    places = tf.random.stateless_uniform((CROP_TRIES, 2), seed)
+    corners = tf.cast(places * free, tf.int32)
+    tiles = tf.stack(
+        [
+            tf.slice(pair, (*tf.unstack(corner), 0), (TILE_SIZE, TILE_SIZE, 6))
+            for corner in tf.unstack(corners)
+        ]
+    )
+    shares = foreground_share(tf.cast(tiles[..., :3], tf.float32) / 255)
+    tile = tiles[tf.argmax(shares)]
     return {
         "image": tile[..., :3],
         "reference": tile[..., 3:],

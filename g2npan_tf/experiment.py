@@ -68,6 +68,7 @@ def compile_model(
         reconstruction_weight=config.reconstruction_weight,
         adversarial_weight=config.adversarial_weight,
         cam_weight=config.cam_weight,
+        correlation_weight=config.correlation_weight,
         quality_weight=config.quality_weight,
         non_saturating=config.non_saturating,
         cam_target=config.cam_target,
@@ -107,6 +108,7 @@ def _networks(config: Config) -> tuple[keras.Model | None, ...]:
         config.vgg_batch_norm,
         features,
         data.TILE_SIZE,
+        config.use_local_contrast,
     )
     if generator is not None:
         discriminator = build_discriminator(

@@ -29,6 +29,7 @@ class Objective:
         reconstruction_weight: theta of Eq. 2.
         adversarial_weight: Factor on the adversarial term of Eq. 2.
         cam_weight: phi of Eq. 9.
+        correlation_weight: Factor on `losses.correlation_loss` in Eq. 9.
         quality_weight: gamma of Eq. 12.
         non_saturating: Other form of Eq. 2.
         cam_target: `quality_map` or `reference`.
@@ -43,6 +44,7 @@ class Objective:
     reconstruction_weight: float = 0.5
     adversarial_weight: float = 1.0
     cam_weight: float = 1.0
+    correlation_weight: float = 0.0
     quality_weight: float = 0.01
     non_saturating: bool = False
     cam_target: str = "quality_map"
@@ -119,7 +121,7 @@ class PlainAssessment(keras.Model):
         with tf.GradientTape() as tape:
             assessed = self._train_quality_network({"image": image})
             terms = _assessment_terms(
-                assessed, batch, reference_cam, self.objective.cam_weight
+                assessed, batch, reference_cam, self.objective
             )
             mean = losses.reduce_mean(
                 terms["assessment_loss"], self.objective.global_batch_size
@@ -327,7 +329,7 @@ class G2NPAN(keras.Model):
             tape.watch(generated)
             assessed = self._train_quality_network(_features(image, generated))
             terms = _assessment_terms(
-                assessed, batch, reference_cam, self.objective.cam_weight
+                assessed, batch, reference_cam, self.objective
             )
             mean = losses.reduce_mean(
                 terms["assessment_loss"], self.objective.global_batch_size
@@ -452,7 +454,7 @@ def _assessment_terms(
     assessed: Batch,
     batch: Batch,
     reference_cam: Tensor | None,
-    cam_weight: float,
+    objective: Objective,
 ) -> dict[str, Tensor]:
     """Eqs. 6, 7 and 9 per example."""
     if reference_cam is None:
@@ -465,12 +467,17 @@ def _assessment_terms(
     quality_term = losses.quality_loss(
         batch["quality"], assessed["quality_logit"]
     )
+    assessment = losses.assessment_loss(
+        cam_term, quality_term, objective.cam_weight
+    )
+    if objective.correlation_weight > 0:
+        assessment += objective.correlation_weight * losses.correlation_loss(
+            batch["quality"], predicted_quality(assessed["quality_logit"])
+        )
     return {
         "cam_loss": cam_term,
         "quality_loss": quality_term,
-        "assessment_loss": losses.assessment_loss(
-            cam_term, quality_term, cam_weight
-        ),
+        "assessment_loss": assessment,
     }
 
 

@@ -199,6 +199,40 @@ def assessment_loss(
     return cam_weight * cam_term + quality_term
 
 
+def correlation_loss(quality: Tensor, predicted_quality: Tensor) -> Tensor:
+    """One minus the correlation (PLCC) of a batch.
+
+    Not of the paper: scores of one study lie close together, so that the
+    cross-entropy hardly falls while the order of the images is learned.
+    Precedent: Li et al., "Norm-in-Norm Loss" (ACM Multimedia 2020).
+
+    Choice: over the images of one replica's batch.
+
+    Args:
+        quality: Q_t. Shape `[batch]`, range [0, 1].
+        predicted_quality: Sigmoid of Q_pre. Same shape and range.
+
+    Returns:
+        The same value for each example, so that `reduce_mean` keeps it. Shape
+        `[batch]`, range [0, 2]; 1 where either is constant.
+
+    Raises:
+        ValueError: If the two shapes differ.
+
+    Example:
+    >>> float(correlation_loss(ops.array([0.0, 1]), ops.array([0.6, 0.4]))[0])
+    1.99...
+    """
+    _check_same_shape(quality, predicted_quality)
+    true, predicted = (x - ops.mean(x) for x in (quality, predicted_quality))
+    # The floor keeps the gradient finite where all predictions are equal.
+    scale = ops.sqrt(
+        ops.sum(ops.square(true)) * ops.sum(ops.square(predicted)) + 1e-8
+    )
+    loss = 1 - ops.sum(true * predicted) / scale
+    return ops.broadcast_to(loss, ops.shape(quality))
+
+
 def perception_weight(
     predicted_quality: Tensor,
     quality: Tensor | None = None,

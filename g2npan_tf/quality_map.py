@@ -4,13 +4,12 @@ from typing import Any
 
 import tensorflow as tf
 
+from g2npan_tf.foreground import foreground
+
 Tensor = Any
 # Gaussian window of Wang et al., IEEE TIP 13(4), 2004, sec. III-B.
 WINDOW_SIZE = 11
 WINDOW_SIGMA = 1.5
-# A pixel is foreground if either image is above this share of full scale;
-# scanners' background is black up to compression noise.
-FOREGROUND_LEVEL = 0.04
 
 
 def structural_similarity_map(image: Tensor, reference: Tensor) -> Tensor:
@@ -66,12 +65,11 @@ def quality_map(
         F_GT. Shape `[batch, *grid]`, range [0, 1].
     """
     similarity = structural_similarity_map(image, reference)
-    brightest = tf.reduce_max(tf.maximum(image, reference), -1, keepdims=True)
-    foreground = tf.cast(brightest > FOREGROUND_LEVEL, tf.float32)
-    size = tf.reduce_sum(foreground, (1, 2, 3), keepdims=True)
-    mean = tf.reduce_sum(similarity * foreground, (1, 2, 3), keepdims=True)
+    shown = foreground(tf.maximum(image, reference))
+    size = tf.reduce_sum(shown, (1, 2, 3), keepdims=True)
+    mean = tf.reduce_sum(similarity * shown, (1, 2, 3), keepdims=True)
     mean = tf.math.divide_no_nan(mean, size)
-    deviation = foreground * (similarity - mean)
+    deviation = shown * (similarity - mean)
     rows, columns = grid
     cell = (image.shape[1] // rows, image.shape[2] // columns)
     pooled = tf.nn.avg_pool2d(deviation, cell, cell, "VALID")[..., 0]

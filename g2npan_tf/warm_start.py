@@ -16,7 +16,13 @@ from g2npan_tf.gan import PlainAssessment
 
 WEIGHTS_FILE = "best.weights.h5"
 # What the shapes of the weights hang on, without and with a GAN.
-_PLAIN_FIELDS = ("use_gan", "backbone", "vgg_width", "vgg_batch_norm")
+_PLAIN_FIELDS = (
+    "use_gan",
+    "backbone",
+    "vgg_width",
+    "vgg_batch_norm",
+    "use_local_contrast",
+)
 _GAN_FIELDS = (
     "generator_filters",
     "generator_strides",

@@ -19,6 +19,7 @@ def test_every_loss_setting_reaches_the_training_step(config):
         "reconstruction_weight": 0.7,
         "adversarial_weight": 0.3,
         "cam_weight": 0.2,
+        "correlation_weight": 0.6,
         "quality_weight": 0.05,
         "non_saturating": True,
         "cam_target": "reference",
@@ -41,13 +42,18 @@ def test_every_loss_setting_reaches_the_training_step(config):
 
 def test_every_network_setting_reaches_the_networks(config):
     changed = dataclasses.replace(
-        config, conditional=True, num_ufw=0, backbone="vgg16"
+        config,
+        conditional=True,
+        num_ufw=0,
+        backbone="vgg16",
+        use_local_contrast=True,
     )
     model = experiment.build(changed, tiles_per_side=2)
     assert len(model.discriminator.inputs) == 2
     names = {layer.name for layer in model.generator.layers}
     assert not any(name.startswith("ufw") for name in names)
     model.quality_network.get_layer("block3_conv3")
+    assert model.quality_network.get_layer("image_conv").kernel.shape[2] == 5
     assert model.scorer.input_shape == (None, 256, 256, 3)
     assert experiment.build(
         dataclasses.replace(config, use_gan=False)

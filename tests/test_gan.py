@@ -173,6 +173,7 @@ def test_plain_discriminator_loss_never_weighs():
         {"non_saturating": True},
         {"conditional": True},
         {"cam_weight": 0.0},
+        {"correlation_weight": 1.0},
     ],
     ids=str,
 )
@@ -208,6 +209,17 @@ def test_plain_assessment_trains_its_network(cam_target):
     logs = step(model)
     assert moved(model.quality_network, before)
     assert set(logs) == {"cam_loss", "quality_loss", "assessment_loss"}
+
+
+def test_the_correlation_counts_in_the_loss_of_the_quality_network():
+    without, once, twice = (
+        step(plain(correlation_weight=weight)) for weight in (0.0, 1.0, 2.0)
+    )
+    gain = once["assessment_loss"] - without["assessment_loss"]
+    assert 0 < gain < 2
+    assert twice["assessment_loss"] - once["assessment_loss"] == pytest.approx(
+        gain, rel=1e-4
+    )
 
 
 def test_thirty_steps_on_four_images_lower_the_losses():

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy import stats
 
 from g2npan_tf import losses
 
@@ -125,6 +126,23 @@ def test_assessment_loss_weighs_the_cam():
     assert float(loss[0]) == 3.5
 
 
+def test_correlation_loss_is_one_minus_pearsons():
+    rng = np.random.default_rng(0)
+    quality, predicted = rng.random((2, 9)).astype(np.float32)
+    loss = np.asarray(losses.correlation_loss(quality, predicted))
+    expected = 1 - stats.pearsonr(quality, predicted).statistic
+    np.testing.assert_allclose(loss, np.full(9, expected), rtol=1e-4)
+
+
+def test_correlation_loss_of_equal_predictions_is_one_with_a_finite_slope():
+    quality = tf.constant([0.2, 0.6, 0.9])
+    predicted = tf.Variable([0.5, 0.5, 0.5])
+    with tf.GradientTape() as tape:
+        loss = losses.correlation_loss(quality, predicted)[0]
+    assert float(loss) == 1.0
+    assert np.isfinite(tape.gradient(loss, predicted)).all()
+
+
 def test_perception_weight_is_one_from_mos_3_on():
     weight = losses.perception_weight(np.float32([0.0, 0.499, 0.5, 1.0]))
     assert np.asarray(weight).tolist() == [0, 0, 1, 1]
@@ -176,6 +194,7 @@ def test_losses_stay_finite_in_float16_at_extreme_logits(loss):
         lambda: losses.cam_loss(np.zeros((2, 4, 4)), np.zeros((2, 8, 8))),
         lambda: losses.quality_loss(np.zeros(2), np.zeros((2, 1))),
         lambda: losses.assessment_loss(np.zeros(2), np.zeros(1)),
+        lambda: losses.correlation_loss(np.zeros(2), np.zeros(1)),
         lambda: losses.perceptual_loss(np.zeros(2), np.zeros(1)),
     ],
 )

@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 import pytest
+from scipy import ndimage
 
+from g2npan_tf.models import quality_network
 from g2npan_tf.models.quality_network import build_quality_network
 from tests.tiny import GRID
 from tests.tiny import SIZE
@@ -85,3 +87,47 @@ def test_full_width_has_an_8_by_8_map_and_512_channels():
 def test_unknown_backbone_is_refused():
     with pytest.raises(ValueError, match="Received: backbone=resnet"):
         build_quality_network(backbone="resnet")
+
+
+def test_local_contrast_is_the_difference_from_a_local_mean():
+    rng = np.random.default_rng(0)
+    image = rng.random((1, SIZE, SIZE, 3), np.float32)
+    result = np.asarray(quality_network.local_contrast(image))[0]
+    grey = image[0].mean(axis=-1, dtype=np.float64)
+    difference = grey - ndimage.uniform_filter(grey, 9)
+    power = ndimage.uniform_filter(difference**2, 9)
+    # Beside the border, where scipy mirrors.
+    inner = slice(8, -8)
+    expected = np.stack(
+        [difference / np.sqrt(power + (4 / 255) ** 2), difference / 0.1], -1
+    )
+    np.testing.assert_allclose(
+        result[inner, inner], expected[inner, inner], atol=1e-4
+    )
+
+
+def test_local_contrast_does_not_see_brightness():
+    image = np.random.default_rng(0).random((1, SIZE, SIZE, 3), np.float32) / 2
+    np.testing.assert_allclose(
+        quality_network.local_contrast(image),
+        quality_network.local_contrast(image + 0.25),
+        atol=1e-4,
+    )
+
+
+def test_with_local_contrast_only_the_first_convolution_grows(tmp_path):
+    model = build_quality_network(
+        width=0.0625,
+        use_batch_norm=True,
+        ufw_shape=(8, 8, 8),
+        image_size=SIZE,
+        use_local_contrast=True,
+    )
+    check_net(
+        model,
+        inputs(),
+        {"cam_logits": GRID, "quality_logit": ()},
+        # Two channels more for two filters of 3 x 3.
+        TINY_PARAMETERS + 2 * 2 * 9,
+        tmp_path,
+    )

@@ -103,8 +103,9 @@ def test_a_tiled_score_is_the_mean_of_the_tiles(networks, tmp_path):
     generator, quality_network = networks
     whole = scorer.build_scorer(quality_network, generator, tiles_per_side=2)
     tile = scorer.build_scorer(quality_network, generator)
+    # Nowhere black, so that all tiles count alike.
     image = np.random.default_rng(1).integers(
-        0, 256, (2, 2 * SIZE, 2 * SIZE, 3), dtype=np.uint8
+        16, 256, (2, 2 * SIZE, 2 * SIZE, 3), dtype=np.uint8
     )
     outputs = whole(image, training=False)
     corner = image[:, SIZE:, :SIZE]
@@ -129,6 +130,20 @@ def test_a_tiled_score_is_the_mean_of_the_tiles(networks, tmp_path):
     np.testing.assert_array_equal(
         again(image, training=False)["mos"], outputs["mos"]
     )
+
+
+def test_tiles_count_by_what_is_not_black():
+    # An empty tile, a full one, a quarter, and half of one.
+    tiles = np.zeros((4, 4, 4, 3), np.float32)
+    tiles[1] = 1.0
+    tiles[2, :2, :2] = 0.5
+    tiles[3, :2] = 0.5
+    quality = np.float32([1.0, 0.2, 0.6, 0.4])
+    expected = (0.2 + 0.25 * 0.6 + 0.5 * 0.4) / 1.75
+    mean = scorer.mean_of_tiles(quality, tiles, 2)
+    np.testing.assert_allclose(mean, [expected], atol=2e-3)
+    black = scorer.mean_of_tiles(quality, tiles * 0, 2)
+    np.testing.assert_allclose(black, [0.55], rtol=1e-5)
 
 
 def test_without_gan_there_are_no_generated_maps():

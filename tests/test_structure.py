@@ -16,6 +16,7 @@ LEVELS = (
         "errors",
         "mos",
         "atomic_file",
+        "foreground",
         "picture_row",
         "subbands",
         "pcnn",

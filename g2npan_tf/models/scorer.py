@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from g2npan_tf import mos
+from g2npan_tf.foreground import foreground_share
 from g2npan_tf.models.blocks import Tensor
 
 
@@ -72,6 +73,29 @@ def join_tiles(tiles: Tensor, tiles_per_side: int) -> Tensor:
     return ops.reshape(image, (-1, side, side, *channels))
 
 
+def mean_of_tiles(
+    quality: Tensor, tiles: Tensor, tiles_per_side: int
+) -> Tensor:
+    """The quality of whole images from that of their tiles.
+
+    Choice: tiles count by how much of them is not background: more than half
+    of a CT slice is black, where nothing can be better or worse.
+
+    Args:
+        quality: Of each tile. Shape `[batch * tiles * tiles]`.
+        tiles: From `split_tiles`, range [0, 1].
+        tiles_per_side: Rows and columns of the grid.
+
+    Returns:
+        Shape `[batch]`; the plain mean for a black image.
+    """
+    grid = (-1, tiles_per_side**2)
+    # Not 0, so that a black image has a mean.
+    weight = ops.reshape(foreground_share(tiles), grid) + 1e-3
+    total = ops.sum(weight * ops.reshape(quality, grid), axis=1)
+    return total / ops.sum(weight, axis=1)
+
+
 def build_scorer(
     quality_network: keras.Model,
     generator: keras.Model | None = None,
@@ -80,8 +104,8 @@ def build_scorer(
     """Joins the trained networks to the one graph that scores an image.
 
     Choice: where texture counts (`tiles_per_side > 1`), an image is not
-    shrunk but cut into tiles; its quality is the mean of theirs and its maps
-    are theirs side by side.
+    shrunk but cut into tiles; its quality is `mean_of_tiles` and its maps are
+    theirs side by side.
 
     Args:
         quality_network: From `build_quality_network`.
@@ -116,8 +140,7 @@ def build_scorer(
     quality = predicted_quality(assessed["quality_logit"])
     maps["cam"] = predicted_quality(assessed["cam_logits"])
     if tiles_per_side > 1:
-        quality = ops.reshape(quality, (-1, tiles_per_side**2))
-        quality = ops.mean(quality, axis=1)
+        quality = mean_of_tiles(quality, scaled, tiles_per_side)
         maps = {n: join_tiles(x, tiles_per_side) for n, x in maps.items()}
     outputs = {"mos": mos.to_mos(quality), "quality": quality, **maps}
     return keras.Model(image, outputs, name="scorer")
