@@ -13,7 +13,7 @@ from g2npan_tf import protocols
 from g2npan_tf.assessor import SCORER_FILE
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
-from g2npan_tf.file_scoring import find_images
+from g2npan_tf.image_paths import find_images
 from g2npan_tf.images import SCORER_SIZE
 from g2npan_tf.images import load_image
 from g2npan_tf.images import resize
@@ -121,8 +121,8 @@ def probe_from_folder(folder: pathlib.Path, size: int = SCORER_SIZE) -> Probe:
     Raises:
         InputError: If there are no images, or one of them is damaged.
     """
-    paths = find_images([str(folder)]) if folder.is_dir() else []
-    if not paths or paths == [folder]:
+    paths = find_images([str(folder)]).paths if folder.is_dir() else ()
+    if paths in ((), (folder,)):
         raise InputError(
             f"--images={folder}: expected a folder with image files"
         )
