@@ -5,7 +5,6 @@ No file stops another one: what cannot be scored has a row with its reason.
 
 import dataclasses
 import itertools
-import math
 import os
 import pathlib
 from collections import Counter
@@ -15,10 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from g2npan_tf import mos
 from g2npan_tf.assessor import Assessment
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
+from g2npan_tf.frame_scoring import assessment_of
+from g2npan_tf.frame_scoring import frames_or_row
+from g2npan_tf.frame_scoring import scored_row
 from g2npan_tf.image_paths import NO_IMAGE
 from g2npan_tf.images import Frame
 from g2npan_tf.images import read_frames
@@ -104,8 +105,7 @@ def _score_batch(
     if explain:
         assessments = assessor.explain(pixels)
     else:
-        scores = map(float, assessor.score(pixels))
-        assessments = [Assessment(x, mos.to_quality(x)) for x in scores]
+        assessments = list(map(assessment_of, assessor.score(pixels)))
     scored = iter(zip(loaded, assessments, strict=True))
     for item in results:
         yield item if isinstance(item, Row) else _row(*next(scored), explain)
@@ -119,14 +119,14 @@ def _load(
     limits: Limits,
 ) -> Iterator[_Loaded | Row]:
     """Reads a file; a row stands for what cannot be read."""
-    try:
-        if path.is_dir():
-            raise InputError(NO_IMAGE)
-        for frame in read_frames(path, limits):
-            yield _reduced(frame, path, stems, size, explain)
-    except InputError as error:
-        reason = str(error).removeprefix(f"{path}: ")
-        yield Row(str(path), status=reason)
+    if path.is_dir():
+        yield Row(str(path), status=NO_IMAGE)
+        return
+    for item in frames_or_row(str(path), read_frames(path, limits)):
+        if isinstance(item, Row):
+            yield item
+        else:
+            yield _reduced(item, path, stems, size, explain)
 
 
 def _reduced(
@@ -155,14 +155,12 @@ def _row(
     item: _Loaded, assessment: Assessment, explain: pathlib.Path | None
 ) -> Row:
     """Makes the row of a scored image and draws its explanation."""
-    path, notes = item.name, item.notes
-    if not math.isfinite(assessment.mos):
-        return Row(path, status="the model gave no finite score", notes=notes)
-    if explain and item.drawn is not None:
+    row = scored_row(item.name, item.notes, assessment)
+    if explain and item.drawn is not None and row.status == OK:
         from g2npan_tf.explanation import save_explanation
 
         try:
             save_explanation(assessment, item.drawn, explain, item.stem)
         except OSError as error:
             raise InputError(f"{explain}: {error.strerror}") from error
-    return Row(path, assessment.mos, assessment.quality, OK, notes)
+    return row

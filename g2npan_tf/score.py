@@ -1,6 +1,7 @@
 """Scores medical images: the predicted mean opinion score of each, 1..5.
 
 Usage: g2npan-score --model=ARTEFACT PATH...
+       g2npan-score --model=ARTEFACT --serve
 
 ARTEFACT is a training workdir, a scorer.keras, a SavedModel folder or a
 .tflite file. Every PATH is an image file, a folder, which is searched with its
@@ -172,6 +173,11 @@ def define_flags() -> None:
         "Threads of a .tflite model; by default one per core.",
         lower_bound=1,
     )
+    flags.DEFINE_bool(
+        "serve", False, "Open a page here that scores what is dropped on it."
+    )
+    flags.DEFINE_integer("port", 0, "Of --serve; 0 takes a free one.", 0, 65535)
+    flags.DEFINE_bool("open", False, "Show the page of --serve in a browser.")
     _define_limits()
 
 
@@ -206,6 +212,13 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     if not values.model:
         raise InputError("--model=ARTEFACT is missing (--help says more)")
+    limits = Limits(
+        max_bytes=values.max_bytes,
+        max_pixels=values.max_pixels,
+        max_frames=values.max_frames,
+    )
+    if values.serve:
+        return _serve(values.model, argv[1:], values.num_threads, limits)
     return score_command(
         values.model,
         argv[1:],
@@ -214,12 +227,29 @@ def main(argv: list[str]) -> int:
         explain=values.explain,
         batch_size=values.batch_size,
         num_threads=values.num_threads,
-        limits=Limits(
-            max_bytes=values.max_bytes,
-            max_pixels=values.max_pixels,
-            max_frames=values.max_frames,
-        ),
+        limits=limits,
         follow_links=values.follow_links,
+    )
+
+
+def _serve(
+    model: str,
+    arguments: Sequence[str],
+    num_threads: int | None,
+    limits: Limits,
+) -> int:
+    """Opens the local page."""
+    # Most runs need none of it.
+    from g2npan_tf.local_page import command
+
+    if arguments:
+        raise InputError(f"--serve takes no PATH. Received: {arguments[0]}")
+    return command.serve(
+        _load_quietly(model, 1, num_threads),
+        model,
+        port=flags.FLAGS.port,
+        open_browser=flags.FLAGS.open,
+        limits=limits,
     )
 
 

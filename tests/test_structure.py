@@ -8,7 +8,7 @@ import pytest
 from tests.tiny import REPOSITORY
 
 # Packages whose modules use each other.
-PACKAGES = ("models", "baselines", "experiments", "report")
+PACKAGES = ("models", "baselines", "experiments", "report", "local_page")
 # From low to high: a module imports only from levels below its own (or, in
 # one level, from what is named with it).
 LEVELS = (
@@ -22,7 +22,7 @@ LEVELS = (
         "pcnn",
         "significance",
     },
-    {"cli", "config", "input_policy"},
+    {"cli", "config", "input_policy", "model_facts"},
     {
         "losses",
         "correlation",
@@ -45,7 +45,8 @@ LEVELS = (
     {"dry_run", "run_folder"},
     {"training"},
     {"score_rows", "image_paths"},
-    {"file_scoring"},
+    {"frame_scoring"},
+    {"file_scoring", "local_page", "score_beam"},
     {"score", "experiments"},
 )
 

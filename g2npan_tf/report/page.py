@@ -116,19 +116,10 @@ def document_parts(
     allow: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Yields `document` piece by piece, for bodies that are not in memory."""
+    styles, scripts = tuple(styles), tuple(scripts)
+    content = policy(scripts=scripts, styles=styles, allow=allow)
     styles = (resource("page.css"), *styles)
     scripts = (resource("page.js"), *scripts)
-    policy = {
-        "default-src": "'none'",
-        "img-src": "data:",
-        "style-src": " ".join(map(_digest, styles)),
-        "script-src": " ".join(map(_digest, scripts)),
-        "base-uri": "'none'",
-        "form-action": "'none'",
-    }
-    for name, sources in (allow or {}).items():
-        policy[name] = f"{policy.get(name, '')} {sources}".strip()
-    content = "; ".join(f"{name} {value}" for name, value in policy.items())
     yield '<!doctype html>\n<html lang="en">\n<head>\n'
     yield tag("meta", charset="utf-8")
     yield tag("meta", http_equiv="Content-Security-Policy", content=content)
@@ -144,6 +135,26 @@ def document_parts(
     yield tag("footer", DISCLAIMER)
     yield from (tag("script", Html(_raw(text))) for text in scripts)
     yield "\n</body>\n</html>\n"
+
+
+def policy(
+    *,
+    scripts: Iterable[str] = (),
+    styles: Iterable[str] = (),
+    allow: Mapping[str, str] | None = None,
+) -> str:
+    """The Content-Security-Policy of `document` with the same arguments."""
+    directives = {
+        "default-src": "'none'",
+        "img-src": "data:",
+        "style-src": " ".join(map(_digest, (resource("page.css"), *styles))),
+        "script-src": " ".join(map(_digest, (resource("page.js"), *scripts))),
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    for name, sources in (allow or {}).items():
+        directives[name] = f"{directives.get(name, '')} {sources}".strip()
+    return "; ".join(f"{name} {value}" for name, value in directives.items())
 
 
 def heading(title: str, subtitle: object = "") -> Html:

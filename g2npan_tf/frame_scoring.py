@@ -1,0 +1,56 @@
+"""From the frames of a file to rows: what every way of scoring has in common.
+
+Files of a command, uploads of the page and elements of a pipeline become the
+same rows with the same statuses.
+"""
+
+import math
+from collections.abc import Iterable
+from collections.abc import Iterator
+
+from g2npan_tf import mos
+from g2npan_tf.assessor import Assessment
+from g2npan_tf.errors import InputError
+from g2npan_tf.images import Frame
+from g2npan_tf.score_rows import OK
+from g2npan_tf.score_rows import Row
+
+
+def frames_or_row(name: str, frames: Iterable[Frame]) -> Iterator[Frame | Row]:
+    """Passes frames on; a row stands for what cannot be read.
+
+    Args:
+        name: Of the file.
+        frames: From `images.read_frames` or `images.decode_frames`.
+
+    Yields:
+        The frames, then the row of what ended them too early, if it did.
+    """
+    try:
+        yield from frames
+    except InputError as error:
+        reason = str(error).removeprefix(f"{name}: ")
+        yield Row(name, status=reason)
+
+
+def scored_row(
+    name: str, notes: tuple[str, ...], assessment: Assessment
+) -> Row:
+    """Makes the row of an image that was scored.
+
+    Args:
+        name: Of the frame.
+        notes: Of the frame.
+        assessment: What the model says.
+
+    Returns:
+        Its row; a score that is not finite is none.
+    """
+    if not math.isfinite(assessment.mos):
+        return Row(name, status="the model gave no finite score", notes=notes)
+    return Row(name, assessment.mos, assessment.quality, OK, notes)
+
+
+def assessment_of(score: float) -> Assessment:
+    """Makes an assessment without maps from the MOS alone."""
+    return Assessment(float(score), float(mos.to_quality(score)))

@@ -1,0 +1,70 @@
+"""What an artefact's side file tells of the model: data, readers, version."""
+
+import contextlib
+import json
+import os
+import pathlib
+from typing import Any
+
+SIMULATED = "simulated"
+
+
+def read(model: str | os.PathLike) -> dict[str, Any]:
+    """Reads the facts about the data that a model learned from.
+
+    Args:
+        model: An artefact, as for `Assessor.load`.
+
+    Returns:
+        The facts that training kept (`name`, `scores`, `num_readers`...);
+        empty if there is no side file, or none that can be read.
+    """
+    path = pathlib.Path(model)
+    for candidate in _candidates(path):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            return dict(json.loads(candidate.read_bytes())["data"])
+    return {}
+
+
+def is_simulated(facts: dict[str, Any]) -> bool:
+    """Whether the model's readers were simulated."""
+    return facts.get("scores") == SIMULATED
+
+
+def describe(model: str | os.PathLike, facts: dict[str, Any]) -> dict[str, str]:
+    """Puts the facts into words for people.
+
+    Args:
+        model: The artefact.
+        facts: From `read`.
+
+    Returns:
+        Names and values, in the order in which they are shown.
+    """
+    readers = facts.get("scores") or "not known"
+    if is_simulated(facts) and facts.get("num_readers"):
+        readers = f"{facts['num_readers']}, {SIMULATED}"
+    return {
+        "Model": pathlib.Path(os.path.abspath(model)).name,
+        "Learned from": str(facts.get("name", "not known")),
+        "Readers": str(readers),
+    }
+
+
+def _candidates(path: pathlib.Path) -> list[pathlib.Path]:
+    """Where the facts may be: beside a file, inside a folder."""
+    if path.suffix == ".tflite":
+        return [path.with_suffix(".json")]
+    folder = path if path.is_dir() else path.parent
+    versions = (
+        sorted(
+            (p for p in folder.iterdir() if p.name.isdecimal()),
+            key=lambda p: int(p.name),
+            reverse=True,
+        )
+        if folder.is_dir()
+        else []
+    )
+    return [folder / "config.json", folder / "parity.json"] + [
+        version / "parity.json" for version in versions[:1]
+    ]

@@ -1,0 +1,57 @@
+"""The local page with a scorer of known arithmetic, for its tests."""
+
+import contextlib
+import io
+import threading
+
+import numpy as np
+from PIL import Image
+
+from g2npan_tf.assessor import Assessor
+from g2npan_tf.input_policy import Limits
+from g2npan_tf.local_page.server import PageServer
+
+LIMITS = Limits(max_bytes=200_000, max_pixels=100_000)
+FACTS = {"Model": "g2npan.tflite", "Readers": "8, simulated <b>"}
+
+
+def brightness(batch, maps):
+    """Quality is the mean brightness, the reference the negative."""
+    quality = batch.mean(axis=(1, 2, 3), dtype=np.float32) / 255
+    outputs = {"mos": 1 + 4 * quality, "quality": quality}
+    if maps:
+        scaled = batch.astype(np.float32) / 255
+        outputs["cam"] = scaled.mean(-1)[:, ::16, ::16]
+        outputs["reference"] = 1 - scaled
+        outputs["nuance"] = abs(1 - 2 * scaled)
+    return outputs
+
+
+def without_gan(batch, maps):
+    """The same without the generator's maps."""
+    outputs = brightness(batch, maps)
+    outputs.pop("reference", None)
+    outputs.pop("nuance", None)
+    return outputs
+
+
+@contextlib.contextmanager
+def running(runner=brightness, **options):
+    """Serves the page meanwhile."""
+    options = {"limits": LIMITS, "simulated": True, **options}
+    with PageServer(Assessor(runner), FACTS, **options) as server:
+        # Its default looks every half second whether it should stop.
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def grey_png(value, size=(40, 20), mode="L"):
+    """The bytes of a grey image."""
+    buffer = io.BytesIO()
+    Image.new(mode, size, value).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from g2npan_tf.assessor import Assessment
+from g2npan_tf.errors import InputError
+from g2npan_tf.frame_scoring import assessment_of
+from g2npan_tf.frame_scoring import frames_or_row
+from g2npan_tf.frame_scoring import scored_row
+from g2npan_tf.images import Frame
+from g2npan_tf.score_rows import Row
+
+
+def test_what_ends_the_frames_becomes_the_last_row():
+    def frames():
+        yield Frame("a.dcm#1", np.zeros((16, 16, 3), np.uint8))
+        raise InputError("a.dcm: frame 2 of 2: damaged")
+
+    first, last = frames_or_row("a.dcm", frames())
+    assert first.name == "a.dcm#1"
+    assert last == Row("a.dcm", status="frame 2 of 2: damaged")
+
+
+def test_a_defect_is_no_row():
+    def frames():
+        raise ZeroDivisionError
+        yield
+
+    with pytest.raises(ZeroDivisionError):
+        list(frames_or_row("a", frames()))
+
+
+def test_a_score_becomes_a_row_with_its_quality_and_notes():
+    row = scored_row("a", ("alpha dropped",), assessment_of(np.float32(4)))
+    assert row == Row("a", 4.0, 0.75, "ok", ("alpha dropped",))
+    assert type(row.mos) is float
+
+
+@pytest.mark.parametrize("score", [np.nan, np.inf])
+def test_a_score_that_is_not_finite_is_none(score):
+    row = scored_row("a", (), Assessment(score, score))
+    assert row.mos is row.quality is None
+    assert row.status == "the model gave no finite score"

@@ -1,0 +1,52 @@
+import json
+
+import pytest
+
+from g2npan_tf import model_facts
+
+FACTS = {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"}
+
+
+@pytest.mark.parametrize(
+    ("model", "side_file"),
+    [
+        ("g2npan.tflite", "g2npan.json"),
+        ("run", "run/config.json"),
+        ("run/scorer.keras", "run/config.json"),
+        ("exported", "exported/10/parity.json"),
+        ("exported/10", "exported/10/parity.json"),
+    ],
+)
+def test_facts_are_found_beside_every_kind_of_artefact(
+    tmp_path, model, side_file
+):
+    (tmp_path / "exported" / "9").mkdir(parents=True)
+    stale = json.dumps({"data": {"name": "older"}})
+    (tmp_path / "exported" / "9" / "parity.json").write_text(stale)
+    path = tmp_path / side_file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"data": FACTS}))
+    assert model_facts.read(tmp_path / model) == FACTS
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"data": 3}', "\xff"])
+def test_damaged_side_files_tell_nothing(tmp_path, content):
+    (tmp_path / "g2npan.json").write_text(content)
+    assert model_facts.read(tmp_path / "g2npan.tflite") == {}
+    assert model_facts.read(tmp_path / "missing" / "run") == {}
+
+
+def test_readers_are_told_with_their_number():
+    real = {"name": "reader_study", "scores": "three radiologists"}
+    real["num_readers"] = 3
+    described = model_facts.describe("x/g2npan.tflite", real)
+    assert described == {
+        "Model": "g2npan.tflite",
+        "Learned from": "reader_study",
+        "Readers": "three radiologists",
+    }
+    readers = model_facts.describe("x", {**FACTS, "num_readers": 8})["Readers"]
+    assert readers == "8, simulated"
+    assert model_facts.describe("x", {})["Readers"] == "not known"
+    assert model_facts.is_simulated(FACTS)
+    assert not model_facts.is_simulated(real)
