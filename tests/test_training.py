@@ -258,6 +258,8 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(plain_config, tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         cwd=REPOSITORY,
+        # Ignored in what a shell starts in the background, tests included.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     for _ in range(1800):
         if (tmp_path / "checkpoints" / "epoch_000001").exists():
