@@ -11,6 +11,7 @@ import os
 import pathlib
 import stat
 import warnings
+from collections.abc import Callable
 from collections.abc import Iterator
 
 import cv2
@@ -18,18 +19,36 @@ import numpy as np
 from PIL import Image
 from PIL import UnidentifiedImageError
 
+from g2npan_tf.dicom_images import MAGIC
+from g2npan_tf.dicom_images import MAGIC_OFFSET
+from g2npan_tf.dicom_images import open_dicom
 from g2npan_tf.errors import InputError
 from g2npan_tf.input_policy import DEFAULT_LIMITS
 from g2npan_tf.input_policy import Limits
 from g2npan_tf.input_policy import LoadedImage
+from g2npan_tf.nifti_images import is_nifti
+from g2npan_tf.nifti_images import open_nifti
 from g2npan_tf.still_images import open_still
 
 # What a search through a folder looks at; a file named by hand may bear any.
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
+SUFFIXES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".dcm",
+    ".nii",
+    ".nii.gz",
+)
+KNOWN = "PNG, JPEG, BMP, TIFF, DICOM or NIfTI"
 # Width and height that every scorer works on (sec. 4.1.1).
 SCORER_SIZE = 128
 # Names that not every system has.
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+_Opener = Callable[[bytes, Limits], tuple[int, Iterator[LoadedImage]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,11 +111,14 @@ def decode_frames(
         InputError: If the format is unknown, the file is damaged, truncated or
             outside of the limits, or has values for which no range is defined.
     """
-    with _only_input_errors():
-        count, images = _open(data, limits)
+    open_file = _opener(data)
+    # What the others say may quote the file.
+    quote = open_file is open_still
+    with _only_input_errors(quote):
+        count, images = open_file(data, limits)
     for number in range(1, count + 1):
         where = f"frame {number} of {count}: " if count > 1 else ""
-        with _only_input_errors(where):
+        with _only_input_errors(quote, where):
             image = next(images)
         height, width = image.pixels.shape[:2]
         notes = image.notes
@@ -186,9 +208,12 @@ def _read(path: pathlib.Path, limits: Limits) -> bytes:
     return data
 
 
-def _open(data: bytes, limits: Limits) -> tuple[int, Iterator[LoadedImage]]:
+def _opener(data: bytes) -> _Opener:
     """Chooses the decoder by content."""
-    return open_still(data, limits)
+    # A DICOM file may start as another format does, so it comes first.
+    if data.startswith(MAGIC, MAGIC_OFFSET):
+        return open_dicom
+    return open_nifti if is_nifti(data) else open_still
 
 
 def _single(frames: Iterator[Frame]) -> LoadedImage:
@@ -200,7 +225,7 @@ def _single(frames: Iterator[Frame]) -> LoadedImage:
 
 
 @contextlib.contextmanager
-def _only_input_errors(where: str = "") -> Iterator[None]:
+def _only_input_errors(quote: bool, where: str = "") -> Iterator[None]:
     """Turns whatever a decoder raises into one line."""
     try:
         with warnings.catch_warnings():
@@ -208,17 +233,16 @@ def _only_input_errors(where: str = "") -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except InputError as error:
-        raise InputError(f"{where}{error}") from error
+        raise InputError(f"{where}{error}") from None
     except UnidentifiedImageError as error:
-        raise InputError(
-            "not a readable PNG, JPEG, BMP or TIFF image"
-        ) from error
-    except Image.DecompressionBombError as error:
-        raise InputError(f"{where}too many pixels") from error
+        raise InputError(f"not a readable {KNOWN} file") from error
+    except Image.DecompressionBombError:
+        raise InputError(f"{where}more pixels than any limit") from None
     except Exception as error:
         # Decoders raise nearly anything on damaged bytes; all of it means
         # the same to the caller.
+        line = f"{where}damaged or truncated image"
+        if not quote:
+            raise InputError(line) from None
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(
-            f"{where}damaged or truncated image ({reason})"
-        ) from error
+        raise InputError(f"{line} ({reason})") from error

@@ -4,6 +4,7 @@ The whole policy, input by input, is the table in docs/input.md.
 """
 
 import dataclasses
+import io
 
 import numpy as np
 
@@ -15,6 +16,10 @@ MAX_FRAMES = 1024
 MIN_SIDE = 16
 # What all frames of a file may hold together, in units of `max_pixels`.
 _FILE_FACTOR = 8
+# Parsers in Python read bit by bit; so many take a second or two.
+_MOST_READS = 2**17
+# Encoders make about ten; each goes through the whole image once.
+_MOST_SCANS = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +56,38 @@ class LoadedImage:
 
     pixels: np.ndarray
     notes: tuple[str, ...] = ()
+
+
+class BoundedReads(io.BytesIO):
+    """Bytes that end a parser which hostile input keeps busy.
+
+    Parsers in Python go through chunks, segments or elements one by one, and
+    a file within the limit on bytes may have millions of empty ones.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._left = _MOST_READS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Reads as `io.BytesIO`, but not without end."""
+        self._left -= 1
+        if self._left < 0:
+            raise InputError("too many parts in the file")
+        return super().read(size)
+
+
+def check_scans(data: bytes) -> None:
+    """Refuses a JPEG that would be decoded over and over.
+
+    Args:
+        data: A JPEG; in its compressed part this marker cannot occur.
+
+    Raises:
+        InputError: If it has more scans than any encoder makes.
+    """
+    if data.count(b"\xff\xda") > _MOST_SCANS:
+        raise InputError(f"more than {_MOST_SCANS} scans in a JPEG")
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:

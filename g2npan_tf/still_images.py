@@ -1,6 +1,5 @@
 """PNG, JPEG, BMP, TIFF and GIF by Pillow: any mode becomes uint8 RGB."""
 
-import io
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,8 +9,11 @@ from PIL import ImageFile
 from PIL import ImageOps
 
 from g2npan_tf.errors import InputError
+from g2npan_tf.input_policy import BoundedReads
 from g2npan_tf.input_policy import Limits
 from g2npan_tf.input_policy import LoadedImage
+from g2npan_tf.input_policy import check_frames
+from g2npan_tf.input_policy import check_scans
 from g2npan_tf.input_policy import check_size
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
@@ -43,11 +45,49 @@ def open_still(
         InputError: If the header says that the file is to be refused.
         Exception: Whatever Pillow raises on damage.
     """
+    if data.startswith(b"GIF8") and not limits.animations:
+        raise InputError("GIF; expected another format (--animations reads it)")
+    formats = (*FORMATS, "GIF") if limits.animations else FORMATS
     # Checksums and the end mark of a PNG; a verified image is used up.
-    Image.open(io.BytesIO(data), formats=FORMATS).verify()
-    opened = Image.open(io.BytesIO(data), formats=FORMATS)
+    Image.open(BoundedReads(data), formats=formats).verify()
+    opened = Image.open(BoundedReads(data), formats=formats)
+    if opened.format in ("JPEG", "MPO"):
+        check_scans(data)
     _check_header(opened, limits)
-    return 1, (_decode(opened) for _ in range(1))
+    count = _count(opened, limits)
+    check_frames(count, opened.width * opened.height, limits)
+    return count, _decode_all(opened, count, limits)
+
+
+def _count(opened: ImageFile.ImageFile, limits: Limits) -> int:
+    """Images in a file, at most one more than the limit."""
+    if not getattr(opened, "is_animated", False):
+        return 1
+    if not limits.animations:
+        raise InputError(
+            "several images in one file; expected a single one "
+            "(--animations reads all)"
+        )
+    if opened.format != "TIFF":
+        return opened.n_frames  # type: ignore[attr-defined]
+    # Pillow would go through any number of pages.
+    for count in range(1, limits.max_frames + 1):
+        try:
+            opened.seek(count)
+        except EOFError:
+            return count
+    return limits.max_frames + 1
+
+
+def _decode_all(
+    opened: ImageFile.ImageFile, count: int, limits: Limits
+) -> Iterator[LoadedImage]:
+    """Decodes image after image."""
+    for number in range(count):
+        if count > 1:
+            opened.seek(number)
+            _check_header(opened, limits)
+        yield _decode(opened)
 
 
 def _decode(opened: ImageFile.ImageFile) -> LoadedImage:
@@ -72,8 +112,6 @@ def _decode(opened: ImageFile.ImageFile) -> LoadedImage:
 def _check_header(image: Image.Image, limits: Limits) -> None:
     """Refuses what must not or cannot be decoded."""
     check_size(*image.size, limits)
-    if getattr(image, "is_animated", False):
-        raise InputError("several images in one file; expected a single one")
     if image.mode in ("I", "F"):
         raise InputError("32-bit values; expected 8 or 16 bits a channel")
     tags = getattr(image, "tag_v2", {})

@@ -1,0 +1,65 @@
+"""Values of any range become 8-bit grey: the rule where a file names none."""
+
+import numpy as np
+
+# Percentiles between which values are shown.
+LOW = 0.5
+HIGH = 99.5
+_MOST_SAMPLES = 2**20
+
+
+def shown_range(values: np.ndarray) -> tuple[float, float]:
+    """Finds the range in which values without a stated one are shown.
+
+    Choice: from the 0.5th to the 99.5th percentile of all finite values, as
+        single pixels (metal, ringing) must not make the rest dark. Of more
+        than 2^20 values as many are drawn, always the same ones.
+
+    Args:
+        values: Real numbers of any shape, any unit; some may be NaN.
+
+    Returns:
+        Lowest and highest shown value; (0, 0) if no value is finite.
+    """
+    values = values.reshape(-1)
+    if values.size > _MOST_SAMPLES:
+        generator = np.random.default_rng(0)
+        values = values[generator.integers(0, values.size, _MOST_SAMPLES)]
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 0.0
+    low, high = np.percentile(finite.astype(np.float64), (LOW, HIGH))
+    return float(low), float(high)
+
+
+def fraction_of_range(
+    values: np.ndarray, low: float, high: float
+) -> np.ndarray:
+    """Maps low to 0 and high to 1; what is outside is cut off there.
+
+    Args:
+        values: Real numbers of any shape.
+        low: Shown black.
+        high: Shown white; if it is not above `low`, everything is black.
+
+    Returns:
+        float32 of the same shape, range [0, 1]; 0 for NaN.
+    """
+    if not high > low:
+        return np.zeros(values.shape, np.float32)
+    shown = np.clip(values.astype(np.float64), low, high)
+    fraction = (shown / 2 - low / 2) / (high / 2 - low / 2)
+    return np.nan_to_num(fraction.astype(np.float32))
+
+
+def to_grey(fraction: np.ndarray) -> np.ndarray:
+    """Makes three equal 8-bit channels.
+
+    Args:
+        fraction: Float `[height, width]`, range [0, 1].
+
+    Returns:
+        uint8 `[height, width, 3]`, 0..255, rounded to the nearest.
+    """
+    grey = np.rint(fraction * 255).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
