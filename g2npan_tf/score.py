@@ -205,6 +205,11 @@ def _define_limits() -> None:
         "Most images in one file.",
         lower_bound=1,
     )
+    flags.DEFINE_bool(
+        "animations",
+        False,
+        "Score every image of GIF, APNG and TIFF files with several.",
+    )
 
 
 def main(argv: list[str]) -> int:
@@ -216,6 +221,7 @@ def main(argv: list[str]) -> int:
         max_bytes=values.max_bytes,
         max_pixels=values.max_pixels,
         max_frames=values.max_frames,
+        animations=values.animations,
     )
     if values.serve:
         return _serve(values.model, argv[1:], values.num_threads, limits)
