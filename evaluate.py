@@ -48,6 +48,7 @@ def main(argv: list[str]) -> None:
     config.load(workdir / "config.json")
     with cli.quiet_stderr():
         from g2npan_tf import base_selection
+        from g2npan_tf import evaluation_report
         from g2npan_tf import model_evaluation
     cli.register_data_bases()
     choice = base_selection.Choice(
@@ -62,11 +63,13 @@ def main(argv: list[str]) -> None:
     )
     try:
         model_evaluation.write(scored, output)
+        evaluation_report.write(scored, workdir, output)
     except OSError as error:
         cli.fail(f"{output}: {error.strerror}")
     print(table(scored.results))
     print(f"\nfigures: {output / 'results.json'}")
     print(f"images:  {output / 'predictions.csv'}")
+    print(f"report:  {output / 'report.html'}")
 
 
 if __name__ == "__main__":

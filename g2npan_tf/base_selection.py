@@ -53,7 +53,6 @@ class Selection:
         protocol: In words.
         own: The base the model was trained on; None if it is not here.
         parts: How that one was divided; None likewise.
-        is_own: Whether both are one base of one version.
     """
 
     builder: tfds.core.DatasetBuilder
@@ -62,7 +61,6 @@ class Selection:
     protocol: str
     own: tfds.core.DatasetBuilder | None
     parts: protocols.Parts | None
-    is_own: bool
 
 
 def select(
@@ -106,9 +104,8 @@ def select(
             f"--exclude={','.join(choice.exclude)}: no image is left of "
             f"{builder.info.full_name}, --split={split}"
         )
-    same = is_base(builder, facts)
     places = rows["index"][chosen]
-    return Selection(builder, places, split, protocol, own, parts, same)
+    return Selection(builder, places, split, protocol, own, parts)
 
 
 def is_base(

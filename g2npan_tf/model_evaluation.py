@@ -21,9 +21,7 @@ from g2npan_tf.config import Config
 from g2npan_tf.evaluation_table import METHOD
 from g2npan_tf.evaluation_table import write_predictions
 from g2npan_tf.evaluation_table import write_results
-
-# Column of predictions.csv: standard deviation of the readers' grades.
-SPREAD = "reader_sd"
+from g2npan_tf.extreme_images import SPREAD
 
 
 @dataclasses.dataclass(frozen=True)

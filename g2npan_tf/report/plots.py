@@ -29,12 +29,13 @@ _LABEL_SIGNS = 20
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
-    """One line of `bars`: a value and the interval around it."""
+    """One line of `bars`: a value, the interval around it, its colour."""
 
     label: str
     value: float
     low: float | None = None
     high: float | None = None
+    colour: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,7 +241,7 @@ def _bar(axes: Axes, item: Bar, middle: float) -> list[Html]:
         y=f"{middle - 8:g}",
         width=f"{stop - start:g}",
         height=16,
-        class_="fill-1",
+        class_=f"fill-{item.colour}",
     )
     name = text(label, axes.left - 8, middle + 4, anchor="end")
     value = text(f"{item.value:.2f}", end + 6, middle + 4, "tick")

@@ -1,0 +1,176 @@
+"""The tables of the HTML report of an evaluation, and its heading."""
+
+import math
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from g2npan_tf import correlation
+from g2npan_tf import mos
+from g2npan_tf.evaluation_plots import scores_of
+from g2npan_tf.evaluation_table import METHOD
+from g2npan_tf.evaluation_table import number
+from g2npan_tf.extreme_images import Row
+from g2npan_tf.report import page
+from g2npan_tf.report.page import Html
+from g2npan_tf.report.page import tag
+from g2npan_tf.report.tables import Cell
+from g2npan_tf.report.tables import Column
+from g2npan_tf.report.tables import table
+
+_FIGURES = (
+    Column("method"),
+    Column("PLCC", 3, descending=True),
+    Column("SRCC (95 % interval)", descending=True),
+    Column("KRCC", 3, descending=True, explanation="tau-b"),
+    Column("KRCC rounded", 3, explanation="predictions rounded to 1..5"),
+    Column("RMSE", 3, explanation="on [0, 1]"),
+    Column("PLCC mapped", 3, explanation="after the 4-parameter logistic"),
+    Column("SRCC in group", 3, descending=True),
+    Column("best found", 3, explanation="share of groups"),
+)
+_GAINS = (
+    Column("against"),
+    Column("SRCC"),
+    Column("difference (95 % interval)", descending=True),
+    Column("p", 4, explanation="two-sided, from the paired bootstrap"),
+    Column("p, Holm", 4, explanation="corrected for all rows here"),
+)
+_SHARES = (
+    Column("images", 0),
+    Column("MOS", 2, descending=True),
+    Column("predicted MOS", 2, descending=True),
+    Column("predicted - MOS", 2),
+    Column("SRCC", 3, descending=True),
+    Column("RMSE", 3, explanation="on [0, 1]"),
+)
+_SCOPES = {"all": "over all images", "within_group": "within a group"}
+
+
+def origin(facts: Mapping[str, Any]) -> Html:
+    """Whose scores the figures are judged by: simulated or real.
+
+    Args:
+        facts: From `data.facts`.
+
+    Returns:
+        A line; a warning where no reader stands behind the figures.
+    """
+    scores = facts.get("scores")
+    if scores == "simulated":
+        return tag(
+            "p",
+            tag("b", "Simulated scores. "),
+            "No radiologist judged these images: the MOS come from a panel "
+            "of simulated readers.",
+            class_="warning",
+        )
+    if not scores:
+        return tag("p", "Nobody said whose scores these are.", class_="warning")
+    readers = facts.get("num_readers")
+    count = f" ({readers} readers)" if readers else ""
+    return tag("p", tag("b", "Real scores"), f" of {scores}{count}.")
+
+
+def title_of(facts: Mapping[str, Any]) -> str:
+    """What is judged by what, for headings."""
+    kind = "simulated" if facts.get("scores") == "simulated" else "real"
+    if not facts.get("scores"):
+        kind = "unknown"
+    return f"Evaluation on {facts['name']} ({kind} scores)"
+
+
+def figures(judged: Mapping[str, Any]) -> Html:
+    """Figures of every method and gains of the network over each other one.
+
+    Args:
+        judged: `methods` and `gains` of `evaluation.compare`, and
+            `baselines` (what each trivial one predicts) if there are any.
+    """
+    rows = [
+        _figure_row(name, values) for name, values in judged["methods"].items()
+    ]
+    meanings = [
+        tag("p", tag("b", name), f": {meaning}.", class_="note")
+        for name, meaning in judged.get("baselines", {}).items()
+    ]
+    parts = [
+        table(_FIGURES, rows, "Agreement with the readers' scores"),
+        *meanings,
+    ]
+    gains = [
+        _gain_row(name, scope, gain)
+        for name, scopes in judged["gains"].items()
+        for scope, gain in scopes.items()
+    ]
+    if gains:
+        caption = f"{METHOD} minus each other method that ranks"
+        parts.append(tag("h3", "Differences"))
+        parts.append(table(_GAINS, gains, caption))
+    note = (
+        "Intervals and p: 1,000 bootstrap resamples of whole groups; Holm's "
+        "correction is for all differences of this table."
+    )
+    return page.join(*parts, tag("p", note, class_="note"))
+
+
+def shares(rows: Sequence[Row], column: str) -> Html:
+    """Figures of the images of each algorithm or modality.
+
+    Args:
+        rows: Of predictions.csv.
+        column: What the images of a line have in common.
+    """
+    lines = []
+    for name in sorted({row[column] for row in rows}):
+        members = [row for row in rows if row[column] == name]
+        true, predicted = scores_of(members)
+        means = (true.mean(), predicted.mean())
+        lines.append(
+            (
+                name,
+                len(members),
+                *map(float, means),
+                float(means[1] - means[0]),
+                correlation.srcc(true, predicted),
+                correlation.rmse(*map(mos.to_quality, (true, predicted))),
+            )
+        )
+    return table((Column(column), *_SHARES), lines, f"By {column}")
+
+
+def _figure_row(name: str, values: Mapping[str, Any]) -> tuple:
+    """One method's line."""
+    raw, inside = values["raw"], values["within_group"]
+    limits = values["interval"]["srcc"]
+    return (
+        tag("b", name) if name == METHOD else name,
+        raw["plcc"],
+        _with_limits(number(raw["srcc"]), raw["srcc"], limits),
+        raw["krcc"],
+        values["rounded_krcc"],
+        raw["rmse"],
+        values["mapped"]["plcc"],
+        inside["srcc"],
+        inside["top1"],
+    )
+
+
+def _gain_row(name: str, scope: str, gain: Mapping[str, float]) -> tuple:
+    """One difference's line."""
+    value = gain["difference"]
+    return (
+        name,
+        _SCOPES[scope],
+        _with_limits(f"{value:+.3f}", value, gain),
+        gain.get("p"),
+        gain.get("p_holm"),
+    )
+
+
+def _with_limits(shown: str, value: float, limits: Mapping[str, float]) -> Cell:
+    """A figure with both ends of its interval, sorted by the figure."""
+    if not math.isfinite(value):
+        return Cell(Html("&ndash;"), None)
+    low, high = (number(limits[end]) for end in ("low", "high"))
+    return Cell(f"{shown} ({low} to {high})", value)

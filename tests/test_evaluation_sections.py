@@ -1,0 +1,74 @@
+"""Headings and tables of the report say what the figures are."""
+
+import math
+
+import pytest
+
+from g2npan_tf import evaluation_sections
+from tests.html_checks import Elements
+from tests.test_evaluation_plots import rows
+from tests.test_evaluation_table import figures
+from tests.test_evaluation_table import gain
+
+JUDGED = {
+    "methods": {"g2npan": figures(0.6, 0.1), "mean": figures(math.nan, 0.0)},
+    "gains": {
+        "other": {
+            "all": gain(0.01, 0.2) | {"p": 0.0212},
+            "within_group": gain(-1, 1) | {"p": math.nan},
+        }
+    },
+    "baselines": {"mean": "mean MOS of the training part"},
+}
+
+
+@pytest.mark.parametrize(
+    ("facts", "title", "words"),
+    [
+        ({"scores": "simulated"}, "simulated", "No radiologist judged these"),
+        (
+            {"scores": "three radiologists", "num_readers": 3},
+            "real",
+            "Real scores of three radiologists (3 readers).",
+        ),
+        ({}, "unknown", "Nobody said whose scores"),
+    ],
+)
+def test_real_scores_are_never_taken_for_simulated_ones(facts, title, words):
+    facts = facts | {"name": "base/1.0.0"}
+    heading = evaluation_sections.title_of(facts)
+    assert heading == f"Evaluation on base/1.0.0 ({title} scores)"
+    line = evaluation_sections.origin(facts)
+    assert words in Elements(line).text
+    assert ("warning" in line) == (title != "real")
+
+
+def test_figures_have_intervals_baselines_and_p():
+    page = Elements(evaluation_sections.figures(JUDGED))
+    assert "0.600 (0.100 to 0.900)" in page.text
+    assert "mean: mean MOS of the training part" in page.text
+    assert "over all images+0.100 (0.010 to 0.200)0.02120.0424" in page.text
+    assert "p, Holm" in page.text
+
+
+def test_an_undefined_figure_is_a_dash_and_sorts_last():
+    text = evaluation_sections.figures(JUDGED)
+    assert "nan" not in text.lower()
+    assert 'data-sort="">&ndash;</td>' in text
+
+
+def test_shares_by_hand():
+    members = [
+        {"algorithm": "a", "mos": "1", "predicted_mos": "2"},
+        {"algorithm": "a", "mos": "3", "predicted_mos": "4"},
+        {"algorithm": "b", "mos": "5", "predicted_mos": "5"},
+    ]
+    text = Elements(evaluation_sections.shares(members, "algorithm")).text
+    # Means 2 and 3, one MOS too high: a quarter of the scale.
+    assert "a22.003.001.001.0000.250" in text
+    assert "b15.005.000.00\N{EN DASH}0.000" in text
+
+
+def test_every_share_of_a_column_has_a_line():
+    page = Elements(evaluation_sections.shares(rows(), "modality"))
+    assert len(page.find("tr")) == 3
