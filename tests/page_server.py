@@ -55,3 +55,8 @@ def grey_png(value, size=(40, 20), mode="L"):
     buffer = io.BytesIO()
     Image.new(mode, size, value).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def decoded(data):
+    """The pixels of a PNG, RGB."""
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
