@@ -145,7 +145,7 @@ def write_results(path: pathlib.Path, results: dict[str, Any]) -> None:
 
     Args:
         path: The file.
-        results: Nested dicts of figures and texts.
+        results: Nested dicts and lists of figures and texts.
 
     Raises:
         OSError: If the file cannot be written.
@@ -159,6 +159,8 @@ def _without_nan(value: Any) -> Any:
     """The same with None for every NaN."""
     if isinstance(value, dict):
         return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -105,3 +105,15 @@ def data_dir(tmp_path_factory):
     ):
         builder_module.Builder(data_dir=directory).download_and_prepare()
     return str(directory)
+
+
+@pytest.fixture
+def trainer(monkeypatch):
+    """Stands for the commands that train, evaluate and measure."""
+    from g2npan_tf import evaluation
+    from tests.made_up_runs import Trainer
+
+    fake = Trainer()
+    monkeypatch.setattr(subprocess, "run", fake)
+    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 20)
+    return fake

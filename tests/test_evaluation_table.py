@@ -1,6 +1,7 @@
 """What readers of the figures see."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -88,3 +89,9 @@ def test_predictions_are_one_row_an_image(tmp_path):
         "value": "y",
     }
     assert len(written) == 2
+
+
+def test_a_figure_that_is_none_is_null_wherever_it_stands(tmp_path):
+    path = tmp_path / "results.json"
+    evaluation_table.write_results(path, {"a": [{"b": float("nan")}, 1.5]})
+    assert json.loads(path.read_text()) == {"a": [{"b": None}, 1.5]}

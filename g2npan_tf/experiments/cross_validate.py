@@ -34,7 +34,7 @@ from g2npan_tf.errors import InputError
 from g2npan_tf.evaluation_table import METHOD
 from g2npan_tf.experiments import cross_validation_plots
 
-_REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 _OWN = ("fold", "seed")
 
 
@@ -213,7 +213,7 @@ def _run(config: Config, workdir: pathlib.Path) -> None:
     with log.open("a") as file:
         for command in commands:
             code = subprocess.run(
-                [sys.executable, str(_REPOSITORY / command[0]), *command[1:]],
+                [sys.executable, str(REPOSITORY / command[0]), *command[1:]],
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 check=False,

@@ -1,0 +1,248 @@
+"""A table of the paper as Markdown, CSV and bars, beside the paper's own."""
+
+import csv
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib import figure
+
+from g2npan_tf import correlation
+from g2npan_tf.atomic_file import written_aside
+from g2npan_tf.evaluation_table import number
+from g2npan_tf.experiments.table_rows import PAPER_DATA
+
+Results = Mapping[str, Any]
+_HEAD = (
+    "",
+    "epochs (best)",
+    "PLCC (95 % interval)",
+    "SRCC (95 % interval)",
+    "KRCC",
+    "KRCC rounded",
+    "RMSE [0, 1]",
+    "SRCC: difference",
+    "SRCC: above the algorithm's mean",
+    *(f"paper: {name.upper()}" for name in correlation.METRICS),
+)
+# Of a constant prediction in each fold the ranks say nothing.
+_NO_RANK = "mean"
+
+
+def markdown(results: Results) -> str:
+    """The table with all that has to stand beside it.
+
+    Args:
+        results: From `tables.collect`.
+
+    Returns:
+        Several lines.
+    """
+    lines = [
+        f"## {heading(results)}",
+        "",
+        setting(results),
+        "",
+        f"| {' | '.join(_HEAD)} |",
+        f"|{'---|' * len(_HEAD)}",
+    ]
+    lines += [f"| {' | '.join(_cells(row))} |" for row in results["rows"]]
+    lines += [
+        f"| {' | '.join(_trivial_cells(name, judged))} |"
+        for name, judged in results["trivial"].items()
+    ]
+    lines += ["", PAPER_DATA, *([results["note"]] if results["note"] else [])]
+    lines += ["", "Differences: paired bootstrap by source pair, 95 %."]
+    for name, missing in results["left_out"].items():
+        lines += ["", f"Left out: {name}: {missing['reason']}."]
+        if missing["command"]:
+            lines += ["", f"    {missing['command']}"]
+    lines += ["", "Made by:", "", f"    {results['commands']['this']}"]
+    if results["smaller"]:
+        lines += [
+            "",
+            f"A smaller setting than the paper's ({results['smaller']}); "
+            "in full:",
+            "",
+            f"    {results['commands']['full']}",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def heading(results: Results) -> str:
+    """What the table shows, and whose scores it is measured against.
+
+    Args:
+        results: From `tables.collect`.
+
+    Returns:
+        One line.
+    """
+    data = results["data"]
+    scores = data.get("scores", "unknown")
+    return f"{results['title']} ({data['name']}, scores: {scores})"
+
+
+def setting(results: Results) -> str:
+    """Data, protocol, preset, epochs, folds and seeds.
+
+    Args:
+        results: From `tables.collect`.
+
+    Returns:
+        One line.
+    """
+    data = results["data"]
+    folds, seeds = (
+        ", ".join(map(str, results[name])) for name in ("folds", "seeds")
+    )
+    images = sorted({(r["images"], r["pairs"]) for r in results["rows"]})
+    tested = "; ".join(f"{n} images of {m} pairs" for n, m in images)
+    return (
+        f"Data: {data['name']} ({data.get('scores', 'unknown')} scores); "
+        f"protocol: {results['protocol']}, {results['unit']} {folds}; "
+        f"preset: {results['preset']}; at most {results['epochs']} epochs; "
+        f"seeds: {seeds}; tested: {tested or 'nothing'}."
+    )
+
+
+def write_csv(results: Results, path: pathlib.Path) -> None:
+    """Writes one line a row, with what it was measured on; replaced whole.
+
+    Args:
+        results: From `tables.collect`.
+        path: The file.
+    """
+    common = {
+        "table": results["table"],
+        "data": results["data"]["name"],
+        "scores": results["data"].get("scores", "unknown"),
+        **{name: results[name] for name in ("protocol", "preset", "epochs")},
+        "folds": " ".join(map(str, results["folds"])),
+        "seeds": " ".join(map(str, results["seeds"])),
+    }
+    rows = [_record(row) | common for row in results["rows"]]
+    with written_aside(path) as aside, aside.open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]) if rows else list(common))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def draw(results: Results, path: pathlib.Path) -> None:
+    """Draws bars with intervals by metric; diamonds are the paper's figures.
+
+    Args:
+        results: From `tables.collect`, with one row at least.
+        path: PNG to write.
+    """
+    rows = results["rows"]
+    plot = figure.Figure(figsize=(9.0, 4.4), layout="constrained")
+    axes = plot.subplots()
+    width = 0.8 / len(rows)
+    place = np.arange(len(correlation.METRICS))
+    for index, row in enumerate(rows):
+        ours = _values(row["raw"])
+        limits = np.array(
+            [
+                [row["interval"][name][end] for name in correlation.METRICS]
+                for end in ("low", "high")
+            ],
+            float,
+        )
+        errors = np.nan_to_num(np.abs(limits - ours))
+        x = place + (index - (len(rows) - 1) / 2) * width
+        axes.bar(x, ours, 0.9 * width, yerr=errors, label=row["name"], lw=1)
+        axes.plot(x, _values(row["paper"]), "kD", mfc="white", ms=4)
+    axes.plot([], [], "kD", mfc="white", ms=4, label="paper (its own data)")
+    axes.axhline(0, color="k", lw=0.8)
+    axes.set_xticks(place, [name.upper() for name in correlation.METRICS])
+    axes.set_title(f"{heading(results)}\n{_short(results)}", fontsize=8)
+    axes.legend(fontsize=7, ncols=4, loc="upper center")
+    low, high = axes.get_ylim()
+    # Room for the legend.
+    axes.set_ylim(low, max(high, 1.0) + 0.2)
+    plot.savefig(path, dpi=120)
+
+
+def _short(results: Results) -> str:
+    """The setting for a plot."""
+    folds, seeds = (
+        ",".join(map(str, results[name])) for name in ("folds", "seeds")
+    )
+    return (
+        f"{results['protocol']}, {results['unit']} {folds}, preset "
+        f"{results['preset']}, at most {results['epochs']} epochs, seeds "
+        f"{seeds}; bars: 95 % over source pairs"
+    )
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    """A row of the Markdown table."""
+    difference = "-"
+    if row["difference"]:
+        difference = f"{_signed(row['difference'])} to {row['against']}"
+    return [
+        row["name"],
+        row["epochs"],
+        *_figures(row),
+        difference,
+        _signed(row["above_algorithm_mean"]),
+        *(number(value) for value in _values(row["paper"])),
+    ]
+
+
+def _trivial_cells(name: str, judged: Mapping[str, Any]) -> list[str]:
+    """A row of a trivial baseline, which the paper has not."""
+    words = _figures(judged)
+    if name == _NO_RANK:
+        words = ["-"] * 4 + words[4:]
+    label = name.replace("_", " ") + " (trivial)"
+    return [label, "-", *words, *["-"] * 6]
+
+
+def _figures(row: Mapping[str, Any]) -> list[str]:
+    """PLCC, SRCC, KRCC, KRCC rounded and RMSE."""
+    raw = row["raw"]
+    both = [
+        f"{number(raw[name])} ({number(row['interval'][name]['low'])} to "
+        f"{number(row['interval'][name]['high'])})"
+        for name in ("plcc", "srcc")
+    ]
+    rounded = number(row["rounded_krcc"])
+    return [*both, number(raw["krcc"]), rounded, number(raw["rmse"])]
+
+
+def _signed(gain: Mapping[str, float] | None) -> str:
+    """A difference with its interval."""
+    if not gain:
+        return "-"
+    return (
+        f"{gain['difference']:+.3f} ({number(gain['low'])} to "
+        f"{number(gain['high'])})"
+    )
+
+
+def _record(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A line of the CSV file."""
+    record = {
+        name: row[name]
+        for name in ("name", "epochs", "images", "pairs", "rounded_krcc")
+    }
+    for name in correlation.METRICS:
+        record[name] = row["raw"][name]
+        for end in ("low", "high"):
+            record[f"{name}_{end}"] = row["interval"][name][end]
+    record["against"] = row["against"]
+    for kind in ("difference", "above_algorithm_mean"):
+        for end in ("difference", "low", "high", "images"):
+            value = row[kind][end] if row[kind] else ""
+            record[f"{kind}_{end}"] = value
+    return record | {
+        f"paper_{name}": row["paper"][name] for name in correlation.METRICS
+    }
+
+
+def _values(figures: Mapping[str, float]) -> np.ndarray:
+    """Figures in the order of the metrics."""
+    return np.array([figures[name] for name in correlation.METRICS], float)

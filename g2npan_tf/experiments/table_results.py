@@ -1,0 +1,178 @@
+"""Fills a table: rows to runs, runs to figures, figures to files."""
+
+import hashlib
+import json
+import pathlib
+from typing import Any
+
+from g2npan_tf import correlation
+from g2npan_tf import evaluation_table
+from g2npan_tf import protocols
+from g2npan_tf.atomic_file import written_aside
+from g2npan_tf.config import NUM_FOLDS
+from g2npan_tf.config import PRESETS
+from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
+from g2npan_tf.experiments import table_figures
+from g2npan_tf.experiments import table_report
+from g2npan_tf.experiments import table_runs
+from g2npan_tf.experiments.table_figures import Part
+from g2npan_tf.experiments.table_jobs import LeftOut
+from g2npan_tf.experiments.table_jobs import Request
+from g2npan_tf.experiments.table_jobs import jobs
+from g2npan_tf.experiments.table_rows import TABLES
+from g2npan_tf.experiments.table_runs import Job
+
+_PANEL_NOTE = (
+    "Simulated scores favour OEFP: the panel's criterion of detail is a "
+    "variant of it."
+)
+
+
+def collect(request: Request, left_out: LeftOut) -> dict[str, Any]:
+    """Judges the rows that are filled.
+
+    Args:
+        request: The table.
+        left_out: From `run_rows`.
+
+    Returns:
+        What `results.json` holds and `table_report` shows.
+
+    Raises:
+        InputError: If a run is of other data or other scores.
+    """
+    filled = {
+        name: job for name, job in jobs(request).items() if name not in left_out
+    }
+    for job in filled.values():
+        _check_data(job, request.facts)
+    parts = {name: table_runs.parts(job) for name, job in filled.items()}
+    table = TABLES[request.table]
+    known = next((p for p in parts.values() if p[0].trivial), None)
+    notes = [table.note] if table.note else []
+    if request.table == "1" and request.facts.get("scores") == "simulated":
+        notes.append(_PANEL_NOTE)
+    base = request.base
+    return {
+        "table": request.table,
+        "title": table.title,
+        "data": request.facts,
+        "protocol": protocols.describe(base).partition(", ")[0],
+        "unit": "draw" if base.protocol == "ratio" else "test fold",
+        "folds": list(request.folds),
+        "seeds": list(request.seeds),
+        "preset": base.preset,
+        "epochs": base.epochs,
+        "settings": base.to_json(),
+        "commands": request.commands,
+        "smaller": smaller(request),
+        "note": " ".join(notes),
+        "rows": [_row(job, parts, known) for job in filled.values()],
+        "trivial": _trivial(request, known),
+        "left_out": left_out,
+    }
+
+
+def write(request: Request, results: dict[str, Any]) -> pathlib.Path:
+    """Writes Markdown, CSV, JSON and bars.
+
+    Args:
+        request: The table.
+        results: From `collect`.
+
+    Returns:
+        The folder: one for each table, setting, folds, seeds and rows.
+    """
+    content = [str(job.folder) for job in jobs(request).values()]
+    text = json.dumps([content, request.folds, request.seeds])
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    name = (
+        request.table if request.table == "fig6" else f"table_{request.table}"
+    )
+    base = request.facts["name"].removeprefix("fusion_quality/")
+    words = [name, base.replace("/", "_"), request.base.protocol]
+    folder = request.output / "_".join([*words, request.base.preset, digest])
+    folder.mkdir(parents=True, exist_ok=True)
+    evaluation_table.write_results(folder / "results.json", results)
+    with written_aside(folder / "table.md") as aside:
+        aside.write_text(table_report.markdown(results))
+    table_report.write_csv(results, folder / "table.csv")
+    if results["rows"]:
+        table_report.draw(results, folder / "bars.png")
+    return folder
+
+
+def _row(
+    job: Job, parts: dict[str, list[Part]], known: list[Part] | None
+) -> dict[str, Any]:
+    """Figures of one row and its differences."""
+    mine, other = parts[job.row.name], parts.get(job.row.against)
+    if job.config.protocol == "ratio":
+        known = mine
+    return {
+        "name": job.row.name,
+        "folder": job.folder.name,
+        "epochs": _epochs(job),
+        **table_figures.judge(mine),
+        "against": job.row.against if other else "",
+        "difference": table_figures.gain(mine, other) if other else None,
+        "above_algorithm_mean": table_figures.gain(
+            mine, table_figures.trivial(known, "algorithm_mean")
+        )
+        if known
+        else None,
+        "paper": dict(zip(correlation.METRICS, job.row.paper, strict=True)),
+    }
+
+
+def _epochs(job: Job) -> str:
+    """Epochs that the runs took, and the best one of each."""
+    words = [
+        f"{ended['epochs']} ({ended['best_epoch']})"
+        for ended in table_runs.summaries(job)
+    ]
+    return ", ".join(words) or "-"
+
+
+def _trivial(request: Request, known: list[Part] | None) -> dict[str, Any]:
+    """Figures of the trivial baselines, where all rows share a test part."""
+    if not known or request.base.protocol == "ratio":
+        return {}
+    return {
+        name: table_figures.judge(table_figures.trivial(known, name))
+        for name in known[0].trivial
+    }
+
+
+def _check_data(job: Job, facts: dict[str, Any]) -> None:
+    """Refuses runs of other scores: simulated and real ones never mix."""
+    for found in table_runs.facts_of(job):
+        for name in ("scores", "name"):
+            if found.get(name) != facts.get(name):
+                raise InputError(
+                    f"{job.folder}: measured with {name}={found.get(name)}, "
+                    f"the table is of {name}={facts.get(name)}; simulated and "
+                    "real scores are never put into one table"
+                )
+
+
+def smaller(request: Request) -> str:
+    """In what the setting is smaller than the paper's.
+
+    Args:
+        request: The table.
+
+    Returns:
+        A few words; empty if it is not.
+    """
+    base, words = request.base, []
+    if base.preset != "paper":
+        words.append(f"preset {base.preset}")
+    if base.epochs < PRESETS["paper"].get("epochs", Config().epochs):
+        words.append(f"{base.epochs} epochs")
+    if len(request.folds) < NUM_FOLDS:
+        words.append(f"{len(request.folds)} of {NUM_FOLDS} folds")
+    if len(request.names) < len(TABLES[request.table].rows):
+        words.append("some of the rows")
+    return ", ".join(words)
