@@ -11,13 +11,34 @@ import tensorflow as tf
 from g2npan_tf.images import SCORER_SIZE
 from g2npan_tf.models.inference_form import inference_form
 
-Function = Callable[[keras.Model, tf.Tensor], dict[str, tf.Tensor]]
+# Takes the scorer, to be called with `training=False`, and the input.
+Function = Callable[[Callable, tf.Tensor], dict[str, tf.Tensor]]
 
 
 def write_graph(
     scorer: keras.Model,
     functions: Mapping[str, Function],
     shape: Sequence[int | None],
+    folder: pathlib.Path,
+) -> None:
+    """Writes functions of images around a scorer as a SavedModel.
+
+    Args:
+        scorer: Functional model, which is not changed.
+        functions: By name of signature; each maps the model in the form to
+            be exported and a tensor `image` to named outputs.
+        shape: Shape of `image`, uint8, with None for what may vary.
+        folder: Made by this function.
+    """
+    image = tf.TensorSpec(shape, tf.uint8, name="image")
+    write_signatures(
+        scorer, {name: (f, image) for name, f in functions.items()}, folder
+    )
+
+
+def write_signatures(
+    scorer: keras.Model,
+    functions: Mapping[str, tuple[Function, tf.TensorSpec]],
     folder: pathlib.Path,
 ) -> None:
     """Writes functions around a scorer as a SavedModel.
@@ -30,32 +51,31 @@ def write_graph(
     Args:
         scorer: Functional model, which is not changed.
         functions: By name of signature; each maps the model in the form to
-            be exported and a tensor `image` to named outputs. One function
-            may stand under several names.
-        shape: Shape of `image`, uint8, with None for what may vary.
+            be exported and a tensor to named outputs. With it what that
+            tensor is; its name is that of the signature's input.
         folder: Made by this function.
     """
-    net = inference_form(scorer)
+    form = inference_form(scorer)
+    # Traced once for all signatures, which takes most of the time.
+    net = tf.function(lambda image, training: form(image, training=training))
     module = tf.Module()
-    module.raw_variables = [variable.value for variable in net.variables]
-    image = tf.TensorSpec(shape, tf.uint8, name="image")
-    traced = {
-        function: _traced(function, net, image)
-        for function in functions.values()
-    }
+    module.raw_variables = [variable.value for variable in form.variables]
     tf.saved_model.save(
         module,
         str(folder),
-        signatures={name: traced[f] for name, f in functions.items()},
+        signatures={
+            name: _traced(function, net, spec)
+            for name, (function, spec) in functions.items()
+        },
     )
 
 
 def _traced(
-    function: Function, net: keras.Model, spec: tf.TensorSpec
+    function: Function, net: Callable, spec: tf.TensorSpec
 ) -> tf.types.experimental.PolymorphicFunction:
-    """The function of the image alone, to be traced for one kind of it."""
+    """The function of the input alone, to be traced for one kind of it."""
     return tf.function(
-        lambda image: function(net, image), input_signature=[spec]
+        lambda given: function(net, given), input_signature=[spec]
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -23,15 +24,16 @@ class ParityError(Exception):
 
 
 def run_in_batches(
-    function: Callable[[np.ndarray], Mapping[str, np.ndarray]],
-    images: np.ndarray,
+    function: Callable[[Any], Mapping[str, np.ndarray]],
+    images: np.ndarray | Sequence[bytes],
     batch_size: int = BATCH_SIZE,
 ) -> Outputs:
     """Runs a scorer over some images.
 
     Args:
-        function: Maps uint8 `[batch, 128, 128, 3]` to named outputs.
-        images: uint8 `[n, 128, 128, 3]`, RGB, n at least 1.
+        function: Maps some of the images to named outputs.
+        images: uint8 `[n, height, width, 3]`, RGB, or n whole files, n at
+            least 1.
         batch_size: Images per call; the last call may have fewer.
 
     Returns:

@@ -3,9 +3,8 @@
 python -m export.saved_model --workdir=runs/first --output=exported
 
 writes exported/g2npan/1 (2 the next time, ...), compared with scorer.keras
-before it appears there. The signatures `serving_default` and `score_pixels`
-take uint8 images of any size and give `mos` and `quality`; `explain_pixels`
-gives the maps as well.
+before it appears there. What it offers stands in export/serving_signatures.py,
+how to serve it in docs/serving.md.
 """
 
 import functools
@@ -15,25 +14,24 @@ import pathlib
 import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from typing import Any
 
+import cv2
 import numpy as np
 from absl import flags
 
 from export import command
+from export import loaders
 from export import parity
 from g2npan_tf import cli
 from g2npan_tf.errors import InputError
 
 if TYPE_CHECKING:
     import keras
-    import tensorflow as tf
 
     from export.finished_run import FinishedRun
     from export.finished_run import Probe
 
 SCORES = ("mos", "quality")
-SCORE_SIGNATURES = ("serving_default", "score_pixels")
 EXPLAIN_SIGNATURE = "explain_pixels"
 # The same kernels in float32, fused in another order: some units in the last
 # place of the logit. A reader sees two decimals of the MOS, and a level of an
@@ -78,7 +76,7 @@ def export(
     # Beside the model's folder, which TF Serving watches, not in it.
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=output) as aside:
         made = pathlib.Path(aside, target.name)
-        write(run.scorer, made)
+        write(run.scorer, made, int(target.name))
         differences = parity.worst(_comparisons(run.scorer, made, probe.images))
         parity.check(differences)
         content = parity.report(
@@ -96,29 +94,21 @@ def next_version(folder: pathlib.Path) -> int:
     return max((int(name) for name in names if name.isdecimal()), default=0) + 1
 
 
-def write(scorer: "keras.Model", folder: pathlib.Path) -> None:
+def write(
+    scorer: "keras.Model", folder: pathlib.Path, version: int = 1
+) -> None:
     """Writes the scorer with its signatures, not compared yet.
 
     Args:
         scorer: From `g2npan_tf.models.scorer.build_scorer`.
         folder: Made by this function.
+        version: What the output `version` says.
     """
     from export import graph
+    from export import serving_signatures
 
-    size = scorer.input_shape[1]
-
-    def explain(
-        net: "keras.Model", image: "tf.Tensor"
-    ) -> dict[str, "tf.Tensor"]:
-        return net(graph.to_scorer_size(image, size), training=False)
-
-    def score(net: "keras.Model", image: "tf.Tensor") -> dict[str, "tf.Tensor"]:
-        outputs = explain(net, image)
-        return {name: outputs[name] for name in SCORES}
-
-    functions = dict.fromkeys(SCORE_SIGNATURES, score)
-    functions[EXPLAIN_SIGNATURE] = explain
-    graph.write_graph(scorer, functions, (None, None, None, 3), folder)
+    offered = serving_signatures.signatures(scorer.input_shape[1], version)
+    graph.write_signatures(scorer, offered, folder)
 
 
 def _comparisons(
@@ -126,82 +116,28 @@ def _comparisons(
 ) -> Iterator[parity.Differences]:
     """Compares every signature through both loaders that will be used."""
     expected = scorer.predict(images, batch_size=parity.BATCH_SIZE, verbose=0)
-    scores = {name: expected[name] for name in SCORES}
-    for run in (run_in_python, run_in_session):
-        for signature, actual in run(folder, images).items():
-            wanted = expected if signature == EXPLAIN_SIGNATURE else scores
-            yield parity.compare(wanted, actual, TOLERANCES)
-
-
-def run_in_python(
-    folder: pathlib.Path, images: np.ndarray
-) -> dict[str, parity.Outputs]:
-    """Runs every signature as TensorFlow programs and our `Assessor` do.
-
-    Args:
-        folder: A SavedModel.
-        images: uint8 `[n, height, width, 3]`.
-
-    Returns:
-        By signature the named outputs, each with n rows.
-    """
-    import tensorflow as tf
-
-    model = tf.saved_model.load(str(folder))
-    return {
-        name: _run_function(function, images)
-        for name, function in model.signatures.items()
+    feeds: loaders.Feeds = {
+        "image": images,
+        "image_bytes": [_png(row) for row in images],
     }
-
-
-def run_in_session(
-    folder: pathlib.Path, images: np.ndarray
-) -> dict[str, parity.Outputs]:
-    """Runs every signature as TF Serving does: a session and tensor names.
-
-    Args:
-        folder: A SavedModel.
-        images: uint8 `[n, height, width, 3]`.
-
-    Returns:
-        By signature the named outputs, each with n rows.
-    """
-    import tensorflow as tf
-
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        # It says that it is deprecated; it is meant here.
-        with cli.quiet_stderr():
-            model = tf.compat.v1.saved_model.loader.load(
-                session, [tf.saved_model.SERVING], str(folder)
+    for run in (loaders.run_in_python, loaders.run_in_session):
+        for signature, actual in run(folder, feeds).items():
+            if np.any(actual["status"]):
+                raise parity.ParityError(
+                    f"{signature} of the artefact refuses an image with "
+                    f"status {actual['status'].max()}; nothing was written"
+                )
+            names = expected if signature == EXPLAIN_SIGNATURE else SCORES
+            yield parity.compare(
+                {name: expected[name] for name in names},
+                {name: actual[name] for name in names if name in actual},
+                TOLERANCES,
             )
-        return {
-            name: _run_tensors(session, tensors, images)
-            for name, tensors in model.signature_def.items()
-            # TensorFlow adds one of its own for initialisation.
-            if "image" in tensors.inputs
-        }
 
 
-def _run_function(
-    function: "tf.types.experimental.ConcreteFunction", images: np.ndarray
-) -> parity.Outputs:
-    """Runs one signature of a loaded model."""
-    import tensorflow as tf
-
-    return parity.run_in_batches(
-        lambda batch: function(image=tf.constant(batch)), images
-    )
-
-
-def _run_tensors(
-    session: "tf.compat.v1.Session", tensors: Any, images: np.ndarray
-) -> parity.Outputs:
-    """Runs one signature of a loaded graph."""
-    fetches = {name: info.name for name, info in tensors.outputs.items()}
-    image = tensors.inputs["image"].name
-    return parity.run_in_batches(
-        lambda batch: session.run(fetches, {image: batch}), images
-    )
+def _png(pixels: np.ndarray) -> bytes:
+    """Encodes RGB as a PNG file."""
+    return cv2.imencode(".png", pixels[..., ::-1])[1].tobytes()
 
 
 def main(argv: list[str]) -> int:

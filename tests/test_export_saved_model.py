@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from export import loaders
 from export import saved_model
 from export.parity import ParityError
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
 from g2npan_tf.images import resize
-from tests.finished_runs import assert_outputs_close
 from tests.finished_runs import finished_run
 from tests.finished_runs import probe
 from tests.finished_runs import random_images
 from tests.finished_runs import tamper
+from tests.image_files import encode
 
 
 @pytest.fixture(scope="module")
@@ -38,18 +39,23 @@ def predict(images):
     return finished_run().scorer.predict(images, verbose=0)
 
 
-@pytest.mark.parametrize(
-    "run", [saved_model.run_in_python, saved_model.run_in_session]
-)
+@pytest.mark.parametrize("run", [loaders.run_in_python, loaders.run_in_session])
 def test_every_signature_gives_the_scores_of_the_scorer(folder, run):
     images = random_images(3, seed=9)
     expected = predict(images)
-    scores = {name: expected[name] for name in ("mos", "quality")}
-    found = run(folder, images)
-    assert set(found) == {"serving_default", "score_pixels", "explain_pixels"}
-    assert_outputs_close(found.pop("explain_pixels"), expected, 1e-5)
-    for actual in found.values():
-        assert_outputs_close(actual, scores, 1e-5)
+    files = [encode(image, "PNG") for image in images]
+    found = run(folder, {"image": images, "image_bytes": files})
+    assert set(found) == {
+        "serving_default",
+        "score_pixels",
+        "explain",
+        "explain_pixels",
+    }
+    for outputs in found.values():
+        assert outputs["status"].tolist() == [0, 0, 0]
+        assert outputs["version"].tolist() == [1, 1, 1]
+        for name in set(outputs) & set(expected):
+            np.testing.assert_allclose(outputs[name], expected[name], atol=1e-5)
 
 
 def test_ranks_and_types_are_known(signatures):
@@ -60,11 +66,16 @@ def test_ranks_and_types_are_known(signatures):
     assert {name: spec.shape.as_list() for name, spec in outputs.items()} == {
         "mos": [None],
         "quality": [None],
+        "status": [None],
+        "version": [None],
         "cam": [None, 8, 8],
         "reference": [None, 128, 128, 3],
         "nuance": [None, 128, 128, 3],
     }
-    assert {spec.dtype for spec in outputs.values()} == {tf.float32}
+    kinds = {name: spec.dtype for name, spec in outputs.items()}
+    assert kinds.pop("status") == tf.int32
+    assert kinds.pop("version") == tf.int64
+    assert set(kinds.values()) == {tf.float32}
 
 
 @pytest.mark.parametrize("name", ["score_pixels", "explain_pixels"])
@@ -140,7 +151,7 @@ def test_an_interrupted_export_leaves_nothing(tmp_path, monkeypatch):
         assert (folder / "saved_model.pb").exists()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(saved_model, "run_in_session", interrupt)
+    monkeypatch.setattr(loaders, "run_in_python", interrupt)
     with pytest.raises(KeyboardInterrupt):
         saved_model.export(finished_run(False), probe(1), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,43 @@
+"""What the codes in the output `status` of a served model mean.
+
+Read by the graph that gives them and by clients; needs no TensorFlow.
+"""
+
+from g2npan_tf.images import MAX_BYTES
+from g2npan_tf.images import MAX_PIXELS
+from g2npan_tf.images import MIN_SIDE
+from g2npan_tf.score_rows import OK as OK_TEXT
+
+OK = 0
+DAMAGED = 1
+UNKNOWN_FORMAT = 2
+TOO_MANY_BYTES = 3
+TOO_MANY_PIXELS = 4
+TOO_SMALL = 5
+NOT_TAKEN = 6
+NOT_FINITE = 7
+
+_MESSAGES = {
+    OK: OK_TEXT,
+    DAMAGED: "damaged or truncated image",
+    UNKNOWN_FORMAT: "not a PNG, JPEG or BMP image",
+    TOO_MANY_BYTES: f"more than {MAX_BYTES:,} bytes",
+    TOO_MANY_PIXELS: f"more than {MAX_PIXELS:,} pixels",
+    TOO_SMALL: f"expected at least {MIN_SIDE} x {MIN_SIDE} pixels",
+    NOT_TAKEN: "an animation, or a BMP that is compressed or of other than 8, "
+    "24 or 32 bits",
+    NOT_FINITE: "the model gave no finite score",
+}
+
+
+def message(code: int) -> str:
+    """Says what a code means, in one line.
+
+    Args:
+        code: From the output `status`.
+
+    Returns:
+        `ok` for 0, else why the image has no score.
+    """
+    # A later server may know more.
+    return _MESSAGES.get(code, f"status {code} of the server")

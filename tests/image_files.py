@@ -1,0 +1,154 @@
+"""Image files of every kind that a server may be sent."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import ExifTags
+from PIL import Image
+
+from export import serving_status as status
+from tests.finished_runs import random_images
+
+
+def encode(image, kind, **options):
+    """Writes an image with Pillow, to bytes."""
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def noisy(size=(97, 131), seed=0):
+    """An image with grain, which shows where decoders differ."""
+    rng = np.random.default_rng(seed)
+    grain = rng.integers(-20, 21, (*size, 3))
+    smooth = random_images(1, size, seed)[0].astype(int)
+    return np.clip(smooth + grain, 0, 255).astype(np.uint8)
+
+
+def with_orientation(value):
+    """EXIF data that say how an image is to be turned."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = "a fused slice"
+    exif[ExifTags.Base.Orientation] = value
+    return exif.tobytes()
+
+
+def _good():
+    """Files that `g2npan_tf.images` takes too."""
+    pixels = noisy()
+    image = Image.fromarray(pixels)
+    grey = image.convert("L")
+    wide = np.asarray(grey).astype(np.uint16) * 257
+    alpha = np.dstack([pixels, pixels[..., 0]])
+    files = {
+        "PNG grey": encode(grey, "PNG"),
+        "PNG RGB": encode(image, "PNG"),
+        "PNG RGBA": encode(alpha, "PNG"),
+        "PNG grey and alpha": encode(grey.convert("LA"), "PNG"),
+        "PNG palette": encode(image.convert("P"), "PNG"),
+        "PNG four colours": encode(grey.quantize(4), "PNG", bits=2),
+        "PNG one bit": encode(grey.convert("1"), "PNG"),
+        "PNG 16 bits": encode(wide // 3 * 2 + 5, "PNG"),
+        "PNG 12 bits": encode(wide // 16, "PNG"),
+        "PNG turned": encode(image, "PNG", exif=with_orientation(6)),
+        "BMP grey": encode(grey, "BMP"),
+        "BMP RGB": encode(image, "BMP"),
+        "BMP palette": encode(image.convert("P"), "BMP"),
+        "BMP 32 bits": encode(alpha, "BMP"),
+        "JPEG grey": encode(grey, "JPEG"),
+        "JPEG CMYK": encode(image.convert("CMYK"), "JPEG"),
+        "JPEG progressive": encode(image, "JPEG", progressive=True),
+        "JPEG little-endian EXIF": encode(
+            image, "JPEG", exif=_little_endian(8)
+        ),
+    }
+    for sampling in (0, 1, 2):
+        name = f"JPEG {('4:4:4', '4:2:2', '4:2:0')[sampling]}"
+        files[name] = encode(image, "JPEG", quality=75, subsampling=sampling)
+    for value in range(1, 9):
+        exif = with_orientation(value)
+        files[f"JPEG turned {value}"] = encode(image, "JPEG", exif=exif)
+    return files
+
+
+def _little_endian(value):
+    """The orientation alone, in the other order of bytes."""
+    header = struct.pack("<2sHI", b"II", 42, 8)
+    entry = struct.pack("<HHIHH", ExifTags.Base.Orientation, 3, 1, value, 0)
+    return b"Exif\0\0" + header + struct.pack("<H", 1) + entry + bytes(4)
+
+
+def _bad():
+    """Files that must not be scored, and the code that says why."""
+    image = Image.fromarray(noisy((40, 50)))
+    png, jpeg, bmp = (encode(image, kind) for kind in ("PNG", "JPEG", "BMP"))
+    flipped = bytearray(png)
+    flipped[len(png) // 2] ^= 1
+    animated = {"save_all": True, "append_images": [noisy_image((40, 50), 1)]}
+    orientation = encode(image, "JPEG", exif=with_orientation(6))
+    return {
+        "nothing": (b"", status.UNKNOWN_FORMAT),
+        "text": (b"not an image " * 9, status.UNKNOWN_FORMAT),
+        "GIF": (encode(image, "GIF"), status.UNKNOWN_FORMAT),
+        "TIFF": (encode(image, "TIFF"), status.UNKNOWN_FORMAT),
+        "WebP": (encode(image, "WEBP"), status.UNKNOWN_FORMAT),
+        "PNG mark alone": (png[:8], status.DAMAGED),
+        "PNG header alone": (png[:33], status.DAMAGED),
+        "PNG without end": (png[:-12], status.DAMAGED),
+        "PNG half": (png[: len(png) // 2], status.DAMAGED),
+        "PNG with a changed bit": (bytes(flipped), status.DAMAGED),
+        "PNG of no pixels": (_with_size(png, 0, 0), status.DAMAGED),
+        "PNG animated": (encode(image, "PNG", **animated), status.NOT_TAKEN),
+        "PNG huge": (_with_size(png, 8000, 8000), status.TOO_MANY_PIXELS),
+        "PNG high": (_with_size(png, 16, 2**31 - 1), status.TOO_MANY_PIXELS),
+        "PNG small": (encode(noisy((15, 40)), "PNG"), status.TOO_SMALL),
+        "JPEG mark alone": (jpeg[:3], status.DAMAGED),
+        "JPEG half": (jpeg[: len(jpeg) // 2], status.DAMAGED),
+        "JPEG without end": (jpeg[:-2], status.DAMAGED),
+        "JPEG small": (encode(noisy((40, 15)), "JPEG"), status.TOO_SMALL),
+        "JPEG, EXIF points outside": (
+            orientation.replace(b"MM\0*\0\0\0", b"MM\0*\x7f\xff\xff"),
+            status.DAMAGED,
+        ),
+        "BMP mark alone": (bmp[:2], status.DAMAGED),
+        "BMP half": (bmp[: len(bmp) // 2], status.DAMAGED),
+        "BMP huge": (
+            bmp[:18] + struct.pack("<ii", 2**31 - 1, -(2**31)) + bmp[26:],
+            status.TOO_MANY_PIXELS,
+        ),
+        "BMP compressed": (
+            bmp[:30] + struct.pack("<i", 1) + bmp[34:],
+            status.NOT_TAKEN,
+        ),
+        "BMP one bit": (encode(image.convert("1"), "BMP"), status.NOT_TAKEN),
+        "BMP palette cut": (
+            _with_short_palette(encode(image.convert("P"), "BMP")),
+            status.DAMAGED,
+        ),
+    }
+
+
+def noisy_image(size, seed):
+    """A Pillow image of `noisy`."""
+    return Image.fromarray(noisy(size, seed))
+
+
+def _with_size(png, width, height):
+    """A PNG whose header tells another size, with the right checksum."""
+    header = png[12:16] + struct.pack(">II", width, height) + png[24:29]
+    checksum = struct.pack(">I", zlib.crc32(header))
+    return png[:12] + header + checksum + png[33:]
+
+
+def _with_short_palette(bmp):
+    """A BMP whose indices go beyond its palette."""
+    offset = struct.pack("<i", 14 + 40 + 4)
+    return bmp[:10] + offset + bmp[14:58] + b"\xff" * len(bmp)
+
+
+GOOD = _good()
+BAD = _bad()

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from export import image_bytes
+from export import serving_status as status
+from g2npan_tf.errors import InputError
+from g2npan_tf.images import MAX_BYTES
+from g2npan_tf.images import decode_image
+from g2npan_tf.images import resize
+from tests.image_files import BAD
+from tests.image_files import GOOD
+from tests.image_files import encode
+from tests.image_files import noisy
+
+SIZE = 128
+# What the graph does not take though `images.decode_image` does.
+ONLY_HERE = (
+    "TIFF",
+    "BMP one bit",
+    "BMP palette cut",
+    "JPEG, EXIF points outside",
+)
+
+
+@pytest.fixture(scope="module")
+def decode():
+    """One trace for all."""
+    return tf.function(
+        lambda data: image_bytes.decode_batch(data, SIZE),
+        input_signature=[tf.TensorSpec([None], tf.string)],
+    )
+
+
+@pytest.fixture(scope="module")
+def decoded(decode):
+    """Pixels and codes of every good file, in one batch with bad ones."""
+    mixed = [data for data, _ in BAD.values()] + list(GOOD.values())
+    pixels, codes = decode(mixed)
+    kept = slice(len(BAD), None)
+    rows = zip(pixels[kept], codes[kept], strict=True)
+    return dict(zip(GOOD, rows, strict=True))
+
+
+@pytest.fixture(scope="module")
+def full_size():
+    """Pixels before they are brought to the scorer's size."""
+    functions = (
+        image_bytes._decode_png,
+        image_bytes._decode_jpeg,
+        image_bytes._decode_bmp,
+    )
+    return tf.function(
+        lambda data: image_bytes._by_format(data, functions),
+        input_signature=[tf.TensorSpec([], tf.string)],
+    )
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_pixels_are_exactly_those_of_the_image_policy(full_size, name):
+    expected = decode_image(GOOD[name]).pixels
+    np.testing.assert_array_equal(full_size(GOOD[name]), expected)
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_good_files_in_a_batch_with_bad_ones_are_decoded(decoded, name):
+    pixels, code = decoded[name]
+    assert code == status.OK
+    expected = resize(decode_image(GOOD[name]).pixels)
+    # OpenCV rounds in fixed point: a level may differ by one.
+    assert np.abs(pixels.numpy().astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_file_has_its_code_and_no_pixels(decode, name):
+    data, expected = BAD[name]
+    pixels, codes = decode([data, GOOD["PNG RGB"], data])
+    assert codes.numpy().tolist() == [expected, status.OK, expected]
+    assert not pixels[0].numpy().any()
+    assert pixels[1].numpy().any()
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in BAD if name not in ONLY_HERE]
+)
+def test_what_is_refused_the_image_policy_refuses_too(name):
+    with pytest.raises(InputError):
+        decode_image(BAD[name][0])
+
+
+def test_files_alone_are_as_in_a_batch(decode):
+    (pixels,), (code,) = decode([b"GIF89a"])
+    assert code == status.UNKNOWN_FORMAT
+    assert not pixels.numpy().any()
+    (alone,), _ = decode([GOOD["PNG RGB"]])
+    both, _ = decode([GOOD["JPEG 4:4:4"], GOOD["PNG RGB"]])
+    np.testing.assert_array_equal(alone, both[1])
+
+
+def test_a_file_of_too_many_bytes_is_not_read(decode):
+    png = GOOD["PNG RGB"]
+    _, codes = decode([png + bytes(MAX_BYTES - len(png) + 1)])
+    assert codes[0] == status.TOO_MANY_BYTES
+
+
+def test_a_bmp_that_runs_downwards_is_upright(full_size):
+    pixels = noisy((40, 52))
+    data = bytearray(encode(pixels[::-1], "BMP"))
+    data[22:26] = (-40).to_bytes(4, "little", signed=True)
+    np.testing.assert_array_equal(full_size(bytes(data)), pixels)
+
+
+def test_bytes_at_random_never_fail_a_batch(decode):
+    rng = np.random.default_rng(0)
+    files = [GOOD[n] for n in ("PNG RGB", "JPEG 4:2:0", "BMP palette")]
+    files += [GOOD["PNG turned"], GOOD["JPEG turned 6"]]
+    for _ in range(20):
+        changed = [_mutate(data, rng) for data in files]
+        pixels, codes = decode([*changed, GOOD["PNG RGB"]])
+        assert pixels.shape == (6, SIZE, SIZE, 3)
+        assert set(codes.numpy().tolist()) <= set(range(7))
+        assert codes[-1] == status.OK
+
+
+def _mutate(data, rng):
+    """Changes some bytes, most of them in the header."""
+    changed = bytearray(data[: rng.integers(len(data) // 2, len(data) + 1)])
+    for place in rng.exponential(60, 4).astype(int):
+        changed[place % len(changed)] = rng.integers(256)
+    return bytes(changed)
