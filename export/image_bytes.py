@@ -12,9 +12,9 @@ import tensorflow as tf
 from export import serving_status as status
 from export.graph import to_scorer_size
 from export.image_orientation import upright
-from g2npan_tf.images import MAX_BYTES
-from g2npan_tf.images import MAX_PIXELS
-from g2npan_tf.images import MIN_SIDE
+from g2npan_tf.input_policy import MAX_BYTES
+from g2npan_tf.input_policy import MAX_PIXELS
+from g2npan_tf.input_policy import MIN_SIDE
 
 _PNG, _JPEG, _BMP = range(3)
 _MARKS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")

@@ -3,9 +3,9 @@
 Read by the graph that gives them and by clients; needs no TensorFlow.
 """
 
-from g2npan_tf.images import MAX_BYTES
-from g2npan_tf.images import MAX_PIXELS
-from g2npan_tf.images import MIN_SIDE
+from g2npan_tf.input_policy import MAX_BYTES
+from g2npan_tf.input_policy import MAX_PIXELS
+from g2npan_tf.input_policy import MIN_SIDE
 from g2npan_tf.score_rows import OK as OK_TEXT
 
 OK = 0

@@ -5,9 +5,9 @@ import tensorflow as tf
 from export import image_bytes
 from export import serving_status as status
 from g2npan_tf.errors import InputError
-from g2npan_tf.images import MAX_BYTES
 from g2npan_tf.images import decode_image
 from g2npan_tf.images import resize
+from g2npan_tf.input_policy import MAX_BYTES
 from tests.image_files import BAD
 from tests.image_files import GOOD
 from tests.image_files import encode
