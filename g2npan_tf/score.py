@@ -60,7 +60,7 @@ def score_command(
         InputError: If nothing can be done: no images, no model, or a place
             that cannot be written to.
     """
-    paths = _find(arguments, follow_links)
+    paths = find(arguments, follow_links)
     assessor = _load_quietly(model, batch_size, num_threads)
     directory = _explain_directory(explain, paths) if explain else None
     statuses: Counter[bool] = Counter()
@@ -70,7 +70,7 @@ def score_command(
             statuses[row.status == OK] += 1
             yield row
 
-    with _opened(output) as stream, Progress("files") as progress:
+    with opened(output) as stream, Progress("files") as progress:
         # Rows that come one by one to the terminal show the progress.
         in_sight = stream.isatty() and file_format != "table"
         files = paths if in_sight else progress.over(paths)
@@ -83,7 +83,7 @@ def score_command(
     return 0
 
 
-def _find(
+def find(
     arguments: Sequence[str], follow_links: bool
 ) -> tuple[pathlib.Path, ...]:
     """Finds the images; there must be some."""
@@ -130,7 +130,7 @@ def _load_quietly(
 
 
 @contextlib.contextmanager
-def _opened(output: str) -> Iterator[TextIO]:
+def opened(output: str) -> Iterator[TextIO]:
     """Opens the output, which appears whole or not at all, or stdout."""
     # Names of files need not be text.
     lenient = "backslashreplace"
