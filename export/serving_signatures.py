@@ -54,9 +54,11 @@ def signatures(
     Returns:
         By name a function and what it takes, for `graph.write_signatures`.
     """
+    # Traced once for both signatures of bytes.
+    decode = tf.function(lambda data: decode_batch(data, size))
 
     def by_bytes(net: Callable, data: tf.Tensor) -> Outputs:
-        pixels, status = decode_batch(data, size)
+        pixels, status = decode(data)
         return _finish(net(pixels, training=False), status, version)
 
     def by_pixels(net: Callable, image: tf.Tensor) -> Outputs:
