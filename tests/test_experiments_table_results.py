@@ -20,6 +20,8 @@ def test_differences_are_to_g2npan_with_intervals(tmp_path, trainer, capsys):
     assert gain["low"] <= gain["difference"] <= gain["high"] <= 0
     assert gain["difference"] < 0
     assert gain["images"] == 12
+    # Of 13 differences: six to G2NPAN and seven to the algorithm's mean.
+    assert gain["p_holm"] >= gain["p"]
     assert rows["G2NPAN"]["difference"] is None
     assert rows["G2NPAN"]["above_algorithm_mean"]["difference"] > 0
     assert "to G2NPAN |" in text

@@ -9,6 +9,7 @@ import numpy as np
 from g2npan_tf import correlation
 from g2npan_tf import evaluation
 from g2npan_tf import mos
+from g2npan_tf import significance
 from g2npan_tf.errors import InputError
 
 Figures = dict[str, Any]
@@ -96,8 +97,8 @@ def gain(first: Sequence[Part], second: Sequence[Part]) -> Figures:
         second: Parts of the other row.
 
     Returns:
-        `images`, over all parts; `difference`, and `low` and `high` of its
-        95 % interval.
+        `images`, over all parts; `difference`, `low` and `high` of its 95 %
+        interval, and its two-sided `p`.
 
     Raises:
         InputError: If the two have no image in common, or not the same
@@ -122,12 +123,14 @@ def gain(first: Sequence[Part], second: Sequence[Part]) -> Figures:
         return float(np.mean(differences))
 
     groups = [a.pair for a, _ in common]
-    low, high = evaluation.limits(_resampled(groups, mean))
+    values = _resampled(groups, mean)
+    low, high = evaluation.limits(values)
     return {
         "images": len(set(np.concatenate([a.image for a, _ in common]))),
         "difference": mean([np.arange(len(group)) for group in groups]),
         "low": low,
         "high": high,
+        "p": significance.bootstrap_p(values),
     }
 
 

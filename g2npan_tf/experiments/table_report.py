@@ -26,6 +26,10 @@ _HEAD = (
     "SRCC: above the algorithm's mean",
     *(f"paper: {name.upper()}" for name in correlation.METRICS),
 )
+_DIFFERENCES = (
+    "Differences: paired bootstrap by source pair, 95 % interval; p two-sided, "
+    "Holm's correction for all differences of the table."
+)
 # Of a constant prediction in each fold the ranks say nothing.
 _NO_RANK = "mean"
 
@@ -53,7 +57,7 @@ def markdown(results: Results) -> str:
         for name, judged in results["trivial"].items()
     ]
     lines += ["", PAPER_DATA, *([results["note"]] if results["note"] else [])]
-    lines += ["", "Differences: paired bootstrap by source pair, 95 %."]
+    lines += ["", _DIFFERENCES]
     for name, missing in results["left_out"].items():
         lines += ["", f"Left out: {name}: {missing['reason']}."]
         if missing["command"]:
@@ -188,8 +192,13 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         *_figures(row),
         difference,
         _signed(row["above_algorithm_mean"]),
-        *(number(value) for value in _values(row["paper"])),
+        *(_paper(value) for value in _values(row["paper"])),
     ]
+
+
+def _paper(value: float) -> str:
+    """A figure with the paper's own four decimals."""
+    return f"{value:.4f}" if np.isfinite(value) else "-"
 
 
 def _trivial_cells(name: str, judged: Mapping[str, Any]) -> list[str]:
@@ -219,7 +228,7 @@ def _signed(gain: Mapping[str, float] | None) -> str:
         return "-"
     return (
         f"{gain['difference']:+.3f} ({number(gain['low'])} to "
-        f"{number(gain['high'])})"
+        f"{number(gain['high'])}; p {number(gain['p_holm'])})"
     )
 
 
@@ -235,7 +244,7 @@ def _record(row: Mapping[str, Any]) -> dict[str, Any]:
             record[f"{name}_{end}"] = row["interval"][name][end]
     record["against"] = row["against"]
     for kind in ("difference", "above_algorithm_mean"):
-        for end in ("difference", "low", "high", "images"):
+        for end in ("difference", "low", "high", "p_holm", "images"):
             value = row[kind][end] if row[kind] else ""
             record[f"{kind}_{end}"] = value
     return record | {

@@ -8,6 +8,7 @@ from typing import Any
 from g2npan_tf import correlation
 from g2npan_tf import evaluation_table
 from g2npan_tf import protocols
+from g2npan_tf import significance
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import PRESETS
@@ -54,6 +55,8 @@ def collect(request: Request, left_out: LeftOut) -> dict[str, Any]:
     if request.table == "1" and request.facts.get("scores") == "simulated":
         notes.append(_PANEL_NOTE)
     base = request.base
+    rows = [_row(job, parts, known) for job in filled.values()]
+    _correct(rows)
     return {
         "table": request.table,
         "title": table.title,
@@ -68,7 +71,7 @@ def collect(request: Request, left_out: LeftOut) -> dict[str, Any]:
         "commands": request.commands,
         "smaller": smaller(request),
         "note": " ".join(notes),
-        "rows": [_row(job, parts, known) for job in filled.values()],
+        "rows": rows,
         "trivial": _trivial(request, known),
         "left_out": left_out,
     }
@@ -126,13 +129,28 @@ def _row(
     }
 
 
-def _epochs(job: Job) -> str:
-    """Epochs that the runs took, and the best one of each."""
-    words = [
-        f"{ended['epochs']} ({ended['best_epoch']})"
-        for ended in table_runs.summaries(job)
+def _correct(rows: list[dict[str, Any]]) -> None:
+    """Adds p-values after Holm's correction, for all of the table together."""
+    gains = [
+        row[kind]
+        for row in rows
+        for kind in ("difference", "above_algorithm_mean")
+        if row[kind]
     ]
-    return ", ".join(words) or "-"
+    corrected = significance.holm([gain["p"] for gain in gains])
+    for gain, p_holm in zip(gains, corrected, strict=True):
+        gain["p_holm"] = p_holm
+
+
+def _epochs(job: Job) -> str:
+    """Epochs that the runs took, and their best ones, from fewest to most."""
+    ended = table_runs.summaries(job)
+    words = []
+    for name in ("epochs", "best_epoch"):
+        numbers = sorted({summary[name] for summary in ended})
+        ends = dict.fromkeys(numbers[:1] + numbers[-1:])
+        words.append(" to ".join(map(str, ends)))
+    return f"{words[0]} ({words[1]})" if ended else "-"
 
 
 def _trivial(request: Request, known: list[Part] | None) -> dict[str, Any]:
