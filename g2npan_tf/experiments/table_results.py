@@ -14,6 +14,7 @@ from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import PRESETS
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
+from g2npan_tf.experiments import table_bars
 from g2npan_tf.experiments import table_figures
 from g2npan_tf.experiments import table_report
 from g2npan_tf.experiments import table_runs
@@ -102,7 +103,7 @@ def write(request: Request, results: dict[str, Any]) -> pathlib.Path:
         aside.write_text(table_report.markdown(results))
     table_report.write_csv(results, folder / "table.csv")
     if results["rows"]:
-        table_report.draw(results, folder / "bars.png")
+        table_bars.draw(results, folder / "bars.png")
     return folder
 
 

@@ -1,0 +1,59 @@
+"""A table of the paper, or its Fig. 6, as grouped bars with intervals."""
+
+import pathlib
+
+import numpy as np
+from matplotlib import figure
+
+from g2npan_tf import correlation
+from g2npan_tf.experiments.table_report import Results
+from g2npan_tf.experiments.table_report import figure_values
+from g2npan_tf.experiments.table_report import heading
+
+
+def draw(results: Results, path: pathlib.Path) -> None:
+    """Draws bars with intervals by metric; diamonds are the paper's figures.
+
+    Args:
+        results: From `tables.collect`, with one row at least.
+        path: PNG to write.
+    """
+    rows = results["rows"]
+    plot = figure.Figure(figsize=(9.0, 4.4), layout="constrained")
+    axes = plot.subplots()
+    width = 0.8 / len(rows)
+    place = np.arange(len(correlation.METRICS))
+    for index, row in enumerate(rows):
+        ours = figure_values(row["raw"])
+        limits = np.array(
+            [
+                [row["interval"][name][end] for name in correlation.METRICS]
+                for end in ("low", "high")
+            ],
+            float,
+        )
+        errors = np.nan_to_num(np.abs(limits - ours))
+        x = place + (index - (len(rows) - 1) / 2) * width
+        axes.bar(x, ours, 0.9 * width, yerr=errors, label=row["name"], lw=1)
+        axes.plot(x, figure_values(row["paper"]), "kD", mfc="white", ms=4)
+    axes.plot([], [], "kD", mfc="white", ms=4, label="paper (its own data)")
+    axes.axhline(0, color="k", lw=0.8)
+    axes.set_xticks(place, [name.upper() for name in correlation.METRICS])
+    axes.set_title(f"{heading(results)}\n{_short(results)}", fontsize=8)
+    axes.legend(fontsize=7, ncols=4, loc="upper center")
+    low, high = axes.get_ylim()
+    # Room for the legend.
+    axes.set_ylim(low, max(high, 1.0) + 0.2)
+    plot.savefig(path, dpi=120)
+
+
+def _short(results: Results) -> str:
+    """The setting for a plot."""
+    folds, seeds = (
+        ",".join(map(str, results[name])) for name in ("folds", "seeds")
+    )
+    return (
+        f"{results['protocol']}, {results['unit']} {folds}, preset "
+        f"{results['preset']}, at most {results['epochs']} epochs, seeds "
+        f"{seeds}; bars: 95 % over source pairs"
+    )
