@@ -49,6 +49,7 @@ def main(argv: list[str]) -> None:
     with cli.quiet_stderr():
         from g2npan_tf import base_selection
         from g2npan_tf import evaluation_report
+        from g2npan_tf import model_card
         from g2npan_tf import model_evaluation
     cli.register_data_bases()
     choice = base_selection.Choice(
@@ -64,12 +65,16 @@ def main(argv: list[str]) -> None:
     try:
         model_evaluation.write(scored, output)
         evaluation_report.write(scored, workdir, output)
+        card = model_card.write(
+            workdir, scored.assessor.size, output if options.output else None
+        )
     except OSError as error:
         cli.fail(f"{output}: {error.strerror}")
     print(table(scored.results))
     print(f"\nfigures: {output / 'results.json'}")
     print(f"images:  {output / 'predictions.csv'}")
     print(f"report:  {output / 'report.html'}")
+    print(f"card:    {card}")
 
 
 if __name__ == "__main__":

@@ -76,6 +76,8 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
             evaluation.split_of(rows, choice.group_by), predictions, METHOD
         ),
         "trained_on": dict(facts),
+        "modalities": np.unique(rows["modality"]).tolist(),
+        "algorithms": np.unique(rows["algorithm"]).tolist(),
         "split": chosen.split,
         "group_by": choice.group_by,
         "excluded": list(choice.exclude),
