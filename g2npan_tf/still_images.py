@@ -1,6 +1,7 @@
 """PNG, JPEG, BMP, TIFF and GIF by Pillow: any mode becomes uint8 RGB."""
 
 import contextlib
+import logging
 import os
 import threading
 from collections.abc import Iterator
@@ -20,6 +21,9 @@ from g2npan_tf.input_policy import check_scans
 from g2npan_tf.input_policy import check_size
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
+
+# It logs damage as errors, which are raised anyway.
+logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
 
 _CONVERTED_MODES = {
     "CMYK": "CMYK",

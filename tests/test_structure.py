@@ -23,7 +23,7 @@ LEVELS = (
         "significance",
         "display_range",
     },
-    {"cli", "config", "input_policy", "model_facts"},
+    {"cli", "config", "input_policy", "keras_archive", "model_facts"},
     {
         "losses",
         "correlation",
