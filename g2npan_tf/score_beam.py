@@ -10,6 +10,7 @@ names of several. Exit code: 0 if every image was scored, 1 if some were not, 2
 if nothing could be done. docs/beam.md tells of runners.
 """
 
+import importlib
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -194,6 +195,4 @@ def run() -> None:
 
 if __name__ == "__main__":
     # Workers import what they run by its name, which is not __main__.
-    from g2npan_tf import score_beam
-
-    score_beam.run()
+    importlib.import_module("g2npan_tf.score_beam").run()
