@@ -5,6 +5,7 @@ import pathlib
 import re
 import sys
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -55,15 +56,16 @@ def define_flags() -> None:
     )
 
 
-def run(export: _Export, argv: list[str]) -> int:
+def run(exports: Sequence[_Export], argv: list[str]) -> int:
     """Does what an export command does.
 
     Args:
-        export: Writes the artefact; raises ParityError if it differs.
+        exports: Each writes an artefact; raises ParityError if it differs.
         argv: Arguments that are not flags; there must be none but the first.
 
     Returns:
-        The exit code: 0, or 1 if the artefact differs from the scorer.
+        The exit code: 0, or 1 if an artefact differs from the scorer; those
+        before it are there, those after it are not made.
 
     Raises:
         InputError: If a flag or the workdir is not usable.
@@ -84,13 +86,14 @@ def run(export: _Export, argv: list[str]) -> int:
         else finished_run.probe_from_base(finished)
     )
     try:
-        exported = export(finished, probe, output, values.name)
+        for export in exports:
+            exported = export(finished, probe, output, values.name)
+            _print_summary(exported, finished, probe)
     except ParityError as error:
         print(f"error: {error}", file=sys.stderr)
         return PARITY_FAILED
     except OSError as error:
         raise InputError(f"--output={output}: {error}") from error
-    _print_summary(exported, finished, probe)
     return 0
 
 

@@ -102,20 +102,21 @@ def worst(measured: Iterable[Differences]) -> Differences:
     return joined
 
 
-def check(differences: Differences) -> None:
+def check(differences: Differences, statistic: str = "max") -> None:
     """Refuses an artefact that is further off than allowed.
 
     Args:
         differences: From `compare` or `worst`.
+        statistic: What the tolerances limit, `max` or `mean`.
 
     Raises:
-        ParityError: If a maximum exceeds its tolerance or is not finite.
+        ParityError: If it exceeds its tolerance or is not finite.
     """
     wrong = [
-        f"{name} by {found['max']:.3g} (at most {found['tolerance']:.3g})"
+        f"{name} by {found[statistic]:.3g} (at most {found['tolerance']:.3g})"
         for name, found in differences.items()
-        # Not the same as max > tolerance: NaN must fail.
-        if not found["max"] <= found["tolerance"]
+        # Not the same as value > tolerance: NaN must fail.
+        if not found[statistic] <= found["tolerance"]
     ]
     if wrong:
         raise ParityError(

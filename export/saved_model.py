@@ -143,7 +143,7 @@ def _png(pixels: np.ndarray) -> bytes:
 def main(argv: list[str]) -> int:
     """Exports what the command line names."""
     versioned = functools.partial(export, version=flags.FLAGS.version)
-    return command.run(versioned, argv)
+    return command.run([versioned], argv)
 
 
 if __name__ == "__main__":

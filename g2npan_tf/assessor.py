@@ -13,11 +13,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from g2npan_tf import side_file
 from g2npan_tf.errors import InputError
 from g2npan_tf.errors import missing_package
 from g2npan_tf.images import SCORER_SIZE
 from g2npan_tf.images import resize
-from g2npan_tf.keras_archive import check_keras_archive
 
 ARTEFACTS = (
     "a training workdir, scorer.keras, a SavedModel folder or a .tflite file"
@@ -100,7 +100,8 @@ class Assessor:
 
         Raises:
             InputError: If there is no such artefact, it is of another kind,
-                damaged, not a scorer, or needs a package that is missing.
+                damaged, not a scorer, not the file that the side file of a
+                `.tflite` describes, or needs a package that is missing.
         """
         path = pathlib.Path(path)
         load_runner = _loader(path, num_threads or os.cpu_count() or 1)
@@ -206,9 +207,9 @@ def _loader(
     if (path / "saved_model.pb").is_file():
         return lambda: _saved_model_runner(path)
     if path.is_file() and path.suffix == ".keras":
-        check_keras_archive(path)
         return lambda: _keras_runner(path)
     if path.is_file() and path.suffix == ".tflite":
+        side_file.check(path)
         return lambda: _litert_runner(path, num_threads)
     raise InputError(f"{path}: not a model; expected {ARTEFACTS}")
 

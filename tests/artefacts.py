@@ -21,7 +21,8 @@ def tiny_scorer(use_gan=True):
     third = initializers.Constant(1 / 3)
     grey = layers.Conv2D(1, 1, kernel_initializer=third)(scaled)
     cells = layers.AveragePooling2D(16)(grey)
-    quality = keras.ops.mean(cells, axis=(1, 2, 3))
+    quality = layers.Flatten()(layers.GlobalAveragePooling2D()(cells))
+    quality = layers.Reshape(())(quality)
     outputs = {
         "mos": layers.Rescaling(4.0, 1.0)(quality),
         "quality": quality,

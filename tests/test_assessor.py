@@ -142,10 +142,19 @@ def test_a_truncated_artefact_is_refused(artefacts, tmp_path, name):
         Assessor.load(tmp_path / name)
 
 
+def test_a_litert_file_that_its_side_file_does_not_describe_is_refused(
+    artefacts, tmp_path
+):
+    shutil.copy(artefacts / "scorer.tflite", tmp_path)
+    (tmp_path / "scorer.json").write_text('{"sha256": "0"}')
+    with pytest.raises(InputError, match=r"not the file that scorer\.json"):
+        Assessor.load(tmp_path / "scorer.tflite")
+
+
 def test_a_model_that_is_no_scorer_is_refused(tmp_path):
     keras = pytest.importorskip("keras")
     image = keras.Input((128, 128, 3), dtype="uint8")
-    outputs = {"label": keras.layers.Reshape((-1,))(image)}
+    outputs = {"label": keras.layers.Flatten()(image)}
     keras.Model(image, outputs).save(tmp_path / "other.keras")
     with pytest.raises(InputError, match="expected an output mos"):
         Assessor.load(tmp_path / "other.keras")

@@ -48,7 +48,7 @@ def pretend_to_export(run, probe, output, name):
 
 
 def test_the_summary_says_what_was_made_and_what_comes_next(values, capsys):
-    assert command.run(pretend_to_export, ["export"]) == 0
+    assert command.run([pretend_to_export], ["export"]) == 0
     printed = capsys.readouterr().out
     path = f"{values.output}/g2npan"
     assert f"model:  {path} (2.5 MB)" in printed
@@ -62,7 +62,7 @@ def test_an_artefact_that_differs_is_one_line_and_exit_code_1(values, capsys):
     def differ(*arguments):
         raise parity.ParityError("the artefact differs")
 
-    assert command.run(differ, ["export"]) == 1
+    assert command.run([differ], ["export"]) == 1
     assert capsys.readouterr().err == "error: the artefact differs\n"
 
 
@@ -81,12 +81,12 @@ def test_an_artefact_that_differs_is_one_line_and_exit_code_1(values, capsys):
 def test_a_flag_that_does_not_fit_is_an_error(values, name, value, reason):
     setattr(values, name, value)
     with pytest.raises(InputError, match=reason):
-        command.run(pretend_to_export, ["export"])
+        command.run([pretend_to_export], ["export"])
 
 
 def test_an_argument_that_is_no_flag_is_an_error(values):
     with pytest.raises(InputError, match="unexpected argument more"):
-        command.run(pretend_to_export, ["export", "more"])
+        command.run([pretend_to_export], ["export", "more"])
 
 
 @pytest.mark.parametrize("module", ["export.saved_model", "export.tflite"])

@@ -107,7 +107,7 @@ def test_an_interrupted_export_leaves_nothing(tmp_path, monkeypatch):
     def interrupt(path, images):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(tflite, "convert", lambda scorer: b"model")
+    monkeypatch.setattr(tflite, "convert", lambda *arguments: b"model")
     monkeypatch.setattr(tflite, "run_file", interrupt)
     with pytest.raises(KeyboardInterrupt):
         tflite.export(finished_run(), probe(1), tmp_path)

@@ -23,7 +23,7 @@ LEVELS = (
         "significance",
         "display_range",
     },
-    {"cli", "config", "input_policy", "keras_archive", "model_facts"},
+    {"cli", "config", "input_policy", "model_facts", "side_file"},
     {
         "losses",
         "correlation",
@@ -54,8 +54,8 @@ LEVELS = (
     {"training"},
     {"score_rows", "image_paths"},
     {"frame_scoring"},
-    {"file_scoring", "local_page", "beam_scoring"},
-    {"score", "score_beam", "experiments"},
+    {"file_scoring", "local_page", "score_beam"},
+    {"score", "experiments"},
 )
 
 
@@ -132,7 +132,6 @@ def test_only_config_and_commands_read_flags():
         "run.py",
         "cross_validate.py",
         "tables.py",
-        "score_beam.py",
     }
     for path in modules("g2npan_tf"):
         if "absl.flags" in imported(path):
