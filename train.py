@@ -23,7 +23,19 @@ flags.DEFINE_string("workdir", None, "Folder of the run. Required.")
 
 def main(argv: list[str]) -> int:
     """Trains as the flags say and returns the exit code."""
-    settings = config.from_flags()
+    return run(config.from_flags(), argv)
+
+
+def run(settings: config.Config, argv: list[str]) -> int:
+    """Trains and tells what came of it, as a command does.
+
+    Args:
+        settings: The experiment.
+        argv: What is left of the command line; no argument is taken.
+
+    Returns:
+        Exit code.
+    """
     if len(argv) > 1:
         cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
     if not flags.FLAGS.workdir:

@@ -49,6 +49,26 @@ class ReaderStudyConfig(tfds.core.BuilderConfig):
     """Denoised CT with radiologists' scores, read from `manual_dir`."""
 
 
+@dataclasses.dataclass(eq=False)
+class DistortionsConfig(tfds.core.BuilderConfig):
+    """Slices with graded damage, scored by a formula; to pretrain.
+
+    Attributes:
+        is_whole: Whether slices are brought to the networks' size; else tiles
+            of them are seen at full resolution.
+        max_slices: How many slices, spread evenly over the cases.
+        per_slice: How many damaged images of each slice.
+        num_cases: Number of built-in heads, used without `manual_dir`.
+        seed: Of the heads and of the damage.
+    """
+
+    is_whole: bool = False
+    max_slices: int = 150
+    per_slice: int = 16
+    num_cases: int = 60
+    seed: int = 0
+
+
 CONFIGS = [
     PhantomConfig(
         name="phantom",
@@ -61,6 +81,15 @@ CONFIGS = [
     ReaderStudyConfig(
         name="reader_study",
         description="Denoised CT with the scores of three radiologists.",
+    ),
+    DistortionsConfig(
+        name="distortions",
+        description="Damaged slices in tiles; scored by a formula, no readers.",
+    ),
+    DistortionsConfig(
+        name="distortions_whole",
+        description="Damaged slices, whole; scored by a formula, no readers.",
+        is_whole=True,
     ),
     CustomConfig(
         name="custom",

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from datasets import distorted_groups
 from datasets import panel
 from datasets import reader_study
 from datasets.builder_configs import CustomConfig
+from datasets.builder_configs import DistortionsConfig
 from datasets.builder_configs import ReaderStudyConfig
 
 # Side of the images in pixels (sec. 4.1.1), but for the reader study.
@@ -27,7 +29,7 @@ def describe_examples(
 
     Returns:
         Features by name; metadata. Who scored is known beforehand only where
-        the panel does.
+        no reader does.
     """
     if isinstance(config, CustomConfig):
         return custom_features(IMAGE_SIZE), {"sampling": "resize"}
@@ -36,6 +38,9 @@ def describe_examples(
             reader_study.IMAGE_SIZE, reader_study.NUM_READERS
         )
         return features, {"sampling": "tiles"}
+    if isinstance(config, DistortionsConfig):
+        size = IMAGE_SIZE if config.is_whole else distorted_groups.TILED_SIZE
+        return distorted_features(size), distorted_groups.describe(config)
     metadata = {
         "scores": "simulated",
         "panel_version": panel.PANEL_VERSION,
@@ -104,6 +109,23 @@ def reader_study_features(
             for name in single
         },
         "is_anchor": tfds.features.Scalar(np.bool_),
+    }
+
+
+def distorted_features(
+    size: int,
+) -> dict[str, tfds.features.FeatureConnector]:
+    """Features of slices that the project damages.
+
+    Args:
+        size: Side of the images in pixels.
+
+    Returns:
+        Name -> feature.
+    """
+    return {
+        **_scored_features(size),
+        "deviation": tfds.features.Scalar(np.float32),
     }
 
 

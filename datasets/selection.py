@@ -3,6 +3,7 @@
 import collections
 from collections.abc import Sequence
 
+from datasets.folds import AnyGroup
 from datasets.sources import PairEntry
 from g2npan_tf.errors import InputError
 
@@ -38,12 +39,24 @@ def select_pairs(
     # What one kind cannot give the other kind does.
     num_grey = max(round(max_pairs * GREY_SHARE), max_pairs - len(colour))
     num_grey = min(num_grey, len(grey))
-    chosen = _spread(grey, num_grey) + _spread(colour, max_pairs - num_grey)
+    chosen = spread_over_cases(grey, num_grey) + spread_over_cases(
+        colour, max_pairs - num_grey
+    )
     return sorted(chosen, key=entries.index)
 
 
-def _spread(entries: Sequence[PairEntry], count: int) -> list[PairEntry]:
-    """Takes `count` entries, as many from each case as is possible."""
+def spread_over_cases(
+    entries: Sequence[AnyGroup], count: int
+) -> list[AnyGroup]:
+    """Takes entries, as many from each case as is possible.
+
+    Args:
+        entries: Of all cases, each case's in the order of its slices.
+        count: How many to take at most.
+
+    Returns:
+        The chosen entries, case after case, far apart within each.
+    """
     cases = collections.defaultdict(list)
     for entry in entries:
         cases[entry.case_id].append(entry)
@@ -57,7 +70,7 @@ def _spread(entries: Sequence[PairEntry], count: int) -> list[PairEntry]:
     return [e for case in cases for e in _spaced(cases[case], quotas[case])]
 
 
-def _spaced(entries: Sequence[PairEntry], count: int) -> list[PairEntry]:
+def _spaced(entries: Sequence[AnyGroup], count: int) -> list[AnyGroup]:
     """Takes the middles of `count` equal stretches."""
     step = len(entries) / max(count, 1)
     return [entries[int((i + 0.5) * step)] for i in range(count)]

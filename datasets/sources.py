@@ -122,6 +122,22 @@ def split_atlas_name(file: pathlib.Path) -> tuple[str, str]:
     return file.stem[:-3], file.stem[-3:]
 
 
+def atlas_case(modality: str, case: str) -> str:
+    """Names the patient of an atlas image.
+
+    CT-MRI 21 and SPECT-MRI 21 share their MR slices, so they are one patient;
+    the numbers of PET-MRI are planes of another subject.
+
+    Args:
+        modality: Of `ATLAS_FOLDERS`.
+        case: From `split_atlas_name`.
+
+    Returns:
+        E.g. `case_21` or `PET_25`.
+    """
+    return f"{'PET' if modality == 'PET-MRI' else 'case'}_{case}"
+
+
 def read_pair(
     pair_id: str,
     case_id: str,
@@ -168,10 +184,8 @@ def _atlas_entry(
 ) -> PairEntry:
     """Names the pair of two files."""
     case, position = split_atlas_name(file_a)
-    # CT-MRI 21 and SPECT-MRI 21 share their MR slices, so they are one
-    # patient; the numbers of PET-MRI are planes of another subject.
-    series = "PET" if modality == "PET-MRI" else "case"
-    names = (f"{modality}_{case}_{position}", f"{series}_{case}", modality)
+    case_id = atlas_case(modality, case)
+    names = (f"{modality}_{case}_{position}", case_id, modality)
     load = functools.partial(read_pair, *names, file_a, file_b, size)
     return PairEntry(*names, load=load)
 

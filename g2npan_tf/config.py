@@ -349,10 +349,13 @@ def define_flags(names: Iterable[str] | None = None) -> None:
         _DEFINERS[_kind(field)](field, _help(field))
 
 
-def from_flags() -> Config:
+def from_flags(**defaults: Any) -> Config:
     """Makes the configuration: the preset, then the flags that were given.
 
     Fields whose flag is not defined keep the preset's value.
+
+    Args:
+        **defaults: Fields in which a command differs from the preset.
 
     Raises:
         InputError: If a value is outside what its field takes.
@@ -363,7 +366,7 @@ def from_flags() -> Config:
         if field.name in flags.FLAGS and flags.FLAGS[field.name].present
     }
     preset = given.get("preset", DEFAULT_PRESET)
-    return Config(**{**PRESETS[preset], **given, "preset": preset})
+    return Config(**{**PRESETS[preset], **defaults, **given, "preset": preset})
 
 
 def with_whole_paths(config: Config) -> Config:

@@ -60,7 +60,7 @@ def check(config: Config) -> None:
             f"--init_from={workdir} gives all weights; expected no "
             "--backbone_weights beside it"
         )
-    fields = _PLAIN_FIELDS + (_GAN_FIELDS if config.use_gan else ())
+    fields = _network_fields(config)
     there, here = source.to_json(), config.to_json()
     differing = [
         f"{name}={there[name]} there and {here[name]} here"
@@ -72,6 +72,31 @@ def check(config: Config) -> None:
             f"--init_from={workdir}: its networks are others: "
             f"{', '.join(differing)}; expected the same flags"
         )
+
+
+def flags_of_networks(config: Config) -> list[str]:
+    """The flags that a run needs to start from the weights of another.
+
+    Args:
+        config: Of the other run.
+
+    Returns:
+        The preset and `--name=value` of each network setting in which the
+        run differs from it.
+    """
+    preset = {"preset": config.preset}
+    usual = Config(**{**config_module.PRESETS[config.preset], **preset})
+    names = [
+        name
+        for name in _network_fields(config)
+        if getattr(config, name) != getattr(usual, name)
+    ]
+    given = config_module.to_flags(config)
+    return [
+        flag
+        for flag in given
+        if flag.partition("=")[0].removeprefix("--") in ("preset", *names)
+    ]
 
 
 def load(
@@ -113,6 +138,11 @@ def load(
     for network, weights in _weights(model, source_config, workdir):
         network.set_weights(weights)
     print(f"start weights: {workdir} ({source_facts['name']})", flush=True)
+
+
+def _network_fields(config: Config) -> tuple[str, ...]:
+    """What the shapes of a run's weights hang on."""
+    return _PLAIN_FIELDS + (_GAN_FIELDS if config.use_gan else ())
 
 
 def _without_version(facts: dict[str, Any]) -> str:

@@ -5,7 +5,14 @@ from datasets import builder_configs
 
 def test_names_are_those_of_the_readme():
     names = [config.name for config in builder_configs.CONFIGS]
-    assert names == ["phantom", "whole_brain_atlas", "reader_study", "custom"]
+    assert names == [
+        "phantom",
+        "whole_brain_atlas",
+        "reader_study",
+        "distortions",
+        "distortions_whole",
+        "custom",
+    ]
 
 
 def test_user_scores_have_no_scale_by_default():

@@ -30,6 +30,7 @@ TRAINED_ON = {
             example_features.reader_study_features(128, 3),
             {"grades", "contrast", "structure", "noise", "is_anchor"},
         ),
+        (example_features.distorted_features(128), {"deviation"}),
     ],
 )
 def test_every_kind_has_what_is_trained_on_and_its_own(features, own):

@@ -31,12 +31,12 @@ def built(config, seed, **arguments):
     return model
 
 
-def left_run(workdir, config, facts=FACTS):
+def left_run(workdir, config, facts=FACTS, **arguments):
     """What a run leaves for a warm start; its statistics are not the start's.
 
     Returns its model, one update of the quality network further.
     """
-    model = built(config, seed=5)
+    model = built(config, seed=5, **arguments)
     rng = np.random.default_rng(0)
     model.set_weights([rng.normal(0.1, 0.1, w.shape) for w in model.weights])
     variables = model.quality_network.trainable_variables
@@ -102,6 +102,35 @@ def test_a_scorer_of_tiles_starts_from_one_of_whole_images(config, source):
         [np.mean(source[1].scorer(quarters, training=False)["quality"])],
         rtol=1e-5,
     )
+
+
+def test_tiles_start_from_other_tiles_and_whole_images_from_tiles(tmp_path):
+    config = Config(**{**TINY, "use_gan": False, "use_local_contrast": True})
+    other = left_run(tmp_path / "other", config, tiles_per_side=2)
+    config = dataclasses.replace(config, init_from=str(tmp_path / "other"))
+    for tiles in (1, 4):
+        model = built(config, seed=1, tiles_per_side=tiles)
+        warm_start.load(model, config, OTHER_BASE)
+        assert_same_weights(model.quality_network, other.quality_network)
+
+
+def test_flags_of_networks_are_those_that_differ_from_the_preset():
+    config = Config(
+        **{
+            **config_module.PRESETS["compact"],
+            "preset": "compact",
+            "use_gan": False,
+            "vgg_width": 0.25,
+            "learning_rate": 0.5,
+            "num_ufw": 3,
+        }
+    )
+    # Without GAN its settings do not matter.
+    assert warm_start.flags_of_networks(config) == [
+        "--preset=compact",
+        "--use_gan=False",
+        "--vgg_width=0.25",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from absl import logging
 from datasets import panel
 from datasets import phantom
 from datasets import reader_study
+from datasets import slices
 from datasets.builder_configs import CONFIGS
 from datasets.builder_configs import CustomConfig
+from datasets.builder_configs import DistortionsConfig
 from datasets.builder_configs import PhantomConfig
 from datasets.builder_configs import ReaderStudyConfig
 from datasets.builder_configs import WholeBrainAtlasConfig
@@ -24,6 +26,9 @@ from datasets.custom_groups import make_groups
 from datasets.custom_groups import split_groups
 from datasets.custom_scores import describe
 from datasets.custom_scores import read_scores
+from datasets.distorted_groups import TILED_SIZE
+from datasets.distorted_groups import DistortedGroup
+from datasets.distorted_groups import distorted_examples
 from datasets.example_features import IMAGE_SIZE
 from datasets.example_features import describe_examples
 from datasets.folds import split_by_case
@@ -34,12 +39,14 @@ from datasets.scored_groups import best_of_group
 from datasets.scored_groups import encode
 from datasets.scored_groups import scored_examples
 from datasets.selection import select_pairs
+from datasets.selection import spread_over_cases
 from datasets.sources import ATLAS_LAYOUT
 from datasets.sources import PairEntry
 from datasets.sources import SourcePair
 from datasets.sources import list_atlas_pairs
 from g2npan_tf.errors import InputError
 
+AnyGroup = PairEntry | ScoredGroup | DistortedGroup
 CUSTOM_LAYOUT = "images, scores.csv and scale.json"
 
 
@@ -68,6 +75,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     `custom` reads {CUSTOM_LAYOUT} in `manual_dir`; README.md describes them,
     `python -m datasets.check --manual_dir=...` checks them.
+
+    `distortions` and `distortions_whole` read {slices.LAYOUT}, in
+    `manual_dir`; without `manual_dir` they draw heads.
     """
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -93,6 +103,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self._uses_beam = bool(
             download_config.beam_runner or download_config.beam_options
         )
+        self._has_manual_dir = download_config.manual_dir is not None
         with bounded_shuffle():
             return super()._generate_splits(dl_manager, download_config)
 
@@ -108,7 +119,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _folds(
         self, dl_manager: tfds.download.DownloadManager
-    ) -> Sequence[Sequence[PairEntry | ScoredGroup]]:
+    ) -> Sequence[Sequence[AnyGroup]]:
         """Lists the groups of each fold; nothing is fused or drawn yet."""
         config = self.builder_config
         if isinstance(config, CustomConfig):
@@ -118,6 +129,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             groups, facts = reader_study.list_groups(root)
             self._learn(root, facts)
             return split_by_case(groups)
+        if isinstance(config, DistortionsConfig):
+            return split_by_case(self._distorted_groups(dl_manager))
         return split_by_case(_list_pairs(config, dl_manager))
 
     def _custom_folds(self, root: pathlib.Path) -> list[list[ScoredGroup]]:
@@ -132,13 +145,32 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self._learn(root, describe(scores))
         return split_groups(scores, make_groups(scores, IMAGE_SIZE))
 
+    def _distorted_groups(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> list[DistortedGroup]:
+        """Lists the slices that are to be damaged."""
+        config = self.builder_config
+        size = IMAGE_SIZE if config.is_whole else TILED_SIZE
+        if self._has_manual_dir:
+            root = _manual_dir(dl_manager, slices.LAYOUT)
+            entries = slices.list_slices(root, size, config.is_whole)
+        else:
+            root = pathlib.Path("built-in heads")
+            entries = slices.list_phantoms(config.num_cases, size, config.seed)
+        chosen = spread_over_cases(entries, config.max_slices)
+        self._learn(root, {"slices": len(chosen), "source": root.name})
+        return [
+            DistortedGroup(entry, config.per_slice, config.seed)
+            for entry in chosen
+        ]
+
     def _learn(self, root: pathlib.Path, facts: dict[str, Any]) -> None:
         """Keeps what is known only when the scores are read."""
         logging.info("%s: %s", root, facts)
         self.info.metadata.update(facts)
 
     def _generate_examples(
-        self, groups: Iterable[PairEntry | ScoredGroup]
+        self, groups: Iterable[AnyGroup]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yields the images of one group after the other."""
         for group in groups:
@@ -146,12 +178,13 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 
 def group_examples(
-    group: PairEntry | ScoredGroup,
+    group: AnyGroup,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Loads a group and makes its examples.
 
     Args:
-        group: A pair that is to be fused and graded, or scored images.
+        group: A pair that is to be fused and graded, scored images, or a
+            slice that is to be damaged.
 
     Returns:
         Keys and features, one image at a time.
@@ -161,10 +194,12 @@ def group_examples(
     """
     if isinstance(group, PairEntry):
         return fused_examples(group.load())
+    if isinstance(group, DistortedGroup):
+        return distorted_examples(group)
     return scored_examples(group)
 
 
-def beam_examples(groups: Sequence[PairEntry | ScoredGroup]) -> Any:
+def beam_examples(groups: Sequence[AnyGroup]) -> Any:
     """Makes the examples of a fold with Apache Beam, in parallel over groups.
 
     Args:
