@@ -8,6 +8,7 @@ import itertools
 import os
 import pathlib
 from collections import Counter
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -26,9 +27,14 @@ from g2npan_tf.images import read_frames
 from g2npan_tf.images import resize
 from g2npan_tf.input_policy import DEFAULT_LIMITS
 from g2npan_tf.input_policy import Limits
+from g2npan_tf.report.pictures import DISPLAY_SIZE
+from g2npan_tf.report.pictures import shrunk
 from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import Row
 
+# Is shown every row; with the maps and the image, uint8 `[height, width, 3]`
+# and not larger than a screen shows, if it was scored.
+Watch = Callable[[Row, Assessment | None, np.ndarray | None], None]
 # Bytes of a name, so that its ending still fits into the usual 255.
 _MAX_STEM_BYTES = 200
 
@@ -50,6 +56,7 @@ def score_files(
     batch_size: int = 16,
     explain: pathlib.Path | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    watch: Watch | None = None,
 ) -> Iterator[Row]:
     """Scores files that nobody vouches for.
 
@@ -59,20 +66,34 @@ def score_files(
         batch_size: Images held in memory at once.
         explain: Existing folder for the pictures of `save_explanation`.
         limits: What is accepted of a file.
+        watch: Sees every row before it is yielded, with what it rests on.
 
     Yields:
         One row per path in the same order, or one per frame (`x.dcm#2`) of a
         file with several; a file that cannot be scored has its reason in the
         row and does not stop the others.
     """
-    stems = _Stems()
+    draw = explain is not None or watch is not None
+    pictures = _Pictures(explain) if explain else None
     results = (
         result
         for path in paths
-        for result in _load(path, stems, assessor.size, explain, limits)
+        for result in _load(path, assessor.size, draw, limits)
     )
     while batch := list(itertools.islice(results, batch_size)):
-        yield from _score_batch(assessor, batch, explain)
+        loaded = [item for item in batch if isinstance(item, _Loaded)]
+        assessments = iter(_assess(assessor, loaded, draw))
+        for item in batch:
+            if isinstance(item, Row):
+                row, assessment, drawn = item, None, None
+            else:
+                assessment, drawn = next(assessments), item.drawn
+                row = scored_row(item.name, item.notes, assessment)
+                if pictures and drawn is not None and row.status == OK:
+                    row = pictures.save(row, item.stem, assessment, drawn)
+            if watch:
+                watch(row, assessment, drawn)
+            yield row
 
 
 class _Stems:
@@ -94,29 +115,42 @@ class _Stems:
         return stem
 
 
-def _score_batch(
-    assessor: Assessor,
-    results: Sequence[_Loaded | Row],
-    explain: pathlib.Path | None,
-) -> Iterator[Row]:
-    """Scores and draws some images; what is a row already stays one."""
-    loaded = [item for item in results if isinstance(item, _Loaded)]
+class _Pictures:
+    """Draws the explanations of a run into a folder."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        self._directory = directory
+        self._stems = _Stems()
+
+    def save(
+        self, row: Row, wanted: str, assessment: Assessment, drawn: np.ndarray
+    ) -> Row:
+        """Draws one; the row tells if its pictures are named otherwise."""
+        from g2npan_tf.explanation import save_explanation
+
+        stem = self._stems.unique(wanted)
+        try:
+            save_explanation(assessment, drawn, self._directory, stem)
+        except OSError as error:
+            raise InputError(f"{self._directory}: {error.strerror}") from error
+        if stem == wanted:
+            return row
+        notes = (*row.notes, f"pictures named {stem}")
+        return dataclasses.replace(row, notes=notes)
+
+
+def _assess(
+    assessor: Assessor, loaded: Sequence[_Loaded], draw: bool
+) -> list[Assessment]:
+    """Scores some images, with maps only if they will be drawn."""
     pixels = [item.scored for item in loaded]
-    if explain:
-        assessments = assessor.explain(pixels)
-    else:
-        assessments = list(map(assessment_of, assessor.score(pixels)))
-    scored = iter(zip(loaded, assessments, strict=True))
-    for item in results:
-        yield item if isinstance(item, Row) else _row(*next(scored), explain)
+    if draw:
+        return assessor.explain(pixels)
+    return list(map(assessment_of, assessor.score(pixels)))
 
 
 def _load(
-    path: pathlib.Path,
-    stems: _Stems,
-    size: int,
-    explain: pathlib.Path | None,
-    limits: Limits,
+    path: pathlib.Path, size: int, draw: bool, limits: Limits
 ) -> Iterator[_Loaded | Row]:
     """Reads a file; a row stands for what cannot be read."""
     if path.is_dir():
@@ -126,41 +160,16 @@ def _load(
         if isinstance(item, Row):
             yield item
         else:
-            yield _reduced(item, path, stems, size, explain)
+            yield _reduced(item, path, size, draw)
 
 
 def _reduced(
-    frame: Frame,
-    path: pathlib.Path,
-    stems: _Stems,
-    size: int,
-    explain: pathlib.Path | None,
+    frame: Frame, path: pathlib.Path, size: int, draw: bool
 ) -> _Loaded:
     """Keeps only what will be used of a large image."""
-    scored = resize(frame.pixels, size)
-    if not explain:
-        return _Loaded(frame.name, "", scored, None, frame.notes)
-    from g2npan_tf.explanation import shrink
-
+    scored, drawn = resize(frame.pixels, size), None
+    if draw:
+        drawn = shrunk(frame.pixels, DISPLAY_SIZE)
     number = frame.name.removeprefix(str(path)).replace("#", "_frame_")
-    wanted = f"{path.stem}{number}"
-    stem = stems.unique(wanted)
-    notes = frame.notes
-    if stem != wanted:
-        notes = (*notes, f"pictures named {stem}")
-    return _Loaded(frame.name, stem, scored, shrink(frame.pixels), notes)
-
-
-def _row(
-    item: _Loaded, assessment: Assessment, explain: pathlib.Path | None
-) -> Row:
-    """Makes the row of a scored image and draws its explanation."""
-    row = scored_row(item.name, item.notes, assessment)
-    if explain and item.drawn is not None and row.status == OK:
-        from g2npan_tf.explanation import save_explanation
-
-        try:
-            save_explanation(assessment, item.drawn, explain, item.stem)
-        except OSError as error:
-            raise InputError(f"{explain}: {error.strerror}") from error
-    return row
+    stem = f"{path.stem}{number}"
+    return _Loaded(frame.name, stem, scored, drawn, frame.notes)

@@ -19,11 +19,7 @@ def read(model: str | os.PathLike) -> dict[str, Any]:
         The facts that training kept (`name`, `scores`, `num_readers`...);
         empty if there is no side file, or none that can be read.
     """
-    path = pathlib.Path(model)
-    for candidate in _candidates(path):
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            return dict(json.loads(candidate.read_bytes())["data"])
-    return {}
+    return _side_file(model).get("data", {})
 
 
 def is_simulated(facts: dict[str, Any]) -> bool:
@@ -44,11 +40,36 @@ def describe(model: str | os.PathLike, facts: dict[str, Any]) -> dict[str, str]:
     readers = facts.get("scores") or "not known"
     if is_simulated(facts) and facts.get("num_readers"):
         readers = f"{facts['num_readers']}, {SIMULATED}"
-    return {
+    described = {
         "Model": pathlib.Path(os.path.abspath(model)).name,
         "Learned from": str(facts.get("name", "not known")),
         "Readers": str(readers),
     }
+    return described | _further(_side_file(model))
+
+
+def _further(side: dict[str, Any]) -> dict[str, str]:
+    """What else a side file says: how it was tested, which file it is."""
+    settings = side.get("config")
+    settings = settings if isinstance(settings, dict) else {}
+    protocol = settings.get("protocol")
+    values = {
+        "Protocol": side.get("protocol")
+        or (protocol and f"{protocol}, fold {settings.get('fold')}"),
+        "Precision": side.get("precision"),
+        "Version": side.get("version"),
+        "SHA-256": side.get("sha256"),
+    }
+    return {name: str(value) for name, value in values.items() if value}
+
+
+def _side_file(model: str | os.PathLike) -> dict[str, Any]:
+    """The first side file that tells of the data; empty if there is none."""
+    for candidate in _candidates(pathlib.Path(model)):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            content = json.loads(candidate.read_bytes())
+            return {**content, "data": dict(content["data"])}
+    return {}
 
 
 def _candidates(path: pathlib.Path) -> list[pathlib.Path]:

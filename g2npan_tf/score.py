@@ -10,145 +10,20 @@ with one path or pattern a line, or - for such a list on stdin. Exit code: 0 if
 every image was scored, 1 if some were not, 2 if nothing could be done.
 """
 
-import contextlib
-import os
-import pathlib
 import sys
-from collections import Counter
-from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Sequence
-from typing import TextIO
 
 from absl import flags
 
 from g2npan_tf import cli
-from g2npan_tf.assessor import Assessor
-from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
-from g2npan_tf.file_scoring import score_files
-from g2npan_tf.image_paths import NO_IMAGE
-from g2npan_tf.image_paths import find_images
 from g2npan_tf.input_policy import DEFAULT_LIMITS
 from g2npan_tf.input_policy import Limits
-from g2npan_tf.progress import Progress
-from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import WRITERS
-from g2npan_tf.score_rows import Row
-
-SOME_FAILED = 1
-
-
-def score_command(
-    model: str,
-    arguments: Sequence[str],
-    *,
-    file_format: str = "table",
-    output: str = "",
-    explain: str = "",
-    batch_size: int = 16,
-    num_threads: int | None = None,
-    limits: Limits = DEFAULT_LIMITS,
-    follow_links: bool = False,
-) -> int:
-    """Does what the command does; see the help of its flags.
-
-    Returns:
-        0 if every image was scored, else 1.
-
-    Raises:
-        InputError: If nothing can be done: no images, no model, or a place
-            that cannot be written to.
-    """
-    paths = find(arguments, follow_links)
-    assessor = _load_quietly(model, batch_size, num_threads)
-    directory = _explain_directory(explain, paths) if explain else None
-    statuses: Counter[bool] = Counter()
-
-    def counted(paths: Iterable[pathlib.Path]) -> Iterator[Row]:
-        for row in score_files(assessor, paths, batch_size, directory, limits):
-            statuses[row.status == OK] += 1
-            yield row
-
-    with opened(output) as stream, Progress("files") as progress:
-        # Rows that come one by one to the terminal show the progress.
-        in_sight = stream.isatty() and file_format != "table"
-        files = paths if in_sight else progress.over(paths)
-        WRITERS[file_format](counted(files), stream)
-    if statuses[False]:
-        print(
-            f"{statuses[False]} of {statuses.total()} failed", file=sys.stderr
-        )
-        return SOME_FAILED
-    return 0
-
-
-def find(
-    arguments: Sequence[str], follow_links: bool
-) -> tuple[pathlib.Path, ...]:
-    """Finds the images; there must be some."""
-    found = find_images(arguments, follow_links=follow_links)
-    if not found.paths:
-        raise InputError("no PATH is given (--help says more)")
-    if all(path.is_dir() for path in found.paths):
-        raise InputError(f"{', '.join(map(str, found.paths))}: {NO_IMAGE}")
-    if found.num_links_left_out:
-        print(
-            f"{found.num_links_left_out} links out of the folders left out "
-            "(--follow_links takes them)",
-            file=sys.stderr,
-        )
-    return found.paths
-
-
-def _explain_directory(
-    name: str, paths: Sequence[pathlib.Path]
-) -> pathlib.Path:
-    """Makes the folder for pictures; it must not hold the images."""
-    directory = pathlib.Path(os.path.realpath(name))
-    for path in paths:
-        if directory in pathlib.Path(os.path.realpath(path)).parents:
-            raise InputError(
-                f"--explain={name} holds the image {path}; "
-                "expected another folder"
-            )
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--explain={name}: {error.strerror}") from error
-    return directory
-
-
-def _load_quietly(
-    model: str, batch_size: int, num_threads: int | None
-) -> Assessor:
-    """Loads the model without the greetings of native libraries."""
-    with cli.quiet_stderr():
-        return Assessor.load(
-            model, batch_size=batch_size, num_threads=num_threads
-        )
-
-
-@contextlib.contextmanager
-def opened(output: str) -> Iterator[TextIO]:
-    """Opens the output, which appears whole or not at all, or stdout."""
-    # Names of files need not be text.
-    lenient = "backslashreplace"
-    if not output:
-        if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(errors=lenient)
-        yield sys.stdout
-        return
-    try:
-        with (
-            written_aside(pathlib.Path(output)) as aside,
-            open(
-                aside, "w", encoding="utf-8", errors=lenient, newline=""
-            ) as stream,
-        ):
-            yield stream
-    except OSError as error:
-        raise InputError(f"--output={output}: {error.strerror}") from error
+from g2npan_tf.score_run import find as find
+from g2npan_tf.score_run import load_quietly
+from g2npan_tf.score_run import opened as opened
+from g2npan_tf.score_run import score_command
 
 
 def define_flags() -> None:
@@ -163,6 +38,17 @@ def define_flags() -> None:
         "explain",
         "",
         "Folder for pictures of each image: CAM, generated reference, nuance.",
+    )
+    flags.DEFINE_string(
+        "report",
+        "",
+        "Folder for a report: index.html and a page for each image.",
+    )
+    flags.DEFINE_string(
+        "algorithms",
+        "",
+        "CSV for --report with the columns path, algorithm and perhaps group "
+        "(source pair); by default the paths may tell.",
     )
     flags.DEFINE_integer(
         "batch_size", 16, "Images scored at once.", lower_bound=1
@@ -235,6 +121,8 @@ def main(argv: list[str]) -> int:
         num_threads=values.num_threads,
         limits=limits,
         follow_links=values.follow_links,
+        report=values.report,
+        algorithms=values.algorithms,
     )
 
 
@@ -251,7 +139,7 @@ def _serve(
     if arguments:
         raise InputError(f"--serve takes no PATH. Received: {arguments[0]}")
     return command.serve(
-        _load_quietly(model, 1, num_threads),
+        load_quietly(model, 1, num_threads),
         model,
         port=flags.FLAGS.port,
         open_browser=flags.FLAGS.open,

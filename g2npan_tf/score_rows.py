@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 OK = "ok"
-_COLUMNS = ("path", "mos", "quality", "status", "notes")
+COLUMNS = ("path", "mos", "quality", "status", "notes")
 # A spreadsheet would run a cell that starts with one of these as a formula.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
@@ -49,18 +49,21 @@ def write_table(rows: Iterable[Row], stream: TextIO) -> None:
 def write_csv(rows: Iterable[Row], stream: TextIO) -> None:
     """Writes a header and one line per row, each as soon as it is there."""
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow(
-            (
-                _no_formula(row.path),
-                _number(row.mos, 4),
-                _number(row.quality, 4),
-                _no_formula(row.status),
-                _no_formula("; ".join(row.notes)),
-            )
-        )
+        writer.writerow(csv_cells(row))
         stream.flush()
+
+
+def csv_cells(row: Row) -> tuple[str, ...]:
+    """The cells of a row under `COLUMNS`; none is a spreadsheet's formula."""
+    return (
+        _no_formula(row.path),
+        _number(row.mos, 4),
+        _number(row.quality, 4),
+        _no_formula(row.status),
+        _no_formula("; ".join(row.notes)),
+    )
 
 
 def write_jsonl(rows: Iterable[Row], stream: TextIO) -> None:

@@ -109,3 +109,8 @@ def test_a_script_cannot_end_its_element():
 
 def test_every_page_says_what_it_is_not():
     assert "not a medical device" in Elements(page.document("x")).text
+
+
+def test_a_path_breaks_at_its_separators():
+    path = page.breakable("a/<b>_c.png")
+    assert path == "a/<wbr>&lt;b&gt;_<wbr>c.png"

@@ -36,7 +36,7 @@ def test_large_pictures_are_bounded_in_pixels_and_bytes():
     assert shown.shape == (512, 341, 3)
     assert (image["width"], image["height"]) == ("341", "512")
     # The worst case: noise of the largest size.
-    assert len(pictures.data_uri(noise(512, 512))) < 450_000
+    assert len(pictures.data_uri(noise(512, 512))) < 700_000
 
 
 def test_float_pixels_span_0_to_1():

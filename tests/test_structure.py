@@ -8,7 +8,14 @@ import pytest
 from tests.tiny import REPOSITORY
 
 # Packages whose modules use each other.
-PACKAGES = ("models", "baselines", "experiments", "report", "local_page")
+PACKAGES = (
+    "models",
+    "baselines",
+    "experiments",
+    "report",
+    "local_page",
+    "score_report",
+)
 # From low to high: a module imports only from levels below its own (or, in
 # one level, from what is named with it).
 LEVELS = (
@@ -54,7 +61,8 @@ LEVELS = (
     {"training"},
     {"score_rows", "image_paths"},
     {"frame_scoring"},
-    {"file_scoring", "local_page", "score_beam"},
+    {"file_scoring", "local_page", "score_beam", "score_report"},
+    {"score_run"},
     {"score", "experiments"},
 )
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 DISCLAIMER = "Research use only; not a medical device."
-_VOID = ("br", "col", "hr", "img", "input", "link", "meta")
+_VOID = ("br", "col", "hr", "img", "input", "link", "meta", "wbr")
 # Control characters, halves of characters (from names that are no text) and
 # marks that turn the direction of what follows, so that a name could pose as
 # another.
@@ -47,6 +47,11 @@ def escaped(value: object) -> Html:
     if isinstance(value, Html):
         return value
     return Html(html.escape(_UNSAFE.sub("\ufffd", str(value))))
+
+
+def breakable(path: str) -> Html:
+    """A path that may be broken behind its separators, not within names."""
+    return Html(re.sub(r"([/\\\\_])", r"\1<wbr>", escaped(path)))
 
 
 def join(*parts: object) -> Html:

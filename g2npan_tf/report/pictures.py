@@ -10,6 +10,8 @@ from g2npan_tf.report.page import tag
 
 # Longest side in pixels of a picture in a page and in a table.
 LONGEST = 512
+# And of an image that is kept to be drawn.
+DISPLAY_SIZE = 768
 THUMBNAIL = 72
 JPEG_QUALITY = 90
 # A PNG above this many bytes becomes a JPEG.
@@ -22,7 +24,8 @@ def picture(
     pixels: np.ndarray,
     description: str,
     longest: int = LONGEST,
-    smallest: int = 0,
+    *,
+    exact: bool = True,
 ) -> Html:
     """An `img` that holds its pixels.
 
@@ -31,23 +34,25 @@ def picture(
             `[height, width, 3]`.
         description: What is seen, for those who do not see it.
         longest: Larger pictures are shrunk to this side in pixels.
-        smallest: Smaller ones are enlarged by repeated pixels until they
-            are at least this large, so that no browser blurs them.
+        exact: Whether small pictures keep every pixel; else all are JPEG.
 
     Returns:
         The element, with the width and height that the picture has.
     """
     pixels = shrunk(to_uint8(pixels), longest)
-    factor = max(1, smallest // max(pixels.shape[:2]))
-    height, width = (factor * side for side in pixels.shape[:2])
+    height, width = pixels.shape[:2]
     return tag(
         "img",
-        src=data_uri(pixels),
+        src=data_uri(pixels, MAX_PNG_BYTES if exact else 0),
         alt=description,
         width=width,
         height=height,
-        class_="pixels" if factor > 1 else None,
     )
+
+
+def element(address: str, description: str) -> Html:
+    """An `img` of a data URI; without a description it is an ornament."""
+    return tag("img", src=address, alt=description)
 
 
 def data_uri(pixels: np.ndarray, max_png_bytes: int = MAX_PNG_BYTES) -> str:
@@ -65,8 +70,15 @@ def data_uri(pixels: np.ndarray, max_png_bytes: int = MAX_PNG_BYTES) -> str:
     data = cv2.imencode(".png", bgr)[1].tobytes() if max_png_bytes else b""
     if data and len(data) <= max_png_bytes:
         return _address("png", data)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    return _address("jpeg", cv2.imencode(".jpg", bgr, quality)[1].tobytes())
+    # Halved colours would smear the colour maps.
+    options = [
+        *(cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY),
+        *(
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ),
+    ]
+    return _address("jpeg", cv2.imencode(".jpg", bgr, options)[1].tobytes())
 
 
 def shrunk(pixels: np.ndarray, longest: int) -> np.ndarray:

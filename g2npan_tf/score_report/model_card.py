@@ -1,0 +1,40 @@
+"""What a reader of a score must know of the model that gave it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from g2npan_tf import model_facts
+from g2npan_tf.report import page
+from g2npan_tf.report.page import Html
+from g2npan_tf.report.page import tag
+
+SIMULATED = (
+    "This model predicts simulated readers, not radiologists: its scores show "
+    "how the method works and say nothing on what radiologists would say."
+)
+MEANING = (
+    "A score holds for images like those that the model learned from. The map "
+    "of local quality adds up to the score; it is no proof of a cause."
+)
+
+
+def render(model: str, facts: Mapping[str, Any]) -> Html:
+    """The model's card.
+
+    Args:
+        model: The artefact, as it was named.
+        facts: From `model_facts.read`.
+
+    Returns:
+        Names and values, what they mean and what they do not.
+    """
+    described = page.definitions(model_facts.describe(model, dict(facts)))
+    note = tag("p", f"{page.DISCLAIMER} {MEANING}", class_="note")
+    return tag("div", described, note, class_="card")
+
+
+def warning(facts: Mapping[str, Any]) -> Html:
+    """What stands out at the top if the readers were simulated."""
+    if not model_facts.is_simulated(dict(facts)):
+        return Html("")
+    return tag("p", SIMULATED, class_="warning")

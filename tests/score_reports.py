@@ -1,0 +1,53 @@
+"""A small report of images of known scores, without any network."""
+
+import numpy as np
+from PIL import Image
+
+from g2npan_tf.assessor import Assessor
+from g2npan_tf.file_scoring import score_files
+from g2npan_tf.score_report import folder
+from g2npan_tf.score_report.writer import NAMES
+from g2npan_tf.score_report.writer import Report
+
+SIMULATED = {"name": "phantom", "scores": "simulated", "num_readers": 8}
+
+
+def brightness(batch, maps, use_gan=True):
+    """A scorer in one line: quality is the mean brightness."""
+    quality = batch.mean(axis=(1, 2, 3), dtype=np.float32) / 255
+    outputs = {"mos": 1 + 4 * quality, "quality": quality}
+    if maps:
+        cells = batch.reshape(len(batch), 8, 16, 8, 16, 3)
+        outputs["cam"] = cells.mean(axis=(2, 4, 5)).astype(np.float32) / 255
+        if use_gan:
+            outputs["reference"] = 1 - batch.astype(np.float32) / 255
+            outputs["nuance"] = np.abs(outputs["reference"] - batch / 255)
+    return outputs
+
+
+def save_images(directory, algorithms, num_pairs, size=(40, 32)):
+    """Writes `pair_1/<algorithm>.png`, from dark to bright ones."""
+    paths = []
+    for pair in range(num_pairs):
+        for place, name in enumerate(algorithms):
+            path = directory / f"pair_{pair + 1}" / f"{name}.png"
+            path.parent.mkdir(exist_ok=True, parents=True)
+            ramp = np.linspace(0, 40, size[0] * size[1]).reshape(size)
+            grey = (50 * (place + 1) + 4 * pair + ramp).astype(np.uint8)
+            Image.fromarray(grey).save(path)
+            paths.append(path)
+    return paths
+
+
+def write_report(
+    directory, paths, facts=SIMULATED, table=None, assessor=None, limit=None
+):
+    """Scores files into a report, as the command does; returns the rows."""
+    assessor = assessor or Assessor(brightness)
+    with (
+        folder.written_aside(directory, NAMES) as aside,
+        Report(aside, "model.tflite", facts, table) as report,
+    ):
+        rows = list(score_files(assessor, paths, watch=report.add))
+        report.finish()
+    return rows

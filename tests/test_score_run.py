@@ -1,0 +1,108 @@
+import json
+import pathlib
+
+import pytest
+
+from g2npan_tf import score_run
+from g2npan_tf.assessor import Assessor
+from g2npan_tf.errors import InputError
+from g2npan_tf.score_run import score_command
+from tests.score_reports import SIMULATED
+from tests.score_reports import brightness
+from tests.score_reports import save_images
+
+
+@pytest.fixture
+def model(tmp_path, monkeypatch):
+    """A model of one line, with a side file beside it."""
+    monkeypatch.setattr(
+        score_run, "load_quietly", lambda *options: Assessor(brightness)
+    )
+    path = tmp_path / "model.tflite"
+    path.with_suffix(".json").write_text(json.dumps({"data": SIMULATED}))
+    return str(path)
+
+
+@pytest.fixture
+def images(tmp_path):
+    return save_images(tmp_path / "images", ("a", "b"), 2)[0].parents[1]
+
+
+def test_a_report_is_made_and_named(model, images, tmp_path, capsys):
+    report = tmp_path / "new" / "report"
+    assert score_command(model, [str(images)], report=str(report)) == 0
+    output, errors = capsys.readouterr()
+    assert output.count("\n") == 5
+    assert errors.splitlines() == [
+        score_run.SIMULATED,
+        f"report: {report / 'index.html'}",
+    ]
+    assert (report / "index.html").is_file()
+    assert len(list((report / "images").iterdir())) == 4
+
+
+def test_readers_that_are_not_simulated_are_not_called_so(
+    model, images, capsys
+):
+    side = pathlib.Path(model).with_suffix(".json")
+    side.write_text(json.dumps({"data": {"scores": "five radiologists"}}))
+    score_command(model, [str(images)])
+    assert capsys.readouterr().err == ""
+
+
+def test_pictures_and_report_are_made_in_one_go(model, images, tmp_path):
+    options = {"report": str(tmp_path / "r"), "explain": str(tmp_path / "e")}
+    assert score_command(model, [str(images)], **options) == 0
+    assert len(list((tmp_path / "e").glob("*_panel.png"))) == 4
+    content = (tmp_path / "r" / "images" / "00003.html").read_text()
+    assert "pictures named a_2" in content
+
+
+def test_a_table_of_algorithms_is_used(model, images, tmp_path):
+    table = tmp_path / "algorithms.csv"
+    lines = [f"{images}/pair_{n}/{x}.png,{x}x" for n in (1, 2) for x in "ab"]
+    table.write_text("\n".join(["path,algorithm", *lines]))
+    report = tmp_path / "r"
+    options = {"report": str(report), "algorithms": str(table)}
+    score_command(model, [str(images)], **options)
+    summary = json.loads((report / "report.json").read_text())
+    assert [x["algorithm"] for x in summary["algorithms"]] == ["bx", "ax"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"report": "images"}, "--report=.* holds the image"),
+        ({"algorithms": "x.csv"}, "--algorithms is for --report"),
+        ({"report": "r", "algorithms": "x.csv"}, "x.csv: no such file"),
+        ({"report": "full"}, "holds notes.txt; expected a new"),
+        ({"report": "file/r"}, "a file; expected a new"),
+    ],
+)
+def test_what_cannot_be_reported_is_one_line(
+    model, images, tmp_path, monkeypatch, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").touch()
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=message) as caught:
+        score_command(model, [str(images)], **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_that_fails_leaves_the_earlier_report(
+    model, images, tmp_path, monkeypatch
+):
+    report = tmp_path / "r"
+    score_command(model, [str(images)], report=str(report))
+    before = (report / "index.html").read_bytes()
+
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Assessor, "explain", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        score_command(model, [str(images)], report=str(report))
+    assert (report / "index.html").read_bytes() == before
+    assert not list(tmp_path.glob(".*"))
