@@ -111,7 +111,8 @@ def write_predictions(
                 for name in ("pair_id", "algorithm", "modality")
             )
             row = [f"{pair}/{algorithm}", pair, algorithm, modality]
-            scores = [f"{rows['mos'][index]:.4f}", f"{predicted:.4f}"]
+            # A flat fit ranks by digits that four places would cut off.
+            scores = [f"{rows['mos'][index]:.4f}", f"{predicted:.9g}"]
             further = [column[index] for column in more.values()]
             writer.writerow([*row, *scores, *further])
 

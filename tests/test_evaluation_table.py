@@ -85,7 +85,7 @@ def test_predictions_are_one_row_an_image(tmp_path):
         "algorithm": "b",
         "modality": "CT-MRI",
         "mos": "4.5000",
-        "predicted_mos": "3.2500",
+        "predicted_mos": "3.25",
         "value": "y",
     }
     assert len(written) == 2
@@ -95,3 +95,14 @@ def test_a_figure_that_is_none_is_null_wherever_it_stands(tmp_path):
     path = tmp_path / "results.json"
     evaluation_table.write_results(path, {"a": [{"b": float("nan")}, 1.5]})
     assert json.loads(path.read_text()) == {"a": [{"b": None}, 1.5]}
+
+
+def test_predictions_that_hardly_differ_keep_their_order(tmp_path):
+    path = tmp_path / "predictions.csv"
+    names = ("pair_id", "algorithm", "modality")
+    rows = {name: np.array(["a", "b", "c"]) for name in names}
+    rows["mos"] = np.array([1.0, 2.0, 3.0])
+    predicted = [2.77450001, 2.77450002, 2.77450003]
+    evaluation_table.write_predictions(path, rows, predicted)
+    read = evaluation_table.read_predictions(path)
+    assert [float(row["predicted_mos"]) for row in read] == predicted
