@@ -1,7 +1,10 @@
 """The local page in a real browser."""
 
+import numpy as np
 import pytest
 
+from g2npan_tf.images import Frame
+from g2npan_tf.local_page import upload
 from tests import page_server
 from tests.browser import without_overflow
 from tests.page_server import grey_png
@@ -191,6 +194,18 @@ def test_a_model_without_a_generator_has_no_slider(chromium):
         options = page.locator("#choice option:not([disabled])")
         assert options.all_inner_texts() == ["none", "local quality (CAM)"]
     assert chromium.errors == []
+
+
+def test_images_without_pictures_are_ranked_too(server, page, monkeypatch):
+    frames = [Frame(f"#{n}", np.full((20, 20, 3), n, "u1")) for n in (1, 9)]
+    monkeypatch.setattr(upload, "decode_frames", lambda *_: iter(frames))
+    monkeypatch.setattr(upload, "MAX_PICTURED", 1)
+    choose(page, stack=b"")
+    rows = page.locator("td.text").all_inner_texts()
+    assert rows[0].startswith("stack#9\nno pictures")
+    assert rows[1] == "stack#1"
+    assert page.inner_text("#view-title") == "stack#1"
+    assert "best: stack#9" in page.inner_text("#status")
 
 
 def test_a_server_that_has_ended_is_said_in_the_row(chromium):

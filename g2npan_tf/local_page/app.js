@@ -52,6 +52,10 @@
       name.append(button);
     } else {
       name.append(item.name);
+      if (scored) {
+        name.append(make("small",
+          `no pictures: the first ${settings.pictured} of a file have them`));
+      }
     }
     if (!scored) name.append(make("span", item.row.status, {className: "bad"}));
     if (item.row.notes.length) {
@@ -177,12 +181,14 @@
       }
       fill(body, [...done, ...items.slice(index + 1)]);
     }
-    const best = done.toSorted(better)[0];
-    const bad = done.filter((item) => item.row.mos === null).length;
-    if (best?.pictures) show(best);
-    say(`${words(done.length - bad, "image")} scored` +
-      (bad ? `, ${bad} failed` : "") + (best?.pictures
-        ? `; best: ${best.name} with MOS ${best.row.mos.toFixed(2)}` : ""));
+    done.sort(better);
+    const good = done.filter((item) => item.row.mos !== null);
+    const bad = done.length - good.length;
+    const first = good.find((item) => item.pictures);
+    if (first) show(first);
+    say(`${words(good.length, "image")} scored` +
+      (bad ? `, ${bad} failed` : "") + (good.length
+        ? `; best: ${good[0].name} with MOS ${good[0].row.mos.toFixed(2)}` : ""));
   };
 
   const add = (list) => {

@@ -7,6 +7,7 @@ import numpy as np
 
 from g2npan_tf import mos
 from g2npan_tf.input_policy import Limits
+from g2npan_tf.local_page import upload
 from g2npan_tf.report import page
 from g2npan_tf.report import pictures
 
@@ -42,6 +43,7 @@ def render(
         hidden=True,
         data_token=token,
         data_max_bytes=limits.max_bytes,
+        data_pictured=upload.MAX_PICTURED,
         data_low=mos.MOS_MIN,
         data_high=mos.MOS_MAX,
     )
