@@ -56,14 +56,14 @@ class DistortionsConfig(tfds.core.BuilderConfig):
     Attributes:
         is_whole: Whether slices are brought to the networks' size; else tiles
             of them are seen at full resolution.
-        max_slices: How many slices, spread evenly over the cases.
+        max_slices: How many slices, spread evenly over modalities and cases.
         per_slice: How many damaged images of each slice.
         num_cases: Number of built-in heads, used without `manual_dir`.
         seed: Of the heads and of the damage.
     """
 
     is_whole: bool = False
-    max_slices: int = 150
+    max_slices: int = 140
     per_slice: int = 16
     num_cases: int = 60
     seed: int = 0

@@ -70,6 +70,29 @@ def spread_over_cases(
     return [e for case in cases for e in _spaced(cases[case], quotas[case])]
 
 
+def spread_over_modalities(
+    entries: Sequence[AnyGroup], count: int
+) -> list[AnyGroup]:
+    """Takes as many entries of each modality as is possible, over its cases.
+
+    Args:
+        entries: Of all cases, each case's in the order of its slices.
+        count: How many to take at most.
+
+    Returns:
+        The chosen entries, modality after modality, the rarest first.
+    """
+    kinds = collections.defaultdict(list)
+    for entry in entries:
+        kinds[entry.modality].append(entry)
+    chosen: list[AnyGroup] = []
+    # What a rare one cannot give the others do.
+    for i, name in enumerate(sorted(kinds, key=lambda m: len(kinds[m]))):
+        share = (count - len(chosen)) // (len(kinds) - i)
+        chosen += spread_over_cases(kinds[name], share)
+    return chosen
+
+
 def _spaced(entries: Sequence[AnyGroup], count: int) -> list[AnyGroup]:
     """Takes the middles of `count` equal stretches."""
     step = len(entries) / max(count, 1)

@@ -5,6 +5,7 @@ import collections
 import pytest
 
 from datasets.selection import select_pairs
+from datasets.selection import spread_over_modalities
 from datasets.sources import PairEntry
 from g2npan_tf.errors import InputError
 
@@ -54,3 +55,17 @@ def test_as_many_distinct_pairs_as_asked_for_are_chosen(count):
 def test_less_than_one_pair_is_refused(count):
     with pytest.raises(InputError, match="must be at least 1"):
         select_pairs(entries_of(ATLAS_SIZES), count)
+
+
+def test_modalities_get_equal_shares_and_give_what_they_cannot_use():
+    entries = entries_of({"CT": (5, 5), "MR": (30, 30, 30), "US": (2,)})
+
+    def counts(chosen):
+        return collections.Counter(entry.modality for entry in chosen)
+
+    chosen = spread_over_modalities(entries, 22)
+    assert counts(chosen) == {"US": 2, "CT": 10, "MR": 10}
+    chosen = spread_over_modalities(entries, 10)
+    assert counts(chosen) == {"US": 2, "CT": 4, "MR": 4}
+    assert collections.Counter(e.case_id for e in chosen)["CT_0"] == 2
+    assert len(spread_over_modalities(entries, 1000)) == len(entries)

@@ -39,7 +39,7 @@ from datasets.scored_groups import best_of_group
 from datasets.scored_groups import encode
 from datasets.scored_groups import scored_examples
 from datasets.selection import select_pairs
-from datasets.selection import spread_over_cases
+from datasets.selection import spread_over_modalities
 from datasets.sources import ATLAS_LAYOUT
 from datasets.sources import PairEntry
 from datasets.sources import SourcePair
@@ -157,7 +157,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         else:
             root = pathlib.Path("built-in heads")
             entries = slices.list_phantoms(config.num_cases, size, config.seed)
-        chosen = spread_over_cases(entries, config.max_slices)
+        chosen = spread_over_modalities(entries, config.max_slices)
         self._learn(root, {"slices": len(chosen), "source": root.name})
         return [
             DistortedGroup(entry, config.per_slice, config.seed)
