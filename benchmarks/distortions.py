@@ -4,13 +4,12 @@ Each function fuses two sources by the Laplacian pyramid and damages the
 result; the first of its levels does no damage.
 """
 
-import io
 from collections.abc import Callable
 
 import cv2
 import numpy as np
-import PIL.Image
 
+from datasets import distortions
 from datasets.fusion import fuse
 
 ALGORITHM = "laplacian_pyramid"
@@ -19,14 +18,14 @@ ALGORITHM = "laplacian_pyramid"
 def blur(source_a: np.ndarray, source_b: np.ndarray, sd: float) -> np.ndarray:
     """Gaussian blur of the fused image; standard deviation in pixels."""
     fused = fuse(source_a, source_b, ALGORITHM)
-    return cv2.GaussianBlur(fused, (0, 0), sd) if sd else fused
+    return distortions.gaussian_blur(fused, sd) if sd else fused
 
 
 def noise(source_a: np.ndarray, source_b: np.ndarray, sd: float) -> np.ndarray:
     """White noise on the luminance, seeded; standard deviation in levels."""
     fused = fuse(source_a, source_b, ALGORITHM)
     draws = np.random.default_rng(0).normal(0.0, sd, (*fused.shape[:2], 1))
-    return _to_uint8(fused + draws)
+    return distortions.to_uint8(fused + draws)
 
 
 def contrast_loss(
@@ -34,10 +33,8 @@ def contrast_loss(
 ) -> np.ndarray:
     """Deviations from the mean of the head multiplied by a gain of 1 to 0."""
     fused = fuse(source_a, source_b, ALGORITHM)
-    head = np.maximum(source_a, source_b).max(axis=-1) > 10
-    mean = fused[head].mean(axis=0) if head.any() else 0.0
-    flatter = _to_uint8(mean + gain * (fused - mean))
-    return np.where(head[..., np.newaxis], flatter, fused)
+    head = distortions.shown(np.maximum(source_a, source_b))
+    return distortions.contrast_loss(fused, gain, head)
 
 
 def colour_loss(
@@ -46,7 +43,7 @@ def colour_loss(
     """Chroma multiplied by a gain of 1 to 0; nothing on grey images."""
     fused = fuse(source_a, source_b, ALGORITHM)
     luma = cv2.cvtColor(fused, cv2.COLOR_RGB2GRAY)[..., np.newaxis]
-    return _to_uint8(luma + gain * (fused.astype(np.float64) - luma))
+    return distortions.to_uint8(luma + gain * (fused.astype(np.float64) - luma))
 
 
 def misregistration(
@@ -64,11 +61,7 @@ def jpeg(
 ) -> np.ndarray:
     """JPEG compression of the fused image; quality 101 stands for none."""
     fused = fuse(source_a, source_b, ALGORITHM)
-    if quality > 100:
-        return fused
-    with io.BytesIO() as file:
-        PIL.Image.fromarray(fused).save(file, "JPEG", quality=quality)
-        return np.array(PIL.Image.open(file))
+    return fused if quality > 100 else distortions.jpeg(fused, quality)
 
 
 # Choice: levels from just visible to useless.
@@ -80,8 +73,3 @@ DISTORTIONS: dict[str, tuple[Callable[..., np.ndarray], tuple]] = {
     "misregistration": (misregistration, (0, 0.25, 0.5, 1, 2, 4)),
     "jpeg": (jpeg, (101, 75, 50, 30, 15, 5)),
 }
-
-
-def _to_uint8(image: np.ndarray) -> np.ndarray:
-    """Rounds and clips to grey levels."""
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
