@@ -99,13 +99,11 @@ def export(
             there any more.
         OSError: If the folder cannot be written.
     """
-    if precision != PRECISIONS[0]:
-        name = f"{name}.{precision}"
     images, facts = _calibration(run) if precision == "int8" else (None, None)
     model = convert(run.scorer, precision, images)
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=output) as aside:
-        path = pathlib.Path(aside, f"{name}.tflite")
+        path = pathlib.Path(aside, file_name(name, precision))
         path.write_bytes(model)
         outputs = run_file(path, probe.images[:1])
         card = litert_card.card(run, precision, outputs, facts)
@@ -120,6 +118,12 @@ def export(
             made = path.with_suffix(suffix)
             os.replace(made, output / made.name)
     return command.Exported(output / path.name, differences)
+
+
+def file_name(name: str, precision: str) -> str:
+    """How a file is called; float32 is what a model without a mark is."""
+    mark = "" if precision == PRECISIONS[0] else f".{precision}"
+    return f"{name}{mark}.tflite"
 
 
 def _calibration(run: "FinishedRun") -> tuple[np.ndarray, dict[str, Any]]:
