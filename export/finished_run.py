@@ -17,6 +17,7 @@ from g2npan_tf.image_paths import find_images
 from g2npan_tf.images import SCORER_SIZE
 from g2npan_tf.images import load_image
 from g2npan_tf.images import resize
+from g2npan_tf.keras_archive import check_keras_archive
 
 # Enough for every modality and algorithm to be among them.
 MAX_IMAGES = 32
@@ -69,6 +70,7 @@ def load(workdir: pathlib.Path) -> FinishedRun:
         raise InputError(
             f"{path}: not found; train.py writes it after the first epoch"
         )
+    check_keras_archive(path)
     try:
         scorer = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:

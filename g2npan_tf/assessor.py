@@ -18,6 +18,7 @@ from g2npan_tf.errors import InputError
 from g2npan_tf.errors import missing_package
 from g2npan_tf.images import SCORER_SIZE
 from g2npan_tf.images import resize
+from g2npan_tf.keras_archive import check_keras_archive
 
 ARTEFACTS = (
     "a training workdir, scorer.keras, a SavedModel folder or a .tflite file"
@@ -207,6 +208,7 @@ def _loader(
     if (path / "saved_model.pb").is_file():
         return lambda: _saved_model_runner(path)
     if path.is_file() and path.suffix == ".keras":
+        check_keras_archive(path)
         return lambda: _keras_runner(path)
     if path.is_file() and path.suffix == ".tflite":
         side_file.check(path)

@@ -102,7 +102,9 @@ def register_data_bases() -> None:
         )
 
 
-def run(main: Callable[[list[str]], int | None]) -> None:
+def run(
+    main: Callable[[list[str]], int | None], known_only: bool = False
+) -> None:
     """Parses the flags, calls `main(argv)` and exits with what it returns.
 
     Args:
@@ -111,20 +113,25 @@ def run(main: Callable[[list[str]], int | None]) -> None:
             one line on stderr and exit code 2; Ctrl-C that main does not
             handle becomes exit code 130; any other exception is a defect and
             keeps its traceback.
+        known_only: Whether flags that nobody defined are left in `argv` for
+            another parser instead of being refused.
     """
     logging.set_verbosity(logging.ERROR)
     try:
-        app.run(lambda argv: _guarded(main, argv), flags_parser=_parse)
+        app.run(
+            lambda argv: _guarded(main, argv),
+            flags_parser=lambda argv: _parse(argv, known_only),
+        )
     except BrokenPipeError:
         # The reader (head, less) went away: nothing is wrong with us. Python
         # would complain once more when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parse(argv: list[str]) -> list[str]:
+def _parse(argv: list[str], known_only: bool) -> list[str]:
     """Parses flags; a mistyped one is a line, not a usage page."""
     try:
-        return flags.FLAGS(argv)
+        return flags.FLAGS(argv, known_only)
     except SystemExit:
         # absl ends with 1 after --help, which is no failure.
         sys.exit(0)

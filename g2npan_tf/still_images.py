@@ -1,5 +1,9 @@
 """PNG, JPEG, BMP, TIFF and GIF by Pillow: any mode becomes uint8 RGB."""
 
+import contextlib
+import logging
+import os
+import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,6 +22,9 @@ from g2npan_tf.input_policy import check_size
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 
+# It logs damage as errors, which are raised anyway.
+logging.getLogger("PIL.TiffImagePlugin").setLevel(logging.CRITICAL)
+
 _CONVERTED_MODES = {
     "CMYK": "CMYK",
     "LAB": "CIE Lab",
@@ -25,6 +32,15 @@ _CONVERTED_MODES = {
     "PA": "palette",
     "YCbCr": "YCbCr",
 }
+# Fax codes do not notice damage; the others are seldom met and seldom tested.
+_TIFF_COMPRESSIONS = (
+    "raw",
+    "tiff_lzw",
+    "tiff_adobe_deflate",
+    "tiff_deflate",
+    "packbits",
+    "jpeg",
+)
 _TIFF_PHOTOMETRIC = 262
 _WHITE_IS_ZERO = 0
 
@@ -96,7 +112,8 @@ def _decode(opened: ImageFile.ImageFile) -> LoadedImage:
     high_bytes = any(";16" in str(tile.args) for tile in opened.tile)
     if opened.getexif().get(ExifTags.Base.Orientation) in range(2, 9):
         notes.append("EXIF rotation applied")
-    image = ImageOps.exif_transpose(opened)
+    with _quiet_libtiff(opened.format):
+        image = ImageOps.exif_transpose(opened)
     if image.has_transparency_data:
         notes.append("alpha dropped")
     if image.mode.startswith("I;16"):
@@ -112,6 +129,12 @@ def _decode(opened: ImageFile.ImageFile) -> LoadedImage:
 def _check_header(image: Image.Image, limits: Limits) -> None:
     """Refuses what must not or cannot be decoded."""
     check_size(*image.size, limits)
+    compression = image.info.get("compression", "raw")
+    if image.format == "TIFF" and compression not in _TIFF_COMPRESSIONS:
+        raise InputError(
+            f"TIFF compressed as {compression}; expected none, LZW, deflate, "
+            "PackBits or JPEG"
+        )
     if image.mode in ("I", "F"):
         raise InputError("32-bit values; expected 8 or 16 bits a channel")
     tags = getattr(image, "tag_v2", {})
@@ -119,6 +142,32 @@ def _check_header(image: Image.Image, limits: Limits) -> None:
         tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
     ):
         raise InputError("16-bit grey with white as zero; expected black as 0")
+
+
+@contextlib.contextmanager
+def _quiet_libtiff(file_format: str | None) -> Iterator[None]:
+    """Holds back what libtiff prints of damage, which is raised anyway.
+
+    Only in the main thread: the others share its stderr.
+    """
+    quiet = (
+        file_format == "TIFF"
+        and threading.current_thread() is threading.main_thread()
+    )
+    try:
+        saved = os.dup(2) if quiet else None
+    except OSError:
+        saved = None
+    if saved is None:
+        yield
+        return
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
 
 
 def _scale_grey(image: Image.Image) -> tuple[Image.Image, str]:

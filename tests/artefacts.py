@@ -21,8 +21,7 @@ def tiny_scorer(use_gan=True):
     third = initializers.Constant(1 / 3)
     grey = layers.Conv2D(1, 1, kernel_initializer=third)(scaled)
     cells = layers.AveragePooling2D(16)(grey)
-    quality = layers.Flatten()(layers.GlobalAveragePooling2D()(cells))
-    quality = layers.Reshape(())(quality)
+    quality = keras.ops.mean(cells, axis=(1, 2, 3))
     outputs = {
         "mos": layers.Rescaling(4.0, 1.0)(quality),
         "quality": quality,

@@ -154,7 +154,7 @@ def test_a_litert_file_that_its_side_file_does_not_describe_is_refused(
 def test_a_model_that_is_no_scorer_is_refused(tmp_path):
     keras = pytest.importorskip("keras")
     image = keras.Input((128, 128, 3), dtype="uint8")
-    outputs = {"label": keras.layers.Flatten()(image)}
+    outputs = {"label": keras.layers.Reshape((-1,))(image)}
     keras.Model(image, outputs).save(tmp_path / "other.keras")
     with pytest.raises(InputError, match="expected an output mos"):
         Assessor.load(tmp_path / "other.keras")

@@ -1,5 +1,7 @@
 """A changed configuration gets another folder."""
 
+import os
+
 import pytest
 
 from g2npan_tf.config import Config
@@ -38,6 +40,8 @@ def name(config, facts=FACTS, method=""):
 def test_fold_seed_and_places_leave_the_folder_as_it_is():
     other = Config(fold=3, seed=9, data_dir="/x", manual_dir="/y")
     assert name(other) == name(Config())
+    start = [Config(init_from=path) for path in ("x", os.path.abspath("x"))]
+    assert name(start[0]) == name(start[1]) != name(Config())
     assert name(Config()).startswith(
         "phantom_1.1.0_group_slug_paper_1500_epochs_"
     )

@@ -44,7 +44,10 @@ def test_rows_without_start_weights_are_left_out_with_the_command(
     tmp_path, trainer, capsys
 ):
     text = fill(request(tmp_path, "2"), capsys)
-    assert "Left out: VGG11 + pre: no start weights were given" in text
+    assert (
+        "Left out: VGG11 + pre, VGG11 + pre + CAM: no start weights were given"
+        in text
+    )
     assert "    THIS COMMAND --init_from=WORKDIR" in text
     assert "| VGG11 + pre " not in text
     trainer.commands.clear()
@@ -61,7 +64,7 @@ def test_only_finished_trains_nothing(tmp_path, trainer, capsys):
     text = fill(request(tmp_path), capsys, only_finished=True)
     assert not trainer.commands
     assert "| G2NPAN |" in text
-    assert "Left out: Tang: 1 runs are not finished." in text
+    assert "rSFe, Tang: 1 runs are not finished." in text
 
 
 def test_rows_that_would_be_one_network_are_refused(tmp_path):

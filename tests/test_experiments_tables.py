@@ -53,3 +53,52 @@ def test_bad_flags_are_one_line(words, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_the_full_command_is_the_papers_setting_on_the_same_data():
+    small = Config(preset="compact", epochs=2, data_dir="d", init_from="w")
+    full = tables._commands("2", small)["full"]
+    assert full == (
+        "python -m g2npan_tf.experiments.tables --table=2 "
+        "--data=fusion_quality/phantom --data_dir=d --init_from=WORKDIR "
+        "--preset=paper --folds=all"
+    )
+
+
+@pytest.mark.slow
+def test_the_command_makes_a_table_and_a_second_call_only_prints(
+    data_dir, tmp_path
+):
+    words = [
+        "--table=1",
+        "--rows=OEFP,G2NPAN",
+        f"--data_dir={data_dir}",
+        f"--output={tmp_path}",
+        "--epochs=1",
+        "--batch_size=8",
+        "--generator_filters=4,4,8",
+        "--up_filters=8,4,4",
+        "--num_ufw=1",
+        "--discriminator_filters=4,8,8,8",
+        "--vgg_width=0.05",
+    ]
+    command = [sys.executable, "-m", "g2npan_tf.experiments.tables", *words]
+    outputs = []
+    for _ in range(2):
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd=REPOSITORY,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        outputs.append(done)
+    first, second = outputs
+    assert "scores: simulated" in first.stdout
+    assert "| OEFP |" in first.stdout
+    assert "| G2NPAN | 1 (1) |" in first.stdout
+    assert second.stdout == first.stdout
+    assert "running" in first.stderr
+    assert "running" not in second.stderr
+    assert "measuring" not in second.stderr

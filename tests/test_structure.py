@@ -30,7 +30,14 @@ LEVELS = (
         "significance",
         "display_range",
     },
-    {"cli", "config", "input_policy", "model_facts", "side_file"},
+    {
+        "cli",
+        "config",
+        "input_policy",
+        "keras_archive",
+        "model_facts",
+        "side_file",
+    },
     {
         "losses",
         "correlation",
@@ -61,9 +68,9 @@ LEVELS = (
     {"training"},
     {"score_rows", "image_paths"},
     {"frame_scoring"},
-    {"file_scoring", "local_page", "score_beam", "score_report"},
+    {"file_scoring", "local_page", "beam_scoring", "score_report"},
     {"score_run"},
-    {"score", "experiments"},
+    {"score", "score_beam", "experiments"},
 )
 
 
@@ -140,6 +147,7 @@ def test_only_config_and_commands_read_flags():
         "run.py",
         "cross_validate.py",
         "tables.py",
+        "score_beam.py",
     }
     for path in modules("g2npan_tf"):
         if "absl.flags" in imported(path):

@@ -5,7 +5,8 @@ r"""Trains and evaluates the folds of a protocol, and pools what they predict.
 
 takes all flags of `train.py` but `--workdir`, `--fold` and `--seed`. Each run
 has a folder `seed_S/fold_K` and goes on where it stopped; finished ones are not
-repeated. `OUTPUT` gets `results.json`, `predictions.csv`, `table.md` and plots.
+repeated. `OUTPUT` gets `results.json`, `predictions.csv`, `table.md`, plots and
+`report.html`.
 """
 
 import concurrent.futures
@@ -168,6 +169,7 @@ def collect(
     )
     logs = {key: folder_of(output, *key) / "log.csv" for key in runs}
     cross_validation_plots.draw_curves(logs, label, output / "curves.png")
+    _report(results, rows, runs, output)
     return results
 
 
@@ -257,6 +259,20 @@ def _fold_figures(rows: list[dict[str, str]]) -> dict[str, float]:
         )
         figures[f"({key[0]}, {key[1]})"] = correlation.srcc(true, predicted)
     return figures
+
+
+def _report(
+    results: dict[str, Any],
+    rows: list[dict[str, str]],
+    runs: dict[tuple[int, int], Config],
+    output: pathlib.Path,
+) -> None:
+    """Writes report.html; its maps need TensorFlow, which is loaded here."""
+    with cli.quiet_stderr():
+        from g2npan_tf.experiments import cross_validation_report
+    cli.register_data_bases()
+    folders = {key: folder_of(output, *key) for key in runs}
+    cross_validation_report.write(results, rows, runs, folders, output)
 
 
 def _write_rows(path: pathlib.Path, rows: list[dict[str, str]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from g2npan_tf.baselines.run import SETTINGS
 from g2npan_tf.config import Config
+from g2npan_tf.config import with_whole_paths
 from g2npan_tf.experiments.table_rows import Row
 
 # What leaves a run's figures as they are, or is a folder of its own.
@@ -37,6 +38,7 @@ def folder_name(row: Row, config: Config, facts: dict[str, Any]) -> str:
         Equal for equal configurations on equal data, whatever the fold, the
         seed and the folders.
     """
+    config = with_whole_paths(config)
     used = set(SETTINGS) if row.method else set(config.to_json())
     default = Config().to_json()
     content = {

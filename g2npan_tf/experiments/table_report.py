@@ -57,10 +57,7 @@ def markdown(results: Results) -> str:
     ]
     lines += ["", PAPER_DATA, *([results["note"]] if results["note"] else [])]
     lines += ["", _DIFFERENCES]
-    for name, missing in results["left_out"].items():
-        lines += ["", f"Left out: {name}: {missing['reason']}."]
-        if missing["command"]:
-            lines += ["", f"    {missing['command']}"]
+    lines += _left_out(results["left_out"])
     lines += ["", "Made by:", "", f"    {results['commands']['this']}"]
     if results["smaller"]:
         lines += [
@@ -130,6 +127,21 @@ def write_csv(results: Results, path: pathlib.Path) -> None:
         writer = csv.DictWriter(file, list(rows[0]) if rows else list(common))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _left_out(rows: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Why rows are empty, those with one reason together."""
+    lines = []
+    reasons = [(row["reason"], row["command"]) for row in rows.values()]
+    for reason, command in dict.fromkeys(reasons):
+        names = [
+            name
+            for name, why in zip(rows, reasons, strict=True)
+            if why == (reason, command)
+        ]
+        lines += ["", f"Left out: {', '.join(names)}: {reason}."]
+        lines += ["", f"    {command}"] if command else []
+    return lines
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

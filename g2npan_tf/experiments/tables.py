@@ -156,9 +156,14 @@ def _commands(table: str, base: Config) -> dict[str, str]:
     """This very command, and that of the paper's setting."""
     python = "python -m g2npan_tf.experiments.tables"
     kept: dict[str, Any] = {"table": table, "data": base.data}
-    for name in ("data_dir", "manual_dir", "init_from", "backbone_weights"):
+    for name in ("data_dir", "manual_dir", "backbone_weights"):
         if getattr(base, name):
             kept[name] = getattr(base, name)
+    if base.init_from:
+        # Other networks than the paper's do not fit them.
+        kept["init_from"] = (
+            base.init_from if base.preset == "paper" else "WORKDIR"
+        )
     if base.protocol not in ("group", "ratio"):
         kept["protocol"] = base.protocol
     kept |= {"preset": "paper", "folds": "all"}

@@ -1,0 +1,133 @@
+"""The HTML report of cross-validated predictions, seed by seed."""
+
+import pathlib
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from g2npan_tf import data
+from g2npan_tf import evaluation_plots
+from g2npan_tf import evaluation_report
+from g2npan_tf import evaluation_sections
+from g2npan_tf import extreme_images
+from g2npan_tf.assessor import Assessment
+from g2npan_tf.assessor import Assessor
+from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
+from g2npan_tf.report import page
+from g2npan_tf.report.page import Html
+from g2npan_tf.report.page import tag
+
+Row = Mapping[str, str]
+Run = tuple[int, int]
+
+
+def write(
+    results: Mapping[str, Any],
+    rows: Sequence[Row],
+    runs: Mapping[Run, Config],
+    folders: Mapping[Run, pathlib.Path],
+    output: pathlib.Path,
+) -> pathlib.Path:
+    """Writes the report of all runs, replaced whole.
+
+    Choice: figures and plots of each seed, since a seed predicts every image
+    once; single images of the first seed only.
+
+    Args:
+        results: From `cross_validate.collect`.
+        rows: Of the pooled predictions.csv.
+        runs: Configuration by seed and fold.
+        folders: Folder of each run.
+        output: Folder of the report.
+
+    Returns:
+        The file.
+
+    Raises:
+        OSError: If the disk does not take it.
+    """
+    by_seed = {
+        seed: [row for row in rows if row["seed"] == seed]
+        for seed in results["seeds"]
+    }
+    first = next(iter(by_seed))
+    body = evaluation_report.head(results, results["seeds"][first])
+    for seed, members in by_seed.items():
+        judged = results["seeds"][seed]
+        title = f"Figures, seed {seed}"
+        body += [
+            page.section(title, evaluation_sections.figures(judged)),
+            evaluation_plots.agreement(members, f"seed {seed}"),
+        ]
+    logs = {
+        f"seed {seed}, fold {fold}": folder / "log.csv"
+        for (seed, fold), folder in folders.items()
+    }
+    body += [
+        evaluation_report.details(by_seed[first]),
+        evaluation_report.learning(logs),
+        _images(by_seed[first], runs, folders, results["data"]),
+    ]
+    path = output / evaluation_report.FILE
+    return evaluation_report.save(results["data"], body, path)
+
+
+def _images(
+    rows: Sequence[Row],
+    runs: Mapping[Run, Config],
+    folders: Mapping[Run, pathlib.Path],
+    facts: Mapping[str, Any],
+) -> Html:
+    """The most extreme images with their maps; why not, if they are gone."""
+
+    def explain(
+        numbers: Sequence[int],
+    ) -> list[tuple[np.ndarray, Assessment]]:
+        chosen = [rows[number] for number in numbers]
+        explained: dict[str, tuple[np.ndarray, Assessment]] = {}
+        for run in dict.fromkeys(map(_run_of, chosen)):
+            mine = [row["id"] for row in chosen if _run_of(row) == run]
+            pixels = _pixels(runs[run], facts, mine)
+            assessor = Assessor.load(folders[run])
+            maps = assessor.explain([pixels[name] for name in mine])
+            explained |= {
+                name: (pixels[name], one)
+                for name, one in zip(mine, maps, strict=True)
+            }
+        return [explained[row["id"]] for row in chosen]
+
+    try:
+        return evaluation_report.images(extreme_images.show(rows, explain))
+    except InputError as error:
+        note = tag("p", f"Not shown: {error}", class_="note")
+        return page.section("Single images", note)
+
+
+def _run_of(row: Row) -> Run:
+    """Seed and fold of the run that predicted an image."""
+    return int(row["seed"]), int(row["fold"])
+
+
+def _pixels(
+    config: Config, facts: Mapping[str, Any], names: Sequence[str]
+) -> dict[str, np.ndarray]:
+    """Reads some images of a base by their names, `pair/algorithm`."""
+    builder = data.reopen(config, dict(facts))
+    rows = data.judged(builder)
+    there = [
+        f"{pair}/{algorithm}"
+        for pair, algorithm in zip(
+            rows["pair_id"], rows["algorithm"], strict=True
+        )
+    ]
+    places = rows["index"][np.isin(there, names)]
+    read = data.read(builder, places)
+    return {
+        f"{pair}/{algorithm}": image
+        for pair, algorithm, image in zip(
+            read["pair_id"], read["algorithm"], read["image"], strict=True
+        )
+    }

@@ -1,0 +1,198 @@
+"""Scores archives of images with Apache Beam; rows as g2npan-score writes.
+
+Usage: python -m g2npan_tf.score_beam --model=ARTEFACT --input=PATTERN
+           --output=scores.csv [--runner=... and further flags of Beam]
+
+PATTERN is a file, a folder, a pattern ("scans/**/*.png"), @list.txt, or an
+address with * ("gs://bucket/*.png"); it may be given several times. An output
+that ends in .csv or .jsonl is one file; any other one is the start of the
+names of several. Exit code: 0 if every image was scored, 1 if some were not, 2
+if nothing could be done. docs/beam.md tells of runners.
+"""
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+
+from g2npan_tf import cli
+from g2npan_tf.errors import InputError
+from g2npan_tf.errors import missing_package
+from g2npan_tf.input_policy import DEFAULT_LIMITS
+from g2npan_tf.input_policy import Limits
+
+SOME_FAILED = 1
+FORMATS = ("csv", "jsonl")
+
+
+def score_archive(
+    model: str,
+    patterns: Sequence[str],
+    output: str,
+    *,
+    file_format: str = "csv",
+    batch_size: int = 16,
+    num_threads: int | None = 1,
+    limits: Limits = DEFAULT_LIMITS,
+    beam_flags: Sequence[str] = (),
+) -> int:
+    """Runs the pipeline and waits for it.
+
+    Args:
+        model: An artefact, there for every worker, or the address of a file.
+        patterns: What to score.
+        output: One file (`.csv`, `.jsonl`) or the start of several names.
+        file_format: Of an output that does not tell it by its ending.
+        batch_size: Most images scored at once.
+        num_threads: Of a `.tflite` model in each process.
+        limits: What is accepted of a file.
+        beam_flags: For the runner, as `--runner=DirectRunner`.
+
+    Returns:
+        0 if every image was scored, else 1.
+
+    Raises:
+        InputError: If nothing can be done.
+    """
+    import apache_beam as beam
+
+    from g2npan_tf import beam_scoring
+
+    file_format, names = _target(output, file_format)
+    options = _options(beam_flags)
+    # Here too, so that a wrong model is told at once, in one line.
+    with cli.quiet_stderr():
+        size = beam_scoring.load(model, batch_size, num_threads).size
+    handler = beam_scoring.ScorerHandler(model, batch_size, num_threads)
+    pipeline = beam.Pipeline(options=options)
+    (
+        pipeline
+        | beam.Create([tuple(patterns)])
+        | beam_scoring.ScoreFiles(handler, size, limits, file_format)
+        | beam.io.WriteToText(
+            output,
+            coder=beam.coders.BytesCoder(),
+            header=beam_scoring.header(file_format).decode() or None,
+            **names,
+        )
+    )
+    result = pipeline.run()
+    result.wait_until_finish()
+    counts = _counts(result, beam_scoring)
+    print(_summary(counts, output), file=sys.stderr)
+    return SOME_FAILED if counts.get(beam_scoring.FAILED) else 0
+
+
+def _target(output: str, file_format: str) -> tuple[str, dict[str, Any]]:
+    """The format, and what `WriteToText` must know of the names of files."""
+    from apache_beam.io.filesystems import FileSystems
+
+    for known in FORMATS:
+        if output.endswith(f".{known}"):
+            return known, {"num_shards": 1, "shard_name_template": ""}
+    # Other numbers of shards have other names: both would be read later.
+    try:
+        (match,) = FileSystems.match([f"{output}-*-of-*.{file_format}"])
+    except Exception as error:
+        # Of every storage its own; also of one whose package is missing.
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(f"--output={output}: {reason}") from error
+    if match.metadata_list:
+        raise InputError(
+            f"--output={output}: {match.metadata_list[0].path} is there "
+            "already; expected names that are free"
+        )
+    return file_format, {"file_name_suffix": f".{file_format}"}
+
+
+def _options(beam_flags: Sequence[str]) -> Any:
+    """Makes Beam's options; a local runner knows all of its flags."""
+    from apache_beam.options.pipeline_options import PipelineOptions
+    from apache_beam.options.pipeline_options import StandardOptions
+
+    if beam_flags and not beam_flags[0].startswith("-"):
+        raise InputError(f"expected --input={beam_flags[0]}")
+    try:
+        options = PipelineOptions(list(beam_flags))
+        given = options.get_all_options(retain_unknown_options=True)
+    except SystemExit:
+        # Its parser has said why.
+        raise InputError(f"flags of Beam: {' '.join(beam_flags)}") from None
+    unknown = set(given) - set(PipelineOptions([]).get_all_options())
+    runner = options.view_as(StandardOptions).runner
+    if unknown and runner in (None, "DirectRunner"):
+        raise InputError(
+            f"unknown flag --{min(unknown)} (--help lists the flags)"
+        )
+    return options
+
+
+def _counts(result: Any, beam_scoring: Any) -> dict[str, int]:
+    """Rows by their state, from the runner's counters."""
+    from apache_beam.metrics import MetricsFilter
+
+    wanted = MetricsFilter().with_namespace(beam_scoring.COUNTERS)
+    counters = result.metrics().query(wanted)["counters"]
+    return {
+        each.key.metric.name: each.result
+        for each in counters
+        if each.key.metric.name in (beam_scoring.SCORED, beam_scoring.FAILED)
+    }
+
+
+def _summary(counts: dict[str, int], output: str) -> str:
+    """One line for people."""
+    failed = counts.get("failed", 0)
+    total = counts.get("scored", 0) + failed
+    return f"{output}: {total} rows, {failed} without a score"
+
+
+def define_flags() -> None:
+    """Defines the flags of the command; others are left to Beam."""
+    flags.DEFINE_string("model", "", "What scores; there for every worker.")
+    flags.DEFINE_multi_string("input", [], "File, folder, pattern or @list.")
+    flags.DEFINE_string("output", "", "File (.csv, .jsonl) or start of names.")
+    flags.DEFINE_enum("format", "csv", FORMATS, "Of shards.")
+    flags.DEFINE_integer("batch_size", 16, "Images at once.", lower_bound=1)
+    flags.DEFINE_integer(
+        "num_threads", 1, "Of a .tflite model in a process.", lower_bound=1
+    )
+    for name in ("max_bytes", "max_pixels", "max_frames"):
+        value = getattr(DEFAULT_LIMITS, name)
+        flags.DEFINE_integer(name, value, "As g2npan-score.", lower_bound=1)
+
+
+def main(argv: list[str]) -> int:
+    """Scores what the command line names."""
+    values = flags.FLAGS
+    for name in ("model", "input", "output"):
+        if not values[name].value:
+            raise InputError(f"--{name}=... is missing (--help says more)")
+    limits = Limits(values.max_bytes, values.max_pixels, values.max_frames)
+    try:
+        return score_archive(
+            values.model,
+            values.input,
+            values.output,
+            file_format=values.format,
+            batch_size=values.batch_size,
+            num_threads=values.num_threads,
+            limits=limits,
+            beam_flags=argv[1:],
+        )
+    except ModuleNotFoundError as error:
+        raise InputError(missing_package(error) or str(error)) from error
+
+
+def run() -> None:
+    """The command."""
+    define_flags()
+    sys.modules["__main__"].__doc__ = __doc__
+    cli.run(main, known_only=True)
+
+
+if __name__ == "__main__":
+    # Workers import what they run by its name, which is not __main__.
+    importlib.import_module("g2npan_tf.score_beam").run()

@@ -1,0 +1,163 @@
+"""One small valid file of every format and variant that is read."""
+
+import gzip
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests import dicom_files
+from tests.dicom_files import pydicom
+
+nibabel = pytest.importorskip("nibabel")
+
+SIDE = 24
+GREY = np.random.default_rng(5).integers(0, 256, (SIDE, SIDE), np.uint8)
+SMOOTH = dicom_files.ramp(np.uint8, top=255, side=SIDE)
+RGB = np.dstack([SMOOTH, SMOOTH.T, GREY])
+DEEP = dicom_files.ramp(np.uint16, top=4000, side=SIDE)
+
+
+def encoded(image, file_format, **options):
+    """A file by Pillow."""
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
+    buffer = io.BytesIO()
+    image.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def rle_bmp():
+    """A BMP of run lengths, which Pillow reads but does not write."""
+    runs = bytes([SIDE, 7, 0, 0]) * SIDE + b"\0\1"
+    palette = bytes(range(256)) * 4
+    start = 14 + 40 + len(palette)
+    header = struct.pack(
+        "<IiiHHIIiiII", 40, SIDE, SIDE, 1, 8, 1, len(runs), 0, 0, 256, 0
+    )
+    size = start + len(runs)
+    return (
+        b"BM"
+        + struct.pack("<IHHI", size, 0, 0, start)
+        + header
+        + (palette + runs)
+    )
+
+
+def stills():
+    """PNG, JPEG, BMP."""
+    image = Image.fromarray(RGB)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return {
+        "png grey": encoded(GREY, "PNG"),
+        "png rgb": encoded(RGB, "PNG", exif=exif),
+        "png alpha": encoded(np.dstack([RGB, GREY]), "PNG"),
+        "png palette": encoded(
+            image.quantize(16), "PNG", transparency=bytes(16)
+        ),
+        "png 16 bits": encoded(DEEP, "PNG"),
+        "png 1 bit": encoded(image.convert("1"), "PNG"),
+        "jpeg grey": encoded(SMOOTH, "JPEG"),
+        "jpeg rgb": encoded(RGB, "JPEG", exif=exif),
+        "jpeg progressive": encoded(RGB, "JPEG", progressive=True),
+        "jpeg cmyk": encoded(image.convert("CMYK"), "JPEG"),
+        "bmp rgb": encoded(RGB, "BMP"),
+        "bmp palette": encoded(image.quantize(16), "BMP"),
+        "bmp run lengths": rle_bmp(),
+    }
+
+
+def tiffs():
+    """TIFF in its compressions, and what has several pages."""
+    image = Image.fromarray(RGB)
+    pages = {"save_all": True, "append_images": [image, image.rotate(90)]}
+    named = {
+        f"tiff {name}": encoded(image, "TIFF", compression=name)
+        for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
+    }
+    return {
+        **named,
+        "tiff raw": encoded(image, "TIFF"),
+        "tiff 16 bits": encoded(DEEP, "TIFF"),
+        "tiff float": encoded(DEEP.astype(np.float32), "TIFF"),
+        "tiff cmyk": encoded(image.convert("CMYK"), "TIFF"),
+        "tiff lab": encoded(image.convert("LAB"), "TIFF"),
+        "tiff group 4": encoded(
+            image.convert("1"), "TIFF", compression="group4"
+        ),
+        "tiff big": encoded(image, "TIFF", big_tiff=True),
+        "tiff pages": encoded(image, "TIFF", **pages),
+        "gif": encoded(image.quantize(32), "GIF"),
+        "gif pages": encoded(image, "GIF", **pages),
+        "png pages": encoded(image, "PNG", **pages),
+    }
+
+
+def dicoms():
+    """DICOM in its transfer syntaxes and kinds of colour."""
+    made, uid = dicom_files.dataset, pydicom.uid
+    window = {"WindowCenter": 2000, "WindowWidth": 1500}
+    implicit = made(DEEP, RescaleSlope=1, RescaleIntercept=-1024)
+    implicit.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian
+    runs = made(np.stack([DEEP, DEEP.T]), NumberOfFrames=2, **window)
+    runs.compress(uid.RLELossless, generate_instance_uid=False)
+    table = dicom_files.item(
+        LUTDescriptor=[4, 10, 8], LUTData=bytes([0, 0, 9, 0, 90, 0, 255, 0])
+    )
+    colours = {
+        f"{name}PaletteColorLookupTable{kind}": value
+        for name in ("Red", "Green", "Blue")
+        for kind, value in (
+            ("Descriptor", [256, 0, 8]),
+            ("Data", bytes(range(256))),
+        )
+    }
+    frames = [
+        dicom_files.item(FrameVOILUTSequence=[dicom_files.item(**window)])
+    ] * 2
+    return {
+        "dicom window": dicom_files.dicom(DEEP, "MONOCHROME1", **window),
+        "dicom implicit": dicom_files.to_bytes(implicit),
+        "dicom run lengths": dicom_files.to_bytes(runs),
+        "dicom jpeg": dicom_files.compressed(
+            made(RGB, "YBR_FULL_422"),
+            uid.JPEGBaseline8Bit,
+            [encoded(RGB, "JPEG")],
+        ),
+        "dicom jpeg 2000": dicom_files.compressed(
+            made(DEEP), uid.JPEG2000Lossless, [encoded(DEEP, "JPEG2000")]
+        ),
+        "dicom voi lut": dicom_files.dicom(DEEP, VOILUTSequence=[table]),
+        "dicom palette": dicom_files.dicom(GREY, "PALETTE COLOR", **colours),
+        "dicom ybr": dicom_files.dicom(RGB, "YBR_FULL"),
+        "dicom enhanced": dicom_files.dicom(
+            np.stack([DEEP, DEEP]),
+            NumberOfFrames=2,
+            PerFrameFunctionalGroupsSequence=frames,
+        ),
+    }
+
+
+def niftis():
+    """NIfTI of both versions, packed and not."""
+    volume = np.stack([GREY, SMOOTH, GREY.T], axis=-1)
+    colour = np.zeros((SIDE, SIDE, 2), [(name, "u1") for name in "RGB"])
+    affine = np.diag([-1.0, 1.0, 2.0, 1.0])
+    one = nibabel.Nifti1Image(volume.astype(np.int16), affine).to_bytes()
+    return {
+        "nifti": one,
+        "nifti gzip": gzip.compress(one),
+        "nifti 2": nibabel.Nifti2Image(volume, affine).to_bytes(),
+        "nifti float": nibabel.Nifti1Image(
+            volume.astype(np.float32), affine
+        ).to_bytes(),
+        "nifti rgb": nibabel.Nifti1Image(colour, affine).to_bytes(),
+    }
+
+
+def seeds():
+    """Name and bytes of every seed."""
+    return {**stills(), **tiffs(), **dicoms(), **niftis()}

@@ -1,0 +1,111 @@
+"""The pooled report: seeds apart, images by the model that never saw them."""
+
+import numpy as np
+import pytest
+
+from g2npan_tf import config as config_module
+from g2npan_tf import data
+from g2npan_tf import evaluation
+from g2npan_tf import evaluation_table
+from g2npan_tf.assessor import Assessment
+from g2npan_tf.config import Config
+from g2npan_tf.experiments import cross_validate
+from g2npan_tf.experiments import cross_validation_report
+from tests.html_checks import check_page
+
+SEEDS, FOLDS = (3, 4), (0, 1)
+
+
+@pytest.fixture
+def runs(data_dir):
+    return {
+        (seed, fold): Config(data_dir=data_dir, seed=seed, fold=fold)
+        for seed in SEEDS
+        for fold in FOLDS
+    }
+
+
+@pytest.fixture
+def output(runs, tmp_path, monkeypatch):
+    """What finished and evaluated runs leave, with drawn scores."""
+    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 10)
+    for (seed, fold), settings in runs.items():
+        folder = cross_validate.folder_of(tmp_path, seed, fold)
+        (folder / "evaluation").mkdir(parents=True)
+        builder = data.open_base(settings)
+        facts = data.facts(builder)
+        config_module.save(settings, facts, folder / "config.json")
+        (folder / "log.csv").write_text(
+            "epoch,quality_loss,val_srcc\n1,0.6,0.1\n2,0.5,0.2\n"
+        )
+        rows = data.read_scores(builder, data.divide(builder, settings).test)
+        noise = np.random.default_rng(seed).normal(0, 1, len(rows["mos"]))
+        evaluation_table.write_predictions(
+            folder / "evaluation" / "predictions.csv",
+            rows,
+            rows["mos"] + noise,
+            {"case": rows["case_id"], "algorithm_mean": noise.astype(str)},
+        )
+    return tmp_path
+
+
+class FoldAssessor:
+    """Remembers which folder explained which images."""
+
+    asked = ()
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    @classmethod
+    def load(cls, folder):
+        return cls(folder)
+
+    def explain(self, images):
+        FoldAssessor.asked = (*FoldAssessor.asked, self.folder.name)
+        return [
+            Assessment(3.0, 0.5, np.full((8, 8), 0.5, np.float32))
+            for _ in images
+        ]
+
+
+def test_every_seed_has_its_figures_and_images_have_maps(
+    runs, output, monkeypatch
+):
+    monkeypatch.setattr(cross_validation_report, "Assessor", FoldAssessor)
+    monkeypatch.setattr(FoldAssessor, "asked", ())
+    cross_validate.collect(runs, output)
+    page = check_page((output / "report.html").read_text())
+    assert "Figures, seed 3" in page.text
+    assert "Figures, seed 4" in page.text
+    assert "(simulated scores)" in page.text
+    assert "seed 4, fold 1" in page.text
+    # Image and map of four best and four worst predictions of two folds, of
+    # which each has only two pairs, so that both models explain.
+    assert len(page.find("img")) == 16
+    assert sorted(FoldAssessor.asked) == ["fold_0", "fold_1"]
+
+
+def test_pixels_are_those_of_the_named_images(runs):
+    settings = next(iter(runs.values()))
+    builder = data.open_base(settings)
+    rows = data.read(builder, np.array([4, 17]))
+    names = [
+        f"{pair}/{algorithm}"
+        for pair, algorithm in zip(
+            rows["pair_id"], rows["algorithm"], strict=True
+        )
+    ]
+    pixels = cross_validation_report._pixels(
+        settings, data.facts(builder), names[::-1]
+    )
+    for name, image in zip(names, rows["image"], strict=True):
+        np.testing.assert_array_equal(pixels[name], image)
+
+
+def test_without_the_models_the_report_says_why(runs, output):
+    cross_validate.collect(runs, output)
+    page = check_page((output / "report.html").read_text())
+    assert "Not shown: " in page.text
+    assert "not a model" in page.text
+    assert "Figures, seed 3" in page.text
