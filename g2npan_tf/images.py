@@ -234,8 +234,6 @@ def _only_input_errors(quote: bool, where: str = "") -> Iterator[None]:
             yield
     except InputError as error:
         raise InputError(f"{where}{error}") from None
-    except UnidentifiedImageError as error:
-        raise InputError(f"not a readable {KNOWN} file") from error
     except Image.DecompressionBombError:
         raise InputError(f"{where}more pixels than any limit") from None
     except Exception as error:
@@ -244,5 +242,9 @@ def _only_input_errors(quote: bool, where: str = "") -> Iterator[None]:
         line = f"{where}damaged or truncated image"
         if not quote:
             raise InputError(line) from None
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{line} ({reason})") from error
+        if isinstance(error, UnidentifiedImageError):
+            line = f"not a readable {KNOWN} file"
+        else:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            line = f"{line} ({reason})"
+        raise InputError(line) from error

@@ -10,7 +10,8 @@ from typing import TextIO
 OK = "ok"
 COLUMNS = ("path", "mos", "quality", "status", "notes")
 # A spreadsheet would run a cell that starts with one of these as a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA_SIGNS = "=+-@\u2212"
+_CELL_ENDS = ("\t", "\r", "\n")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +85,18 @@ def _number(value: float | None, digits: int) -> str:
 
 def _no_formula(cell: str) -> str:
     """Makes a spreadsheet show a cell instead of running it."""
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) else cell
+    ink = _first_ink(cell)
+    is_formula = ink != "" and ink in _FORMULA_SIGNS
+    return f"'{cell}" if is_formula or cell.startswith(_CELL_ENDS) else cell
+
+
+def _first_ink(cell: str) -> str:
+    """The first sign to be seen, as which some programs take its wide form."""
+    for sign in unicodedata.normalize("NFKC", cell):
+        # Spaces of all kinds, control and format signs show nothing.
+        if unicodedata.category(sign)[0] not in "ZC":
+            return sign
+    return ""
 
 
 def _printable(text: str) -> str:

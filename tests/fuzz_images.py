@@ -1,6 +1,9 @@
 """Feeds damaged files to the readers, in a process of its own.
 
-Usage: python -m tests.fuzz_images FOLDER COUNT [SEED]
+Usage: python -m tests.fuzz_images FOLDER bytes|headers COUNT [SEED]
+
+`bytes` damages seeds byte by byte, `headers` has Hypothesis write values that
+cannot be into fields of headers.
 
 Prints one JSON line of figures. The input that is being read is always in
 FOLDER/input, so that a crash of a native decoder leaves it there.
@@ -19,6 +22,10 @@ import time
 import zlib
 
 import numpy as np
+from hypothesis import HealthCheck
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
@@ -162,11 +169,150 @@ def score(folder, count, chance):
     return {"scored_inputs": count, "single_rows": sum(single)}
 
 
+@st.composite
+def headers(draw):
+    """A file whose header fields are any numbers or any text."""
+    number = st.sampled_from((*EDGES, 2, 16, 17, 24, 4096, 65536, 2**24))
+    kind = draw(st.sampled_from(("png", "bmp", "tiff", "nifti", "dicom")))
+    body = draw(st.binary(max_size=300))
+    if kind == "png":
+        sizes = struct.pack(">II", draw(number), draw(number))
+        rest = bytes(draw(st.integers(0, 18)) for _ in range(5))
+        chunks = {b"IHDR": sizes + rest, b"IDAT": zlib.compress(body)}
+        chunks |= {draw(st.sampled_from(PNG_CHUNKS)): body, b"IEND": b""}
+        parts = (
+            struct.pack(">I", len(content)) + name + content + bytes(4)
+            for name, content in chunks.items()
+        )
+        return with_checksums(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+    if kind == "bmp":
+        fields = [draw(number) for _ in range(13)]
+        fields[3] = draw(st.sampled_from((12, 40, 108, 124)))
+        return b"BM" + struct.pack("<13I", *fields) + body
+    if kind == "tiff":
+        tags = draw(st.lists(st.sampled_from(TIFF_TAGS), max_size=20))
+        entries = [
+            struct.pack(
+                "<HHII",
+                tag,
+                draw(st.integers(0, 18)),
+                *(draw(number), draw(number)),
+            )
+            for tag in sorted(tags)
+        ]
+        count = struct.pack("<H", len(entries))
+        return b"II*\0\x08\0\0\0" + count + b"".join(entries) + bytes(4) + body
+    if kind == "nifti":
+        fields = struct.pack("<8H", *(draw(number) % 2**16 for _ in range(8)))
+        shown = draw(st.binary(min_size=64, max_size=64))
+        plain = bytearray(NIFTI)
+        plain[40:56] = fields
+        plain[70 : 70 + 64] = draw(
+            st.sampled_from((shown, bytes(NIFTI[70:134])))
+        )
+        return bytes(plain)
+    return dicom_header(draw)
+
+
+def dicom_header(draw):
+    """A DICOM file with short elements of any bytes."""
+    name = draw(st.sampled_from(DICOM_SEEDS))
+    data = bytearray(SEEDS[name])
+    for element in draw(st.lists(st.sampled_from(DICOM_ELEMENTS), max_size=4)):
+        at = data.find(struct.pack("<HH", 0x28, element))
+        if at < 0:
+            continue
+        (length,) = struct.unpack_from("<H", data, at + 6)
+        value = draw(
+            st.one_of(
+                st.binary(max_size=20),
+                st.sampled_from(EDGES).map(lambda x: struct.pack("<I", x)[:2]),
+                st.from_regex(
+                    rb"-?[0-9]{1,9}(\\-?1e[0-9]{3})?", fullmatch=True
+                ),
+            )
+        )
+        value += b" " * (len(value) % 2)
+        field = struct.pack("<H", len(value)) + value
+        data[at + 6 : at + 8 + length] = field
+    return bytes(data)
+
+
+SEEDS = seeds()
+NIFTI = SEEDS["nifti"]
+DICOM_SEEDS = [name for name in SEEDS if name.startswith("dicom")]
+DICOM_ELEMENTS: tuple[int, ...] = (
+    2,
+    4,
+    6,
+    8,
+    0x10,
+    0x11,
+    0x100,
+    0x101,
+    0x102,
+    0x103,
+)
+DICOM_ELEMENTS += (0x1050, 0x1051, 0x1052, 0x1053, 0x1101, 0x1201, 0x120)
+PNG_CHUNKS = (b"PLTE", b"tRNS", b"eXIf", b"iCCP", b"acTL", b"zTXt", b"fcTL")
+TIFF_TAGS: tuple[int, ...] = (
+    254,
+    256,
+    257,
+    258,
+    259,
+    262,
+    266,
+    270,
+    273,
+    274,
+    277,
+    278,
+    279,
+)
+TIFF_TAGS += (282, 284, 317, 320, 322, 323, 324, 325, 338, 339, 347, 530, 34665)
+
+
+def fuzz_headers(folder, count):
+    """Reads what `headers` writes; figures of number and time."""
+    results = collections.Counter()
+    figures = {"inputs": 0, "slowest_seconds": 0.0, "slowest": ""}
+
+    @settings(
+        max_examples=count,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(headers(), st.sampled_from(LIMITS))
+    def one(data, limits):
+        (folder / "input").write_bytes(data)
+        start = time.process_time()
+        frames = read(data, limits)
+        took = time.process_time() - start
+        figures["inputs"] += 1
+        results["refused" if frames is None else "read"] += 1
+        if took > figures["slowest_seconds"]:
+            figures.update(slowest_seconds=took, slowest=data[:4].hex())
+            (folder / "slowest").write_bytes(data)
+
+    one()
+    return {**figures, **results}
+
+
 def main():
-    folder, count = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+    folder, mode, count = (
+        pathlib.Path(sys.argv[1]),
+        sys.argv[2],
+        int(sys.argv[3]),
+    )
     crash = (folder / "crash").open("w")
     faulthandler.enable(crash)
-    chance = random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 0)
+    if mode == "headers":
+        print(json.dumps(fuzz_headers(folder, count)))
+        return
+    chance = random.Random(int(sys.argv[4]) if len(sys.argv) > 4 else 0)
     figures = fuzz(folder, count, chance)
     figures |= score(folder, count // 10, chance)
     print(json.dumps(figures))

@@ -55,13 +55,30 @@ def test_csv_reads_back():
     assert second["status"] == "no such file"
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+@pytest.mark.parametrize(
+    "start",
+    [
+        *("=", "+", "-", "@", "\t", "\r", "\n"),
+        *(" =", "  +", "\u00a0-", "\u3000@", "\t=", "\ufeff="),
+        *("\uff1d", "\uff0b", "\uff0d", "\uff20", "\u2212", " \uff1d"),
+    ],
+    ids=ascii,
+)
 def test_csv_cells_are_never_formulas(start):
     name = f'{start}HYPERLINK("http://x")'
     row = Row(name, status=name, notes=(name,))
     (read,) = csv.DictReader(io.StringIO(written([row], "csv"), newline=""))
     for column in ("path", "status", "notes"):
         assert read[column] == f"'{name}"
+
+
+def test_other_csv_cells_stay_as_they_are():
+    names = ["a=b", " a", "1-2", "(=1)", "x; @y", "", "  "]
+    for name in names:
+        text = written([Row(name, status="ok")], "csv")
+        (read,) = csv.DictReader(io.StringIO(text, newline=""))
+        assert read["path"] == name
+        assert read["notes"] == ""
 
 
 def test_jsonl_reads_back():

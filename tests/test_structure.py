@@ -152,3 +152,50 @@ def test_only_config_and_commands_read_flags():
     for path in modules("g2npan_tf"):
         if "absl.flags" in imported(path):
             assert path.name in allowed
+
+
+# What would run code from a file: weights are the only thing that is loaded.
+EXECUTING = {
+    "pickle",
+    "cPickle",
+    "_pickle",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "shelve",
+    "marshal",
+    "torch",
+}
+EXECUTING_CALLS = {
+    "np.load": "allow_pickle=False",
+    "numpy.load": "allow_pickle=False",
+    "keras.saving.load_model": "safe_mode=True",
+    "keras.models.load_model": "safe_mode=True",
+    "tf.keras.models.load_model": "safe_mode=True",
+}
+FORBIDDEN_CALLS = {
+    "eval",
+    "exec",
+    "keras.config.enable_unsafe_deserialization",
+    "yaml.load",
+}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(p for n in ("g2npan_tf", "datasets", "export") for p in modules(n)),
+        REPOSITORY / "train.py",
+        REPOSITORY / "evaluate.py",
+    ],
+    ids=lambda p: p.stem,
+)
+def test_no_file_can_bring_code_in(path):
+    for name in imported(path):
+        assert name.split(".")[0] not in EXECUTING, name
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            name, call = ast.unparse(node.func), ast.unparse(node)
+            assert name not in FORBIDDEN_CALLS, call
+            assert "allow_pickle=True" not in call, call
+            assert EXECUTING_CALLS.get(name, "") in call, call
