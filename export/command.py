@@ -30,10 +30,12 @@ class Exported:
     Attributes:
         path: What `g2npan_tf.score --model` takes.
         differences: To the Keras scorer, by output.
+        notes: What else a person should know of it, a line each.
     """
 
     path: pathlib.Path
     differences: Differences
+    notes: tuple[str, ...] = ()
 
 
 # Exports a run, compared on the probe, to a folder under a name.
@@ -126,6 +128,8 @@ def _print_summary(
         for name, found in exported.differences.items()
     )
     facts = finished.facts
+    for note in exported.notes:
+        print(f"note:   {note}")
     print(
         f"model:  {exported.path} ({_megabytes(exported.path):.1f} MB)\n"
         f"data:   {facts['name']} ({facts.get('scores', 'unknown')} scores)\n"

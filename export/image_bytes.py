@@ -173,7 +173,14 @@ def _decode_jpeg(data: tf.Tensor) -> tf.Tensor:
 
 def _decode_bmp(data: tf.Tensor) -> tf.Tensor:
     """Decodes 8 bits with their palette, 24, or 32 without the fourth byte."""
-    pixels = tf.io.decode_bmp(data, channels=0)
+    width, bits = _number(data, 18, tf.int32), _number(data, 28, tf.uint16)
+    row = (width * bits + 31) // 32 * 4
+    size = row * tf.abs(_number(data, 22, tf.int32))
+    end = size + _number(data, 10, tf.int32)
+    # The decoder takes bytes behind the pixels, which some add, for damage.
+    pixels = tf.io.decode_bmp(
+        tf.strings.substr(data, tf.constant(0, tf.int64), end), channels=0
+    )
     return tf.cond(
         tf.shape(pixels)[2] == 1,
         lambda: tf.gather(_palette(data), tf.cast(pixels[..., 0], tf.int32)),

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from export.finished_run import Probe
 
 SCORES = ("mos", "quality")
+NO_WARMUP = (
+    "no warm-up requests for TF Serving, which need pip install '.[serving]'"
+)
 EXPLAIN_SIGNATURE = "explain_pixels"
 # The same kernels in float32, fused in another order: some units in the last
 # place of the logit. A reader sees two decimals of the MOS, and a level of an
@@ -69,6 +72,8 @@ def export(
         ParityError: If the reloaded model differs from the scorer.
         OSError: If the folder cannot be written.
     """
+    from export import serving_warmup
+
     target = output / name / str(version or next_version(output / name))
     if target.exists():
         raise InputError(f"{target}: is there already; expected a new version")
@@ -77,6 +82,8 @@ def export(
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=output) as aside:
         made = pathlib.Path(aside, target.name)
         write(run.scorer, made, int(target.name))
+        size = run.scorer.input_shape[1]
+        warm = serving_warmup.write_warmup(made, name, size)
         differences = parity.worst(_comparisons(run.scorer, made, probe.images))
         parity.check(differences)
         content = parity.report(
@@ -85,7 +92,7 @@ def export(
         (made / "parity.json").write_text(json.dumps(content, indent=2) + "\n")
         target.parent.mkdir(exist_ok=True)
         os.rename(made, target)
-    return command.Exported(target, differences)
+    return command.Exported(target, differences, () if warm else (NO_WARMUP,))
 
 
 def next_version(folder: pathlib.Path) -> int:

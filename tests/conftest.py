@@ -107,6 +107,24 @@ def data_dir(tmp_path_factory):
     return str(directory)
 
 
+@pytest.fixture(scope="session")
+def served_model(tmp_path_factory):
+    """Folder `g2npan` with versions 1 and 3 of the scorer of known arithmetic.
+
+    Its quality is the mean brightness of an image.
+    """
+    from export import saved_model
+    from export import serving_warmup
+    from tests.artefacts import tiny_scorer
+
+    base = tmp_path_factory.mktemp("served") / "g2npan"
+    for version in (1, 3):
+        folder = base / str(version)
+        saved_model.write(tiny_scorer(), folder, version)
+        serving_warmup.write_warmup(folder, base.name, 128)
+    return base
+
+
 @pytest.fixture
 def trainer(monkeypatch):
     """Stands for the commands that train, evaluate and measure."""

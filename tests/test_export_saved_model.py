@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from export import loaders
 from export import saved_model
+from export import serving_warmup
 from export.parity import ParityError
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
@@ -136,6 +137,17 @@ def test_the_next_version_follows_the_highest(tmp_path, present, expected):
 def test_a_version_that_is_there_is_not_replaced(output):
     with pytest.raises(InputError, match="g2npan/1: is there already"):
         saved_model.export(finished_run(), probe(), output, version=1)
+
+
+def test_the_warm_up_requests_are_there_or_said_to_be_missing(
+    folder, tmp_path, monkeypatch
+):
+    pytest.importorskip("tensorflow_serving")
+    assert (folder / serving_warmup.FILE).is_file()
+    monkeypatch.setattr(serving_warmup, "write_warmup", lambda *_: False)
+    monkeypatch.setattr(saved_model, "_comparisons", lambda *_: [])
+    exported = saved_model.export(finished_run(False), probe(1), tmp_path)
+    assert exported.notes == (saved_model.NO_WARMUP,)
 
 
 def test_a_scorer_that_differs_leaves_nothing(output, monkeypatch):
