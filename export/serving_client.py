@@ -26,12 +26,12 @@ from export.serving_request import Server
 from export.serving_rows import score_files
 from g2npan_tf import cli
 from g2npan_tf.errors import InputError
-from g2npan_tf.score_run import SOME_FAILED
-from g2npan_tf.score_run import find
-from g2npan_tf.score_run import opened
 from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import WRITERS
 from g2npan_tf.score_rows import Row
+from g2npan_tf.score_run import SOME_FAILED
+from g2npan_tf.score_run import find
+from g2npan_tf.score_run import opened
 
 # Scheme: transport, encrypted, port.
 _SCHEMES = {
