@@ -12,9 +12,10 @@ from datasets import similarity
 from datasets.builder_configs import DistortionsConfig
 from datasets.scored_groups import encode
 from datasets.slices import SliceEntry
+from g2npan_tf.model_facts import NO_READERS
 
 # Whose the scores are; stands wherever a figure of such a base does.
-SCORES = "full-reference similarity (no readers)"
+SCORES = f"full-reference similarity {NO_READERS}"
 UNDAMAGED = "undamaged"
 # Choice: side in pixels of slices that are seen in tiles; the size of the
 # Whole Brain Atlas.

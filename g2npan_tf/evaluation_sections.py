@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from g2npan_tf import correlation
+from g2npan_tf import model_facts
 from g2npan_tf import mos
 from g2npan_tf.evaluation_plots import scores_of
 from g2npan_tf.evaluation_table import METHOD
@@ -67,6 +68,13 @@ def origin(facts: Mapping[str, Any]) -> Html:
         )
     if not scores:
         return tag("p", "Nobody said whose scores these are.", class_="warning")
+    if model_facts.has_no_readers(facts):
+        return tag(
+            "p",
+            tag("b", "A formula's scores: "),
+            f"{scores}. Nobody judged these images.",
+            class_="warning",
+        )
     readers = facts.get("num_readers")
     count = f" ({readers} readers)" if readers else ""
     return tag("p", tag("b", "Real scores"), f" of {scores}{count}.")
@@ -75,6 +83,8 @@ def origin(facts: Mapping[str, Any]) -> Html:
 def title_of(facts: Mapping[str, Any]) -> str:
     """What is judged by what, for headings."""
     kind = "simulated" if facts.get("scores") == "simulated" else "real"
+    if model_facts.has_no_readers(facts):
+        kind = "a formula's"
     if not facts.get("scores"):
         kind = "unknown"
     return f"Evaluation on {facts['name']} ({kind} scores)"

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from g2npan_tf import config as config_module
+from g2npan_tf import model_facts
 from g2npan_tf import protocols
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.base_differences import whose
@@ -170,6 +171,11 @@ def _scores(facts: Mapping[str, Any]) -> str:
         return (
             "**Simulated.** The scores that it learned come from a panel of "
             "simulated readers; no radiologist judged these images."
+        )
+    if model_facts.has_no_readers(facts):
+        return (
+            f"**A formula's.** It learned {facts['scores']}, to pretrain "
+            "only; nobody judged these images."
         )
     if "scores" not in facts:
         return "**Unknown.** Nobody said whose scores it learned."

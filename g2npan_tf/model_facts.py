@@ -4,9 +4,12 @@ import contextlib
 import json
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 SIMULATED = "simulated"
+# How the name of scores ends that are a formula's.
+NO_READERS = "(no readers)"
 
 
 def read(model: str | os.PathLike) -> dict[str, Any]:
@@ -22,9 +25,36 @@ def read(model: str | os.PathLike) -> dict[str, Any]:
     return _side_file(model).get("data", {})
 
 
-def is_simulated(facts: dict[str, Any]) -> bool:
+def is_simulated(facts: Mapping[str, Any]) -> bool:
     """Whether the model's readers were simulated."""
     return facts.get("scores") == SIMULATED
+
+
+def has_no_readers(facts: Mapping[str, Any]) -> bool:
+    """Whether a formula gave the scores, as for pretraining."""
+    return str(facts.get("scores", "")).endswith(NO_READERS)
+
+
+def caution(facts: Mapping[str, Any]) -> str:
+    """What must be known of a model that learned from no radiologist.
+
+    Args:
+        facts: From `read`.
+
+    Returns:
+        One sentence; empty if readers stand behind its scores, or nobody said
+        whose they are.
+    """
+    if is_simulated(facts):
+        learned = "simulated readers"
+    elif has_no_readers(facts):
+        learned = f"a formula, {facts['scores']}"
+    else:
+        return ""
+    return (
+        f"This model predicts {learned}, not radiologists: its scores show "
+        "how the method works and say nothing on what radiologists would say."
+    )
 
 
 def describe(model: str | os.PathLike, facts: dict[str, Any]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+from g2npan_tf import model_facts
 from g2npan_tf.evaluation_table import number
 
 USE = "Research use only. This is not a medical device."
@@ -39,6 +40,12 @@ def limits(
             1,
             "Trained on simulated scores: it has learned the rules of a "
             "simulated panel, not what radiologists think.",
+        )
+    if model_facts.has_no_readers(facts):
+        lines.insert(
+            1,
+            f"Trained on a formula ({facts['scores']}), to pretrain only: it "
+            "knows nothing of what radiologists think.",
         )
     for one in evaluations:
         lines += _no_better(one)

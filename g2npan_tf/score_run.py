@@ -37,10 +37,6 @@ from g2npan_tf.score_rows import WRITERS
 from g2npan_tf.score_rows import Row
 
 SOME_FAILED = 1
-SIMULATED = (
-    "note: this model predicts simulated readers, not radiologists; "
-    "research use only"
-)
 
 
 def score_command(
@@ -74,8 +70,8 @@ def score_command(
     table = _origins(algorithms, report)
     assessor = load_quietly(model, batch_size, num_threads)
     facts = model_facts.read(model)
-    if model_facts.is_simulated(facts):
-        print(SIMULATED, file=sys.stderr)
+    if caution := model_facts.caution(facts):
+        print(f"note: {caution} Research use only.", file=sys.stderr)
     directory = _made("explain", explain) if explain else None
     statuses: Counter[bool] = Counter()
 

@@ -31,6 +31,11 @@ JUDGED = {
             "real",
             "Real scores of three radiologists (3 readers).",
         ),
+        (
+            {"scores": "similarity (no readers)"},
+            "a formula's",
+            "similarity (no readers). Nobody judged these images.",
+        ),
         ({}, "unknown", "Nobody said whose scores"),
     ],
 )

@@ -76,7 +76,7 @@ def test_every_control_has_a_label(server):
 
 
 def test_a_model_of_real_readers_bears_no_warning():
-    text = document.render({}, "token", LIMITS, simulated=False)
+    text = document.render({}, "token", LIMITS, caution="")
     assert "simulated readers" not in text
 
 

@@ -142,6 +142,8 @@ def test_real_and_unknown_scores_are_named():
     real = model_card._scores({"scores": "three radiologists"})
     assert real == "**Real.** It learned the scores of three radiologists."
     assert model_card._scores({}).startswith("**Unknown.**")
+    formula = model_card._scores({"scores": "similarity (no readers)"})
+    assert formula.startswith("**A formula's.** It learned similarity (no")
 
 
 def test_another_folder_gets_its_own_card(workdir, tmp_path):

@@ -50,3 +50,11 @@ def test_readers_are_told_with_their_number():
     assert model_facts.describe("x", {})["Readers"] == "not known"
     assert model_facts.is_simulated(FACTS)
     assert not model_facts.is_simulated(real)
+
+
+def test_only_models_without_radiologists_need_caution():
+    formula = {"scores": "similarity (no readers)"}
+    assert "predicts simulated readers, not" in model_facts.caution(FACTS)
+    assert "a formula, similarity (no" in model_facts.caution(formula)
+    for facts in ({}, {"scores": "three radiologists"}, {"scores": None}):
+        assert model_facts.caution(facts) == ""

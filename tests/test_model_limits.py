@@ -23,7 +23,10 @@ def test_every_method_that_is_not_clearly_beaten_is_named():
 def test_simulated_scores_are_named_only_where_they_are():
     simulated = model_limits.limits({"scores": "simulated"}, [], 512)
     assert "not what radiologists think" in simulated[1]
+    formula = model_limits.limits({"scores": "SSIM (no readers)"}, [], 512)
+    assert "nothing of what radiologists think" in formula[1]
     real = " ".join(model_limits.limits({"scores": "two readers"}, [], 512))
     assert "simulated" not in real
+    assert "formula" not in real
     assert "side 512" in real
     assert real.startswith("Research use only. This is not a medical device.")

@@ -33,10 +33,10 @@ def test_a_report_is_made_and_named(model, images, tmp_path, capsys):
     assert score_command(model, [str(images)], report=str(report)) == 0
     output, errors = capsys.readouterr()
     assert output.count("\n") == 5
-    assert errors.splitlines() == [
-        score_run.SIMULATED,
-        f"report: {report / 'index.html'}",
-    ]
+    note, report_line = errors.splitlines()
+    assert note.startswith("note: This model predicts simulated readers, not")
+    assert note.endswith("Research use only.")
+    assert report_line == f"report: {report / 'index.html'}"
     assert (report / "index.html").is_file()
     assert len(list((report / "images").iterdir())) == 4
 

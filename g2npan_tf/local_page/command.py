@@ -37,7 +37,7 @@ def serve(
     server = PageServer(
         assessor,
         model_facts.describe(model, facts),
-        simulated=model_facts.is_simulated(facts),
+        caution=model_facts.caution(facts),
         port=port,
         limits=limits,
     )

@@ -13,14 +13,10 @@ from g2npan_tf.report import pictures
 
 _RESOURCES = importlib.resources.files("g2npan_tf.local_page")
 TITLE = "Quality of fused medical images"
-_SIMULATED = (
-    "This model learned from simulated readers: its scores show how the "
-    "method works and say nothing on what radiologists would say."
-)
 
 
 def render(
-    facts: dict[str, str], token: str, limits: Limits, simulated: bool
+    facts: dict[str, str], token: str, limits: Limits, caution: str
 ) -> str:
     """Makes the page.
 
@@ -28,7 +24,7 @@ def render(
         facts: What it tells of the model, name by name.
         token: What every upload must bear.
         limits: Of one upload, so that the page need not try in vain.
-        simulated: Whether the model's readers were simulated.
+        caution: What must be known of the model first; may be empty.
 
     Returns:
         The HTML document.
@@ -47,7 +43,7 @@ def render(
         data_low=mos.MOS_MIN,
         data_high=mos.MOS_MAX,
     )
-    warning = page.tag("p", _SIMULATED, class_="warning") if simulated else ""
+    warning = page.tag("p", caution, class_="warning") if caution else ""
     return page.document(
         TITLE,
         page.heading(TITLE, scale),

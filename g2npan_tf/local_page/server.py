@@ -53,7 +53,7 @@ class PageServer(ThreadingHTTPServer):
         assessor: Assessor,
         facts: dict[str, str],
         *,
-        simulated: bool = False,
+        caution: str = "",
         limits: Limits = DEFAULT_LIMITS,
         port: int = 0,
     ):
@@ -62,7 +62,7 @@ class PageServer(ThreadingHTTPServer):
         Args:
             assessor: What scores.
             facts: What the page tells of the model.
-            simulated: Whether the model's readers were simulated.
+            caution: What must be known of the model first; may be empty.
             limits: What is accepted of one upload.
             port: Of this machine's loopback; 0 takes a free one.
 
@@ -77,7 +77,7 @@ class PageServer(ThreadingHTTPServer):
         self.url = f"http://{ADDRESS}:{self.server_port}/"
         self.limits = limits
         self.token = secrets.token_urlsafe(32)
-        page = document.render(facts, self.token, limits, simulated)
+        page = document.render(facts, self.token, limits, caution)
         self.page = page.encode()
         self.slots = threading.BoundedSemaphore(MAX_REQUESTS)
         self._assessor = assessor

@@ -8,10 +8,6 @@ from g2npan_tf.report import page
 from g2npan_tf.report.page import Html
 from g2npan_tf.report.page import tag
 
-SIMULATED = (
-    "This model predicts simulated readers, not radiologists: its scores show "
-    "how the method works and say nothing on what radiologists would say."
-)
 MEANING = (
     "A score holds for images like those that the model learned from. The map "
     "of local quality adds up to the score; it is no proof of a cause."
@@ -34,7 +30,6 @@ def render(model: str, facts: Mapping[str, Any]) -> Html:
 
 
 def warning(facts: Mapping[str, Any]) -> Html:
-    """What stands out at the top if the readers were simulated."""
-    if not model_facts.is_simulated(dict(facts)):
-        return Html("")
-    return tag("p", SIMULATED, class_="warning")
+    """What stands out at the top if no radiologist stands behind it."""
+    caution = model_facts.caution(facts)
+    return tag("p", caution, class_="warning") if caution else Html("")
