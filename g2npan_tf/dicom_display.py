@@ -135,7 +135,7 @@ def _rescale(
 def _first_window(voi: "Dataset") -> tuple[float, float] | None:
     """Centre and width of the first window that is one."""
     centre, width = (
-        np.atleast_1d(np.asarray(voi.get(name), np.float64))[0]
+        float(np.atleast_1d(np.asarray(voi.get(name), np.float64))[0])
         if voi.get(name) not in (None, "")
         else math.nan
         for name in ("WindowCenter", "WindowWidth")

@@ -183,6 +183,15 @@ def test_very_many_fragments_are_refused():
         decode_image(to_bytes(made))
 
 
+def test_very_many_items_of_a_sequence_are_refused():
+    data = dicom(GREY)
+    at = data.index(b"\xe0\x7f\x10\x00OB")
+    items = b"\xfe\xff\x00\xe0\0\0\0\0" * 100_000
+    head = b"\x00\x52\x30\x92SQ\0\0" + struct.pack("<I", len(items))
+    with pytest.raises(InputError, match="too many items"):
+        decode_image(data[:at] + head + items + data[at:])
+
+
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.99])
 def test_a_truncated_file_is_refused(kept):
     data = dicom(GREY)
