@@ -7,12 +7,14 @@ import threading
 import numpy as np
 from PIL import Image
 
+from g2npan_tf import model_facts
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.input_policy import Limits
 from g2npan_tf.local_page.server import PageServer
 
 LIMITS = Limits(max_bytes=200_000, max_pixels=100_000)
 FACTS = {"Model": "g2npan.tflite", "Readers": "8, simulated <b>"}
+CAUTION = model_facts.caution({"scores": "simulated"})
 
 
 def brightness(batch, maps):
@@ -38,7 +40,7 @@ def without_gan(batch, maps):
 @contextlib.contextmanager
 def running(runner=brightness, **options):
     """Serves the page meanwhile."""
-    options = {"limits": LIMITS, "simulated": True, **options}
+    options = {"limits": LIMITS, "caution": CAUTION, **options}
     with PageServer(Assessor(runner), FACTS, **options) as server:
         # Its default looks every half second whether it should stop.
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
