@@ -37,7 +37,8 @@ _STYLE = """
 .shown h4 { margin: 0; font-size: .95rem; }
 .ends { display: flex; justify-content: space-between; }
 .scroll { margin-bottom: 12px; }
-.scroll td.text { white-space: nowrap; }
+.scroll td.text { white-space: nowrap; min-width: 0; }
+.scroll th, .scroll td { padding: 6px 7px; }
 .keys { display: grid; gap: 16px; max-width: 560px; margin: 0 0 16px;
   grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); }
 @media (max-width: 600px) { .maps { grid-template-columns: 1fr 1fr; } }
@@ -163,7 +164,12 @@ def images(shown: Mapping[str, Sequence[Shown]]) -> Html:
     Args:
         shown: From `extreme_images.show`.
     """
-    parts: list[object] = [_keys()]
+    has_nuance = any(
+        one.assessment.nuance is not None
+        for members in shown.values()
+        for one in members
+    )
+    parts: list[object] = [_keys(has_nuance)]
     for kind, members in shown.items():
         rule = f"Rule: {KINDS[kind].rule}; {ONE_A_PAIR}."
         parts += [
@@ -177,16 +183,16 @@ def images(shown: Mapping[str, Sequence[Shown]]) -> Html:
     return page.section("Single images and what the model sees", *parts)
 
 
-def _keys() -> Html:
+def _keys(has_nuance: bool) -> Html:
     """What the colours mean, for all images together."""
     cam = "local quality (CAM), 1 = good"
     nuance = "nuance |reference - image|, to its largest value"
-    return tag(
-        "div",
-        pictures.colour_bar(pictures.MAGMA, "0", "largest", nuance),
-        pictures.colour_bar(pictures.VIRIDIS, "0", "1", cam),
-        class_="keys",
-    )
+    bars = [pictures.colour_bar(pictures.VIRIDIS, "0", "1", cam)]
+    if has_nuance:
+        bars.insert(
+            0, pictures.colour_bar(pictures.MAGMA, "0", "largest", nuance)
+        )
+    return tag("div", *bars, class_="keys")
 
 
 def _card(shown: Shown) -> Html:

@@ -27,7 +27,7 @@ _FIGURES = (
     Column("KRCC rounded", 3, explanation="predictions rounded to 1..5"),
     Column("RMSE", 3, explanation="on [0, 1]"),
     Column("PLCC mapped", 3, explanation="after the 4-parameter logistic"),
-    Column("SRCC in group", 3, descending=True),
+    Column("in group", 3, descending=True, explanation="mean SRCC of groups"),
     Column("best found", 3, explanation="share of groups"),
 )
 _GAINS = (

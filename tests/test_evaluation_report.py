@@ -117,6 +117,7 @@ def test_a_model_without_generator_shows_what_it_has(scored, tmp_path):
     path = evaluation_report.write(scored, tmp_path, tmp_path)
     page = check_page(path.read_text())
     assert len(page.find("img")) == 24
+    assert "nuance" not in page.text
     assert "no log.csv" in page.text
 
 
@@ -124,6 +125,10 @@ def test_a_model_without_generator_shows_what_it_has(scored, tmp_path):
 def test_a_browser_shows_it_without_errors_or_overflow(report, chromium, width):
     page = chromium.open(report.as_uri(), width)
     assert chromium.errors == []
+    if width == 1280:
+        # The widest table fits, so that no column is overlooked.
+        box = page.locator(".scroll").first
+        assert box.evaluate("b => b.scrollWidth <= b.clientWidth")
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide == width
     heading = page.locator("th button", has_text="KRCC").first
