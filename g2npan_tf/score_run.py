@@ -113,8 +113,8 @@ def find(
         raise InputError(f"{', '.join(map(str, found.paths))}: {NO_IMAGE}")
     if found.num_links_left_out:
         print(
-            f"{found.num_links_left_out} links out of the folders left out "
-            "(--follow_links takes them)",
+            f"links that are not followed: {found.num_links_left_out} "
+            "(--follow_links follows them)",
             file=sys.stderr,
         )
     return found.paths

@@ -1,3 +1,4 @@
+import io
 import json
 import pathlib
 
@@ -106,3 +107,43 @@ def test_a_run_that_fails_leaves_the_earlier_report(
         score_command(model, [str(images)], report=str(report))
     assert (report / "index.html").read_bytes() == before
     assert not list(tmp_path.glob(".*"))
+
+
+def test_progress_is_for_terminals_and_never_amid_the_rows(
+    model, images, monkeypatch, capsys
+):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    for file_format, in_sight, seen in (
+        ("table", True, True),
+        ("csv", False, True),
+        ("csv", True, False),
+    ):
+        monkeypatch.setattr("sys.stdout.isatty", lambda x=in_sight: x)
+        score_command(model, [str(images)], file_format=file_format)
+        output, errors = capsys.readouterr()
+        assert ("0/4 files" in errors) == seen
+        assert "files" not in output
+
+
+def test_a_list_on_stdin_and_patterns_are_paths(
+    model, images, monkeypatch, capsys
+):
+    monkeypatch.chdir(images)
+    lines = io.TextIOWrapper(io.BytesIO(b"pair_1/a.png\npair_*/b.png\n"))
+    monkeypatch.setattr("sys.stdin", lines)
+    score_command(model, ["-"], file_format="jsonl")
+    rows = map(json.loads, capsys.readouterr().out.splitlines())
+    names = [row["path"] for row in rows]
+    assert names == ["pair_1/a.png", "pair_1/b.png", "pair_2/b.png"]
+
+
+def test_links_that_are_left_out_are_told(model, images, capsys):
+    outside = images.parent / "outside.png"
+    (images / "pair_1" / "a.png").rename(outside)
+    (images / "pair_1" / "a.png").symlink_to(outside)
+    score_command(model, [str(images)])
+    output, errors = capsys.readouterr()
+    assert output.count("  ok") == 3
+    assert "links that are not followed: 1 (--follow_links" in errors
+    score_command(model, [str(images)], follow_links=True)
+    assert capsys.readouterr().out.count("  ok") == 4

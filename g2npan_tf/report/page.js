@@ -1,5 +1,6 @@
 "use strict";
-// Sorts tables by a click on a column's heading; empty cells stay last.
+// Sorts tables by a click on a column's heading (empty cells stay last) and
+// lets the rows of long ones be chosen by a part of their text.
 // Without scripts the tables are there all the same, in their given order.
 (() => {
   const key = (row, column) => {
@@ -19,7 +20,24 @@
     });
     body.append(...keyed.map(([, row]) => row));
   };
+  const addFilter = (table) => {
+    const rows = [...table.tBodies[0].rows];
+    if (rows.length <= 30) return;
+    const label = document.createElement("label");
+    const field = document.createElement("input");
+    label.className = "filter";
+    field.type = "search";
+    label.append("Only rows with", field);
+    table.parentElement.before(label);
+    field.addEventListener("input", () => {
+      const wanted = field.value.toLowerCase();
+      for (const row of rows) {
+        row.hidden = !row.textContent.toLowerCase().includes(wanted);
+      }
+    });
+  };
   for (const table of document.querySelectorAll("table.sortable")) {
+    addFilter(table);
     [...table.tHead.rows[0].cells].forEach((head, column, heads) => {
       if (head.dataset.type === "none") return;
       const button = document.createElement("button");

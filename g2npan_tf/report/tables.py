@@ -81,22 +81,28 @@ def table_parts(
 
 def _heading(column: Column) -> Html:
     """The heading of a column."""
-    numeric = column.digits is not None
-    kind = "number" if numeric else "text"
+    kind = _kind(column)
     return tag(
         "th",
         column.title,
         scope="col",
         class_=kind,
-        data_type=kind if column.sortable else "none",
+        data_type=kind,
         data_first="descending" if column.descending else None,
         title=column.explanation or None,
     )
 
 
+def _kind(column: Column) -> str:
+    """What a column holds: the class of its cells."""
+    if not column.sortable:
+        return "none"
+    return "text" if column.digits is None else "number"
+
+
 def _cell(column: Column, value: object) -> Html:
     """One cell; numbers are sorted by their value, not by their digits."""
-    kind = "text" if column.digits is None else "number"
+    kind = _kind(column)
     order = None
     if isinstance(value, Cell):
         order = "" if value.order is None else value.order

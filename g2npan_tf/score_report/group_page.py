@@ -164,7 +164,7 @@ def _ranking(ranks: Sequence[Rank], rule: str) -> Html:
     )
     rows = (
         (
-            rank.algorithm,
+            _algorithm(rank.algorithm),
             rank.mean,
             _interval(rank),
             rank.mean_place,
@@ -214,7 +214,7 @@ def _images(group: Group, thumbnails: Iterable[Html]) -> Iterator[Html]:
         Column("Deviation", digits=1, descending=True),
     ]
     if group.ranks:
-        columns[2:2] = [Column("Algorithm")]
+        columns.append(Column("Algorithm"))
     columns.append(Column("Notes"))
     shown = group.entries[:MAX_ROWS]
     rows = (
@@ -252,7 +252,12 @@ def _row(entry: Entry, thumbnail: Html, *, with_algorithm: bool) -> list:
     ):
         mark = tag("strong", f"{entry.deviation:.1f} outlier", class_="bad")
         deviation = Cell(mark, entry.deviation)
-    cells: list[object] = [thumbnail, Cell(link, entry.name), entry.mos]
+    cells = [thumbnail, Cell(link, entry.name), entry.mos, deviation]
     if with_algorithm:
-        cells[2:2] = [entry.algorithm]
-    return [*cells, deviation, entry.notes]
+        cells.append(_algorithm(entry.algorithm))
+    return [*cells, entry.notes]
+
+
+def _algorithm(name: str) -> Cell:
+    """A name that may be broken at its underscores."""
+    return Cell(page.breakable(name), name)
