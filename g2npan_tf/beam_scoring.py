@@ -269,8 +269,6 @@ def _read_remote(address: str, max_bytes: int = 2**31) -> bytes:
         # Every storage raises errors of its own.
         reason = " ".join(str(error).split())[:200]
         raise InputError(f"{address}: cannot be read ({reason})") from error
-    if not data:
-        raise InputError(f"{address}: empty file")
     if len(data) > max_bytes:
         raise InputError(
             f"{address}: more than {max_bytes:,} bytes; expected at most that"

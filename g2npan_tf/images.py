@@ -111,6 +111,8 @@ def decode_frames(
         InputError: If the format is unknown, the file is damaged, truncated or
             outside of the limits, or has values for which no range is defined.
     """
+    if not data:
+        raise InputError("empty file")
     open_file = _opener(data)
     # What the others say may quote the file.
     quote = open_file is open_still
@@ -202,10 +204,7 @@ def _read(path: pathlib.Path, limits: Limits) -> bytes:
                 f"{size:,} bytes; expected at most {limits.max_bytes:,}"
             )
         # The file may have grown since.
-        data = file.read(limits.max_bytes)
-    if not data:
-        raise InputError("empty file")
-    return data
+        return file.read(limits.max_bytes)
 
 
 def _opener(data: bytes) -> _Opener:

@@ -125,6 +125,7 @@ def test_a_model_without_a_generator_shows_its_cam_only():
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
+        (b"", "empty file"),
         (b"no image", "not a readable"),
         (grey_png(51)[:60], "damaged or truncated"),
         (grey_png(51, (8, 8)), "at least 16 x 16"),
