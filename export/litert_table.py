@@ -126,9 +126,9 @@ def _export_missing(
     workdir: pathlib.Path, models: pathlib.Path
 ) -> dict[str, pathlib.Path]:
     """Files by precision; those that are not there are exported."""
-    from export import finished_run
-    from export import tflite
-
+    with cli.quiet_stderr():
+        from export import finished_run
+        from export import tflite
     names = {name: tflite.file_name("g2npan", name) for name in PRECISIONS}
     paths = {name: models / file for name, file in names.items()}
     missing = [name for name, path in paths.items() if not path.is_file()]
@@ -146,10 +146,10 @@ def _accuracies(
     paths: dict[str, pathlib.Path],
 ) -> tuple[dict[str, "Accuracy"], str]:
     """Measures on the test part; with a line on it."""
-    from export import finished_run
-    from export import litert_accuracy
-    from g2npan_tf import correlation
-
+    with cli.quiet_stderr():
+        from export import finished_run
+        from export import litert_accuracy
+        from g2npan_tf import correlation
     part = litert_accuracy.HeldOut(
         finished_run.load(workdir), workdir, models / _KEPT_FOLDER
     )
