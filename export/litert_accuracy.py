@@ -111,4 +111,4 @@ class HeldOut:
             found = np.asarray(predict(self._images)["mos"])
             with written_aside(path) as aside, aside.open("wb") as file:
                 np.save(file, found)
-        return np.load(path)
+        return np.load(path, allow_pickle=False)
