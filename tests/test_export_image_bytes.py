@@ -1,3 +1,5 @@
+from concurrent import futures
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -120,6 +122,20 @@ def test_bytes_at_random_never_fail_a_batch(decode):
         assert pixels.shape == (6, SIZE, SIZE, 3)
         assert set(codes.numpy().tolist()) <= set(range(7))
         assert codes[-1] == status.OK
+
+
+def test_requests_at_the_same_time_do_not_disturb_each_other(decode):
+    files = [*GOOD.values(), *[data for data, _ in BAD.values()]]
+    pixels, codes = decode(files)
+
+    def request(start):
+        order = np.roll(np.arange(len(files)), start)
+        return order, decode([files[index] for index in order])
+
+    with futures.ThreadPoolExecutor(8) as pool:
+        for order, (own_pixels, own_codes) in pool.map(request, range(24)):
+            np.testing.assert_array_equal(own_codes, codes.numpy()[order])
+            np.testing.assert_array_equal(own_pixels, pixels.numpy()[order])
 
 
 def _mutate(data, rng):
