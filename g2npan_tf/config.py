@@ -168,6 +168,12 @@ class Config:
         "Choice: Li et al. 2020",
         low=0.0,
     )
+    ranking_weight: float = _field(
+        0.0,
+        "Weight of the pairwise ranking loss within a group in AQA's loss.",
+        "Choice: Burges et al. 2005",
+        low=0.0,
+    )
     quality_weight: float = _field(
         0.01,
         "gamma: weight of AQA's loss for the generator.",

@@ -303,15 +303,16 @@ def training_batches(
     Returns:
         The batches, dicts of `image` and `reference`, uint8
         `[batch, size, size, 3]`; `quality`, float32 `[batch]`, 0..1;
-        `cam_target`, float32 `[batch, *grid]`, 0..1; and the number of
-        steps of an epoch (the incomplete last one is left out).
+        `cam_target`, float32 `[batch, *grid]`, 0..1; `group`, int64
+        `[batch]`, equal for images of one pair; and the number of steps of
+        an epoch (the incomplete last one is left out).
 
     Raises:
         InputError: If there are fewer images than a batch has.
     """
     examples = _chosen(
-        _examples(builder, ("image", "reference", "mos")), places
-    )
+        _examples(builder, ("image", "reference", "mos", "pair_id")), places
+    ).map(_with_group)
 
     def targets(batch: Example) -> Example:
         return _targets(batch, grid, config.cam_kappa)
@@ -380,6 +381,14 @@ def _chosen(examples: tf.data.Dataset, places: np.ndarray) -> tf.data.Dataset:
     )
 
 
+def _with_group(example: Example) -> Example:
+    """A number in place of the name of the pair."""
+    # So many buckets that no two pairs of a base share one.
+    group = tf.strings.to_hash_bucket_fast(example["pair_id"], 2**62)
+    kept = {name: example[name] for name in ("image", "reference", "mos")}
+    return {**kept, "group": group}
+
+
 def _targets(batch: Example, grid: tuple[int, int], kappa: float) -> Example:
     """What the networks learn from: pixels, quality and CAM target."""
     quality = mos.to_quality(batch["mos"])
@@ -392,6 +401,7 @@ def _targets(batch: Example, grid: tuple[int, int], kappa: float) -> Example:
         "reference": batch["reference"],
         "quality": quality,
         "cam_target": quality_map(image, reference, quality, grid, kappa),
+        "group": batch["group"],
     }
 
 
@@ -417,6 +427,7 @@ def _crop(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
         "image": tile[..., :3],
         "reference": tile[..., 3:],
         "mos": example["mos"],
+        "group": example["group"],
     }
 
 

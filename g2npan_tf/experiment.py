@@ -69,6 +69,7 @@ def compile_model(
         adversarial_weight=config.adversarial_weight,
         cam_weight=config.cam_weight,
         correlation_weight=config.correlation_weight,
+        ranking_weight=config.ranking_weight,
         quality_weight=config.quality_weight,
         non_saturating=config.non_saturating,
         cam_target=config.cam_target,

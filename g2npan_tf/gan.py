@@ -30,6 +30,7 @@ class Objective:
         adversarial_weight: Factor on the adversarial term of Eq. 2.
         cam_weight: phi of Eq. 9.
         correlation_weight: Factor on `losses.correlation_loss` in Eq. 9.
+        ranking_weight: Factor on `losses.ranking_loss` in Eq. 9.
         quality_weight: gamma of Eq. 12.
         non_saturating: Other form of Eq. 2.
         cam_target: `quality_map` or `reference`.
@@ -45,6 +46,7 @@ class Objective:
     adversarial_weight: float = 1.0
     cam_weight: float = 1.0
     correlation_weight: float = 0.0
+    ranking_weight: float = 0.0
     quality_weight: float = 0.01
     non_saturating: bool = False
     cam_target: str = "quality_map"
@@ -473,6 +475,10 @@ def _assessment_terms(
     if objective.correlation_weight > 0:
         assessment += objective.correlation_weight * losses.correlation_loss(
             batch["quality"], predicted_quality(assessed["quality_logit"])
+        )
+    if objective.ranking_weight > 0:
+        assessment += objective.ranking_weight * losses.ranking_loss(
+            batch["quality"], assessed["quality_logit"], batch["group"]
         )
     return {
         "cam_loss": cam_term,

@@ -233,6 +233,45 @@ def correlation_loss(quality: Tensor, predicted_quality: Tensor) -> Tensor:
     return ops.broadcast_to(loss, ops.shape(quality))
 
 
+def ranking_loss(
+    quality: Tensor, quality_logit: Tensor, group: Tensor
+) -> Tensor:
+    """How badly images of one content are ordered.
+
+    `softplus(lower - higher)` of the two logits, mean over all pairs of one
+    group whose qualities differ. Not of the paper: the cross-entropy asks for
+    the level of a group too, which its content may hide. Precedent: Burges et
+    al., RankNet (ICML 2005).
+
+    Choice: over the images of one replica's batch.
+
+    Args:
+        quality: Q_t. Shape `[batch]`, range [0, 1].
+        quality_logit: Q_pre, before the sigmoid. Shape `[batch]`, any real.
+        group: Equal for images of one content. Shape `[batch]`, integers.
+
+    Returns:
+        The same value for each example, so that `reduce_mean` keeps it. Shape
+        `[batch]`, range [0, inf), nats; 0 where no pair is to be ordered.
+
+    Raises:
+        ValueError: If the shapes differ.
+
+    Example:
+    >>> same = ops.zeros(2, dtype="int32")
+    >>> float(ranking_loss(ops.array([0.2, 0.9]), ops.zeros(2), same)[0])
+    0.693...
+    """
+    _check_same_shape(quality, quality_logit, group)
+    is_pair = ops.logical_and(
+        group[:, None] == group[None], quality[:, None] > quality[None]
+    )
+    pairs = ops.cast(is_pair, quality_logit.dtype)
+    errors = ops.softplus(quality_logit[None] - quality_logit[:, None])
+    loss = ops.sum(pairs * errors) / ops.maximum(ops.sum(pairs), 1.0)
+    return ops.broadcast_to(loss, ops.shape(quality))
+
+
 def perception_weight(
     predicted_quality: Tensor,
     quality: Tensor | None = None,

@@ -98,6 +98,21 @@ def test_batches_have_the_promised_shapes_and_ranges(builder, config):
         assert ((batch[name] >= 0) & (batch[name] <= 1)).all()
 
 
+def test_images_of_a_pair_share_a_group(builder, config):
+    still = dataclasses.replace(config, augment=False)
+    found, _ = batches(builder, still, 4)
+    pairs = {
+        (int(group), reference.tobytes())
+        for batch in found
+        for group, reference in zip(
+            batch["group"], batch["reference"], strict=True
+        )
+    }
+    assert len(pairs) > 3
+    for i in (0, 1):
+        assert len({pair[i] for pair in pairs}) == len(pairs)
+
+
 def test_batches_are_the_same_for_the_same_seed_only(builder, config):
     one, _ = batches(builder, config, 2)
     two, _ = batches(builder, config, 2)

@@ -211,9 +211,10 @@ def test_plain_assessment_trains_its_network(cam_target):
     assert set(logs) == {"cam_loss", "quality_loss", "assessment_loss"}
 
 
-def test_the_correlation_counts_in_the_loss_of_the_quality_network():
+@pytest.mark.parametrize("name", ["correlation_weight", "ranking_weight"])
+def test_terms_beside_the_paper_count_in_the_loss_of_the_quality_network(name):
     without, once, twice = (
-        step(plain(correlation_weight=weight)) for weight in (0.0, 1.0, 2.0)
+        step(plain(**{name: weight})) for weight in (0.0, 1.0, 2.0)
     )
     gain = once["assessment_loss"] - without["assessment_loss"]
     assert 0 < gain < 2

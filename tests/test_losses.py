@@ -181,6 +181,26 @@ def test_losses_stay_finite_in_float16_at_extreme_logits(loss):
     assert np.isfinite(values).all()
 
 
+def test_ranking_loss_by_hand():
+    quality = np.float32([0.9, 0.1, 0.5, 0.4, 0.4])
+    logit = np.float32([0.0, 1.0, 2.0, -1.0, 3.0])
+    group = np.int64([7, 7, 8, 8, 8])
+    # Pairs: 0 above 1, 2 above 3 and 2 above 4; 3 and 4 are equal.
+    errors = np.log1p(np.exp([1.0 - 0.0, -1.0 - 2.0, 3.0 - 2.0]))
+    loss = np.asarray(losses.ranking_loss(quality, logit, group))
+    np.testing.assert_allclose(loss, np.full(5, errors.mean()), rtol=1e-5)
+
+
+def test_ranking_loss_lifts_the_better_of_a_group_and_leaves_strangers():
+    quality = tf.constant([0.2, 0.9, 0.5])
+    logit = tf.Variable([0.0, 0.0, 0.0])
+    with tf.GradientTape() as tape:
+        loss = losses.ranking_loss(quality, logit, tf.constant([1, 1, 2]))[0]
+    np.testing.assert_allclose(tape.gradient(loss, logit), [0.5, -0.5, 0.0])
+    alone = losses.ranking_loss(quality, logit, tf.constant([1, 2, 3]))
+    np.testing.assert_array_equal(alone, np.zeros(3))
+
+
 @pytest.mark.parametrize(
     "call",
     [
@@ -195,6 +215,7 @@ def test_losses_stay_finite_in_float16_at_extreme_logits(loss):
         lambda: losses.quality_loss(np.zeros(2), np.zeros((2, 1))),
         lambda: losses.assessment_loss(np.zeros(2), np.zeros(1)),
         lambda: losses.correlation_loss(np.zeros(2), np.zeros(1)),
+        lambda: losses.ranking_loss(np.zeros(2), np.zeros(2), np.zeros(1)),
         lambda: losses.perceptual_loss(np.zeros(2), np.zeros(1)),
     ],
 )
