@@ -22,7 +22,7 @@ class Calibration:
     Attributes:
         images: uint8 `[n, size, size, 3]`, RGB: what the scorer itself takes,
             so that they pass its scaling and its division into tiles.
-        facts: JSON-ready: `images`, `part`, `data`, `strata`.
+        facts: JSON-ready: `images`, `part`, `data`, `kinds`.
     """
 
     images: np.ndarray

@@ -4,6 +4,7 @@ Whole way in one file, since train and serve must not differ.
 """
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -91,3 +92,16 @@ def test_every_artefact_scores_whole_images_by_their_tiles(
         np.testing.assert_allclose(
             assessor.score(list(images)), expected, atol=1e-4
         )
+
+
+def test_full_int8_is_calibrated_through_the_tiles(workdir, tmp_path):
+    run = finished_run.load(workdir)
+    probe = finished_run.probe_from_base(run)
+    exported = tflite.export(run, probe, tmp_path, precision="int8")
+    card = json.loads(exported.path.with_suffix(".json").read_text())
+    assert card["input"]["shape"] == [1, SIDE, SIDE, 3]
+    assert card["calibration"]["images"] > 4
+    assert "training part" in card["calibration"]["part"]
+    scores = Assessor.load(exported.path).score(list(probe.images))
+    expected = run.scorer.predict(probe.images, verbose=0)["mos"]
+    np.testing.assert_allclose(scores, expected, atol=0.1)
