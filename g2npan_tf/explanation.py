@@ -2,23 +2,23 @@
 
 import pathlib
 
-import cv2
 import numpy as np
 
 from g2npan_tf import mos
 from g2npan_tf.assessor import Assessment
 from g2npan_tf.atomic_file import written_aside
-from g2npan_tf.picture_row import MAGMA
-from g2npan_tf.picture_row import VIRIDIS
 from g2npan_tf.picture_row import Bar
 from g2npan_tf.picture_row import View
-from g2npan_tf.picture_row import colour
 from g2npan_tf.picture_row import draw_row
 from g2npan_tf.picture_row import encode_png
-from g2npan_tf.picture_row import to_uint8
+from g2npan_tf.report.pictures import DISPLAY_SIZE
+from g2npan_tf.report.pictures import MAGMA
+from g2npan_tf.report.pictures import VIRIDIS
+from g2npan_tf.report.pictures import coloured
+from g2npan_tf.report.pictures import overlay
+from g2npan_tf.report.pictures import shrunk
+from g2npan_tf.report.pictures import to_uint8
 
-# Longest side of a drawn image in pixels; more does not show in a panel.
-DISPLAY_SIZE = 768
 # A weaker nuance than this is not stretched over the whole colour scale.
 _NUANCE_FLOOR = 0.05
 
@@ -46,7 +46,7 @@ def save_explanation(
     Returns:
         The files that were written, each whole or not at all.
     """
-    pixels = shrink(pixels)
+    pixels = shrunk(pixels, DISPLAY_SIZE)
     views = _views(assessment, pixels)
     shape = pixels.shape[:2]
     title = f"Predicted MOS {assessment.mos:.2f} of {mos.MOS_MAX:.0f}"
@@ -65,46 +65,6 @@ def save_explanation(
     return paths
 
 
-def shrink(pixels: np.ndarray, longest: int = DISPLAY_SIZE) -> np.ndarray:
-    """Limits the longer side of an image, keeping its shape.
-
-    Args:
-        pixels: uint8 `[height, width, 3]`.
-        longest: New length of the longer side in pixels, if it is above.
-
-    Returns:
-        uint8 `[height, width, 3]`, averaged over areas.
-    """
-    height, width = pixels.shape[:2]
-    factor = longest / max(height, width)
-    if factor >= 1:
-        return pixels
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-
-
-def overlay(cam: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Lays the colours of the local quality over the image in grey.
-
-    The grey is stretched to white, so that dark images show their anatomy
-    too; black background keeps the colours, since the CAM speaks of it too.
-
-    Args:
-        cam: Local quality. Float `[rows, columns]`, range [0, 1].
-        pixels: uint8 `[height, width, 3]`, RGB.
-
-    Returns:
-        Float `[height, width, 3]`, RGB, range [0, 1].
-    """
-    height, width = pixels.shape[:2]
-    smooth = cv2.resize(
-        cam.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
-    )
-    colours = colour(smooth, VIRIDIS) / 255
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
-    return 0.7 * colours + 0.3 * grey / max(int(grey.max()), 1)
-
-
 def _views(assessment: Assessment, pixels: np.ndarray) -> list[View]:
     """The pictures of a panel, from left to right."""
     views = [View("image", "Image", pixels)]
@@ -116,7 +76,7 @@ def _views(assessment: Assessment, pixels: np.ndarray) -> list[View]:
     if assessment.cam is not None:
         label = "local quality, 1 = good; mark: this image"
         bar = Bar(VIRIDIS, 1.0, label, assessment.quality)
-        drawn = to_uint8(overlay(assessment.cam, pixels))
+        drawn = overlay(assessment.cam, pixels)
         views.append(View("cam", "Where it is good (CAM)", drawn, bar))
     return views
 
@@ -126,5 +86,5 @@ def _nuance_view(nuance: np.ndarray) -> View:
     mean = nuance.mean(axis=-1)
     high = max(float(mean.max()), _NUANCE_FLOOR)
     bar = Bar(MAGMA, high, "|reference - image|, 1 = full range")
-    drawn = colour(mean / high, MAGMA)
+    drawn = coloured(mean, MAGMA, high)
     return View("nuance", "What differs (nuance)", drawn, bar)

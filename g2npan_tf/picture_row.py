@@ -13,9 +13,8 @@ from PIL import Image
 from PIL import ImageDraw
 from PIL import ImageFont
 
-# Tables of 256 colours.
-VIRIDIS = cv2.COLORMAP_VIRIDIS
-MAGMA = cv2.COLORMAP_MAGMA
+from g2npan_tf.report.pictures import coloured
+
 # Layout in pixels; a bar and its numbers stand in the space below a picture.
 _COLUMN = 384
 _GAP = 30
@@ -63,25 +62,6 @@ class View:
     title: str
     pixels: np.ndarray
     bar: Bar | None = None
-
-
-def colour(values: np.ndarray, colours: int) -> np.ndarray:
-    """Colours values.
-
-    Args:
-        values: Float `[height, width]`, range [0, 1].
-        colours: `VIRIDIS` or `MAGMA`.
-
-    Returns:
-        uint8 `[height, width, 3]`, RGB.
-    """
-    levels = np.clip(values * 256, 0, 255).astype(np.uint8)
-    return cv2.applyColorMap(levels, colours)[..., ::-1]
-
-
-def to_uint8(values: np.ndarray) -> np.ndarray:
-    """Rounds 0..1 to the 256 levels of a picture."""
-    return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
@@ -144,7 +124,7 @@ def _draw_bar(page: Image.Image, corner: tuple[int, int], bar: Bar) -> None:
     left, top = corner
     bottom = top + _BAR_HEIGHT
     ramp = np.tile(np.linspace(0, 1, _COLUMN), (_BAR_HEIGHT, 1))
-    page.paste(Image.fromarray(colour(ramp, bar.colours)), corner)
+    page.paste(Image.fromarray(coloured(ramp, bar.colours)), corner)
     draw = ImageDraw.Draw(page)
     draw.rectangle((left, top, left + _COLUMN - 1, bottom), outline=_INK)
     for value in _ticks(bar.high):

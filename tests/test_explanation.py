@@ -1,13 +1,9 @@
-import cv2
 import numpy as np
 import pytest
-from matplotlib import colormaps
 from PIL import Image
 
 from g2npan_tf.assessor import Assessment
-from g2npan_tf.explanation import overlay
 from g2npan_tf.explanation import save_explanation
-from g2npan_tf.explanation import shrink
 
 
 @pytest.fixture
@@ -81,39 +77,3 @@ def test_two_runs_write_the_same_bytes(tmp_path, pixels):
         save_explanation(plain, pixels, tmp_path / folder, "same")
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
-
-
-@pytest.mark.parametrize("quality", [0.0, 0.3, 1.0])
-def test_overlay_of_a_black_image_shows_the_colour_of_the_quality(quality):
-    cam = np.full((8, 8), quality, np.float32)
-    drawn = overlay(cam, np.zeros((40, 30, 3), np.uint8))
-    colour = np.array(colormaps["viridis"](quality)[:3])
-    assert drawn.shape == (40, 30, 3)
-    np.testing.assert_allclose(
-        drawn, np.broadcast_to(0.7 * colour, (40, 30, 3)), atol=0.5 / 255
-    )
-
-
-def test_overlay_is_smooth_and_in_place():
-    cam = np.zeros((8, 8), np.float32)
-    cam[1, 6] = 1
-    # Green rises with viridis; the peak lies in the middle of its cell.
-    green = overlay(cam, np.zeros((160, 160, 3), np.uint8))[..., 1]
-    row, column = np.unravel_index(green.argmax(), green.shape)
-    assert abs(row - 30) <= 2
-    assert abs(column - 130) <= 2
-    assert np.abs(np.diff(green, axis=0)).max() < 0.1
-
-
-def test_overlay_keeps_the_anatomy_of_a_dark_image():
-    dark = np.zeros((32, 32, 3), np.uint8)
-    dark[:, 16:] = 40
-    drawn = overlay(np.full((8, 8), 0.5, np.float32), dark)
-    np.testing.assert_allclose(drawn[:, 16:] - drawn[:, :16], 0.3, atol=1e-6)
-
-
-def test_shrink_limits_the_longer_side_and_keeps_the_shape(pixels):
-    large = cv2.resize(pixels, (1400, 1000), interpolation=cv2.INTER_NEAREST)
-    np.testing.assert_array_equal(shrink(large, 140), pixels)
-    assert shrink(pixels, 140) is pixels
-    assert shrink(np.zeros((4000, 2, 3), np.uint8), 100).shape == (100, 1, 3)

@@ -5,14 +5,14 @@ import pytest
 from matplotlib import colormaps
 from PIL import Image
 
-from g2npan_tf.picture_row import MAGMA
-from g2npan_tf.picture_row import VIRIDIS
 from g2npan_tf.picture_row import Bar
 from g2npan_tf.picture_row import View
-from g2npan_tf.picture_row import colour
 from g2npan_tf.picture_row import draw_row
 from g2npan_tf.picture_row import encode_png
-from g2npan_tf.picture_row import to_uint8
+from g2npan_tf.report.pictures import MAGMA
+from g2npan_tf.report.pictures import VIRIDIS
+from g2npan_tf.report.pictures import coloured
+from g2npan_tf.report.pictures import to_uint8
 
 
 def decode(data):
@@ -34,12 +34,12 @@ def is_ink(picture):
 def test_colours_are_those_of_matplotlib(colours, name):
     values = np.linspace(0, 1, 1000).reshape(20, 50)
     expected = np.rint(colormaps[name](values)[..., :3] * 255)
-    np.testing.assert_array_equal(colour(values, colours), expected)
+    np.testing.assert_array_equal(coloured(values, colours), expected)
 
 
 def test_values_beyond_the_scale_have_the_colours_of_its_ends():
     values = np.array([[-0.5, 0, 1, 1.5]])
-    low, first, last, high = colour(values, MAGMA)[0].tolist()
+    low, first, last, high = coloured(values, MAGMA)[0].tolist()
     assert low == first
     assert high == last
     assert to_uint8(values).tolist() == [[0, 0, 255, 255]]
@@ -62,7 +62,7 @@ def test_the_mark_points_at_the_value(value):
 def test_the_bar_runs_from_the_first_colour_to_the_last():
     picture = drawn(Bar(MAGMA, 0.3, "label"))
     middle = picture[120 + 384 + 26 + 8, 30 : 30 + 384]
-    ends = colour(np.array([[0.003, 0.997]]), MAGMA)[0]
+    ends = coloured(np.array([[0.003, 0.997]]), MAGMA)[0]
     np.testing.assert_allclose(middle[[1, -2]], ends, atol=3)
 
 

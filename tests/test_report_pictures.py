@@ -1,8 +1,10 @@
 import base64
 import io
 
+import cv2
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from PIL import Image
 
 from g2npan_tf.report import pictures
@@ -77,3 +79,46 @@ def test_a_colour_bar_marks_where_the_image_is():
     (mark,) = elements.find("path")
     assert mark["d"].startswith("M50.0 ")
     assert "Colour bar from 0 to 1: quality" in elements.text
+
+
+@pytest.mark.parametrize("quality", [0.0, 0.3, 1.0])
+def test_overlay_of_a_black_image_shows_the_colour_of_the_quality(quality):
+    cam = np.full((8, 8), quality, np.float32)
+    drawn = pictures.overlay(cam, np.zeros((40, 30, 3), np.uint8))
+    colour = np.array(colormaps["viridis"](quality)[:3])
+    assert drawn.shape == (40, 30, 3)
+    np.testing.assert_allclose(
+        drawn / 255, np.broadcast_to(0.7 * colour, (40, 30, 3)), atol=1 / 255
+    )
+
+
+def test_overlay_is_smooth_and_in_place():
+    cam = np.zeros((8, 8), np.float32)
+    cam[1, 6] = 1
+    # Green rises with viridis; the peak lies in the middle of its cell.
+    drawn = pictures.overlay(cam, np.zeros((160, 160, 3), np.uint8))
+    green = drawn[..., 1] / 255
+    row, column = np.unravel_index(green.argmax(), green.shape)
+    assert abs(row - 30) <= 2
+    assert abs(column - 130) <= 2
+    assert np.abs(np.diff(green, axis=0)).max() < 0.1
+
+
+def test_overlay_keeps_the_anatomy_of_a_dark_image():
+    dark = np.zeros((32, 32, 3), np.uint8)
+    dark[:, 16:] = 40
+    drawn = pictures.overlay(np.full((8, 8), 0.5, np.float32), dark)
+    rise = drawn[:, 16:] / 255 - drawn[:, :16] / 255
+    np.testing.assert_allclose(rise, 0.3, atol=1 / 255)
+
+
+def test_shrinking_limits_the_longer_side_and_keeps_the_shape():
+    pixels = noise(100, 140)
+    large = cv2.resize(pixels, (1400, 1000), interpolation=cv2.INTER_NEAREST)
+    np.testing.assert_array_equal(pictures.shrunk(large, 140), pixels)
+    assert pictures.shrunk(pixels, 140) is pixels
+    assert pictures.shrunk(np.zeros((4000, 2, 3), np.uint8), 100).shape == (
+        100,
+        1,
+        3,
+    )

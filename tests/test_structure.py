@@ -24,7 +24,6 @@ LEVELS = (
         "mos",
         "atomic_file",
         "foreground",
-        "picture_row",
         "subbands",
         "pcnn",
         "significance",
@@ -50,7 +49,7 @@ LEVELS = (
         "precision",
         "report",
     },
-    {"protocols", "dicom_images", "progress"},
+    {"protocols", "dicom_images", "progress", "picture_row"},
     {"images", "checkpoints", "data", "evaluation", "evaluation_table"},
     {"gan", "assessor", "baselines"},
     {

@@ -119,8 +119,10 @@ def coloured(
     Returns:
         RGB, uint8 `[height, width, 3]`.
     """
-    grey = to_uint8(np.asarray(values, np.float32) / high)
-    return np.ascontiguousarray(cv2.applyColorMap(grey, colour_map)[..., ::-1])
+    levels = np.clip(np.asarray(values) / high * 256, 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(
+        cv2.applyColorMap(levels, colour_map)[..., ::-1]
+    )
 
 
 def overlay(cam: np.ndarray, pixels: np.ndarray) -> np.ndarray:
