@@ -136,7 +136,7 @@ def _maps(assessment: Assessment, pixels: np.ndarray) -> list[Html]:
         title = "Generated reference"
         reference = _in_shape(assessment.reference, shape)
         shown = pictures.picture(reference, title, exact=False)
-        caption = "The best version of this image that the model can imagine."
+        caption = "The best version that the generator makes of this image."
         views.append(_view(title, shown, caption))
     if assessment.nuance is not None:
         views.append(_nuance(assessment.nuance, shape))
