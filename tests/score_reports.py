@@ -39,9 +39,7 @@ def save_images(directory, algorithms, num_pairs, size=(40, 32)):
     return paths
 
 
-def write_report(
-    directory, paths, facts=SIMULATED, table=None, assessor=None, limit=None
-):
+def write_report(directory, paths, facts=SIMULATED, table=None, assessor=None):
     """Scores files into a report, as the command does; returns the rows."""
     assessor = assessor or Assessor(brightness)
     with (
