@@ -26,6 +26,11 @@ GZIP_MAGIC = b"\x1f\x8b"
 _HEADER_BYTES = 540
 # A compressed volume may be so much larger than a file.
 _INFLATED_FACTOR = 4
+# bgzip writes a member for each 65,280 bytes, so this is what the largest
+# volume that may come out has; a hostile file has millions of empty ones.
+_MOST_MEMBERS = 2**13
+# What zlib copies at the end of a member is at most this.
+_PIECE = 2**14
 _MISSING = (
     "NIfTI needs the package nibabel, which is not installed here; "
     "pip install 'g2npan-tf[nifti]'"
@@ -38,7 +43,7 @@ def is_nifti(data: bytes) -> bool:
     if start.startswith(GZIP_MAGIC):
         try:
             start = _inflate(data, _HEADER_BYTES)
-        except (zlib.error, InputError):
+        except zlib.error:
             return False
     return start[344:347] in (b"n+1", b"ni1") or start[4:7] == b"n+2"
 
@@ -124,15 +129,33 @@ def _shape(header: "Nifti1Header") -> tuple[int, int, int]:
 def _inflate(data: bytes, most: int) -> bytes:
     """Unpacks the first bytes of a gzip file and no more."""
     unpacked = bytearray()
-    while data and len(unpacked) < most:
-        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-        unpacked += member.decompress(data, most - len(unpacked))
-        # At the end of the data this checks their sum.
-        more = member.decompress(member.unconsumed_tail, 1)
-        if not more and not member.eof:
-            raise InputError("damaged or truncated gzip file")
-        data = member.unused_data
-    return bytes(unpacked)
+    at = members = 0
+    while at < len(data) and len(unpacked) < most:
+        members += 1
+        if members > _MOST_MEMBERS:
+            raise InputError(f"more than {_MOST_MEMBERS:,} members in gzip")
+        at = _inflate_member(memoryview(data), at, unpacked, most)
+    return bytes(memoryview(unpacked)[:most])
+
+
+def _inflate_member(
+    data: memoryview, at: int, unpacked: bytearray, most: int
+) -> int:
+    """Appends a member up to one byte more than wanted; where it ends.
+
+    At the end of a member zlib checks its sum: the byte more tells whether
+    this is the end.
+    """
+    member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    while not member.eof and len(unpacked) <= most:
+        piece = data[at : at + _PIECE]
+        made = member.decompress(piece, most + 1 - len(unpacked))
+        unpacked += made
+        left = len(member.unconsumed_tail) + len(member.unused_data)
+        at += len(piece) - left
+        if not (piece or made or member.eof):
+            raise zlib.error("damaged or truncated gzip file")
+    return at
 
 
 def _slices(

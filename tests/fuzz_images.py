@@ -12,6 +12,7 @@ FOLDER/input, so that a crash of a native decoder leaves it there.
 import collections
 import faulthandler
 import gc
+import gzip
 import json
 import os
 import pathlib
@@ -173,7 +174,7 @@ def score(folder, count, chance):
 def headers(draw):
     """A file whose header fields are any numbers or any text."""
     number = st.sampled_from((*EDGES, 2, 16, 17, 24, 4096, 65536, 2**24))
-    kind = draw(st.sampled_from(("png", "bmp", "tiff", "nifti", "dicom")))
+    kind = draw(st.sampled_from(FORMATS))
     body = draw(st.binary(max_size=300))
     if kind == "png":
         sizes = struct.pack(">II", draw(number), draw(number))
@@ -211,6 +212,12 @@ def headers(draw):
             st.sampled_from((shown, bytes(NIFTI[70:134])))
         )
         return bytes(plain)
+    if kind == "gzip":
+        # Members that hold nothing, before, between and behind the others.
+        empty = gzip.compress(b"") * draw(st.sampled_from(MEMBERS))
+        cut = draw(st.integers(0, len(NIFTI)))
+        parts = map(gzip.compress, (NIFTI[:cut], NIFTI[cut:], body))
+        return empty.join((b"", *parts, b""))
     return dicom_header(draw)
 
 
@@ -239,6 +246,8 @@ def dicom_header(draw):
 
 
 SEEDS = seeds()
+FORMATS = ("png", "bmp", "tiff", "nifti", "gzip", "dicom")
+MEMBERS = (0, 1, 2_000, 9_000, 100_000)
 NIFTI = SEEDS["nifti"]
 DICOM_SEEDS = [name for name in SEEDS if name.startswith("dicom")]
 DICOM_ELEMENTS: tuple[int, ...] = (

@@ -173,6 +173,7 @@ CASES = {
         image_seeds.gzip.compress(nifti(np.zeros((256, 256, 16), np.uint8))),
         Limits(max_bytes=100_000),
     ),
+    "gzip of very many parts": lambda: image_seeds.gzip.compress(b"") * 9_000,
     "NIfTI truncated": lambda: SEEDS["nifti"][:-9],
 }
 

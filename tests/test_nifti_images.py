@@ -1,6 +1,7 @@
 import gzip
 import struct
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -200,6 +201,54 @@ def test_gzip_of_several_members_is_read():
     data = nifti(marked((19, 23, 0)))
     packed = gzip.compress(data[:500]) + gzip.compress(data[500:])
     assert white(next(decode_frames(packed))) == [(0, 0)]
+
+
+@pytest.fixture
+def inflating(monkeypatch):
+    """Counts the members that are begun and the bytes that zlib copies."""
+    counts = {"members": 0, "copied": 0}
+    make = zlib.decompressobj
+
+    class Counted:
+        def __init__(self, wbits):
+            self.member = make(wbits=wbits)
+            counts["members"] += 1
+
+        def __getattr__(self, name):
+            return getattr(self.member, name)
+
+        def decompress(self, *arguments):
+            made = self.member.decompress(*arguments)
+            counts["copied"] += len(self.unused_data)
+            counts["copied"] += len(self.unconsumed_tail)
+            return made
+
+    monkeypatch.setattr(zlib, "decompressobj", Counted)
+    return counts
+
+
+def test_a_volume_of_very_many_members_is_read_in_linear_time(inflating):
+    values = np.random.default_rng(2).integers(0, 256, (64, 64, 9), np.uint8)
+    data = nifti(values)
+    packed = b"".join(
+        gzip.compress(data[start : start + 9], 1)
+        for start in range(0, len(data), 9)
+    )
+    frame = list(decode_frames(packed))[-1]
+    np.testing.assert_array_equal(
+        frame.pixels[..., 0], values[::-1, ::-1, -1].T
+    )
+    # Both headers and the volume.
+    assert 4_000 < inflating["members"] < 4_500
+    assert inflating["copied"] < inflating["members"] * 2**14
+
+
+def test_gzip_of_very_many_empty_members_ends_soon(inflating):
+    packed = gzip.compress(b"") * 100_000 + gzip.compress(nifti(marked()))
+    with pytest.raises(InputError, match="more than 8,192 members in gzip"):
+        list(decode_frames(packed))
+    assert inflating["members"] == 8_192
+    assert inflating["copied"] <= 8_192 * 2**14
 
 
 def test_a_small_file_that_inflates_beyond_the_limit_is_not_inflated():
