@@ -147,6 +147,7 @@ def _decode(dataset: "Dataset", count: int) -> Iterator[LoadedImage]:
     decoder = get_decoder(syntax)
     arrays = decoder.iter_array(dataset, decoding_plugin=_DECODERS[syntax])
     encoded: Iterator[bytes] | None = None
+    left = len(dataset.PixelData)
     if syntax.is_encapsulated:
         encoded = generate_frames(
             dataset.PixelData,
@@ -155,8 +156,13 @@ def _decode(dataset: "Dataset", count: int) -> Iterator[LoadedImage]:
         )
     for index in range(count):
         if encoded:
+            frame = next(encoded)
+            left -= len(frame)
+            if left < 0:
+                # Else every frame could be the same large one.
+                raise InputError("compressed frames that overlap")
             check = _check_runs if syntax == _RLE else _check_jpeg
-            check(next(encoded), dataset)
+            check(frame, dataset)
         values, properties = next(arrays)
         photometric = str(properties["photometric_interpretation"])
         yield to_rgb(values, photometric, dataset, index)
@@ -192,21 +198,30 @@ def _check_jpeg(frame: bytes, dataset: "Dataset") -> None:
 
 
 def _check_runs(frame: bytes, dataset: "Dataset") -> None:
-    """Refuses run lengths (PS3.5, annex G) that expand beyond the image."""
+    """Refuses run lengths (PS3.5, annex G) that keep a decoder busy."""
     (count,) = struct.unpack_from("<I", frame)
     offsets = (*struct.unpack_from("<15I", frame, 4)[:count], len(frame))
-    most = 2 * dataset.Rows * dataset.Columns
+    if list(offsets) != sorted(offsets):
+        # Else the same bytes could be decoded once for every segment.
+        raise InputError("run lengths that overlap or end beyond the file")
     for start, stop in itertools.pairwise(offsets):
-        size, position = 0, start
-        while position < min(stop, len(frame)):
-            control = frame[position]
-            if control < 128:
-                size += control + 1
-                position += control + 2
-            elif control > 128:
-                size += 257 - control
-                position += 2
-            else:
-                position += 1
-            if size > most:
-                raise InputError("run lengths expand beyond the image")
+        _check_segment(frame, start, stop, 2 * dataset.Rows * dataset.Columns)
+
+
+def _check_segment(frame: bytes, start: int, stop: int, most: int) -> None:
+    """Refuses a segment of more bytes, and so of more steps, than `most`."""
+    size, position = 0, start
+    while position < stop:
+        control = frame[position]
+        if control < 128:
+            size += control + 1
+            position += control + 2
+        elif control > 128:
+            size += 257 - control
+            position += 2
+        else:
+            # Stands for nothing, but is a step too.
+            size += 1
+            position += 1
+        if size > most:
+            raise InputError("run lengths expand beyond the image")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from g2npan_tf import dicom_images
 from g2npan_tf.errors import InputError
 from g2npan_tf.images import Limits
 from g2npan_tf.images import decode_frames
@@ -158,6 +159,54 @@ def test_run_lengths_that_expand_without_end_are_refused():
     data = compressed(dataset(GREY), uid.RLELossless, [bomb])
     with pytest.raises(InputError, match="run lengths expand beyond"):
         decode_image(data)
+
+
+class Counted(bytes):
+    """Counts how often one of its bytes is looked at."""
+
+    steps = 0
+
+    def __getitem__(self, index):
+        self.steps += 1
+        return super().__getitem__(index)
+
+
+def rle(offsets, runs):
+    """A frame whose header says where its segments start."""
+    header = struct.pack(f"<{len(offsets) + 1}I", len(offsets), *offsets)
+    return Counted(header.ljust(64, b"\0") + runs)
+
+
+@pytest.mark.parametrize("offsets", [[64, 1064] * 7, [64, 9, 72], [64, 9999]])
+def test_segments_of_run_lengths_that_overlap_are_refused(offsets):
+    frame = rle(offsets, b"\x80" * 1000)
+    with pytest.raises(InputError, match="overlap or end beyond the file"):
+        dicom_images._check_runs(frame, dataset(GREY))
+    assert frame.steps == 0
+
+
+@pytest.mark.parametrize("control", [b"\x80", b"\0\1"])
+def test_the_steps_of_run_lengths_are_bounded_by_the_pixels(control):
+    frame = rle([64], control * 100_000)
+    with pytest.raises(InputError, match="run lengths expand beyond"):
+        dicom_images._check_runs(frame, dataset(GREY))
+    assert frame.steps <= 2 * GREY.size + 1
+
+
+def test_frames_that_share_their_bytes_are_refused():
+    values = np.stack([GREY] * 8)
+    made = dataset(values, NumberOfFrames=8)
+    made.compress(
+        uid.RLELossless,
+        encapsulate_ext=True,
+        generate_instance_uid=False,
+    )
+    assert len(list(decode_frames(to_bytes(made)))) == 8
+    made.ExtendedOffsetTable = bytes(64)
+    made.ExtendedOffsetTableLengths = made.ExtendedOffsetTableLengths[:8] * 8
+    made.PixelData = made.PixelData[: len(made.PixelData) // 2]
+    with pytest.raises(InputError, match="frames that overlap"):
+        list(decode_frames(to_bytes(made)))
 
 
 @pytest.mark.parametrize("count", [100, 300_000])
