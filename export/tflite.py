@@ -113,11 +113,22 @@ def export(
         _write_json(
             path.with_suffix(".json"), litert_card.side_file(path, card)
         )
-        # The model last: without it the side files do no harm.
-        for suffix in (".parity.json", ".json", ".tflite"):
-            made = path.with_suffix(suffix)
-            os.replace(made, output / made.name)
+        _move(path, output)
     return command.Exported(output / path.name, differences)
+
+
+def _move(path: pathlib.Path, output: pathlib.Path) -> None:
+    """Replaces the files of an earlier export.
+
+    Wherever it is stopped, no side file tells of another model than the one
+    that is there: a model without them is accepted, one with the SHA-256 of
+    another is refused.
+    """
+    side_files = [path.with_suffix(end) for end in (".json", ".parity.json")]
+    for side_file in side_files:
+        (output / side_file.name).unlink(missing_ok=True)
+    for made in (path, *side_files):
+        os.replace(made, output / made.name)
 
 
 def file_name(name: str, precision: str) -> str:

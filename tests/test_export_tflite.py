@@ -1,5 +1,6 @@
 import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -112,6 +113,52 @@ def test_an_interrupted_export_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         tflite.export(finished_run(), probe(1), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def write_files(folder, model):
+    """A model and side files that tell of it; its path."""
+    folder.mkdir()
+    digest = hashlib.sha256(model).hexdigest()
+    for end in (".json", ".parity.json"):
+        text = json.dumps({"sha256": digest})
+        (folder / f"g2npan.int8{end}").write_text(text)
+    path = folder / "g2npan.int8.tflite"
+    path.write_bytes(model)
+    return path
+
+
+@pytest.mark.parametrize("done", range(6))
+def test_a_replacement_stopped_anywhere_leaves_what_loads(
+    output, tmp_path, monkeypatch, done
+):
+    model = (output / "g2npan.tflite").read_bytes()
+    old = write_files(tmp_path / "old", model)
+    new = write_files(tmp_path / "new", model + bytes(16))
+    left = [done]
+
+    def stopping(operation):
+        def stopped(*arguments, **options):
+            left[0] -= 1
+            if left[0] < 0:
+                raise KeyboardInterrupt
+            return operation(*arguments, **options)
+
+        return stopped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", stopping(os.replace))
+        patch.setattr(os, "unlink", stopping(os.unlink))
+        if done < 5:
+            with pytest.raises(KeyboardInterrupt):
+                tflite._move(new, old.parent)
+        else:
+            tflite._move(new, old.parent)
+    assert left[0] == (-1 if done < 5 else 0)
+    digest = hashlib.sha256(old.read_bytes()).hexdigest()
+    for side_file in old.parent.glob("*.json"):
+        assert json.loads(side_file.read_text())["sha256"] == digest
+    assert Assessor.load(old).score(random_images(1)).shape == (1,)
+    assert len(list(old.parent.iterdir())) == (3, 2, 1, 1, 2, 3)[done]
 
 
 def test_a_run_without_gan_has_no_generated_maps(tmp_path):
