@@ -27,8 +27,6 @@ from g2npan_tf.report.page import tag
 FILE = "report.html"
 # Longest side of a picture of an image in pixels.
 _LONGEST = 256
-# A weaker nuance than this is not stretched over the whole colour scale.
-_NUANCE_FLOOR = 0.05
 _STYLE = """
 .maps { display: grid; gap: 8px; margin-top: 8px;
   grid-template-columns: repeat(4, 1fr); }
@@ -228,9 +226,7 @@ def _views(shown: Shown) -> list[tuple[str, np.ndarray]]:
     if assessment.reference is not None:
         views.append(("generated reference", assessment.reference))
     if assessment.nuance is not None:
-        nuance = assessment.nuance.mean(axis=-1)
-        high = max(float(nuance.max()), _NUANCE_FLOOR)
-        drawn = pictures.coloured(nuance, pictures.MAGMA, high)
+        drawn, high = pictures.nuance_colours(assessment.nuance)
         views.append((f"nuance, largest {high:.2f}", drawn))
     if assessment.cam is not None:
         drawn = pictures.overlay(assessment.cam, shown.pixels)

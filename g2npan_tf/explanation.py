@@ -14,13 +14,10 @@ from g2npan_tf.picture_row import encode_png
 from g2npan_tf.report.pictures import DISPLAY_SIZE
 from g2npan_tf.report.pictures import MAGMA
 from g2npan_tf.report.pictures import VIRIDIS
-from g2npan_tf.report.pictures import coloured
+from g2npan_tf.report.pictures import nuance_colours
 from g2npan_tf.report.pictures import overlay
 from g2npan_tf.report.pictures import shrunk
 from g2npan_tf.report.pictures import to_uint8
-
-# A weaker nuance than this is not stretched over the whole colour scale.
-_NUANCE_FLOOR = 0.05
 
 
 def save_explanation(
@@ -83,8 +80,6 @@ def _views(assessment: Assessment, pixels: np.ndarray) -> list[View]:
 
 def _nuance_view(nuance: np.ndarray) -> View:
     """The nuance, averaged over the channels, from 0 to its maximum."""
-    mean = nuance.mean(axis=-1)
-    high = max(float(mean.max()), _NUANCE_FLOOR)
+    drawn, high = nuance_colours(nuance)
     bar = Bar(MAGMA, high, "|reference - image|, 1 = full range")
-    drawn = coloured(mean, MAGMA, high)
     return View("nuance", "What differs (nuance)", drawn, bar)

@@ -64,6 +64,18 @@ def test_colours_are_those_of_the_maps_in_rgb(colour_map, ends):
     np.testing.assert_allclose(shown[0], ends, atol=2)
 
 
+@pytest.mark.parametrize(("largest", "high"), [(0.3, 0.3), (0.01, 0.05)])
+def test_a_weak_nuance_is_not_stretched_over_all_colours(largest, high):
+    nuance = np.zeros((4, 6, 3), np.float32)
+    # The mean over the channels is what is shown.
+    nuance[1, 2] = largest * np.array([0, 1, 2])
+    shown, end = pictures.nuance_colours(nuance)
+    assert end == pytest.approx(high)
+    expected = np.array(colormaps["magma"](largest / high)[:3]) * 255
+    np.testing.assert_allclose(shown[1, 2], expected, atol=2)
+    np.testing.assert_allclose(shown[0, 0], (0, 0, 4), atol=1)
+
+
 def test_the_overlay_shows_good_and_bad_places_in_other_colours():
     cam = np.zeros((8, 8), np.float32)
     cam[:, 4:] = 1

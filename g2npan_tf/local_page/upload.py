@@ -15,9 +15,9 @@ from g2npan_tf.frame_scoring import scored_row
 from g2npan_tf.images import Frame
 from g2npan_tf.images import decode_frames
 from g2npan_tf.input_policy import Limits
-from g2npan_tf.report.pictures import MAGMA
 from g2npan_tf.report.pictures import VIRIDIS
 from g2npan_tf.report.pictures import coloured
+from g2npan_tf.report.pictures import nuance_colours
 from g2npan_tf.report.pictures import shrunk
 from g2npan_tf.report.pictures import to_uint8
 from g2npan_tf.score_rows import Row
@@ -28,8 +28,6 @@ DISPLAY_SIZE = 768
 _CAM_SIZE = 256
 # Frames of one file that come with pictures; the others have their row.
 MAX_PICTURED = 32
-# A weaker nuance than this is not stretched over the whole colour scale.
-NUANCE_FLOOR = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,10 +104,8 @@ def _pictures(frame: Frame, assessment: Assessment) -> Pictures:
     if assessment.reference is not None:
         maps["reference"] = _address(to_uint8(assessment.reference))
     if assessment.nuance is not None:
-        mean = assessment.nuance.mean(axis=-1)
-        high = max(float(mean.max()), NUANCE_FLOOR)
-        maps["nuance"] = _address(coloured(mean, MAGMA, high))
-        maps["nuance_high"] = high
+        drawn, high = nuance_colours(assessment.nuance)
+        maps.update(nuance=_address(drawn), nuance_high=high)
     return Pictures(width, height, _address(image), **maps)
 
 

@@ -16,6 +16,8 @@ THUMBNAIL = 72
 JPEG_QUALITY = 90
 # A PNG above this many bytes becomes a JPEG.
 MAX_PNG_BYTES = 60_000
+# A weaker nuance than this is not stretched over the whole colour scale.
+_NUANCE_FLOOR = 0.05
 VIRIDIS = cv2.COLORMAP_VIRIDIS
 MAGMA = cv2.COLORMAP_MAGMA
 
@@ -123,6 +125,24 @@ def coloured(
     return np.ascontiguousarray(
         cv2.applyColorMap(levels, colour_map)[..., ::-1]
     )
+
+
+def nuance_colours(nuance: np.ndarray) -> tuple[np.ndarray, float]:
+    """Shows the nuance, averaged over the channels, from 0 to its maximum.
+
+    Choice: the scale ends at 0.05 at least, so that a nuance that is noise
+    everywhere does not look like one with defects.
+
+    Args:
+        nuance: Float `[height, width, 3]`, range [0, 1].
+
+    Returns:
+        RGB, uint8 `[height, width, 3]`, and the value of the last colour as a
+        share of full range.
+    """
+    mean = nuance.mean(axis=-1)
+    high = max(float(mean.max()), _NUANCE_FLOOR)
+    return coloured(mean, MAGMA, high), high
 
 
 def overlay(cam: np.ndarray, pixels: np.ndarray) -> np.ndarray:

@@ -17,8 +17,6 @@ from g2npan_tf.report.page import Html
 from g2npan_tf.report.page import tag
 from g2npan_tf.score_rows import Row
 
-# A weaker nuance than this is not stretched over the whole colour scale.
-_NUANCE_FLOOR = 0.05
 _SCALE_WIDTH = 440
 _SCALE_MARGIN = 24
 
@@ -157,11 +155,9 @@ def _maps(assessment: Assessment, pixels: np.ndarray) -> list[Html]:
 
 def _nuance(nuance: np.ndarray, shape: tuple[int, int]) -> Html:
     """What differs from the generated reference."""
-    mean = nuance.mean(axis=-1)
-    high = max(float(mean.max()), _NUANCE_FLOOR)
-    drawn = _in_shape(pictures.coloured(mean, pictures.MAGMA, high), shape)
+    drawn, high = pictures.nuance_colours(nuance)
     said = "Difference from the generated reference"
-    shown = pictures.picture(drawn, said, exact=False)
+    shown = pictures.picture(_in_shape(drawn, shape), said, exact=False)
     label = "|reference - image|, as a share of full range"
     bar = pictures.colour_bar(pictures.MAGMA, "0", f"{high:.2f}", label)
     return _view("Nuance", shown, bar)
