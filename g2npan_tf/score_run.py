@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import TextIO
@@ -29,8 +30,6 @@ from g2npan_tf.progress import Progress
 from g2npan_tf.score_report import folder
 from g2npan_tf.score_report.origins import Origin
 from g2npan_tf.score_report.origins import read_table
-from g2npan_tf.score_report.writer import INDEX
-from g2npan_tf.score_report.writer import NAMES
 from g2npan_tf.score_report.writer import Report
 from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import WRITERS
@@ -65,8 +64,7 @@ def score_command(
     paths = find(arguments, follow_links)
     _refuse_among_images("explain", explain, paths)
     _refuse_among_images("report", report, paths)
-    if report:
-        folder.check(pathlib.Path(report), NAMES)
+    _check_report(report, {"explain": explain, "output": output})
     table = _origins(algorithms, report)
     assessor = load_quietly(model, batch_size, num_threads)
     facts = model_facts.read(model)
@@ -93,7 +91,7 @@ def score_command(
         files = paths if in_sight else progress.over(paths)
         WRITERS[file_format](counted(files), stream)
     if report:
-        print(f"report: {pathlib.Path(report, INDEX)}", file=sys.stderr)
+        print(f"report: {pathlib.Path(report, folder.INDEX)}", file=sys.stderr)
     if statuses[False]:
         print(
             f"{statuses[False]} of {statuses.total()} failed", file=sys.stderr
@@ -135,6 +133,25 @@ def _refuse_among_images(
             )
 
 
+def _check_report(report: str, others: Mapping[str, str]) -> None:
+    """Refuses a report over what is there, or what other flags put there."""
+    if not report:
+        return
+    for flag, name in others.items():
+        if name and _is_in(name, report):
+            raise InputError(
+                f"--{flag}={name} lies in --report={report}; "
+                "expected another place"
+            )
+    folder.check(pathlib.Path(report))
+
+
+def _is_in(name: str, directory: str) -> bool:
+    """Whether a path is a folder or below it, links followed."""
+    place = pathlib.Path(os.path.realpath(name))
+    return place.is_relative_to(os.path.realpath(directory))
+
+
 def _origins(algorithms: str, report: str) -> dict[str, Origin] | None:
     """Reads the table of the algorithms, if there is one."""
     if not algorithms:
@@ -167,7 +184,7 @@ def _reported(
         return
     try:
         with (
-            folder.written_aside(pathlib.Path(name), NAMES) as aside,
+            folder.written_aside(pathlib.Path(name)) as aside,
             Report(aside, model, facts, table) as report,
         ):
             yield report.add

@@ -6,7 +6,6 @@ from PIL import Image
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.file_scoring import score_files
 from g2npan_tf.score_report import folder
-from g2npan_tf.score_report.writer import NAMES
 from g2npan_tf.score_report.writer import Report
 
 SIMULATED = {"name": "phantom", "scores": "simulated", "num_readers": 8}
@@ -43,7 +42,7 @@ def write_report(directory, paths, facts=SIMULATED, table=None, assessor=None):
     """Scores files into a report, as the command does; returns the rows."""
     assessor = assessor or Assessor(brightness)
     with (
-        folder.written_aside(directory, NAMES) as aside,
+        folder.written_aside(directory) as aside,
         Report(aside, "model.tflite", facts, table) as report,
     ):
         rows = list(score_files(assessor, paths, watch=report.add))

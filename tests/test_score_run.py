@@ -78,6 +78,10 @@ def test_a_table_of_algorithms_is_used(model, images, tmp_path):
         ({"report": "r", "algorithms": "x.csv"}, "x.csv: no such file"),
         ({"report": "full"}, "holds notes.txt; expected a new"),
         ({"report": "file/r"}, "a file; expected a new"),
+        ({"report": "r", "output": "r/all.csv"}, "--output=.* lies in --repo"),
+        ({"report": "r", "output": "l/r"}, "--output=l/r lies in --report=r"),
+        ({"report": "r", "explain": "r"}, "--explain=r lies in --report=r"),
+        ({"report": "l/r", "explain": "r/images/x"}, "--explain=.* lies in"),
     ],
 )
 def test_what_cannot_be_reported_is_one_line(
@@ -87,9 +91,43 @@ def test_what_cannot_be_reported_is_one_line(
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").touch()
     (tmp_path / "file").touch()
+    (tmp_path / "l").symlink_to(tmp_path)
     with pytest.raises(InputError, match=message) as caught:
         score_command(model, [str(images)], **options)
     assert "\n" not in str(caught.value)
+    assert not (tmp_path / "r").exists()
+
+
+def test_an_earlier_report_is_replaced(model, images, tmp_path):
+    report = tmp_path / "r"
+    score_command(model, [str(images)], report=str(report))
+    score_command(model, [str(images / "pair_1")], report=str(report))
+    assert len(list((report / "images").iterdir())) == 2
+
+
+def test_a_data_set_with_the_names_of_a_report_is_kept(model, images, tmp_path):
+    data = tmp_path / "data"
+    other = save_images(data / "images", ("a",), 1)[0]
+    (data / "scores.csv").write_text("image,mos")
+    with pytest.raises(InputError, match="data holds images/pair_1; expected"):
+        score_command(model, [str(images)], report=str(data))
+    assert other.exists()
+    assert (data / "scores.csv").read_text() == "image,mos"
+
+
+def test_what_lands_in_a_report_by_a_detour_is_kept(
+    model, images, tmp_path, monkeypatch
+):
+    report = tmp_path / "r"
+    score_command(model, [str(images)], report=str(report))
+    # As a mount does, by which a folder has two real names.
+    monkeypatch.setattr(score_run, "_is_in", lambda *names: False)
+    options = {"report": str(report), "output": str(report / "all.csv")}
+    with pytest.raises(InputError, match=r"r holds all\.csv; expected"):
+        score_command(model, [str(images / "pair_1")], **options)
+    assert (report / "all.csv").read_text().count("  ok") == 2
+    assert len(list((report / "images").iterdir())) == 4
+    assert not list(tmp_path.glob(".*"))
 
 
 def test_a_run_that_fails_leaves_the_earlier_report(

@@ -20,6 +20,12 @@ from g2npan_tf.score_report import group_page
 from g2npan_tf.score_report import image_page
 from g2npan_tf.score_report import model_card
 from g2npan_tf.score_report import origins
+from g2npan_tf.score_report.folder import FORMAT
+from g2npan_tf.score_report.folder import INDEX
+from g2npan_tf.score_report.folder import PAGES
+from g2npan_tf.score_report.folder import SCORES
+from g2npan_tf.score_report.folder import SUMMARY
+from g2npan_tf.score_report.folder import page_name
 from g2npan_tf.score_report.group_page import Entry
 from g2npan_tf.score_report.group_page import Group
 from g2npan_tf.score_rows import COLUMNS
@@ -27,11 +33,6 @@ from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import Row
 from g2npan_tf.score_rows import csv_cells
 
-INDEX = "index.html"
-SCORES = "scores.csv"
-SUMMARY = "report.json"
-PAGES = "images"
-NAMES = (INDEX, SCORES, SUMMARY, PAGES)
 _THUMBNAILS = ".thumbnails"
 
 
@@ -123,10 +124,10 @@ class Report:
             row.path,
             assessment.mos,
             "; ".join(row.notes),
-            f"{PAGES}/{_file_name(number)}",
+            f"{PAGES}/{page_name(number)}",
         )
         self._entries.append(entry)
-        self._write_page(_file_name(number))
+        self._write_page(page_name(number))
         self._waiting = _Waiting(number, row, assessment, pixels)
         self._keep_thumbnail(entry.page, pixels)
 
@@ -144,7 +145,7 @@ class Report:
             file.writelines(group_page.parts(group, thumbnails))
         self._thumbnails.close()
         (self._folder / _THUMBNAILS).unlink()
-        summary = {
+        summary = FORMAT | {
             "made": group.made,
             "num_scored": len(group.entries),
             "num_failed": len(group.failed),
@@ -163,7 +164,7 @@ class Report:
         number = waiting.number
         links = image_page.Links(
             f"../{INDEX}",
-            _file_name(number - 1) if number > 1 else "",
+            page_name(number - 1) if number > 1 else "",
             following,
         )
         content = image_page.render(
@@ -174,7 +175,7 @@ class Report:
             self._warning,
             links,
         )
-        path = self._folder / PAGES / _file_name(number)
+        path = self._folder / PAGES / page_name(number)
         path.write_text(content, encoding="utf-8")
 
     def _keep_thumbnail(self, name: str, pixels: np.ndarray) -> None:
@@ -249,8 +250,3 @@ def _ranks(entries: list[Entry]) -> list[group_figures.Rank]:
         if entry.algorithm:
             scores[entry.algorithm][entry.group].append(entry.mos)
     return group_figures.ranking(scores) if len(scores) > 1 else []
-
-
-def _file_name(number: int) -> str:
-    """File of an image's page; names of images may be anything."""
-    return f"{number:05d}.html"
