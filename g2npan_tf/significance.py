@@ -15,7 +15,11 @@ def bootstrap_p(differences: np.ndarray) -> float:
     Bootstrap Methods and their Application (1997), chapter 4.
 
     Choice: the percentile interval turned round, and not the distribution
-    shifted to 0: so p < 0.05 where the 95 % interval beside it excludes 0.
+    shifted to 0: so p < 0.05 only where the 95 % interval beside it excludes
+    0. With 1,000 resamples the two part at a count of 25 alone: up to 24 both
+    hold and from 26 on neither, while at 25 p is 0.052 and the interval, whose
+    limit is 97.5 % of the way from the 25th value to the 26th, mostly excludes
+    0.
 
     Args:
         differences: One a resample, `[resamples]`.

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from g2npan_tf import evaluation
 from g2npan_tf import significance
 
 
@@ -27,17 +28,44 @@ def test_p_has_its_floor_and_is_never_zero():
     assert significance.bootstrap_p(np.ones(1000)) == pytest.approx(2 / 1001)
 
 
-def test_p_is_below_five_percent_where_the_interval_excludes_zero():
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("count", "p_is_below", "excludes_zero"),
+    [
+        (0, True, True),
+        (24, True, True),
+        (25, False, True),
+        (26, False, False),
+        (500, False, False),
+    ],
+)
+def test_p_and_interval_part_at_25_resamples_only(
+    count, p_is_below, excludes_zero, sign
+):
+    values = sign * np.repeat([-1.0, 1.0], [count, 1000 - count])
+    low, high = evaluation.limits(values)
+    p = significance.bootstrap_p(values)
+    assert (p < 0.05) == p_is_below
+    assert (low > 0 or high < 0) == excludes_zero
+
+
+def test_at_25_resamples_the_interval_may_still_hold_zero():
+    values = np.repeat([-100.0, 1.0], [25, 975])
+    assert evaluation.limits(values)[0] < 0
+    assert significance.bootstrap_p(values) == pytest.approx(52 / 1001)
+
+
+def test_p_below_five_percent_means_an_interval_without_zero():
     rng = np.random.default_rng(0)
     verdicts = []
     for centre in np.linspace(1.5, 2.5, 41):
         values = rng.normal(centre, 1, 1000)
-        low = np.quantile(values, 0.025)
-        p = significance.bootstrap_p(values)
-        # A count of 24 or 25 of 1,000 is at the edge of both.
-        if abs(low) > 0.02:
-            assert (p < 0.05) == (low > 0)
-            verdicts.append(low > 0)
+        excludes_zero = evaluation.limits(values)[0] > 0
+        is_below = significance.bootstrap_p(values) < 0.05
+        at_edge = np.sum(values <= 0) == 25
+        assert is_below <= excludes_zero
+        assert is_below == excludes_zero or at_edge
+        verdicts.append(is_below)
     assert set(verdicts) == {True, False}
 
 
