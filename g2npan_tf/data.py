@@ -1,6 +1,7 @@
 """From TFDS folds to batches: which cases train, choose and test; decoding."""
 
 import dataclasses
+import json
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -107,10 +108,12 @@ def reopen(
         A prepared builder.
 
     Raises:
-        InputError: If that version is not there any more.
+        InputError: If that version is not there any more, or has become
+            another base of the same name.
     """
     name, _, version = run_facts["name"].rpartition("/")
     folder = config.data_dir or None
+    where = folder or "the default folder of TFDS"
     try:
         builder = tfds.builder(f"{name}:{version}", data_dir=folder)
         if not builder.is_prepared():
@@ -124,9 +127,31 @@ def reopen(
     ) as error:
         raise InputError(
             f"{run_facts['name']}: the data base of the run is not in "
-            f"{folder or 'the default folder of TFDS'} any more"
+            f"{where} any more"
         ) from error
+    _check_same(builder, run_facts, where)
     return builder
+
+
+def _check_same(
+    builder: tfds.core.DatasetBuilder, run_facts: dict[str, Any], where: str
+) -> None:
+    """Refuses other images or scores of the same name.
+
+    Only facts that both have are compared: earlier versions of this project
+    noted fewer of them.
+    """
+    # Lists and tuples are one in config.json.
+    noted, here = (
+        json.loads(json.dumps(dict(x))) for x in (run_facts, facts(builder))
+    )
+    for fact, value in noted.items():
+        if fact in here and here[fact] != value:
+            raise InputError(
+                f"{noted['name']}: the run began on one with {fact}={value}, "
+                f"that in {where} has {fact}={here[fact]}; expected the same "
+                "data base"
+            )
 
 
 def facts(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:

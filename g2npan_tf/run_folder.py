@@ -60,28 +60,6 @@ def earlier_facts(
     return facts
 
 
-def check_base(
-    before: dict[str, Any] | None, facts: dict[str, Any], config: Config
-) -> None:
-    """Refuses to go on with other images or scores of the same name.
-
-    Args:
-        before: From `earlier_facts`.
-        facts: From `data.facts`, of the data base at hand.
-        config: `data_dir` is named.
-
-    Raises:
-        InputError: If a fact differs; it is named.
-    """
-    for name, value in (before or {}).items():
-        if json.loads(json.dumps(facts.get(name))) != value:
-            raise InputError(
-                f"--data_dir={config.data_dir}: the run began on a "
-                f"{facts['name']} with {name}={value}, this one has "
-                f"{name}={facts.get(name)}; expected the same data base"
-            )
-
-
 def claim(workdir: pathlib.Path, config: Config, facts: dict[str, Any]) -> None:
     """Makes the workdir and writes config.json.
 

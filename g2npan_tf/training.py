@@ -180,7 +180,6 @@ def _open_base(
         return data.open_base(config)
 
     builder = distribution.chief_first(strategy, opened)
-    run_folder.check_base(before, data.facts(builder), config)
     _check_workers(strategy, config, builder, workdir)
     return builder
 

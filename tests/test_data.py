@@ -180,6 +180,31 @@ def test_reopen_never_builds(config, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "changed", [{"images": 999}, {"bytes": 1}, {"scores": "two readers"}]
+)
+def test_reopen_refuses_another_base_of_the_same_name(builder, config, changed):
+    facts = data.facts(builder)
+    ((name, value),) = changed.items()
+    with pytest.raises(InputError) as info:
+        data.reopen(config, facts | changed)
+    said = str(info.value)
+    assert f"began on one with {name}={value}, that in" in said
+    assert f"has {name}={facts[name]}; expected the same data base" in said
+    assert "\n" not in said
+
+
+def test_reopen_compares_only_what_was_noted_of_both(builder, config):
+    facts = data.facts(builder)
+    for known in (
+        facts,
+        {"name": facts["name"]},
+        {"name": facts["name"], "scores": facts["scores"]},
+        facts | {"noted_by_a_later_version": [1, 2]},
+    ):
+        assert data.reopen(config, known).data_path == builder.data_path
+
+
 def test_facts_say_that_scores_are_simulated(builder):
     facts = data.facts(builder)
     assert facts["images"] == 30

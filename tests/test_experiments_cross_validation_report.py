@@ -9,6 +9,7 @@ from g2npan_tf import evaluation
 from g2npan_tf import evaluation_table
 from g2npan_tf.assessor import Assessment
 from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
 from g2npan_tf.experiments import cross_validate
 from g2npan_tf.experiments import cross_validation_report
 from tests.html_checks import check_page
@@ -101,6 +102,13 @@ def test_pixels_are_those_of_the_named_images(runs):
     )
     for name, image in zip(names, rows["image"], strict=True):
         np.testing.assert_array_equal(pixels[name], image)
+
+
+def test_pixels_of_another_base_of_the_same_name_are_not_shown(runs):
+    settings = next(iter(runs.values()))
+    facts = data.facts(data.open_base(settings)) | {"bytes": 1}
+    with pytest.raises(InputError, match="began on one with bytes=1"):
+        cross_validation_report._pixels(settings, facts, ["a/b"])
 
 
 def test_without_the_models_the_report_says_why(runs, output):

@@ -63,3 +63,9 @@ def test_a_base_that_is_gone_is_bad_input(run, tmp_path):
     config = Config(data_dir=str(tmp_path))
     with pytest.raises(InputError, match="is not in"):
         calibration.from_base(FinishedRun(config, run.facts, None))
+
+
+def test_another_base_of_the_same_name_is_bad_input(run):
+    other = FinishedRun(run.config, run.facts | {"bytes": 1}, None)
+    with pytest.raises(InputError, match="began on one with bytes=1"):
+        calibration.from_base(other)

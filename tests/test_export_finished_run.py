@@ -121,6 +121,11 @@ def test_a_base_that_is_gone_is_an_error_and_is_not_built(tmp_path, name):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_base_that_has_become_another_is_an_error(base):
+    with pytest.raises(InputError, match=r"images=999.* has images=40; .*--im"):
+        runs.probe_from_base(run_on(base, {**FACTS, "images": 999}))
+
+
 def test_a_folder_of_images_of_any_size_is_a_probe(tmp_path):
     for index, size in enumerate([(128, 128), (200, 90)]):
         pixels = np.full((*size, 3), 50 + index, np.uint8)

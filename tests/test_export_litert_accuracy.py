@@ -5,6 +5,7 @@ from export import litert_accuracy
 from export.finished_run import FinishedRun
 from g2npan_tf import data
 from g2npan_tf.config import Config
+from g2npan_tf.errors import InputError
 
 
 def test_differences_are_the_hand_worked_ones():
@@ -68,3 +69,10 @@ def test_the_whole_test_part_is_scored_and_no_model_twice(
     # A file of the same name with other content is another model.
     first.write_text("4")
     np.testing.assert_array_equal(part.predict(first), [4.0] * 6)
+
+
+def test_another_base_of_the_same_name_is_not_the_test_part(run, tmp_path):
+    other = FinishedRun(run.config, run.facts | {"images": 999}, run.scorer)
+    with pytest.raises(InputError, match="began on one with images=999"):
+        litert_accuracy.HeldOut(other, tmp_path, tmp_path / "kept")
+    assert run.scorer.calls == 0

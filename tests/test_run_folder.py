@@ -75,15 +75,6 @@ def test_only_places_and_lengths_may_change():
     }
 
 
-def test_a_base_of_the_same_name_with_other_images_is_refused(begun):
-    config, _ = begun
-    before = {"name": "custom/1.0.0", "images": 30, "bytes": 12345}
-    run_folder.check_base(None, before, config)
-    run_folder.check_base(before, {**before, "more": (1, 2)}, config)
-    with pytest.raises(InputError, match=r"data_dir=.* bytes=12345, this one"):
-        run_folder.check_base(before, {**before, "bytes": 12346}, config)
-
-
 @pytest.mark.parametrize(
     ("progress", "end"),
     [

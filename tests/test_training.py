@@ -234,8 +234,13 @@ def test_a_run_does_not_go_on_with_another_version_of_its_base(
     once = dataclasses.replace(plain_config, epochs=1)
     training.run(once, tmp_path)
     path = tmp_path / "config.json"
-    path.write_text(path.read_text().replace("phantom/1.", "phantom/0."))
+    before = path.read_text()
+    path.write_text(before.replace("phantom/1.", "phantom/0."))
     with pytest.raises(InputError, match=r"phantom/0\..* any more"):
+        training.run(plain_config, tmp_path)
+    # Nor with other images in the same version.
+    path.write_text(before.replace('"images": ', '"images": 9'))
+    with pytest.raises(InputError, match=r"images=9.* the same data base"):
         training.run(plain_config, tmp_path)
 
 
