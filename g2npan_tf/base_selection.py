@@ -13,11 +13,13 @@ from g2npan_tf import protocols
 from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
+from g2npan_tf.evaluation_table import PAIR
+from g2npan_tf.evaluation_table import TEST
 
-TEST, ALL = "test", "all"
+ALL = "all"
 SPLITS = (TEST, ALL, *(f"fold_{k}" for k in range(NUM_FOLDS)))
 # What may be a group of the bootstrap and of the figures within a group.
-GROUPS = ("pair_id", "case_id", "modality")
+GROUPS = (PAIR, "case_id", "modality")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Choice:
     data_dir: str = ""
     manual_dir: str = ""
     split: str = ""
-    group_by: str = "pair_id"
+    group_by: str = PAIR
     exclude: Sequence[str] = ()
 
 
@@ -77,12 +79,13 @@ def select(
         The selection, with one image at least.
 
     Raises:
-        InputError: If there is no such base, or no image is left.
+        InputError: If there is no such base, or no image is left, or the
+            run's own base is asked for and has become another.
     """
+    # First, since what is built now may be the run's own base again.
+    asked = _opened(settings, choice) if choice.data else None
     own = _own_base(settings, facts, choice)
-    builder: tfds.core.DatasetBuilder = own
-    if choice.data:
-        builder = _opened(settings, choice)
+    builder = own if asked is None else asked
     parts = data.divide(own, settings) if own else None
     split = choice.split or (ALL if choice.data else TEST)
     if split not in SPLITS:
@@ -90,14 +93,8 @@ def select(
     rows = data.judged(builder)
     if split == TEST:
         chosen = np.isin(rows["index"], _test_part(parts, choice))
-        protocol = protocols.describe(settings)
     else:
         chosen = np.isin(rows["fold"], _folds(split))
-        where = "all images" if split == ALL else f"all images of {split}"
-        protocol = (
-            f"external, {where}; the model is of {facts['name']}, "
-            f"{protocols.describe(settings)} left out"
-        )
     chosen &= ~_excluded(rows, choice.exclude)
     if not chosen.any():
         raise InputError(
@@ -105,22 +102,23 @@ def select(
             f"{builder.info.full_name}, --split={split}"
         )
     places = rows["index"][chosen]
+    protocol = protocols.describe(settings)
+    if split != TEST:
+        is_own = own is not None and data.facts(builder) == data.facts(own)
+        part = _part(split, places, parts if is_own else None)
+        protocol = (
+            f"{part}; the model is of {facts['name']}, {protocol} left out"
+        )
     return Selection(builder, places, split, protocol, own, parts)
 
 
-def is_base(
-    builder: tfds.core.DatasetBuilder, facts: Mapping[str, Any]
-) -> bool:
-    """Whether a base is the one that some facts are of.
-
-    Args:
-        builder: From `data.open_base`.
-        facts: From `data.facts`, perhaps of an earlier version of this
-            project, which did not count images and bytes.
-    """
-    here = data.facts(builder)
-    names = ("name", "images", "bytes")
-    return all(here[n] == facts[n] for n in names if n in facts)
+def _part(split: str, places: np.ndarray, parts: protocols.Parts | None) -> str:
+    """A split in words; `parts` are those of the base if it is the run's."""
+    where = "all images" if split == ALL else f"all images of {split}"
+    if parts is None:
+        return f"external, {where}"
+    count = np.isin(places, parts.known).sum()
+    return f"own base, {where}, includes {count} training images"
 
 
 def _own_base(
@@ -133,13 +131,9 @@ def _own_base(
     ):
         moved = dataclasses.replace(settings, data_dir=folder)
         try:
-            builder = data.reopen(moved, dict(facts))
+            return data.reopen(moved, dict(facts))
         except InputError as error:
             refusals.append(error)
-            continue
-        # Bases of the user's own images have one name, whatever they hold.
-        if is_base(builder, facts) or not choice.data:
-            return builder
     if choice.data:
         return None
     raise refusals[0]

@@ -15,6 +15,44 @@ from g2npan_tf.errors import InputError
 
 # What the trained network is called among the methods.
 METHOD = "g2npan"
+# The split and the groups of a run's own figures.
+TEST, PAIR = "test", "pair_id"
+
+
+def is_own_test(results: Mapping[str, Any]) -> bool:
+    """Whether figures are a run's own, which cross-validation pools.
+
+    Args:
+        results: What results.json holds.
+
+    Returns:
+        True for the whole test part of the run, by pairs.
+    """
+    return (
+        results.get("split", TEST) == TEST
+        and results.get("group_by", PAIR) == PAIR
+        and not results.get("excluded")
+    )
+
+
+def part_of(results: Mapping[str, Any]) -> str:
+    """What part was scored: the split, what is left out, other groups.
+
+    Args:
+        results: What results.json holds.
+    """
+    return "; ".join([results.get("split", TEST), *_narrowed(results)])
+
+
+def _narrowed(results: Mapping[str, Any]) -> list[str]:
+    """Exclusions, and groups if they are no pairs, in words."""
+    words = []
+    if results.get("excluded"):
+        words.append(f"without {', '.join(results['excluded'])}")
+    group = results.get("group_by", PAIR)
+    if group != PAIR:
+        words.append(f"grouped by {group}")
+    return words
 
 
 def table(results: dict[str, Any]) -> str:
@@ -25,20 +63,20 @@ def table(results: dict[str, Any]) -> str:
             network was trained, numbers of `images`, `pairs` and `cases`,
             `methods` (name to figures from `evaluation.assess`), `gains`
             (name to `evaluation.difference` from that method); and, where
-            it is another base or other groups, `differs` (lines) and
-            `group_by`.
+            it is another base, other groups or not all images, `differs`
+            (lines), `group_by` and `excluded`.
 
     Returns:
         Several lines.
     """
     facts = results["data"]
-    group = results.get("group_by", "pair").removesuffix("_id")
+    group = results.get("group_by", PAIR).removesuffix("_id")
+    cases = "; ".join([f"{results['cases']} cases", *_narrowed(results)])
     preset = f"preset: {results['preset']}; " if "preset" in results else ""
     lines = [
         f"Data: {facts['name']} ({facts.get('scores', 'unknown')} scores); "
         f"protocol: {results['protocol']}; {preset}"
-        f"{results['images']} images of {results['pairs']} pairs, "
-        f"{results['cases']} cases.",
+        f"{results['images']} images of {results['pairs']} pairs, {cases}.",
         "",
         *_differing(results.get("differs", ())),
         "| method | PLCC | SRCC (95 % interval) | KRCC | KRCC rounded | "

@@ -8,6 +8,8 @@ from typing import Any
 
 from g2npan_tf.base_differences import whose
 from g2npan_tf.correlation import METRICS
+from g2npan_tf.evaluation_table import TEST
+from g2npan_tf.evaluation_table import part_of
 
 # What hubs call the figures.
 TYPES = {
@@ -32,20 +34,19 @@ def front_matter(evaluations: Sequence[Mapping[str, Any]], method: str) -> str:
         method: The model among the methods.
 
     Returns:
-        Lines from `---` to `---`. Figures that are not defined are left out.
+        Lines from `---` to `---`. Figures that are not defined are left out,
+        and those of images that the model may have learned from.
     """
-    content = {
+    listed = [one for one in evaluations if not _has_training_images(one)]
+    content: dict[str, Any] = {
         "license": "apache-2.0",
         "library_name": "keras",
         "tags": list(_TAGS),
         "metrics": [TYPES[name] for name in METRICS],
-        "model-index": [
-            {
-                "name": method,
-                "results": [_result(one, method) for one in evaluations],
-            }
-        ],
     }
+    if listed:
+        results = [_result(one, method) for one in listed]
+        content["model-index"] = [{"name": method, "results": results}]
     return f"---\n{yaml(content)}---\n"
 
 
@@ -91,6 +92,17 @@ def _scalar(value: Any) -> str:
     return text
 
 
+def _has_training_images(results: Mapping[str, Any]) -> bool:
+    """Whether it is the run's own base, and more than its test part."""
+    here, trained = results["data"], results.get("trained_on", {})
+    both = here.keys() & trained.keys()
+    return (
+        results.get("split", TEST) != TEST
+        and "name" in both
+        and all(here[name] == trained[name] for name in both)
+    )
+
+
 def _result(results: Mapping[str, Any], method: str) -> dict[str, Any]:
     """One evaluation as hubs list it."""
     facts = results["data"]
@@ -104,7 +116,7 @@ def _result(results: Mapping[str, Any], method: str) -> dict[str, Any]:
         "dataset": {
             "type": base,
             "name": f"{facts['name']} ({whose(facts)})",
-            "split": results.get("split", "test"),
+            "split": part_of(results),
             "revision": version,
             "args": {
                 "protocol": results["protocol"],

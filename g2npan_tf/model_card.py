@@ -20,6 +20,7 @@ from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.base_differences import whose
 from g2npan_tf.config import Config
 from g2npan_tf.evaluation_table import METHOD
+from g2npan_tf.evaluation_table import part_of
 from g2npan_tf.evaluation_table import table
 from g2npan_tf.front_matter import front_matter
 from g2npan_tf.model_limits import USE
@@ -122,8 +123,7 @@ def card(
         "How to load it": _LOADING.format(size=size),
         "Training": _training(settings, facts, summary, parameters, size),
         **{
-            f"Figures {place}: {one['data']['name']}, "
-            f"{one.get('split', 'test')} "
+            f"Figures {place}: {one['data']['name']}, {part_of(one)} "
             f"({whose(one['data'])})": table(dict(one))
             for place, one in enumerate(evaluations, 1)
         },

@@ -1,6 +1,7 @@
 """Scores a trained model on the part of a base that a user chooses."""
 
 import dataclasses
+import hashlib
 import pathlib
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from g2npan_tf.base_selection import Choice
 from g2npan_tf.base_selection import Selection
 from g2npan_tf.config import Config
 from g2npan_tf.evaluation_table import METHOD
+from g2npan_tf.evaluation_table import PAIR
+from g2npan_tf.evaluation_table import is_own_test
 from g2npan_tf.evaluation_table import write_predictions
 from g2npan_tf.evaluation_table import write_results
 from g2npan_tf.extreme_images import SPREAD
@@ -95,15 +98,21 @@ def folder(workdir: pathlib.Path, results: Mapping[str, Any]) -> pathlib.Path:
         results: From `score`.
 
     Returns:
-        `evaluation` in the workdir for the test part of the run; a folder in
-        that one, named after base and split, for all else.
+        `evaluation` in the workdir for the whole test part of the run, by
+        pairs; a folder in that one, named after base, split, groups and a
+        hash of what is left out, for all else.
     """
     own = workdir / "evaluation"
-    if results["split"] == base_selection.TEST:
+    if is_own_test(results):
         return own
-    return own / f"{results['data']['name']}-{results['split']}".replace(
-        "/", "-"
-    )
+    words = [results["data"]["name"], results["split"]]
+    if results["group_by"] != PAIR:
+        words += ["by", results["group_by"]]
+    if results["excluded"]:
+        # In any order, and of any length and letters.
+        names = "\n".join(sorted(set(results["excluded"])))
+        words += ["without", hashlib.sha256(names.encode()).hexdigest()[:8]]
+    return own / "-".join(words).replace("/", "-")
 
 
 def write(scored: Scored, output: pathlib.Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from g2npan_tf import model_facts
 from g2npan_tf.evaluation_table import number
+from g2npan_tf.evaluation_table import part_of
 
 USE = "Research use only. This is not a medical device."
 
@@ -62,7 +63,8 @@ def _no_better(results: Mapping[str, Any]) -> list[str]:
             is_below = gain["high"] < 0
             where = "over all images" if scope == "all" else "within a group"
             lines.append(
-                f"On {results['data']['name']} its SRCC {where} is "
+                f"On {results['data']['name']} ({part_of(results)}) its SRCC "
+                f"{where} is "
                 f"{'below' if is_below else 'not clearly above'} that of "
                 f"{name} ({number(gain['difference'])})."
             )

@@ -24,9 +24,32 @@ def test_a_fold_is_that_of_the_base(settings, facts):
     fold = base_selection.select(settings, facts, Choice(split="fold_1"))
     assert test.places.tolist() == fold.places.tolist()
     assert test.protocol == "group (by case), test fold 1 of 5"
-    assert fold.protocol.startswith("external, all images of fold_1; the mod")
+    assert fold.protocol == (
+        "own base, all images of fold_1, includes 0 training images; the model "
+        f"is of {facts['name']}, group (by case), test fold 1 of 5 left out"
+    )
     other = base_selection.select(settings, facts, Choice(split="fold_2"))
     assert not set(other.places) & set(test.places)
+    assert "own base, all images of fold_2, includes 6 tr" in other.protocol
+
+
+@pytest.mark.parametrize("name", ["", "fusion_quality/phantom"])
+def test_the_own_base_is_not_external_by_whatever_name(settings, facts, name):
+    chosen = base_selection.select(
+        settings, facts, Choice(data=name, split="all")
+    )
+    # All but the six images of the test part.
+    assert chosen.protocol.startswith(
+        "own base, all images, includes 24 training images; the model is of"
+    )
+
+
+def test_a_base_of_other_images_is_external(settings, facts):
+    other = base_selection.select(
+        settings, facts | {"bytes": 1}, Choice(data=settings.data)
+    )
+    assert other.protocol.startswith("external, all images; the model is of")
+    assert other.own is None
 
 
 def test_exclusions_take_away_what_they_name(settings, facts):
@@ -79,8 +102,12 @@ def test_a_base_that_is_missing_is_refused_if_it_is_what_is_scored(
     assert chosen.own is None
 
 
-def test_a_base_is_known_by_more_than_its_name(settings, facts):
-    builder = data.open_base(settings)
-    assert base_selection.is_base(builder, facts)
-    assert base_selection.is_base(builder, {"name": facts["name"]})
-    assert not base_selection.is_base(builder, facts | {"images": 1})
+@pytest.mark.parametrize("changed", [{"images": 999}, {"bytes": 1}])
+def test_another_base_of_the_same_name_has_no_test_part(
+    settings, facts, changed
+):
+    for choice in (Choice(), Choice(split="fold_1"), Choice(split="all")):
+        with pytest.raises(InputError, match="began on one with"):
+            base_selection.select(settings, facts | changed, choice)
+    old = {"name": facts["name"]}
+    assert len(base_selection.select(settings, old, Choice()).places) == 6

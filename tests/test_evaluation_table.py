@@ -45,6 +45,34 @@ def test_table_says_what_the_figures_were_measured_on():
     assert "; preset: compact; 6 images" in with_preset
 
 
+NARROWED = {"excluded": ["algorithm:a", "modality:b"], "group_by": "case_id"}
+
+
+def test_table_names_what_is_left_out_and_other_groups():
+    text = evaluation_table.table(RESULTS | NARROWED)
+    assert text.splitlines()[0].endswith(
+        "2 cases; without algorithm:a, modality:b; grouped by case_id."
+    )
+    assert "SRCC in case |" in text
+    whole = RESULTS | {"excluded": [], "group_by": "pair_id"}
+    assert evaluation_table.table(whole) == evaluation_table.table(RESULTS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({}, "test"),
+        ({"split": "test", "excluded": [], "group_by": "pair_id"}, "test"),
+        ({"split": "all"}, "all"),
+        ({"excluded": ["modality:b"]}, "test; without modality:b"),
+        ({"group_by": "case_id"}, "test; grouped by case_id"),
+    ],
+)
+def test_a_part_is_named_and_the_own_one_known(settings, part):
+    assert evaluation_table.part_of(settings) == part
+    assert evaluation_table.is_own_test(settings) == (part == "test")
+
+
 def test_table_has_a_row_a_method_and_a_dash_for_what_is_not_defined():
     lines = evaluation_table.table(RESULTS).splitlines()
     assert lines[4] == (

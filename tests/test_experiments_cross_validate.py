@@ -156,6 +156,27 @@ def test_an_evaluation_older_than_the_training_is_repeated(tmp_path):
     assert not cross_validate.is_done(config, folder)
 
 
+@pytest.mark.parametrize(
+    "narrowed",
+    [
+        {"excluded": ["algorithm:method_0"]},
+        {"group_by": "case_id"},
+        {"split": "all"},
+    ],
+)
+def test_an_evaluation_of_other_images_or_groups_is_repeated(
+    tmp_path, narrowed
+):
+    write_run(tmp_path, 0, 0)
+    folder = cross_validate.folder_of(tmp_path, 0, 0)
+    path = folder / "evaluation" / "results.json"
+    whole = {"split": "test", "group_by": "pair_id", "excluded": []}
+    evaluation_table.write_results(path, whole)
+    assert cross_validate.is_done(Config(epochs=3), folder)
+    evaluation_table.write_results(path, whole | narrowed)
+    assert not cross_validate.is_done(Config(epochs=3), folder)
+
+
 def test_a_run_that_fails_says_why(tmp_path):
     bad = runs(folds=(0,), data="no_such_base")
     with pytest.raises(

@@ -63,6 +63,30 @@ def test_an_undefined_interval_is_left_out():
     assert "low" not in head(RESULTS | {"methods": methods})
 
 
+def parts(*evaluations):
+    """What the head lists as splits."""
+    text = head(*evaluations)
+    return [json.loads(x) for x in re.findall(r" split: (.*)", text)]
+
+
+def test_what_is_left_out_is_named():
+    narrowed = {"excluded": ["modality:b"], "group_by": "case_id"}
+    found = parts(RESULTS, RESULTS | narrowed)
+    assert found == ["test", "test; without modality:b; grouped by case_id"]
+
+
+def test_images_of_training_are_not_listed():
+    data = RESULTS["data"] | {"images": 6}
+    own = RESULTS | {"data": data, "trained_on": data}
+    # Written before images were counted.
+    old = own | {"trained_on": RESULTS["data"]}
+    other = own | {"trained_on": data | {"images": 7}}
+    assert parts(own, own | {"split": "all"}) == ["test"]
+    assert parts(own, old | {"split": "fold_2"}) == ["test"]
+    assert parts(own, other | {"split": "all"}) == ["test", "all"]
+    assert "model-index" not in head(own | {"split": "all"})
+
+
 def test_nested_lists_and_mappings():
     yaml = pytest.importorskip("yaml")
     value = {"a": [{"b": {"c": [1, "x: y"]}, "d": True}], "e": {"f": "no"}}

@@ -153,6 +153,15 @@ def test_another_folder_gets_its_own_card(workdir, tmp_path):
     assert path.read_text().count("\n## Figures ") == 3
 
 
+def test_a_part_of_the_test_part_is_named(workdir, tmp_path):
+    narrowed = results(0) | {"excluded": ["algorithm:a"]}
+    evaluation_table.write_results(tmp_path / "results.json", narrowed)
+    text = model_card.write(workdir, 128, tmp_path).read_text()
+    assert 'split: "test; without algorithm:a"\n' in text
+    assert "Figures 3: base_0/1.0.0, test; without algorithm:a (sim" in text
+    assert "10 cases; without algorithm:a." in text
+
+
 def test_training_is_told_where_it_was_summed_up(workdir, card):
     assert "Epochs" not in card
     summary = {"epochs": 9, "best_epoch": 4, "best_val_srcc": 0.5}

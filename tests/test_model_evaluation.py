@@ -106,6 +106,46 @@ def test_exclusions_and_groups(run, tiled_dir):
     assert results["excluded"] == ["algorithm:a1", "case_id:c3"]
 
 
+def test_only_the_whole_test_part_by_pairs_goes_where_others_look(run):
+    choices = [
+        Choice(),
+        Choice(exclude=["algorithm:average"]),
+        Choice(exclude=["algorithm:laplacian_pyramid"]),
+        Choice(group_by="case_id"),
+        Choice(split="all"),
+        Choice(split="all", exclude=["algorithm:average"]),
+    ]
+    home = run / "evaluation"
+    folders = []
+    for choice in choices:
+        scored = model_evaluation.score(run, choice)
+        folders.append(model_evaluation.folder(run, scored.results))
+        model_evaluation.write(scored, folders[-1])
+    assert folders[0] == home
+    assert {path.parent for path in folders[1:]} == {home}
+    assert len(set(folders)) == len(choices)
+    assert folders[3].name.endswith("-test-by-case_id")
+    assert json.loads((home / "results.json").read_text())["images"] == 6
+
+
+def test_what_is_left_out_makes_one_folder_in_any_order(run):
+    names = ["algorithm:average", "algorithm:laplacian_pyramid"]
+    one, two = (
+        model_evaluation.score(run, Choice(exclude=order)).results
+        for order in (names, names[::-1])
+    )
+    folder = model_evaluation.folder(run, one)
+    assert folder == model_evaluation.folder(run, two)
+    assert "-test-without-" in folder.name
+
+
+def test_a_base_that_was_built_anew_has_no_test_part(run):
+    path = run / "config.json"
+    path.write_text(path.read_text().replace('"images": ', '"images": 9'))
+    with pytest.raises(InputError, match=r"began on one with images=9"):
+        model_evaluation.score(run, Choice())
+
+
 def test_a_single_group_has_no_interval(run, tiled_dir):
     choice = Choice(data="tiled_base", data_dir=tiled_dir, group_by="modality")
     results = model_evaluation.score(run, choice).results

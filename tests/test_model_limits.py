@@ -20,6 +20,16 @@ def test_every_method_that_is_not_clearly_beaten_is_named():
     assert "not clearly above that of unknown" in text
 
 
+def test_the_part_is_named():
+    evaluation = {
+        "data": {"name": "base"},
+        "gains": GAINS,
+        "excluded": ["modality:b"],
+    }
+    text = "\n".join(model_limits.limits({}, [evaluation], 128))
+    assert "On base (test; without modality:b) its SRCC over all" in text
+
+
 def test_simulated_scores_are_named_only_where_they_are():
     simulated = model_limits.limits({"scores": "simulated"}, [], 512)
     assert "not what radiologists think" in simulated[1]

@@ -287,7 +287,7 @@ def _write_rows(path: pathlib.Path, rows: list[dict[str, str]]) -> None:
 
 
 def is_done(config: Config, workdir: pathlib.Path) -> bool:
-    """Whether a run has ended and was evaluated.
+    """Whether a run has ended and its whole test part was evaluated.
 
     Args:
         config: Of the run.
@@ -315,6 +315,7 @@ def is_done(config: Config, workdir: pathlib.Path) -> bool:
         bool(run_folder.end_of(progress, config))
         and figures.exists()
         and figures.stat().st_mtime >= summary.stat().st_mtime
+        and evaluation_table.is_own_test(json.loads(figures.read_text()))
     )
 
 
