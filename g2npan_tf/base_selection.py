@@ -85,7 +85,7 @@ def select(
     # First, since what is built now may be the run's own base again.
     asked = _opened(settings, choice) if choice.data else None
     own = _own_base(settings, facts, choice)
-    builder = own if asked is None else asked
+    builder: tfds.core.DatasetBuilder = own if asked is None else asked
     parts = data.divide(own, settings) if own else None
     split = choice.split or (ALL if choice.data else TEST)
     if split not in SPLITS:
