@@ -14,6 +14,7 @@ from export.graph import to_scorer_size
 from export.image_orientation import upright
 from g2npan_tf.input_policy import MAX_BYTES
 from g2npan_tf.input_policy import MAX_PIXELS
+from g2npan_tf.input_policy import MAX_SCANS
 from g2npan_tf.input_policy import MIN_SIDE
 
 _PNG, _JPEG, _BMP = range(3)
@@ -127,10 +128,12 @@ def _png_header(data: tf.Tensor) -> _Header:
 
 
 def _jpeg_header(data: tf.Tensor) -> _Header:
-    """Has libjpeg read the header."""
+    """Has libjpeg read the header, and counts as `check_scans` does."""
     shape = tf.io.extract_jpeg_shape(data, tf.int32)
     height, width = tf.cast(shape[0], tf.int64), tf.cast(shape[1], tf.int64)
-    return height, width, tf.constant(True)
+    # One part before the first scan; not all parts of a file of marks alone.
+    parts = tf.strings.split(data, b"\xff\xda", MAX_SCANS + 1)
+    return height, width, tf.size(parts) - 1 <= MAX_SCANS
 
 
 def _bmp_header(data: tf.Tensor) -> _Header:

@@ -5,6 +5,7 @@ Read by the graph that gives them and by clients; needs no TensorFlow.
 
 from g2npan_tf.input_policy import MAX_BYTES
 from g2npan_tf.input_policy import MAX_PIXELS
+from g2npan_tf.input_policy import MAX_SCANS
 from g2npan_tf.input_policy import MIN_SIDE
 from g2npan_tf.score_rows import OK as OK_TEXT
 
@@ -24,8 +25,8 @@ _MESSAGES = {
     TOO_MANY_BYTES: f"more than {MAX_BYTES:,} bytes",
     TOO_MANY_PIXELS: f"more than {MAX_PIXELS:,} pixels",
     TOO_SMALL: f"expected at least {MIN_SIDE} x {MIN_SIDE} pixels",
-    NOT_TAKEN: "an animation, or a BMP that is compressed or of other than 8, "
-    "24 or 32 bits",
+    NOT_TAKEN: f"an animation, a JPEG of more than {MAX_SCANS} scans, or a BMP "
+    "that is compressed or of other than 8, 24 or 32 bits",
     NOT_FINITE: "the model gave no finite score",
 }
 

@@ -19,7 +19,7 @@ _FILE_FACTOR = 8
 # Parsers in Python read bit by bit; so many take a second or two.
 _MOST_READS = 2**17
 # Encoders make about ten; each goes through the whole image once.
-_MOST_SCANS = 64
+MAX_SCANS = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,8 +86,8 @@ def check_scans(data: bytes) -> None:
     Raises:
         InputError: If it has more scans than any encoder makes.
     """
-    if data.count(b"\xff\xda") > _MOST_SCANS:
-        raise InputError(f"more than {_MOST_SCANS} scans in a JPEG")
+    if data.count(b"\xff\xda") > MAX_SCANS:
+        raise InputError(f"more than {MAX_SCANS} scans in a JPEG")
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:

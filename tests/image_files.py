@@ -65,6 +65,7 @@ def _good():
         "JPEG grey": encode(grey, "JPEG"),
         "JPEG CMYK": encode(image.convert("CMYK"), "JPEG"),
         "JPEG progressive": encode(image, "JPEG", progressive=True),
+        "JPEG of many scans": with_scans(64),
         "JPEG little-endian EXIF": encode(
             image, "JPEG", exif=_little_endian(8)
         ),
@@ -76,6 +77,13 @@ def _good():
         exif = with_orientation(value)
         files[f"JPEG turned {value}"] = encode(image, "JPEG", exif=exif)
     return files
+
+
+def with_scans(count):
+    """A progressive JPEG whose last scan is there again and again."""
+    data = encode(noisy((40, 50)), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * (count - data.count(b"\xff\xda")) + data[-2:]
 
 
 def _little_endian(value):
@@ -116,6 +124,11 @@ def _bad():
         "JPEG, EXIF points outside": (
             orientation.replace(b"MM\0*\0\0\0", b"MM\0*\x7f\xff\xff"),
             status.DAMAGED,
+        ),
+        "JPEG of very many scans": (with_scans(65), status.NOT_TAKEN),
+        "JPEG of scans alone": (
+            jpeg[:-2] + b"\xff\xda" * 200_000 + jpeg[-2:],
+            status.NOT_TAKEN,
         ),
         "BMP mark alone": (bmp[:2], status.DAMAGED),
         "BMP half": (bmp[: len(bmp) // 2], status.DAMAGED),

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from export import image_bytes
+from export import loaders
 from export import serving_status as status
 from g2npan_tf.errors import InputError
 from g2npan_tf.images import decode_image
@@ -14,6 +15,7 @@ from tests.image_files import BAD
 from tests.image_files import GOOD
 from tests.image_files import encode
 from tests.image_files import noisy
+from tests.image_files import with_scans
 
 SIZE = 128
 # What the graph does not take though `images.decode_image` does.
@@ -144,3 +146,16 @@ def _mutate(data, rng):
     for place in rng.exponential(60, 4).astype(int):
         changed[place % len(changed)] = rng.integers(256)
     return bytes(changed)
+
+
+def test_scans_are_counted_through_both_loaders(decode, tmp_path):
+    module = tf.Module()
+    module.run = tf.function(
+        lambda image_bytes: {"status": decode(image_bytes)[1]},
+        input_signature=[tf.TensorSpec([None], tf.string, "image_bytes")],
+    )
+    tf.saved_model.save(module, str(tmp_path), {"serving_default": module.run})
+    files = {"image_bytes": [with_scans(64), with_scans(65)]}
+    for run in (loaders.run_in_python, loaders.run_in_session):
+        (found,) = run(tmp_path, files).values()
+        assert found["status"].tolist() == [status.OK, status.NOT_TAKEN]
