@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib import figure
 
 from g2npan_tf import correlation
+from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.experiments.table_report import Results
 from g2npan_tf.experiments.table_report import figure_values
 from g2npan_tf.experiments.table_report import heading
@@ -16,7 +17,10 @@ def draw(results: Results, path: pathlib.Path) -> None:
 
     Args:
         results: From `tables.collect`, with one row at least.
-        path: PNG to write.
+        path: PNG to write or replace.
+
+    Raises:
+        OSError: If the disk does not take it.
     """
     rows = results["rows"]
     plot = figure.Figure(figsize=(9.0, 4.4), layout="constrained")
@@ -32,9 +36,11 @@ def draw(results: Results, path: pathlib.Path) -> None:
             ],
             float,
         )
-        errors = np.nan_to_num(np.abs(limits - ours))
         x = place + (index - (len(rows) - 1) / 2) * width
-        axes.bar(x, ours, 0.9 * width, yerr=errors, label=row["name"], lw=1)
+        axes.bar(x, ours, 0.9 * width, label=row["name"])
+        # By its ends: an interval need not contain the figure.
+        known = np.isfinite(limits).all(axis=0)
+        axes.vlines(x[known], *limits[:, known], colors="k", lw=1.5)
         axes.plot(x, figure_values(row["paper"]), "kD", mfc="white", ms=4)
     axes.plot([], [], "kD", mfc="white", ms=4, label="paper (its own data)")
     axes.axhline(0, color="k", lw=0.8)
@@ -44,7 +50,8 @@ def draw(results: Results, path: pathlib.Path) -> None:
     low, high = axes.get_ylim()
     # Room for the legend.
     axes.set_ylim(low, max(high, 1.0) + 0.2)
-    plot.savefig(path, dpi=120)
+    with written_aside(path) as aside:
+        plot.savefig(aside, dpi=120)
 
 
 def _short(results: Results) -> str:
