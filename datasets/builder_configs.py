@@ -60,8 +60,17 @@ class DistortionsConfig(tfds.core.BuilderConfig):
         per_slice: How many damaged images of each slice.
         num_cases: Number of built-in heads, used without `manual_dir`.
         seed: Of the heads and of the damage.
+        version: Of these configs alone.
+        release_notes: By version.
     """
 
+    version: tfds.core.utils.VersionOrStr | None = "1.2.0"
+    release_notes: dict[str, str] | None = dataclasses.field(
+        default_factory=lambda: {
+            "1.2.0": "Built-in heads are others than those of `phantom`.",
+            "1.1.0": "Built-in heads were those of `phantom`.",
+        }
+    )
     is_whole: bool = False
     max_slices: int = 140
     per_slice: int = 16

@@ -23,6 +23,9 @@ LAYOUT = (
 # Folders of the atlas with grey images, which show texture as scanners do.
 _GREY = {"CT": "CT", "MRI": "MR"}
 _NO_MODALITY = "unspecified"
+# Number of the first head; those of config `phantom` begin at 0. A multiple
+# of 6, so that modalities and weightings come in the same order.
+FIRST_HEAD = 600_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +92,10 @@ def list_slices(
 
 
 def list_phantoms(num_cases: int, size: int, seed: int) -> list[SliceEntry]:
-    """Lists the grey slices of the built-in heads; draws none.
+    """Lists the grey slices of built-in heads; draws none.
+
+    Choice: heads that config `phantom` has under no seed, since a run that
+    starts from a pretraining is tested on those.
 
     Args:
         num_cases: Number of heads; each has an MR slice, a third CT too.
@@ -103,8 +109,10 @@ def list_phantoms(num_cases: int, size: int, seed: int) -> list[SliceEntry]:
     for case in range(num_cases):
         has_ct = phantom.MODALITIES[case % len(phantom.MODALITIES)] == "CT-MRI"
         for modality in ("CT", "MR") if has_ct else ("MR",):
-            case_id = f"phantom_{case:03d}"
-            load = functools.partial(draw_slice, case, size, seed, modality)
+            case_id = f"head_{case:03d}"
+            load = functools.partial(
+                draw_slice, FIRST_HEAD + case, size, seed, modality
+            )
             entries.append(
                 SliceEntry(f"{modality}_{case_id}", case_id, modality, load)
             )

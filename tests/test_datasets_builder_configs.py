@@ -19,3 +19,11 @@ def test_user_scores_have_no_scale_by_default():
     config = builder_configs.CustomConfig(name="custom")
     options = (config.mos_min, config.mos_max, config.lower_is_better)
     assert options == (None, None, None)
+
+
+def test_damaged_slices_have_a_version_of_their_own():
+    # A base that was built with the heads of `phantom` is built anew.
+    versions = {c.name: c.version for c in builder_configs.CONFIGS}
+    assert versions.pop("distortions") == "1.2.0"
+    assert versions.pop("distortions_whole") == "1.2.0"
+    assert set(versions.values()) == {None}

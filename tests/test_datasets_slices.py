@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from datasets import phantom
 from datasets import slices
 from g2npan_tf.errors import InputError
 
@@ -97,6 +98,21 @@ def test_built_in_heads_are_of_one_case_each():
     )
     assert ct.load().shape == (64, 64, 3)
     assert (ct.load() != mr.load()).any()
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_built_in_heads_are_none_that_phantom_has(seed):
+    taken = slices.list_phantoms(60, 32, seed)
+    pairs = list(phantom.phantom_pairs(60, 32, seed))
+    assert not {e.case_id for e in taken} & {p.case_id for p in pairs}
+    pictures = {
+        source.tobytes()
+        for pair in pairs
+        for source in (pair.source_a, pair.source_b)
+    }
+    assert not pictures & {entry.load().tobytes() for entry in taken}
+    # The same numbers do give the same pictures: the comparison can fail.
+    assert slices.draw_slice(0, 32, seed, "MR").tobytes() in pictures
 
 
 def test_entries_can_be_sent_to_other_processes(tmp_path):
