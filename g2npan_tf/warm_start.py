@@ -1,13 +1,17 @@
 """A warm start: the best weights of another run, and nothing else of it."""
 
 import dataclasses
+import json
 import pathlib
+import sys
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from g2npan_tf import config as config_module
+from g2npan_tf import data
 from g2npan_tf import experiment
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
@@ -74,6 +78,58 @@ def check(config: Config) -> None:
         )
 
 
+def check_data(config: Config, facts: dict[str, Any]) -> None:
+    """Refuses weights that have learned from what a run is tested on.
+
+    Choice: of the same data base only the same parts, since a run of another
+    fold was trained on the images that this one is to be tested on. Between
+    two data bases no case of the test part may have the name of one that the
+    weights were trained on; where a data base is gone, a line says that this
+    was not looked at.
+
+    Args:
+        config: The run that is to start, with `init_from`.
+        facts: From `data.facts`, of its data base.
+
+    Raises:
+        InputError: If parts of one data base differ or cases are shared.
+    """
+    workdir = pathlib.Path(config.init_from)
+    source_config, source_facts = config_module.load(workdir / "config.json")
+    same_base = _without_version(facts) == _without_version(source_facts)
+    for name in ("protocol", "fold", "train_share"):
+        there, here = getattr(source_config, name), getattr(config, name)
+        if same_base and there != here:
+            raise InputError(
+                f"--init_from={workdir}: trained with {name}={there} on the "
+                "same data base, this run may test on images that it has "
+                f"seen; expected {name}={here}"
+            )
+    if json.loads(json.dumps(facts)) == source_facts:
+        return
+    try:
+        shared = sorted(
+            _cases(source_config, source_facts, "train")
+            & _cases(config, facts, "test")
+        )
+    except (InputError, OSError, tf.errors.OpError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        print(
+            f"not checked whether --init_from={workdir} was trained on cases "
+            f"of the test part: {reason}",
+            file=sys.stderr,
+            flush=True,
+        )
+        return
+    if shared:
+        raise InputError(
+            f"--init_from={workdir}: trained on {len(shared)} cases of this "
+            f"run's test part ({', '.join(shared[:3])} ...), in "
+            f"{source_facts['name']}; expected other cases, or other names "
+            "for other patients"
+        )
+
+
 def flags_of_networks(config: Config) -> list[str]:
     """The flags that a run needs to start from the weights of another.
 
@@ -111,30 +167,19 @@ def load(
     that the first figures continue its best ones: its averaged generator if
     it has one, both as weights and as the start of an average.
 
-    Choice: of the same data base only the same parts, since a run of another
-    fold was trained on the images that this one is to be tested on.
-
     Args:
         model: From `experiment.build`; compiled or not.
         config: Its `init_from` is the workdir of the other run.
         facts: From `data.facts`, of this run's data base.
 
     Raises:
-        InputError: As `check`, or if the parts of one data base differ, or
-            the weights are damaged or not finite; nothing is loaded then.
+        InputError: As `check` and `check_data`, or if the weights are damaged
+            or not finite; nothing is loaded then.
     """
     check(config)
+    check_data(config, facts)
     workdir = pathlib.Path(config.init_from)
     source_config, source_facts = config_module.load(workdir / "config.json")
-    same_base = _without_version(facts) == _without_version(source_facts)
-    for name in ("protocol", "fold", "train_share"):
-        there, here = getattr(source_config, name), getattr(config, name)
-        if same_base and there != here:
-            raise InputError(
-                f"--init_from={workdir}: trained with {name}={there} on the "
-                "same data base, this run may test on images that it has "
-                f"seen; expected {name}={here}"
-            )
     for network, weights in _weights(model, source_config, workdir):
         network.set_weights(weights)
     print(f"start weights: {workdir} ({source_facts['name']})", flush=True)
@@ -143,6 +188,13 @@ def load(
 def _network_fields(config: Config) -> tuple[str, ...]:
     """What the shapes of a run's weights hang on."""
     return _PLAIN_FIELDS + (_GAN_FIELDS if config.use_gan else ())
+
+
+def _cases(config: Config, facts: dict[str, Any], part: str) -> set[str]:
+    """Names of the cases in a part of a run's data base."""
+    builder = data.reopen(config, facts)
+    places = getattr(data.divide(builder, config), part)
+    return set(data.read_scores(builder, places)["case_id"].tolist())
 
 
 def _without_version(facts: dict[str, Any]) -> str:

@@ -11,11 +11,14 @@ import numpy as np
 import pytest
 
 from g2npan_tf import config as config_module
+from g2npan_tf import data
 from g2npan_tf import experiment
 from g2npan_tf import training
 from g2npan_tf import warm_start
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
+from tests.custom_folder import rows_of
+from tests.custom_folder import write_folder
 from tests.finished_runs import random_images
 from tests.test_training import TINY
 from tests.tiny import REPOSITORY
@@ -175,6 +178,87 @@ def test_other_parts_of_the_same_base_are_refused(config, change, message):
     newer = {**FACTS, "name": "fusion_quality/phantom/1.2.0"}
     with pytest.raises(InputError, match=message):
         warm_start.load(built(config, seed=1), config, newer)
+
+
+@pytest.fixture(scope="module")
+def heads_elsewhere(tmp_path_factory):
+    """Another base; one of its names in a fold is that of a phantom."""
+    root = tmp_path_factory.mktemp("custom")
+    rows = [
+        row | {"case_id": f"phantom_{int(row['pair_id'][-1]):03d}"}
+        for row in rows_of(10)
+    ]
+    config = Config(
+        **{**TINY, "use_gan": False},
+        data="fusion_quality/custom",
+        data_dir=str(root / "tfds"),
+        manual_dir=str(write_folder(root / "images", rows)),
+    )
+    return config, data.facts(data.open_base(config))
+
+
+@pytest.fixture
+def on_phantoms(data_dir, tmp_path):
+    """A run on phantoms with its workdir, and facts of its data base."""
+    config = Config(**{**TINY, "use_gan": False}, data_dir=data_dir)
+    facts = data.facts(data.open_base(config))
+    config_module.save(config, facts, tmp_path / "config.json")
+    return config, facts, tmp_path
+
+
+def cases(config, part):
+    builder = data.open_base(config)
+    places = getattr(data.divide(builder, config), part)
+    return set(data.read_scores(builder, places)["case_id"])
+
+
+def test_cases_that_the_weights_know_are_refused(heads_elsewhere, on_phantoms):
+    known, _, workdir = on_phantoms
+    config, facts = heads_elsewhere
+    config = dataclasses.replace(config, init_from=str(workdir))
+    outcomes = []
+    for fold in range(5):
+        here = dataclasses.replace(config, fold=fold)
+        shared = cases(known, "train") & cases(here, "test")
+        outcomes.append(bool(shared))
+        if not shared:
+            warm_start.check_data(here, facts)
+            continue
+        with pytest.raises(InputError, match=f"on {len(shared)} cases") as no:
+            warm_start.check_data(here, facts)
+        assert min(shared) in str(no.value)
+        assert "\n" not in str(no.value)
+    assert len(set(outcomes)) == 2
+    # It is what loading looks at, before anything is loaded.
+    fold = outcomes.index(True)
+    shutil.copy(workdir / "config.json", workdir / "best.weights.h5")
+    with pytest.raises(InputError, match="this run's test part"):
+        warm_start.load(None, dataclasses.replace(config, fold=fold), facts)
+
+
+def test_what_shares_cases_by_its_protocol_starts_from_itself(on_phantoms):
+    config, facts, workdir = on_phantoms
+    config = dataclasses.replace(config, protocol="leave_algorithm_out")
+    config_module.save(config, facts, workdir / "config.json")
+    assert cases(config, "train") & cases(config, "test")
+    config = dataclasses.replace(config, init_from=str(workdir))
+    warm_start.check_data(config, facts)
+
+
+def test_a_base_that_is_gone_is_told_in_one_line(
+    heads_elsewhere, on_phantoms, tmp_path, capsys
+):
+    known, known_facts, workdir = on_phantoms
+    gone = dataclasses.replace(known, data_dir=str(tmp_path / "gone"))
+    config_module.save(gone, known_facts, workdir / "config.json")
+    config, facts = heads_elsewhere
+    config = dataclasses.replace(config, init_from=str(workdir))
+    for fold in range(5):
+        warm_start.check_data(dataclasses.replace(config, fold=fold), facts)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert all("not checked whether" in line for line in lines)
+    assert "is not in" in lines[0]
 
 
 def test_pretrained_backbone_beside_it_is_refused(config):
