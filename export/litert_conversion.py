@@ -90,7 +90,7 @@ def _full_int8(
     nuance, the stem of the quality network), since the nuance is a small
     difference of large values; and so does the head from the projection of
     the warehouses' features on, since one range would have to fit these and
-    VGG's. It is 1 % of the weights. docs/export.md has the figures.
+    VGG's. It is 1 % of the weights. docs/export.md says what else was tried.
     """
     import tensorflow as tf
 
