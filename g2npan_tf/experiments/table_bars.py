@@ -40,16 +40,17 @@ def draw(results: Results, path: pathlib.Path) -> None:
         axes.bar(x, ours, 0.9 * width, label=row["name"])
         # By its ends: an interval need not contain the figure.
         known = np.isfinite(limits).all(axis=0)
-        axes.vlines(x[known], *limits[:, known], colors="k", lw=1.5)
+        low, high = limits[:, known]
+        axes.vlines(x[known], low, high, colors="k", lw=1.5)
         axes.plot(x, figure_values(row["paper"]), "kD", mfc="white", ms=4)
     axes.plot([], [], "kD", mfc="white", ms=4, label="paper (its own data)")
     axes.axhline(0, color="k", lw=0.8)
     axes.set_xticks(place, [name.upper() for name in correlation.METRICS])
     axes.set_title(f"{heading(results)}\n{_short(results)}", fontsize=8)
     axes.legend(fontsize=7, ncols=4, loc="upper center")
-    low, high = axes.get_ylim()
+    bottom, top = axes.get_ylim()
     # Room for the legend.
-    axes.set_ylim(low, max(high, 1.0) + 0.2)
+    axes.set_ylim(bottom, max(top, 1.0) + 0.2)
     with written_aside(path) as aside:
         plot.savefig(aside, dpi=120)
 
