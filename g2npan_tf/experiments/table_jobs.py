@@ -5,6 +5,7 @@ import pathlib
 import sys
 from typing import Any
 
+from g2npan_tf import warm_start
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
 from g2npan_tf.experiments import table_runs
@@ -75,6 +76,34 @@ def jobs(request: Request) -> dict[str, Job]:
     return found
 
 
+def check_start_weights(request: Request, wanted: dict[str, Job]) -> None:
+    """Refuses start weights before hours of training, not after.
+
+    Args:
+        request: The table.
+        wanted: From `jobs`; rows that are finished are not checked.
+
+    Raises:
+        InputError: If the networks of a row or its test cases do not go with
+            the weights of `--init_from`.
+    """
+    parts: set[tuple[int, float]] = set()
+    for name, job in wanted.items():
+        if job.row.method or not job.config.init_from:
+            continue
+        if not table_runs.missing(job):
+            continue
+        try:
+            warm_start.check(job.config)
+            for config in job.runs.values():
+                part = (config.fold, config.train_share)
+                if part not in parts:
+                    warm_start.check_data(config, request.facts)
+                parts.add(part)
+        except InputError as error:
+            raise InputError(f"row {name}: {error}") from error
+
+
 def run_rows(request: Request, only_finished: bool = False) -> LeftOut:
     """Trains and measures what is missing, row after row.
 
@@ -90,10 +119,12 @@ def run_rows(request: Request, only_finished: bool = False) -> LeftOut:
         `reason` and `command` of each row that stays empty.
 
     Raises:
-        InputError: If a training run fails.
+        InputError: If a training run fails, or as `check_start_weights`.
     """
     left_out: LeftOut = {}
     wanted = jobs(request)
+    if not only_finished:
+        check_start_weights(request, wanted)
     for row in TABLES[request.table].rows:
         if row.name not in wanted:
             left_out[row.name] = _why_not_wanted(request, row.name)

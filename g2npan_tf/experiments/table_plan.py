@@ -41,6 +41,9 @@ def plan(request: Request, builder: "tfds.core.DatasetBuilder") -> str:
 
     Returns:
         Markdown.
+
+    Raises:
+        InputError: If the start weights do not go with a row.
     """
     lines = [
         f"{TABLES[request.table].title}, {request.facts['name']}: "
@@ -52,6 +55,7 @@ def plan(request: Request, builder: "tfds.core.DatasetBuilder") -> str:
     ]
     hours = 0.0
     wanted = table_jobs.jobs(request)
+    table_jobs.check_start_weights(request, wanted)
     for name, job in wanted.items():
         count = table_runs.missing(job)
         if job.row.method:
