@@ -3,11 +3,13 @@
 import os
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
 from g2npan_tf import cli
 from g2npan_tf import config
+from g2npan_tf import keras_archive
 from g2npan_tf.errors import InputError
 from tests.tiny import REPOSITORY
 
@@ -16,6 +18,7 @@ import sys
 from absl import flags
 from g2npan_tf import cli
 from g2npan_tf import config
+from g2npan_tf import keras_archive
 from g2npan_tf.errors import InputError
 flags.DEFINE_integer("number", 3, "A number.")
 def main(argv):
@@ -81,7 +84,9 @@ def test_a_defect_keeps_its_traceback():
 )
 def test_a_command_without_its_packages_says_what_to_install(command, tmp_path):
     config.save(config.Config(), {"name": "a/1.0.0"}, tmp_path / "config.json")
-    (tmp_path / "scorer.keras").write_bytes(b"")
+    with zipfile.ZipFile(tmp_path / "scorer.keras", "w") as archive:
+        for name in keras_archive.MEMBERS:
+            archive.writestr(name, "{}")
     # Python loads this first; None makes every import of the name fail.
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"

@@ -20,6 +20,7 @@ def test_every_loss_setting_reaches_the_training_step(config):
         "adversarial_weight": 0.3,
         "cam_weight": 0.2,
         "correlation_weight": 0.6,
+        "ranking_weight": 0.9,
         "quality_weight": 0.05,
         "non_saturating": True,
         "cam_target": "reference",
