@@ -458,7 +458,7 @@ def _assessment_terms(
     reference_cam: Tensor | None,
     objective: Objective,
 ) -> dict[str, Tensor]:
-    """Eqs. 6, 7 and 9 per example."""
+    """Eqs. 6, 7 and 9 per example, and what options add to Eq. 9."""
     if reference_cam is None:
         target = batch["cam_target"]
         cam = predicted_quality(assessed["cam_logits"])

@@ -2,8 +2,6 @@
 
 import json
 import shlex
-import subprocess
-import sys
 
 import cv2
 import keras
@@ -17,19 +15,9 @@ from g2npan_tf import config as config_module
 from g2npan_tf import training
 from g2npan_tf.config import Config
 from tests.test_training import TINY
-from tests.tiny import REPOSITORY
+from tests.test_training import command
 
 PLAIN = {**TINY, "use_gan": False, "use_local_contrast": True}
-
-
-def command(*arguments):
-    return subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -22,6 +22,9 @@ def test_the_right_sum_is_accepted(model):
     digest = hashlib.sha256(b"model").hexdigest()
     beside(model, json.dumps({"sha256": digest}))
     side_file.check(model)
+    model.write_bytes(b"another")
+    with pytest.raises(InputError):
+        side_file.check(model)
 
 
 @pytest.mark.parametrize("text", [None, "{}", '{"other": 1}', "[1]"])
