@@ -52,6 +52,7 @@ demo: $(INSTALLED)
 	@$(BIN)/python -m g2npan_tf.score --model=demo/exported/g2npan.tflite demo/samples
 	@echo
 	@echo "figures:      demo/run/evaluation/results.json (simulated readers)"
+	@echo "report:       demo/run/evaluation/report.html"
 	@echo "scores:       demo/run/evaluation/predictions.csv"
 	@echo "explanations: demo/explained/*_panel.png"
 	@echo "models:       demo/exported"
