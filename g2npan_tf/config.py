@@ -132,6 +132,13 @@ class Config:
     vgg_batch_norm: bool = _field(
         False, "Batch normalisation in the backbone.", "Choice"
     )
+    stem_filters: int = _field(
+        0,
+        "Filters of each first convolution of the quality network: the "
+        "image's and the nuance's. 0: they share the backbone's first width.",
+        "Choice",
+        low=0,
+    )
     use_local_contrast: bool = _field(
         False,
         "The quality network also sees the image without its local mean, for "

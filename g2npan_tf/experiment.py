@@ -110,6 +110,7 @@ def _networks(config: Config) -> tuple[keras.Model | None, ...]:
         features,
         data.TILE_SIZE,
         config.use_local_contrast,
+        config.stem_filters,
     )
     if generator is not None:
         discriminator = build_discriminator(

@@ -25,6 +25,7 @@ _PLAIN_FIELDS = (
     "backbone",
     "vgg_width",
     "vgg_batch_norm",
+    "stem_filters",
     "use_local_contrast",
 )
 _GAN_FIELDS = (

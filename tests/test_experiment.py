@@ -48,13 +48,15 @@ def test_every_network_setting_reaches_the_networks(config):
         num_ufw=0,
         backbone="vgg16",
         use_local_contrast=True,
+        stem_filters=3,
     )
     model = experiment.build(changed, tiles_per_side=2)
     assert len(model.discriminator.inputs) == 2
     names = {layer.name for layer in model.generator.layers}
     assert not any(name.startswith("ufw") for name in names)
     model.quality_network.get_layer("block3_conv3")
-    assert model.quality_network.get_layer("image_conv").kernel.shape[2] == 5
+    kernel = model.quality_network.get_layer("image_conv").kernel
+    assert kernel.shape[2:] == (5, 3)
     assert model.scorer.input_shape == (None, 256, 256, 3)
     assert experiment.build(
         dataclasses.replace(config, use_gan=False)

@@ -131,3 +131,27 @@ def test_with_local_contrast_only_the_first_convolution_grows(tmp_path):
         TINY_PARAMETERS + 2 * 2 * 9,
         tmp_path,
     )
+
+
+def test_a_wider_stem_gives_the_image_as_many_filters_as_without_a_gan(tmp_path):
+    model = build_quality_network(
+        width=0.0625,
+        use_batch_norm=True,
+        ufw_shape=(8, 8, 8),
+        image_size=SIZE,
+        stem_filters=4,
+    )
+    for name in ("image", "discrepancy"):
+        assert model.get_layer(f"{name}_conv").filters == 4
+    alone = build_quality_network(width=0.0625, ufw_shape=None, image_size=SIZE)
+    assert alone.get_layer("image_conv").filters == 4
+    # Two filters of 3 x 3 x 3 and a bias more in each, four normalised channels
+    # more, and as many inputs for the next convolution's eight filters.
+    more = 2 * 2 * (27 + 1) + 4 * 4 + 4 * 9 * 8
+    check_net(
+        model,
+        inputs(),
+        {"cam_logits": GRID, "quality_logit": ()},
+        TINY_PARAMETERS + more,
+        tmp_path,
+    )

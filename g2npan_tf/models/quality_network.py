@@ -31,6 +31,7 @@ def build_quality_network(
     ufw_shape: tuple[int, int, int] | None = (32, 32, 128),
     image_size: int = 128,
     use_local_contrast: bool = False,
+    stem_filters: int = 0,
 ) -> keras.Model:
     """Builds the AQA network with its class activation map.
 
@@ -56,6 +57,8 @@ def build_quality_network(
         use_local_contrast: The image's convolution also sees its
             `local_contrast`, and the nuance is given in units of
             `DETAIL_UNIT`.
+        stem_filters: Filters of the image's and of the nuance's first
+            convolution, each; 0 for equal shares of the VGG's first width.
 
     Returns:
         Model from a dict, `image` and (with a GAN) `discrepancy`, float
@@ -75,7 +78,8 @@ def build_quality_network(
     filters = [max(2, int(width * value)) for value in VGG_FILTERS]
     inputs = _inputs(image_size, ufw_shape)
     seen = _with_local_contrast(inputs) if use_local_contrast else inputs
-    x = _stem(seen, filters[0], use_batch_norm)
+    num_stems = len({"image", "discrepancy"} & set(inputs))
+    x = _stem(seen, stem_filters or filters[0] // num_stems, use_batch_norm)
     x = _vgg(x, VGG_REPEATS[backbone], filters, use_batch_norm)
     if ufw_shape is not None:
         x = _join(x, inputs["ufw_features"], filters[-1] // 4)
@@ -148,8 +152,7 @@ def _stem(inputs: dict[str, Any], filters: int, use_batch_norm: bool) -> Tensor:
     """First VGG convolution: image and discrepancy apart, then together."""
     names = [name for name in ("image", "discrepancy") if name in inputs]
     stems = [
-        conv(inputs[name], filters // len(names), name=f"{name}_conv")
-        for name in names
+        conv(inputs[name], filters, name=f"{name}_conv") for name in names
     ]
     if len(stems) == 1:
         x = stems[0]
