@@ -114,6 +114,12 @@ class Config:
     num_ufw: int = _field(
         5, "Stacked UFW; 0 is the ablation G2N.", "sec. 3.2.2", low=0, high=20
     )
+    use_generator_skip: bool = _field(
+        False,
+        "The generator changes the image's own logits instead of drawing the "
+        "image anew.",
+        "Choice: Zhang et al. 2017",
+    )
     discriminator_filters: tuple[int, ...] = _field(
         (64, 128, 256, 512), "Channels of the discriminator.", "Choice"
     )

@@ -132,4 +132,5 @@ def _generator(config: Config) -> keras.Model:
         config.up_scales,
         config.num_ufw,
         data.TILE_SIZE,
+        config.use_generator_skip,
     )

@@ -34,6 +34,7 @@ _GAN_FIELDS = (
     "up_filters",
     "up_scales",
     "num_ufw",
+    "use_generator_skip",
     "discriminator_filters",
     "conditional",
 )

@@ -49,11 +49,13 @@ def test_every_network_setting_reaches_the_networks(config):
         backbone="vgg16",
         use_local_contrast=True,
         stem_filters=3,
+        use_generator_skip=True,
     )
     model = experiment.build(changed, tiles_per_side=2)
     assert len(model.discriminator.inputs) == 2
     names = {layer.name for layer in model.generator.layers}
     assert not any(name.startswith("ufw") for name in names)
+    assert "skip" in names
     model.quality_network.get_layer("block3_conv3")
     kernel = model.quality_network.get_layer("image_conv").kernel
     assert kernel.shape[2:] == (5, 3)

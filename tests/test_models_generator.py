@@ -88,3 +88,32 @@ def test_kernels_are_3_by_3():
         if isinstance(layer, keras.layers.Conv2D)
     ]
     assert {layer.kernel_size for layer in convs} == {(3, 3)}
+
+
+def test_with_a_skip_it_begins_near_the_image_and_changes_no_shape(tmp_path):
+    model = tiny_generator(use_skip=True)
+    image = images()
+    check_net(
+        model,
+        image,
+        {"pseudo_reference": (SIZE, SIZE, 3), "ufw_features": (8, 8, 8)},
+        num_parameters=TINY_PARAMETERS,
+        tmp_path=tmp_path,
+    )
+    begun = model(image, training=True)["pseudo_reference"]
+    # A change of deviation .1 in logits is at most .1 / 4 of the range.
+    difference = np.asarray(begun) - image
+    assert 0.005 < np.std(difference) < 0.03
+    drawn = tiny_generator()(image, training=True)["pseudo_reference"]
+    assert np.std(np.asarray(drawn) - image) > 0.2
+
+
+@pytest.mark.parametrize("level", [0, 1, 128, 254, 255])
+def test_a_skip_keeps_each_level_where_nothing_is_changed(level):
+    model = tiny_generator(use_skip=True)
+    last = model.get_layer("up4_bn")
+    last.gamma.assign(np.zeros(3))
+    flat = np.full((1, SIZE, SIZE, 3), level / 255, np.float32)
+    made = model(flat, training=False)["pseudo_reference"]
+    expected = np.clip(level, 0.5, 254.5) / 255
+    np.testing.assert_allclose(made, np.full_like(flat, expected), atol=1e-6)

@@ -15,7 +15,7 @@ GRID = (2, 2)
 REPOSITORY = pathlib.Path(__file__).parent.parent
 
 
-def tiny_generator(num_ufw=1):
+def tiny_generator(num_ufw=1, use_skip=False):
     return build_generator(
         filters=(4, 4, 8),
         strides=(2, 2, 1),
@@ -23,6 +23,7 @@ def tiny_generator(num_ufw=1):
         up_scales=(1, 1, 2, 2),
         num_ufw=num_ufw,
         image_size=SIZE,
+        use_skip=use_skip,
     )
 
 

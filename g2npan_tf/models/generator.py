@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from g2npan_tf.models.blocks import LEAKY_SLOPE
+from g2npan_tf.models.blocks import Tensor
 from g2npan_tf.models.blocks import batch_norm
 from g2npan_tf.models.blocks import conv
 from g2npan_tf.models.blocks import conv_block
@@ -16,6 +17,10 @@ from g2npan_tf.models.ufw import unique_feature_warehouse
 # spans black to white. From the usual 1, the reconstruction error after 120
 # steps is .087 instead of .044 (Whole Brain Atlas, preset compact).
 SIGMOID_SCALE = 4.0
+# The same where the image's own logits are added: a change that is hardly seen.
+CHANGE_SCALE = 0.1
+# Black and white have no finite logit: half a grey level beside them has.
+HALF_LEVEL = 0.5 / 255
 
 
 def build_generator(
@@ -25,6 +30,7 @@ def build_generator(
     up_scales: Sequence[int] = (2, 2, 1, 1),
     num_ufw: int = 5,
     image_size: int = 128,
+    use_skip: bool = False,
 ) -> keras.Model:
     """Builds G: down-sampling, the UFW stack, up-sampling.
 
@@ -44,6 +50,10 @@ def build_generator(
         up_scales: Up-sampling factor of each up layer.
         num_ufw: Number of stacked UFW.
         image_size: Height and width of the image in pixels.
+        use_skip: What enters the last sigmoid is a change of the image's own
+            logits: I_hq begins near I_org and G learns what to mend, as in
+            residual denoising (Zhang et al., IEEE TIP 2017). The paper's
+            generator draws the whole image anew from the 32 x 32 grid.
 
     Returns:
         Model from `image`, float `[batch, size, size, 3]`, range [0, 1], to a
@@ -71,10 +81,12 @@ def build_generator(
             x = upsample(x, name=f"up{index}_upsample", scale=scale)
         x = conv(x, width, name=f"up{index}_conv")
         last = index == len(up_scales)
-        spread = SIGMOID_SCALE if last else 1.0
+        spread = (CHANGE_SCALE if use_skip else SIGMOID_SCALE) if last else 1.0
         x = batch_norm(x, name=f"up{index}_bn", scale=spread)
         if not last:
             x = keras.layers.LeakyReLU(LEAKY_SLOPE, name=f"up{index}_relu")(x)
+    if use_skip:
+        x = keras.layers.Add(dtype="float32", name="skip")([x, _logit(image)])
     # float32 whatever the precision policy: losses and pictures come of it.
     pseudo_reference = keras.layers.Activation(
         "sigmoid", dtype="float32", name="pseudo_reference"
@@ -84,6 +96,12 @@ def build_generator(
         {"pseudo_reference": pseudo_reference, "ufw_features": ufw_features},
         name="generator",
     )
+
+
+def _logit(image: Tensor) -> Tensor:
+    """What the sigmoid makes the image of, half a level off black and white."""
+    inside = keras.ops.clip(image, HALF_LEVEL, 1.0 - HALF_LEVEL)
+    return keras.ops.log(inside / (1.0 - inside))
 
 
 def _check(
