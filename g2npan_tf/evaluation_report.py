@@ -19,6 +19,7 @@ from g2npan_tf.extreme_images import SPREAD
 from g2npan_tf.extreme_images import Row
 from g2npan_tf.extreme_images import Shown
 from g2npan_tf.model_evaluation import Scored
+from g2npan_tf.preset_changes import preset_words
 from g2npan_tf.report import page
 from g2npan_tf.report import pictures
 from g2npan_tf.report.page import Html
@@ -116,7 +117,7 @@ def head(results: Mapping[str, Any], counts: Mapping[str, Any]) -> list[Html]:
         "Protocol": results["protocol"],
         "Images": f"{counts['images']} of {counts['pairs']} pairs, "
         f"{counts['cases']} cases",
-        "Preset": results["preset"],
+        "Preset": preset_words(results),
     }
     if "trained_on" in results:
         measured["Trained on"] = results["trained_on"]["name"]

@@ -12,6 +12,7 @@ import numpy as np
 
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
+from g2npan_tf.preset_changes import preset_words
 
 # What the trained network is called among the methods.
 METHOD = "g2npan"
@@ -72,7 +73,7 @@ def table(results: dict[str, Any]) -> str:
     facts = results["data"]
     group = results.get("group_by", PAIR).removesuffix("_id")
     cases = "; ".join([f"{results['cases']} cases", *_narrowed(results)])
-    preset = f"preset: {results['preset']}; " if "preset" in results else ""
+    preset = f"preset: {preset_words(results)}; " if "preset" in results else ""
     lines = [
         f"Data: {facts['name']} ({facts.get('scores', 'unknown')} scores); "
         f"protocol: {results['protocol']}; {preset}"

@@ -25,6 +25,7 @@ from g2npan_tf.evaluation_table import is_own_test
 from g2npan_tf.evaluation_table import write_predictions
 from g2npan_tf.evaluation_table import write_results
 from g2npan_tf.extreme_images import SPREAD
+from g2npan_tf.preset_changes import changes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,6 +173,7 @@ def _facts(
         "data": data.facts(chosen.builder),
         "protocol": chosen.protocol,
         "preset": settings.preset,
+        "changes": changes(settings),
         "images": len(rows["mos"]),
         "pairs": len(set(rows["pair_id"])),
         "cases": len(set(rows["case_id"])),

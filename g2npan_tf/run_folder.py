@@ -14,6 +14,7 @@ from g2npan_tf.atomic_file import remove_leftovers
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
+from g2npan_tf.preset_changes import changes
 from g2npan_tf.stopping import gains_no_more
 
 SUMMARY = "training.json"
@@ -155,6 +156,7 @@ def write_summary(
         "data": facts,
         "protocol": protocols.describe(config),
         "preset": config.preset,
+        "changes": changes(config),
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "best_val_srcc": progress.best_figure if has_validation else None,

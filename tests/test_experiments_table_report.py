@@ -11,8 +11,9 @@ def test_markdown_says_what_was_measured_on_what(tmp_path, trainer, capsys):
     for words in (
         "## Table 1: comparison with other methods "
         "(fusion_quality/phantom/1.1.0, scores: simulated)",
-        "protocol: group (by case), test fold 0, 1; preset: compact; at most "
-        "2 epochs; seeds: 0, 4; tested: 24 images of 8 pairs.",
+        "protocol: group (by case), test fold 0, 1; preset: compact with "
+        "epochs=2; at most 2 epochs; seeds: 0, 4; tested: 24 images of 8 "
+        "pairs.",
         "paper: SRCC",
         "Other images and other scores",
         "algorithm mean (trivial)",

@@ -133,7 +133,9 @@ def test_with_local_contrast_only_the_first_convolution_grows(tmp_path):
     )
 
 
-def test_a_wider_stem_gives_the_image_as_many_filters_as_without_a_gan(tmp_path):
+def test_a_wider_stem_gives_the_image_as_many_filters_as_no_gan(
+    tmp_path,
+):
     model = build_quality_network(
         width=0.0625,
         use_batch_norm=True,

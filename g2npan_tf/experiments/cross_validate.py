@@ -34,6 +34,7 @@ from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
 from g2npan_tf.evaluation_table import METHOD
 from g2npan_tf.experiments import cross_validation_plots
+from g2npan_tf.preset_changes import changes
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 _OWN = ("fold", "seed")
@@ -152,6 +153,7 @@ def collect(
         "protocol": f"{protocols.describe(dataclasses.replace(first, fold=0))}"
         f" and likewise the others; folds {', '.join(map(str, folds))} pooled",
         "preset": first.preset,
+        "changes": changes(first),
         "settings": first.to_json(),
         "seeds": {
             str(seed): _judge(members) for seed, members in by_seed.items()
@@ -182,7 +184,8 @@ def table(results: dict[str, Any]) -> str:
     Returns:
         Markdown.
     """
-    shown = {name: results[name] for name in ("data", "protocol", "preset")}
+    kept = ("data", "protocol", "preset", "changes")
+    shown = {name: results[name] for name in kept if name in results}
     lines = []
     for seed, judged in results["seeds"].items():
         lines += [

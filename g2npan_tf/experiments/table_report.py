@@ -11,6 +11,7 @@ from g2npan_tf import correlation
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.evaluation_table import number
 from g2npan_tf.experiments.table_rows import PAPER_DATA
+from g2npan_tf.preset_changes import preset_words
 
 Results = Mapping[str, Any]
 _HEAD = (
@@ -102,7 +103,7 @@ def setting(results: Results) -> str:
     return (
         f"Data: {data['name']} ({data.get('scores', 'unknown')} scores); "
         f"protocol: {results['protocol']}, {results['unit']} {folds}; "
-        f"preset: {results['preset']}; at most {results['epochs']} epochs; "
+        f"preset: {preset_words(results)}; at most {results['epochs']} epochs; "
         f"seeds: {seeds}; tested: {tested or 'nothing'}."
     )
 
@@ -118,7 +119,8 @@ def write_csv(results: Results, path: pathlib.Path) -> None:
         "table": results["table"],
         "data": results["data"]["name"],
         "scores": results["data"].get("scores", "unknown"),
-        **{name: results[name] for name in ("protocol", "preset", "epochs")},
+        **{name: results[name] for name in ("protocol", "epochs")},
+        "preset": preset_words(results),
         "folds": " ".join(map(str, results["folds"])),
         "seeds": " ".join(map(str, results["seeds"])),
     }

@@ -24,6 +24,7 @@ from g2npan_tf.experiments.table_jobs import Request
 from g2npan_tf.experiments.table_jobs import jobs
 from g2npan_tf.experiments.table_rows import TABLES
 from g2npan_tf.experiments.table_runs import Job
+from g2npan_tf.preset_changes import changes
 
 _PANEL_NOTE = (
     "Simulated scores favour OEFP: the panel's criterion of detail is a "
@@ -67,6 +68,7 @@ def collect(request: Request, left_out: LeftOut) -> dict[str, Any]:
         "folds": list(request.folds),
         "seeds": list(request.seeds),
         "preset": base.preset,
+        "changes": changes(base),
         "epochs": base.epochs,
         "settings": base.to_json(),
         "commands": request.commands,

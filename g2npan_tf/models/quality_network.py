@@ -151,9 +151,7 @@ def _inputs(
 def _stem(inputs: dict[str, Any], filters: int, use_batch_norm: bool) -> Tensor:
     """First VGG convolution: image and discrepancy apart, then together."""
     names = [name for name in ("image", "discrepancy") if name in inputs]
-    stems = [
-        conv(inputs[name], filters, name=f"{name}_conv") for name in names
-    ]
+    stems = [conv(inputs[name], filters, name=f"{name}_conv") for name in names]
     if len(stems) == 1:
         x = stems[0]
     else:
