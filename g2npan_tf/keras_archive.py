@@ -47,8 +47,10 @@ CLASSES = {
     "keras.src.ops.numpy": {
         "Absolute",
         "Add",
+        "Clip",
         "Concatenate",
         "Greater",
+        "Log",
         "Max",
         "Mean",
         "Multiply",

@@ -15,11 +15,13 @@ from g2npan_tf.models.scorer import build_scorer
 SIZE = 32
 
 
-def scorer(with_generator, tiles_per_side, use_local_contrast=False):
+def scorer(
+    with_generator, tiles_per_side, use_local_contrast=False, use_skip=False
+):
     generator, features = None, None
     if with_generator:
         generator = build_generator(
-            (4, 4, 8), (2, 2, 1), (8, 4, 4), (1, 1, 2, 2), 1, SIZE
+            (4, 4, 8), (2, 2, 1), (8, 4, 4), (1, 1, 2, 2), 1, SIZE, use_skip
         )
         features = (8, 8, 8)
     quality_network = build_quality_network(
@@ -47,7 +49,7 @@ def write(path, config, names=tuple(keras_archive.MEMBERS), content="{}"):
 
 def test_the_listed_classes_are_those_of_our_scorers():
     found = set()
-    for settings in ((True, 1), (False, 1), (True, 2, True), (False, 2)):
+    for settings in ((True, 1), (False, 1), (True, 2, True, True), (False, 2)):
         built = scorer(*settings)
         found |= classes(keras.saving.serialize_keras_object(built))
     listed = {
