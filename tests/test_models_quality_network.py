@@ -12,7 +12,7 @@ from tests.tiny import SIZE
 from tests.tiny import check_net
 from tests.tiny import tiny_quality_network
 
-TINY_PARAMETERS = 37081
+TINY_PARAMETERS = 37113
 
 
 def inputs():
@@ -157,3 +157,20 @@ def test_a_wider_stem_gives_the_image_as_many_filters_as_no_gan(
         TINY_PARAMETERS + more,
         tmp_path,
     )
+
+
+def test_warehouse_features_are_normalised_as_the_backbone_s_are():
+    model = tiny_quality_network()
+    features = keras.Model(
+        model.inputs, model.get_layer("ufw_projection_bn").output
+    )
+    large = inputs() | {"ufw_features": 1000 * inputs()["ufw_features"]}
+    seen = np.asarray(
+        features([large[x.name] for x in model.inputs], training=True)
+    )
+    np.testing.assert_allclose(seen.mean((0, 1, 2)), 0, atol=1e-3)
+    np.testing.assert_allclose(seen.std((0, 1, 2)), 1, atol=1e-3)
+    bare = build_quality_network(
+        width=0.0625, ufw_shape=(8, 8, 8), image_size=SIZE
+    )
+    assert not any(layer.name.endswith("_bn") for layer in bare.layers)

@@ -185,6 +185,11 @@ class QualityNetwork(nn.Module):
             _vgg(2 * (first // 2), repeats, channels, use_batch_norm)
         )
         self.ufw_projection = nn.Conv2d(features, last // 4, 1)
+        self.ufw_projection_bn = nn.Identity()
+        self.ufw_projection_relu = nn.Identity()
+        if use_batch_norm:
+            self.ufw_projection_bn = batch_norm(last // 4)
+            self.ufw_projection_relu = nn.ReLU(inplace=True)
         self.cam = nn.Conv2d(last + last // 4, 1, 1)
 
     def forward(
@@ -195,7 +200,8 @@ class QualityNetwork(nn.Module):
             (self.image_conv(image), self.discrepancy_conv(nuance)), dim=1
         )
         x = self.layers(self.stem_relu(self.stem_bn(x)))
-        y = self.ufw_projection(features)
+        y = self.ufw_projection_bn(self.ufw_projection(features))
+        y = self.ufw_projection_relu(y)
         y = nn.functional.avg_pool2d(y, y.shape[-1] // x.shape[-1])
         cam_logits = self.cam(torch.cat((y, x), dim=1)).squeeze(1)
         return cam_logits, cam_logits.mean(dim=(1, 2))

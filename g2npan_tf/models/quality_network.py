@@ -42,10 +42,11 @@ def build_quality_network(
     Equation: 5
 
     Choice: F_last passes a 1 x 1 projection to a quarter of the VGG's width
-    and is average-pooled to the VGG's grid; `I_org` and `I_sub` have one
-    convolution each of half the VGG's first width, so that pretrained weights
-    fit from the second convolution on; the last max-pool is left out (8 x 8
-    grid, as Zhou et al., CVPR 2016, do for VGG); no 4096-wide layers.
+    (normalised and rectified where the VGG's features are) and is
+    average-pooled to the VGG's grid; `I_org` and `I_sub` have one convolution
+    each of half the VGG's first width, so that pretrained weights fit from the
+    second convolution on; the last max-pool is left out (8 x 8 grid, as Zhou
+    et al., CVPR 2016, do for VGG); no 4096-wide layers.
 
     Args:
         backbone: `vgg11`, `vgg16` or `vgg19`.
@@ -82,7 +83,8 @@ def build_quality_network(
     x = _stem(seen, stem_filters or filters[0] // num_stems, use_batch_norm)
     x = _vgg(x, VGG_REPEATS[backbone], filters, use_batch_norm)
     if ufw_shape is not None:
-        x = _join(x, inputs["ufw_features"], filters[-1] // 4)
+        projected = filters[-1] // 4
+        x = _join(x, inputs["ufw_features"], projected, use_batch_norm)
     cam_logits = keras.layers.Conv2D(1, 1, dtype="float32", name="cam")(x)
     cam_logits = keras.layers.Reshape(
         cam_logits.shape[1:3], dtype="float32", name="cam_logits"
@@ -185,9 +187,17 @@ def _activation(x: Tensor, name: str, use_batch_norm: bool) -> Tensor:
     return keras.layers.ReLU(name=f"{name}_relu")(x)
 
 
-def _join(x: Tensor, ufw_features: Tensor, filters: int) -> Tensor:
-    """Concatenates the projected, pooled UFW features to the VGG's."""
+def _join(
+    x: Tensor, ufw_features: Tensor, filters: int, use_batch_norm: bool
+) -> Tensor:
+    """Concatenates the projected, pooled UFW features to the VGG's.
+
+    The stacked UFW add up to several times the VGG's normalised features, so
+    that they are normalised and rectified like those.
+    """
     y = keras.layers.Conv2D(filters, 1, name="ufw_projection")(ufw_features)
+    if use_batch_norm:
+        y = _activation(y, "ufw_projection", use_batch_norm)
     y = keras.layers.AveragePooling2D(
         ufw_features.shape[1] // x.shape[1], name="ufw_pool"
     )(y)
