@@ -1,0 +1,201 @@
+r"""Compares methods on the images that all of them scored.
+
+    python -m g2npan_tf.experiments.compare runs/cv runs/cv_plain \
+        bmpri=predictions.csv [--output=FILE.json]
+
+Each word is what `evaluate.py`, `cross_validate` or `baselines.run` wrote: a
+folder with `predictions.csv` (or `evaluation/predictions.csv`) or that file,
+with a name before `=` if the folder's does not tell. The first is compared with
+each other one by paired bootstrap of the groups, with Holm's correction.
+"""
+
+import json
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from g2npan_tf import cli
+from g2npan_tf import evaluation
+from g2npan_tf import evaluation_table
+from g2npan_tf.errors import InputError
+
+PREDICTIONS = "predictions.csv"
+_FACTS = "results.json"
+# What must be equal of an image, whoever scored it.
+_SHARED = ("pair", "algorithm", "modality")
+# MOS are written with four places.
+_SAME_MOS = 1e-3
+
+
+def define_flags() -> None:
+    """Defines the flags; not at import, since commands share their names."""
+    flags.DEFINE_string("output", "", "JSON file for the figures.")
+
+
+def main(argv: list[str]) -> None:
+    """Prints the figures of all methods and the differences."""
+    results = collect(argv[1:])
+    if flags.FLAGS.output:
+        evaluation_table.write_results(
+            pathlib.Path(flags.FLAGS.output), results
+        )
+    print(evaluation_table.table(results))
+
+
+def collect(words: Sequence[str]) -> dict[str, Any]:
+    """Figures of the methods on the images that all scored.
+
+    Args:
+        words: `NAME=PATH` or `PATH`, at least two; the first is compared with
+            the others.
+
+    Returns:
+        As `evaluation_table.table` takes it.
+
+    Raises:
+        InputError: If there are fewer than two, a name comes twice, a file is
+            not there or has no predictions, an image is there twice or is
+            scored otherwise in another file, or no image is in all.
+    """
+    if len(words) < 2:
+        raise InputError(
+            "expected at least two folders or files with predictions: "
+            "[NAME=]PATH [NAME=]PATH ..."
+        )
+    files = [_named(word) for word in words]
+    names = [name for name, _ in files]
+    if len(set(names)) < len(names) or set(names) & {*evaluation.BASELINES}:
+        raise InputError(
+            f"methods {', '.join(names)}: expected different names, and none "
+            f"of {', '.join(evaluation.BASELINES)}; give them as NAME=PATH"
+        )
+    tables = [_read(path) for _, path in files]
+    common = [key for key in tables[0] if all(key in t for t in tables[1:])]
+    if not common:
+        raise InputError(f"no image is in all of {', '.join(words)}")
+    for (_, path), table in zip(files, tables, strict=True):
+        _check_same(path, table, files[0][1], tables[0], common)
+    predictions = {
+        name: _column(table, common, "predicted_mos")
+        for name, table in zip(names, tables, strict=True)
+    }
+    first = tables[0]
+    for name in evaluation.BASELINES:
+        if name in first[common[0]]:
+            predictions[name] = _column(first, common, name)
+    split = evaluation.Split(
+        *(np.array([first[key][name] for key in common]) for name in _SHARED),
+        _column(first, common, "mos"),
+    )
+    excluded = sum(len(table) - len(common) for table in tables)
+    return {
+        "data": _data([path for _, path in files]),
+        "protocol": "images that all of them scored"
+        + (f" ({excluded} scored by some only are left out)" * bool(excluded)),
+        "images": len(common),
+        "pairs": len(set(split.pair_id)),
+        "cases": len({first[key].get("case", key) for key in common}),
+        **evaluation.compare(split, predictions, names[0]),
+    }
+
+
+def _named(word: str) -> tuple[str, pathlib.Path]:
+    """The name of a method and the file of its predictions."""
+    name, separator, text = word.partition("=")
+    path = pathlib.Path(text if separator else word)
+    places = (path / PREDICTIONS, path / "evaluation" / PREDICTIONS, path)
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        raise InputError(
+            f"{path}: no {PREDICTIONS} there; expected what evaluate.py, "
+            "cross_validate or baselines.run wrote"
+        )
+    return (name if separator else path.stem), file
+
+
+def _read(path: pathlib.Path) -> dict[str, dict[str, str]]:
+    """The rows of a file by their image."""
+    rows = evaluation_table.read_predictions(path)
+    missing = {"id", "mos", "predicted_mos", *_SHARED} - set(rows[0])
+    if missing:
+        raise InputError(f"{path}: no column {', '.join(sorted(missing))}")
+    found: dict[str, dict[str, str]] = {}
+    for line, row in enumerate(rows, start=2):
+        if row["id"] in found:
+            raise InputError(
+                f"{path}, line {line}: {row['id']} for the second time; "
+                "expected one seed, each image once"
+            )
+        for name in ("mos", "predicted_mos"):
+            _number(row[name], f"{path}, line {line}, {name}")
+        found[row["id"]] = row
+    return found
+
+
+def _number(text: str, where: str) -> float:
+    """A finite number of a cell."""
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        value = float("nan")
+    if not np.isfinite(value):
+        raise InputError(f"{where}: {text!r}; expected a number")
+    return value
+
+
+def _column(
+    table: dict[str, dict[str, str]], keys: Sequence[str], name: str
+) -> np.ndarray:
+    """A column as numbers, in the order of the images."""
+    return np.array([float(table[key][name]) for key in keys])
+
+
+def _check_same(
+    path: pathlib.Path,
+    table: dict[str, dict[str, str]],
+    first_path: pathlib.Path,
+    first: dict[str, dict[str, str]],
+    keys: Sequence[str],
+) -> None:
+    """Refuses two files that tell different things of one image."""
+    for key in keys:
+        here, there = table[key], first[key]
+        same = all(here[name] == there[name] for name in _SHARED)
+        near = abs(float(here["mos"]) - float(there["mos"])) <= _SAME_MOS
+        if not (same and near):
+            raise InputError(
+                f"{path}: {key} has MOS {here['mos']} and in {first_path} "
+                f"{there['mos']}; expected predictions of one data base"
+            )
+
+
+def _data(paths: Sequence[pathlib.Path]) -> dict[str, Any]:
+    """Name and scores of the data base, from the figures beside the files."""
+    found = {}
+    for path in paths:
+        figures = path.with_name(_FACTS)
+        if not figures.is_file():
+            continue
+        facts = json.loads(figures.read_text()).get("data", {})
+        name, scores = (facts.get(key, "unknown") for key in ("name", "scores"))
+        found[name, scores] = path
+    if len(found) > 1:
+        each = "; ".join(
+            f"{path}: {name} ({scores} scores)"
+            for (name, scores), path in found.items()
+        )
+        raise InputError(
+            f"{each}; expected one data base: simulated and real scores are "
+            "never put into one table"
+        )
+    for name, scores in found:
+        return {"name": name, "scores": scores}
+    return {"name": "unknown", "scores": "unknown"}
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main)

@@ -1,0 +1,175 @@
+"""Methods compared by the files of their predictions."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from g2npan_tf import evaluation_table
+from g2npan_tf.errors import InputError
+from g2npan_tf.experiments import compare
+from tests.tiny import REPOSITORY
+
+PAIRS, ALGORITHMS = 6, 5
+FACTS = {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"}
+
+
+def true_mos():
+    return np.random.default_rng(0).uniform(1, 5, PAIRS * ALGORITHMS)
+
+
+def write(folder, noise, seed, facts=FACTS, keep=slice(None), **columns):
+    """Predictions that follow the scores as closely as `noise` lets them."""
+    folder.mkdir()
+    scores = true_mos()
+    predicted = scores + np.random.default_rng(seed).normal(
+        0, noise, len(scores)
+    )
+    rows = {
+        "pair_id": np.repeat([f"p{i}" for i in range(PAIRS)], ALGORITHMS)[keep],
+        "algorithm": np.tile([f"a{i}" for i in range(ALGORITHMS)], PAIRS)[keep],
+        "modality": np.full(len(scores), "CT-MRI")[keep],
+        "mos": scores[keep],
+    }
+    path = folder / "predictions.csv"
+    evaluation_table.write_predictions(path, rows, predicted[keep], columns)
+    if facts:
+        (folder / "results.json").write_text(json.dumps({"data": facts}))
+    return predicted
+
+
+@pytest.fixture
+def two(tmp_path):
+    return (
+        write(tmp_path / "good", 0.3, 1),
+        write(tmp_path / "poor", 3.0, 2),
+    )
+
+
+def test_differences_are_those_of_the_evaluation(tmp_path, two):
+    results = compare.collect([str(tmp_path / "good"), str(tmp_path / "poor")])
+    good, poor = two
+    scores = true_mos()
+    expected = (
+        stats.spearmanr(scores, good)[0] - stats.spearmanr(scores, poor)[0]
+    )
+    gain = results["gains"]["poor"]["all"]
+    assert gain["difference"] == pytest.approx(expected, abs=1e-6)
+    assert gain["low"] > 0
+    assert gain["p_holm"] < 0.05
+    assert list(results["methods"]) == ["good", "poor"]
+    assert results["images"] == PAIRS * ALGORITHMS
+    assert results["pairs"] == PAIRS
+    assert results["data"] == FACTS
+
+
+def test_only_images_that_all_scored_count(tmp_path, two):
+    write(tmp_path / "part", 1.0, 3, keep=slice(5, 20))
+    words = [str(tmp_path / "good"), str(tmp_path / "part")]
+    results = compare.collect(words)
+    assert results["images"] == 15
+    assert results["pairs"] == 3
+    assert "15 scored by some only are left out" in results["protocol"]
+    alone = stats.spearmanr(true_mos()[5:20], two[0][5:20])[0]
+    assert results["methods"]["good"]["raw"]["srcc"] == pytest.approx(alone)
+
+
+def test_trivial_baselines_come_from_the_first_file(tmp_path, two):
+    texts = [f"{value:.4f}" for value in true_mos()]
+    write(tmp_path / "judged", 0.1, 4, algorithm_mean=texts)
+    words = [str(tmp_path / "judged"), str(tmp_path / "poor")]
+    methods = compare.collect(words)["methods"]
+    assert methods["algorithm_mean"]["raw"]["srcc"] == pytest.approx(1)
+    assert "algorithm_mean" not in compare.collect(words[::-1])["methods"]
+
+
+def test_a_name_may_be_given_and_a_run_s_evaluation_is_found(tmp_path, two):
+    run = tmp_path / "fold_0"
+    run.mkdir()
+    (tmp_path / "good").rename(run / "evaluation")
+    results = compare.collect([f"ours={run}", f"x={tmp_path / 'poor'}"])
+    assert list(results["methods"]) == ["ours", "x"]
+    file = run / "evaluation" / "predictions.csv"
+    results = compare.collect([f"ours={file}", str(tmp_path / "poor")])
+    assert list(results["methods"]) == ["ours", "poor"]
+
+
+def changed(path, row, column, value):
+    """Replaces a cell; row 0 is the first image."""
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))
+    rows[row + 1][rows[0].index(column)] = value
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def test_real_and_simulated_scores_are_never_compared(tmp_path, two):
+    real = {"name": "fusion_quality/reader_study/1.1.0", "scores": "real"}
+    write(tmp_path / "real", 1.0, 5, facts=real)
+    with pytest.raises(InputError, match="never put into one table"):
+        compare.collect([str(tmp_path / "good"), str(tmp_path / "real")])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("mos", "1.0", "expected predictions of one data base"),
+        ("pair", "p9", "expected predictions of one data base"),
+        ("id", "p0/a1", "for the second time"),
+        ("predicted_mos", "nan", "expected a number"),
+        ("mos", "good", "expected a number"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(tmp_path, two, column, value, message):
+    changed(tmp_path / "poor" / "predictions.csv", 0, column, value)
+    with pytest.raises(InputError, match=message):
+        compare.collect([str(tmp_path / "good"), str(tmp_path / "poor")])
+
+
+def test_bad_words_are_one_line(tmp_path, two):
+    good = str(tmp_path / "good")
+    for words, message in (
+        ([good], "at least two"),
+        ([good, good], "different names"),
+        ([good, f"mean={tmp_path / 'poor'}"], "different names"),
+        ([good, str(tmp_path / "absent")], "no predictions.csv there"),
+    ):
+        with pytest.raises(InputError, match=message):
+            compare.collect(words)
+    (tmp_path / "other.csv").write_text("id,mos\nx,1\n")
+    with pytest.raises(InputError, match="no column algorithm"):
+        compare.collect([good, str(tmp_path / "other.csv")])
+    write(tmp_path / "first", 1.0, 6, keep=slice(0, 5))
+    write(tmp_path / "last", 1.0, 7, keep=slice(5, 10))
+    with pytest.raises(InputError, match="no image is in all"):
+        compare.collect([str(tmp_path / "first"), str(tmp_path / "last")])
+
+
+def test_command_prints_the_table_and_writes_the_figures(tmp_path, two):
+    command = [sys.executable, "-m", "g2npan_tf.experiments.compare"]
+    words = [str(tmp_path / "good"), str(tmp_path / "poor")]
+    out = subprocess.run(
+        [*command, *words, f"--output={tmp_path / 'figures.json'}"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert "| good |" in out
+    assert "Against poor (paired bootstrap by pair" in out
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["gains"]["poor"]["all"]["low"] > 0
+    failed = subprocess.run(
+        [*command, words[0]],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("error: expected at least two")
+    assert failed.stderr.count("\n") == 1
