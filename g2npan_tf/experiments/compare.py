@@ -86,17 +86,18 @@ def collect(words: Sequence[str]) -> dict[str, Any]:
     for name in evaluation.BASELINES:
         if name in first[common[0]]:
             predictions[name] = _column(first, common, name)
-    split = evaluation.Split(
-        *(np.array([first[key][name] for key in common]) for name in _SHARED),
-        _column(first, common, "mos"),
+    pair, algorithm, modality = (
+        np.array([first[key][name] for key in common]) for name in _SHARED
     )
+    scores = _column(first, common, "mos")
+    split = evaluation.Split(pair, algorithm, modality, scores)
     excluded = sum(len(table) - len(common) for table in tables)
     return {
         "data": _data([path for _, path in files]),
         "protocol": "images that all of them scored"
         + (f" ({excluded} scored by some only are left out)" * bool(excluded)),
         "images": len(common),
-        "pairs": len(set(split.pair_id)),
+        "pairs": len(set(pair)),
         "cases": len({first[key].get("case", key) for key in common}),
         **evaluation.compare(split, predictions, names[0]),
     }
