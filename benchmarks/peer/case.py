@@ -102,7 +102,8 @@ def random_batch(batch_size: int, size: int, seed: int) -> Arrays:
 def randomize(model: G2NPAN, batch: Arrays, seed: int) -> None:
     """Gives every bias, scale and statistic a value that shows.
 
-    The CAM's bias is set so that some images get W = 1 and some W = 0.
+    The CAM's bias is set so that some images get W = 1 and some W = 0, and none
+    is so near the threshold that another engine's roundings turn it.
     """
     rng = np.random.default_rng(seed)
     for net in networks(model):
@@ -117,7 +118,14 @@ def randomize(model: G2NPAN, batch: Arrays, seed: int) -> None:
                 variable.assign(rng.normal(0, 0.1, shape))
     logits = _second_logits(model, scaled(batch["image"]))
     bias = model.quality_network.get_layer("cam").bias
-    bias.assign_sub([np.median(logits)])
+    bias.assign_sub([_widest_gap(np.asarray(logits))])
+
+
+def _widest_gap(values: np.ndarray) -> float:
+    """The middle of the widest gap between neighbours."""
+    ordered = np.sort(values)
+    lower = int(np.argmax(np.diff(ordered)))
+    return float(ordered[lower] + ordered[lower + 1]) / 2
 
 
 def _second_logits(model: G2NPAN, image: tf.Tensor) -> tf.Tensor:
