@@ -49,7 +49,7 @@ LEVELS = (
         "precision",
         "report",
     },
-    {"protocols", "dicom_images", "progress", "picture_row"},
+    {"protocols", "preset_changes", "dicom_images", "progress", "picture_row"},
     {"images", "checkpoints", "data", "evaluation", "evaluation_table"},
     {"gan", "assessor", "baselines"},
     {
@@ -144,6 +144,7 @@ def test_only_config_and_commands_read_flags():
         "cli.py",
         "score.py",
         "run.py",
+        "compare.py",
         "cross_validate.py",
         "tables.py",
         "score_beam.py",
