@@ -1,10 +1,11 @@
 """In what a run differs from its preset, for the line under every figure."""
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from typing import Any
 
-from g2npan_tf.config import PRESETS
+from g2npan_tf import config as config_module
 from g2npan_tf.config import Config
 
 # Figures say these in words of their own, or do not hang on them.
@@ -37,15 +38,31 @@ def changes(config: Config) -> list[str]:
         `name=value` each, in the order of the fields; data, protocol, fold,
         seed, folders and machines left out.
     """
-    usual = {**Config().to_json(), **PRESETS[config.preset]}
-    found = []
-    for name, value in config.to_json().items():
-        default = usual[name]
-        if isinstance(default, tuple):
-            default = list(default)
-        if name not in _SAID_ELSEWHERE and value != default:
-            found.append(f"{name}={_shown(name, value)}")
-    return found
+    names = set(differing(config)) - _SAID_ELSEWHERE
+    shown = dataclasses.replace(
+        config,
+        **{name: os.path.basename(getattr(config, name)) for name in _PATHS},
+    )
+    flags = (flag.removeprefix("--") for flag in config_module.to_flags(shown))
+    return [flag for flag in flags if flag.partition("=")[0] in names]
+
+
+def differing(config: Config) -> list[str]:
+    """The fields whose value is not the preset's.
+
+    Args:
+        config: Any.
+
+    Returns:
+        Their names, in the order of the fields.
+    """
+    preset = {"preset": config.preset}
+    usual = Config(**{**config_module.PRESETS[config.preset], **preset})
+    return [
+        field.name
+        for field in dataclasses.fields(Config)
+        if getattr(config, field.name) != getattr(usual, field.name)
+    ]
 
 
 def preset_words(results: Mapping[str, Any]) -> str:
@@ -62,10 +79,3 @@ def preset_words(results: Mapping[str, Any]) -> str:
     if not differing:
         return str(results["preset"])
     return f"{results['preset']} with {', '.join(differing)}"
-
-
-def _shown(name: str, value: Any) -> str:
-    """A value as its flag takes it."""
-    if isinstance(value, list):
-        return ",".join(str(item) for item in value)
-    return os.path.basename(value) if name in _PATHS else str(value)

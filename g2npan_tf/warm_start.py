@@ -17,6 +17,7 @@ from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
 from g2npan_tf.gan import G2NPAN
 from g2npan_tf.gan import PlainAssessment
+from g2npan_tf.preset_changes import differing
 
 WEIGHTS_FILE = "best.weights.h5"
 # What the shapes of the weights hang on, without and with a GAN.
@@ -142,18 +143,11 @@ def flags_of_networks(config: Config) -> list[str]:
         The preset and `--name=value` of each network setting in which the
         run differs from it.
     """
-    preset = {"preset": config.preset}
-    usual = Config(**{**config_module.PRESETS[config.preset], **preset})
-    names = [
-        name
-        for name in _network_fields(config)
-        if getattr(config, name) != getattr(usual, name)
-    ]
-    given = config_module.to_flags(config)
+    names = {*differing(config)} & {*_network_fields(config)} | {"preset"}
     return [
         flag
-        for flag in given
-        if flag.partition("=")[0].removeprefix("--") in ("preset", *names)
+        for flag in config_module.to_flags(config)
+        if flag.partition("=")[0].removeprefix("--") in names
     ]
 
 

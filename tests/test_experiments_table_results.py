@@ -60,3 +60,11 @@ def test_simulated_and_real_scores_never_share_a_table(
 def test_the_paper_s_whole_setting_is_not_called_smaller(tmp_path):
     whole = request(tmp_path, preset="paper", epochs=1500, folds=range(5))
     assert not table_results.smaller(whole)
+
+
+@pytest.mark.parametrize(("warmup", "told"), [(2, True), (1, False)])
+def test_runs_that_end_in_the_warm_up_say_that_eq_11_was_not_active(
+    tmp_path, trainer, capsys, warmup, told
+):
+    wanted = request(tmp_path, "fig6", perception_warmup=warmup)
+    assert ("Eq. 11 was not active" in fill(wanted, capsys)) is told

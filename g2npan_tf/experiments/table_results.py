@@ -30,6 +30,10 @@ _PANEL_NOTE = (
     "Simulated scores favour OEFP: the panel's criterion of detail is a "
     "variant of it."
 )
+_NO_EQ_11 = (
+    "Eq. 11 was not active: W is 0 in the warm-up (--perception_warmup), which "
+    "is not shorter than these runs. G2NPN is G2NN once more."
+)
 
 
 def collect(request: Request, left_out: LeftOut) -> dict[str, Any]:
@@ -57,6 +61,8 @@ def collect(request: Request, left_out: LeftOut) -> dict[str, Any]:
     if request.table == "1" and request.facts.get("scores") == "simulated":
         notes.append(_PANEL_NOTE)
     base = request.base
+    if request.table == "fig6" and base.epochs <= base.perception_warmup:
+        notes.append(_NO_EQ_11)
     rows = [_row(job, parts, known) for job in filled.values()]
     _correct(rows)
     return {

@@ -45,7 +45,7 @@ def load_vgg_weights(
                 f"{path}: tensor {name}.weight has shape {kernel.shape}, "
                 f"the network's {layer_name} needs "
                 f"{tuple(expected[i] for i in (3, 2, 0, 1))} (another "
-                "--backbone, or --vgg_width is not 1?)"
+                "--backbone, --stem_filters, or --vgg_width is not 1?)"
             )
         if bias.shape != (expected[3],):
             raise InputError(

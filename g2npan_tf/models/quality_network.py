@@ -79,7 +79,7 @@ def build_quality_network(
     filters = [max(2, int(width * value)) for value in VGG_FILTERS]
     inputs = _inputs(image_size, ufw_shape)
     seen = _with_local_contrast(inputs) if use_local_contrast else inputs
-    num_stems = len({"image", "discrepancy"} & set(inputs))
+    num_stems = 1 if ufw_shape is None else 2
     x = _stem(seen, stem_filters or filters[0] // num_stems, use_batch_norm)
     x = _vgg(x, VGG_REPEATS[backbone], filters, use_batch_norm)
     if ufw_shape is not None:
