@@ -166,7 +166,7 @@ def read_predictions(path: pathlib.Path) -> list[dict[str, str]]:
         One dict an image, texts by column.
 
     Raises:
-        InputError: If the file is not there or has no images.
+        InputError: If the file is not there, is no CSV or has no images.
     """
     try:
         with path.open(newline="") as file:
@@ -175,6 +175,8 @@ def read_predictions(path: pathlib.Path) -> list[dict[str, str]]:
         raise InputError(
             f"{path}: {error.strerror}; expected what evaluate.py writes"
         ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: no CSV file ({error})") from error
     if not rows:
         raise InputError(f"{path}: no images; expected a row for each")
     return rows

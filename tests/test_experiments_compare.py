@@ -149,6 +149,27 @@ def test_bad_words_are_one_line(tmp_path, two):
         compare.collect([str(tmp_path / "first"), str(tmp_path / "last")])
 
 
+@pytest.mark.parametrize("content", [b"\x98\xff\x00", b"id\n" + 200000 * b"x"])
+def test_what_is_no_csv_is_one_line(tmp_path, two, content):
+    (tmp_path / "poor" / "predictions.csv").write_bytes(content)
+    with pytest.raises(InputError, match="no CSV file"):
+        compare.collect([str(tmp_path / "good"), str(tmp_path / "poor")])
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}"])
+def test_broken_figures_beside_the_file_are_one_line(tmp_path, two, text):
+    (tmp_path / "poor" / "results.json").write_text(text)
+    with pytest.raises(InputError, match=r"results\.json: no figures"):
+        compare.collect([str(tmp_path / "good"), str(tmp_path / "poor")])
+
+
+def test_a_broken_baseline_is_one_line(tmp_path, two):
+    texts = ["?"] * (PAIRS * ALGORITHMS)
+    write(tmp_path / "judged", 0.1, 4, mean=texts)
+    with pytest.raises(InputError, match=r"line 2, mean: '\?'"):
+        compare.collect([str(tmp_path / "judged"), str(tmp_path / "good")])
+
+
 def test_command_prints_the_table_and_writes_the_figures(tmp_path, two):
     command = [sys.executable, "-m", "g2npan_tf.experiments.compare"]
     words = [str(tmp_path / "good"), str(tmp_path / "poor")]

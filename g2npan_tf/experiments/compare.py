@@ -130,8 +130,9 @@ def _read(path: pathlib.Path) -> dict[str, dict[str, str]]:
                 f"{path}, line {line}: {row['id']} for the second time; "
                 "expected one seed, each image once"
             )
-        for name in ("mos", "predicted_mos"):
-            _number(row[name], f"{path}, line {line}, {name}")
+        for name in ("mos", "predicted_mos", *evaluation.BASELINES):
+            if name in row:
+                _number(row[name], f"{path}, line {line}, {name}")
         found[row["id"]] = row
     return found
 
@@ -180,7 +181,12 @@ def _data(paths: Sequence[pathlib.Path]) -> dict[str, Any]:
         figures = path.with_name(_FACTS)
         if not figures.is_file():
             continue
-        facts = json.loads(figures.read_text()).get("data", {})
+        try:
+            facts = json.loads(figures.read_text())["data"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{figures}: no figures of evaluate.py or cross_validate"
+            ) from error
         name, scores = (facts.get(key, "unknown") for key in ("name", "scores"))
         found[name, scores] = path
     if len(found) > 1:
