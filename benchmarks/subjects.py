@@ -59,7 +59,7 @@ def training_subjects(model: G2NPAN, config: Config) -> list[Subject]:
     builder = data.open_base(config)
     batches, steps = data.training_batches(
         builder,
-        data.divide(builder, config).train,
+        data.divide(builder, config).learned,
         config,
         model.scorer.output["cam"].shape[1:],
     )
