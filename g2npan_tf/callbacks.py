@@ -139,13 +139,28 @@ class Keeper(keras.callbacks.Callback):
         self.progress = checkpoints.Progress(
             epoch + 1, best.best_epoch, best.best_figure
         )
+        self._save(state)
+        if is_best:
+            self.publish()
+
+    def replace_scorer(self, model: keras.Model, scorer: bytes) -> None:
+        """Puts another scorer in the place of the best epoch's, for good.
+
+        Args:
+            model: What was trained, in the state of the last epoch.
+            scorer: Content of the new `scorer.keras`.
+        """
+        self.best = {**self.best, checkpoints.SCORER: scorer}
+        self._save(checkpoints.content(model.save_weights, checkpoints.STATE))
+        self.publish()
+
+    def _save(self, state: bytes) -> None:
+        """Writes the checkpoint of the last epoch."""
         checkpoints.save(
             {checkpoints.STATE: state, **self.best},
             self.progress,
             self.workdir / "checkpoints",
         )
-        if is_best:
-            self.publish()
 
     def publish(self) -> None:
         """Makes the best epoch's files in the workdir those of the checkpoint.

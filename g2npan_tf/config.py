@@ -231,6 +231,12 @@ class Config:
     perception_warmup: int = _field(
         5, "Epochs with W = 0, i.e. Eq. 3.", "Choice", low=0
     )
+    calibrate_scores: bool = _field(
+        False,
+        "Fit scale and offset of the finished network's logit to the scores "
+        "of training and validation part.",
+        "Choice: Platt 1999",
+    )
 
     # Training
     epochs: int = _field(
@@ -353,6 +359,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "vgg_width": 0.375,
         "vgg_batch_norm": True,
         "adversarial_weight": 0.01,
+        "calibrate_scores": True,
         "epochs": 60,
         "early_stopping_epochs": 20,
         "learning_rate": 1e-3,

@@ -137,6 +137,7 @@ def write_summary(
     seconds: float,
     images: int,
     has_validation: bool,
+    calibration: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Writes `training.json`, which says that the run has ended.
 
@@ -148,6 +149,7 @@ def write_summary(
         seconds: Wall time of this session.
         images: Images of this session's steps.
         has_validation: Else the last epoch was kept, by no figure.
+        calibration: From `recalibration.recalibrate`; None without it.
 
     Returns:
         What was written; `training.run` describes it.
@@ -161,6 +163,7 @@ def write_summary(
         "best_epoch": progress.best_epoch,
         "best_val_srcc": progress.best_figure if has_validation else None,
         "ended": end_of(progress, config),
+        "calibration": calibration,
         "images_per_second": images / seconds,
         "wall_seconds": seconds,
         # ru_maxrss is in KiB on Linux.

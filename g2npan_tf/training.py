@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
@@ -17,8 +18,10 @@ from g2npan_tf import data
 from g2npan_tf import distribution
 from g2npan_tf import dry_run
 from g2npan_tf import experiment
+from g2npan_tf import mos
 from g2npan_tf import precision
 from g2npan_tf import profiling
+from g2npan_tf import recalibration
 from g2npan_tf import run_folder
 from g2npan_tf import warm_start
 from g2npan_tf.config import Config
@@ -46,7 +49,8 @@ def run(
     Returns:
         With 0 epochs what `dry_run.measure` says, else the content of
         `training.json`: data, protocol, preset; epochs, why it ended, best
-        epoch and its figure; images per second, wall time in seconds and peak
+        epoch and its figure; how the scores were calibrated, or null; images
+        per second, wall time in seconds and peak
         memory in MiB of the session that trained last; the quality loss of
         the first and the last epoch.
 
@@ -104,6 +108,9 @@ def run(
                 config,
                 last_callbacks,
             )
+    calibration = None
+    if config.calibrate_scores:
+        calibration = _calibrate(model, keeper, builder, parts.known)
     done = keeper.progress.epoch - progress.epoch
     return run_folder.write_summary(
         own,
@@ -113,6 +120,7 @@ def run(
         time.monotonic() - start,
         done * steps * config.batch_size,
         bool(parts.validation.size),
+        calibration,
     )
 
 
@@ -162,6 +170,25 @@ def _fit(
             *last_callbacks,
         ],
     )
+
+
+def _calibrate(
+    model: keras.Model,
+    keeper: callbacks.Keeper,
+    builder: tfds.core.DatasetBuilder,
+    known: np.ndarray,
+) -> dict[str, Any]:
+    """Fits the best epoch's scorer to scores that a method may use."""
+    some = known[:: -(-len(known) // recalibration.MAX_IMAGES)]
+    rows = data.read(builder, some)
+    scorer, done = recalibration.recalibrate(
+        keeper.workdir / checkpoints.SCORER,
+        rows["image"],
+        mos.to_quality(rows["mos"]),
+        model.tiles_per_side,
+    )
+    keeper.replace_scorer(model, scorer)
+    return done
 
 
 def _open_base(

@@ -107,7 +107,9 @@ def test_a_summary_is_found_again_only_at_the_epoch_it_is_of(
         2.0,
         10,
         has_validation,
+        {"scale": 2.0, "offset": 0.1, "images": 9},
     )
+    assert written["calibration"]["scale"] == 2.0
     assert written["quality_loss"] == [0.7, 0.5]
     assert written["images_per_second"] == 5.0
     assert written["best_val_srcc"] == (0.4 if has_validation else None)

@@ -63,7 +63,7 @@ LEVELS = (
     {"evaluation_report", "model_card"},
     {"callbacks", "complexity", "distribution", "experiment", "preemption"},
     {"profiling", "stopping", "summaries", "warm_start"},
-    {"dry_run", "run_folder"},
+    {"dry_run", "recalibration", "run_folder"},
     {"training"},
     {"score_rows", "image_paths"},
     {"frame_scoring"},

@@ -13,8 +13,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from g2npan_tf import checkpoints
 from g2npan_tf import config as config_module
+from g2npan_tf import data
 from g2npan_tf import distribution
+from g2npan_tf import mos
+from g2npan_tf import recalibration
 from g2npan_tf import training
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
@@ -121,6 +125,34 @@ def test_the_scorer_needs_no_custom_objects(finished):
         "mos"
     ]
     assert 1 <= scores[0] <= 5
+
+
+def test_scores_are_calibrated_on_what_is_known_and_stay_so(
+    plain_config, tmp_path
+):
+    config = dataclasses.replace(plain_config, calibrate_scores=True, epochs=1)
+    summary = training.run(config, tmp_path)
+    builder = data.open_base(config)
+    known = data.divide(builder, config).known
+    assert summary["calibration"]["images"] == len(known)
+    assert not np.intersect1d(known, data.divide(builder, config).test).size
+    path = tmp_path / "scorer.keras"
+    published = path.read_bytes()
+    newest = checkpoints.newest(tmp_path / "checkpoints")
+    assert (newest / "scorer.keras").read_bytes() == published
+    # What is published needs no calibration any more.
+    rows = data.read(builder, known)
+    _, again = recalibration.recalibrate(
+        path, rows["image"], mos.to_quality(rows["mos"]), 1
+    )
+    assert again["offset"] == pytest.approx(0.0, abs=0.02)
+    # Asked a second time, and when the run goes on, it is not undone.
+    assert training.run(config, tmp_path) == summary
+    assert path.read_bytes() == published
+    longer = training.run(dataclasses.replace(config, epochs=2), tmp_path)
+    assert longer["calibration"]["images"] == len(known)
+    if longer["best_epoch"] == 1:
+        assert longer["calibration"]["offset"] == pytest.approx(0.0, abs=0.02)
 
 
 def test_evaluate_prints_the_table_and_writes_the_files(finished):

@@ -73,27 +73,36 @@ def join_tiles(tiles: Tensor, tiles_per_side: int) -> Tensor:
     return ops.reshape(image, (-1, side, side, *channels))
 
 
-def mean_of_tiles(
-    quality: Tensor, tiles: Tensor, tiles_per_side: int
-) -> Tensor:
-    """The quality of whole images from that of their tiles.
+def tile_weights(tiles: Tensor, tiles_per_side: int) -> Tensor:
+    """How much each tile counts for its image.
 
-    Choice: tiles count by how much of them is not background: more than half
-    of a CT slice is black, where nothing can be better or worse.
+    Choice: by how much of it is not background: more than half of a CT slice
+    is black, where nothing can be better or worse.
 
     Args:
-        quality: Of each tile. Shape `[batch * tiles * tiles]`.
         tiles: From `split_tiles`, range [0, 1].
         tiles_per_side: Rows and columns of the grid.
 
     Returns:
-        Shape `[batch]`; the plain mean for a black image.
+        Shape `[batch, tiles * tiles]`; above 0, so that a black image has a
+        mean.
     """
     grid = (-1, tiles_per_side**2)
-    # Not 0, so that a black image has a mean.
-    weight = ops.reshape(foreground_share(tiles), grid) + 1e-3
-    total = ops.sum(weight * ops.reshape(quality, grid), axis=1)
-    return total / ops.sum(weight, axis=1)
+    return ops.reshape(foreground_share(tiles), grid) + 1e-3
+
+
+def mean_of_tiles(quality: Tensor, weights: Tensor) -> Tensor:
+    """The quality of whole images from that of their tiles.
+
+    Args:
+        quality: Of each tile, row by row. Shape `[batch * tiles * tiles]`.
+        weights: From `tile_weights`.
+
+    Returns:
+        Shape `[batch]`; the plain mean for a black image.
+    """
+    weighted = weights * ops.reshape(quality, (-1, weights.shape[1]))
+    return ops.sum(weighted, axis=1) / ops.sum(weights, axis=1)
 
 
 def build_scorer(
@@ -140,7 +149,8 @@ def build_scorer(
     quality = predicted_quality(assessed["quality_logit"])
     maps["cam"] = predicted_quality(assessed["cam_logits"])
     if tiles_per_side > 1:
-        quality = mean_of_tiles(quality, scaled, tiles_per_side)
+        weights = tile_weights(scaled, tiles_per_side)
+        quality = mean_of_tiles(quality, weights)
         maps = {n: join_tiles(x, tiles_per_side) for n, x in maps.items()}
     outputs = {"mos": mos.to_mos(quality), "quality": quality, **maps}
     return keras.Model(image, outputs, name="scorer")
