@@ -59,7 +59,7 @@ def training_subjects(model: G2NPAN, config: Config) -> list[Subject]:
     builder = data.open_base(config)
     batches, steps = data.training_batches(
         builder,
-        data.divide(builder, config).learned,
+        data.divide(builder, config).train,
         config,
         model.scorer.output["cam"].shape[1:],
     )

@@ -94,12 +94,6 @@ class Config:
         "Choice",
         low=1,
     )
-    use_anchors: bool = _field(
-        False,
-        "Also train on the anchors of the training cases: images whose scores "
-        "were given, not judged, e.g. the worst and the best of a group.",
-        "Choice",
-    )
 
     # Networks
     use_gan: bool = _field(

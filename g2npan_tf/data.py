@@ -209,21 +209,14 @@ def judged(builder: tfds.core.DatasetBuilder) -> dict[str, np.ndarray]:
         `fold`, int64 `[n]`, and the texts of `read`. Anchors are left out:
         their scores were given, not judged.
     """
-    rows = _listed(builder)
-    is_anchor = rows.pop("is_anchor")
-    return {name: column[~is_anchor] for name, column in rows.items()}
-
-
-def _listed(builder: tfds.core.DatasetBuilder) -> dict[str, np.ndarray]:
-    """All images, as `judged`, and which of them are anchors."""
     flags = {"is_anchor"} & set(builder.info.features)
     table = list(_examples(builder, {*TEXTS, *flags}).as_numpy_iterator())
     sizes = [builder.info.splits[f"fold_{k}"].num_examples for k in _FOLDS]
+    is_judged = np.array([not row.get("is_anchor", False) for row in table])
     return {
-        "index": np.arange(len(table)),
-        "fold": np.repeat(_FOLDS, sizes),
-        "is_anchor": np.array([row.get("is_anchor", False) for row in table]),
-        **{name: _decoded(table, name) for name in TEXTS},
+        "index": np.flatnonzero(is_judged),
+        "fold": np.repeat(_FOLDS, sizes)[is_judged],
+        **{name: _decoded(table, name)[is_judged] for name in TEXTS},
     }
 
 
@@ -237,30 +230,16 @@ def divide(
         config: See `protocols.divide`.
 
     Returns:
-        Places of the images of each part. With `use_anchors` the anchors of
-        the cases that train as well; else they are in none (see `judged`).
+        Places of the images of each part, anchors in none (see `judged`).
 
     Raises:
-        InputError: If a part would have no image, or there are no anchors to
-            be used.
+        InputError: If a part would have no image.
     """
-    listed = _listed(builder)
-    is_anchor = listed["is_anchor"]
+    rows = judged(builder)
     names = [field.name for field in dataclasses.fields(protocols.Rows)]
-    parts = protocols.divide(
-        protocols.Rows(**{name: listed[name][~is_anchor] for name in names}),
-        config,
+    return protocols.divide(
+        protocols.Rows(**{name: rows[name] for name in names}), config
     )
-    if not config.use_anchors:
-        return parts
-    cases = listed["case_id"]
-    anchors = np.flatnonzero(is_anchor & np.isin(cases, cases[parts.train]))
-    if not anchors.size:
-        raise InputError(
-            f"--use_anchors: {config.data} has no anchors in its training "
-            "part; expected no such flag"
-        )
-    return dataclasses.replace(parts, anchors=anchors)
 
 
 def read(

@@ -37,22 +37,11 @@ class Parts:
         train: The networks learn from them. int64 `[n]`.
         validation: They choose the best epoch; equal to `test` in `image`.
         test: The figures are made from them.
-        anchors: Images of the training cases that nobody judged but whose
-            scores were given; with `use_anchors` the networks learn from them
-            too, else there are none. In no figure.
     """
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
-    anchors: np.ndarray = dataclasses.field(
-        default_factory=lambda: np.zeros(0, np.int64)
-    )
-
-    @property
-    def learned(self) -> np.ndarray:
-        """Images that the networks learn from: training part and anchors."""
-        return np.union1d(self.train, self.anchors)
 
     @property
     def known(self) -> np.ndarray:

@@ -75,7 +75,7 @@ def run(
         def stream(*done_and_share: int) -> tuple[tf.data.Dataset, int]:
             grid = model.quality_network.output["cam_logits"].shape[1:]
             return data.training_batches(
-                builder, parts.learned, config, grid, *done_and_share
+                builder, parts.train, config, grid, *done_and_share
             )
 
         # The schedule needs the number of steps, the order the epochs done.

@@ -16,7 +16,6 @@ from g2npan_tf import data
 from g2npan_tf import training
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.config import Config
-from g2npan_tf.errors import InputError
 from tests.test_training import TINY
 from tests.tiled_base import SIDE
 from tests.tiled_base import TiledBase
@@ -47,35 +46,6 @@ def test_anchors_are_left_out(builder, config):
     rows = data.read(builder, data.divide(builder, config).test)
     assert rows["image"].shape == (4, SIDE, SIDE, 3)
     assert set(rows["algorithm"]) == {"a1", "a2"}
-
-
-def test_anchors_of_the_training_cases_train_where_they_are_wanted(
-    builder, config
-):
-    plain = data.divide(builder, config)
-    parts = data.divide(builder, dataclasses.replace(config, use_anchors=True))
-    for name in ("train", "validation", "test", "known"):
-        np.testing.assert_array_equal(
-            getattr(parts, name), getattr(plain, name)
-        )
-    assert not plain.anchors.size
-    np.testing.assert_array_equal(plain.learned, plain.train)
-    anchors = data.read(builder, parts.anchors)
-    assert set(anchors["algorithm"]) == {"a0"}
-    trained = set(data.read(builder, parts.train)["case_id"])
-    assert set(anchors["case_id"]) == trained
-    assert len(parts.learned) == len(parts.train) + len(parts.anchors)
-
-
-def test_a_base_without_anchors_has_none_to_train_on(config, data_dir):
-    wanted = dataclasses.replace(
-        config,
-        use_anchors=True,
-        data="fusion_quality/phantom",
-        data_dir=data_dir,
-    )
-    with pytest.raises(InputError, match=r"--use_anchors: .*phantom has no"):
-        data.divide(data.open_base(wanted), wanted)
 
 
 def test_batches_are_crops_of_image_and_reference_at_one_place(builder, config):

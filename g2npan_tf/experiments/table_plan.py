@@ -84,7 +84,7 @@ def plan(request: Request, builder: "tfds.core.DatasetBuilder") -> str:
 def _images(job: Job, builder: "tfds.core.DatasetBuilder") -> int:
     """Images or crops in an epoch, of the first fold."""
     first = next(iter(job.runs.values()))
-    count = len(data.divide(builder, first).learned)
+    count = len(data.divide(builder, first).train)
     tiled = data.tiles_per_side(builder) > 1
     return count * (first.crops_per_image if tiled else 1)
 
