@@ -140,11 +140,19 @@ def report(summary: dict[str, Any], workdir: pathlib.Path) -> str:
         else f"best epoch {summary['best_epoch']}, SRCC {figure:.3f}"
     )
     facts = summary["data"]
+    # Older runs do not say it.
+    found = summary.get("calibration")
+    scale = (
+        f"scores calibrated on {found['images']} images: logit * "
+        f"{found['scale']:.2f} {found['offset']:+.2f}\n"
+        if found
+        else ""
+    )
     return (
         f"{facts['name']} ({facts.get('scores', 'unknown')} scores), "
         f"preset {summary['preset']}, {summary['protocol']}:\n"
         f"{summary['epochs']} epochs: quality loss (Eq. 7) {first:.3f} -> "
-        f"{last:.3f}; {best}; ended: {summary['ended']}\n"
+        f"{last:.3f}; {best}; ended: {summary['ended']}\n{scale}"
         f"{summary['wall_seconds']:.0f} s, "
         f"{summary['peak_memory_mib']:.0f} MiB of memory at most\n"
         f"run:        {workdir} (scorer.keras, log.csv, training.json, "

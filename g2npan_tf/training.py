@@ -179,8 +179,9 @@ def _calibrate(
     known: np.ndarray,
 ) -> dict[str, Any]:
     """Fits the best epoch's scorer to scores that a method may use."""
-    some = known[:: -(-len(known) // recalibration.MAX_IMAGES)]
-    rows = data.read(builder, some)
+    # Drawn: every second one could be every second algorithm of each group.
+    drawn = np.random.default_rng(0).permutation(known)
+    rows = data.read(builder, np.sort(drawn[: recalibration.MAX_IMAGES]))
     scorer, done = recalibration.recalibrate(
         keeper.workdir / checkpoints.SCORER,
         rows["image"],

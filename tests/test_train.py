@@ -52,6 +52,14 @@ def test_the_report_does_not_invent_a_figure_without_validation():
     assert "no validation part: the last epoch is kept" in text
 
 
+def test_the_report_says_how_scores_were_calibrated():
+    assert "calibrated" not in train.report(SUMMARY, pathlib.Path("run"))
+    found = {"scale": 2.511, "offset": -0.2, "images": 192}
+    summary = {**SUMMARY, "calibration": found}
+    text = train.report(summary, pathlib.Path("run"))
+    assert "calibrated on 192 images: logit * 2.51 -0.20\n" in text
+
+
 def test_commands_can_be_pasted_for_any_folder():
     found = commands(train.report(SUMMARY, pathlib.Path("my runs/a'b")))
     assert set(found) == {
