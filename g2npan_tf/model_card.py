@@ -206,6 +206,11 @@ def _training(
             f"{summary['epochs']}, the best one {summary['best_epoch']}"
             + (f" (validation SRCC {best:.3f})" if best is not None else "")
         )
+    if found := summary.get("calibration"):
+        named["Calibration"] = (
+            f"logit * {found['scale']:.2f} {found['offset']:+.2f}, fitted to "
+            f"{found['images']} images of training and validation part"
+        )
     return "\n".join(f"- {name}: {value}" for name, value in named.items())
 
 

@@ -164,10 +164,18 @@ def test_a_part_of_the_test_part_is_named(workdir, tmp_path):
 
 def test_training_is_told_where_it_was_summed_up(workdir, card):
     assert "Epochs" not in card
-    summary = {"epochs": 9, "best_epoch": 4, "best_val_srcc": 0.5}
+    assert "Calibration" not in card
+    found = {"scale": 2.0, "offset": -0.25, "images": 192}
+    summary = {
+        "epochs": 9,
+        "best_epoch": 4,
+        "best_val_srcc": 0.5,
+        "calibration": found,
+    }
     (workdir / "training.json").write_text(json.dumps(summary))
     try:
         text = model_card.write(workdir, 128).read_text()
     finally:
         (workdir / "training.json").unlink()
     assert "- Epochs: 9, the best one 4 (validation SRCC 0.500)\n" in text
+    assert "- Calibration: logit * 2.00 -0.25, fitted to 192 images" in text
