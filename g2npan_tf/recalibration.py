@@ -1,4 +1,4 @@
-"""Brings a trained scorer's scores to the readers' scale, ranks kept.
+"""Brings a trained scorer's scores to the readers' scale.
 
 Networks that are trained on crops, and whose batch statistics move, predict
 scores that are too close to each other and off by something that differs from
@@ -23,6 +23,8 @@ _BATCH = 8
 # Limits of the scale, beyond which the network says nothing of the quality.
 _SCALE = (0.1, 10.0)
 _OFFSET = (-10.0, 10.0)
+# A map of exactly 0 or 1 has no finite logit.
+_LARGEST_LOGIT = 30.0
 
 
 def fit(
@@ -98,12 +100,10 @@ def _tile_logits(
         rows, side = len(cam), cam.shape[1] // tiles_per_side
         grid = (rows, tiles_per_side, side, tiles_per_side, side)
         # The logit of a tile is the mean of its map's (Eq. 5).
-        mean = special.logit(cam.reshape(grid)).mean(axis=(2, 4))
-        logits.append(mean.reshape(rows, -1))
+        cells = np.clip(special.logit(cam), -_LARGEST_LOGIT, _LARGEST_LOGIT)
+        logits.append(cells.reshape(grid).mean(axis=(2, 4)).reshape(rows, -1))
         tiles = split_tiles(batch.astype(np.float32) / 255, tiles_per_side)
         weights.append(
             keras.ops.convert_to_numpy(tile_weights(tiles, tiles_per_side))
         )
-    joined = np.concatenate(logits), np.concatenate(weights)
-    # A map of exactly 0 or 1 has no finite logit.
-    return np.clip(joined[0], -30.0, 30.0), joined[1].astype(np.float64)
+    return np.concatenate(logits), np.concatenate(weights, dtype=np.float64)

@@ -49,10 +49,10 @@ def run(
     Returns:
         With 0 epochs what `dry_run.measure` says, else the content of
         `training.json`: data, protocol, preset; epochs, why it ended, best
-        epoch and its figure; how the scores were calibrated, or null; images
-        per second, wall time in seconds and peak
-        memory in MiB of the session that trained last; the quality loss of
-        the first and the last epoch.
+        epoch and its figure; how the scores were calibrated (None: not);
+        images per second, wall time in seconds and peak memory in MiB of the
+        session that trained last; the quality loss of the first and the last
+        epoch.
 
     Raises:
         InputError: If the data base, a file or a setting is not usable, or

@@ -12,15 +12,15 @@ from g2npan_tf import recalibration
 from g2npan_tf.models import scorer as scorer_module
 from g2npan_tf.models.quality_network import build_quality_network
 
-SEED = np.random.default_rng(3)
+RNG = np.random.default_rng(3)
 
 
 @pytest.mark.parametrize(
     ("scale", "offset"), [(1.0, 0.0), (2.5, -0.4), (0.3, 1.5)]
 )
 def test_finds_the_two_numbers_that_made_the_scores(scale, offset):
-    logits = SEED.normal(size=(60, 4))
-    weights = SEED.uniform(0.001, 1.0, size=(60, 4))
+    logits = RNG.normal(size=(60, 4))
+    weights = RNG.uniform(0.001, 1.0, size=(60, 4))
     tiles = special.expit(scale * logits + offset)
     quality = np.average(tiles, axis=1, weights=weights)
     found = recalibration.fit(logits, weights, quality)
@@ -28,8 +28,8 @@ def test_finds_the_two_numbers_that_made_the_scores(scale, offset):
 
 
 def test_one_tile_is_fitted_as_by_a_grid_of_values():
-    logits = SEED.normal(size=(200, 1))
-    noise = SEED.normal(0, 0.1, 200)
+    logits = RNG.normal(size=(200, 1))
+    noise = RNG.normal(0, 0.1, 200)
     quality = np.clip(special.expit(2 * logits[:, 0] - 0.5) + noise, 0, 1)
 
     def error(scale, offset):
@@ -44,7 +44,7 @@ def test_one_tile_is_fitted_as_by_a_grid_of_values():
 
 
 @pytest.mark.parametrize("kind", ["constant", "reversed", "huge"])
-def test_a_network_that_knows_nothing_keeps_its_order(kind):
+def test_a_network_that_knows_nothing_gets_numbers_within_the_limits(kind):
     logits = np.linspace(-1, 1, 40)[:, None]
     quality = special.expit(-2 * logits[:, 0])
     if kind == "constant":
@@ -66,7 +66,7 @@ def saved(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("scorer") / "scorer.keras"
     scorer.save(path)
     side = 128 * tiles
-    images = SEED.integers(0, 256, (10, side, side, 3), np.uint8)
+    images = RNG.integers(0, 256, (10, side, side, 3), np.uint8)
     # Of unequal brightness and with black parts, so that weights differ.
     images //= np.arange(1, 11, dtype=np.uint8)[:, None, None, None]
     images[:5, : side // 2, : side // 4] = 0
@@ -81,6 +81,20 @@ def test_logits_and_weights_are_those_of_the_scorer(saved):
     quality = np.average(special.expit(logits), axis=1, weights=weights)
     outputs = scorer.predict_on_batch(images)
     np.testing.assert_allclose(quality, outputs["quality"], atol=1e-6)
+
+
+def test_a_map_of_exactly_0_and_1_has_a_finite_logit(saved):
+    path, tiles, images = saved
+    scorer = keras.saving.load_model(path, compile=False)
+    last = scorer.get_layer("quality_network").get_layer("cam")
+    kernel, _ = last.get_weights()
+    # Both ends in one map, as far as a float32 goes.
+    for size, bias in ((1e9, -1e3), (1e9, 1e3), (0.0, 1e3), (0.0, -1e3)):
+        last.set_weights([size * kernel, np.float32([bias])])
+        logits, weights = recalibration._tile_logits(scorer, images, tiles)
+        assert np.isfinite(logits).all()
+        found = recalibration.fit(logits, weights, np.linspace(0.1, 0.9, 10))
+        assert np.isfinite(found).all()
 
 
 def test_the_new_scorer_has_the_scale_and_nothing_else_is_changed(
