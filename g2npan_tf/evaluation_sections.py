@@ -9,7 +9,6 @@ from g2npan_tf import correlation
 from g2npan_tf import model_facts
 from g2npan_tf import mos
 from g2npan_tf.evaluation_plots import scores_of
-from g2npan_tf.evaluation_table import METHOD
 from g2npan_tf.evaluation_table import number
 from g2npan_tf.extreme_images import Row
 from g2npan_tf.report import page
@@ -18,6 +17,8 @@ from g2npan_tf.report.page import tag
 from g2npan_tf.report.tables import Cell
 from g2npan_tf.report.tables import Column
 from g2npan_tf.report.tables import table
+from g2npan_tf.variants import METHOD
+from g2npan_tf.variants import shown
 
 _FIGURES = (
     Column("method"),
@@ -94,11 +95,13 @@ def figures(judged: Mapping[str, Any]) -> Html:
     """Figures of every method and gains of the network over each other one.
 
     Args:
-        judged: `methods` and `gains` of `evaluation.compare`, and
-            `baselines` (what each trivial one predicts) if there are any.
+        judged: `methods` and `gains` of `evaluation.compare`, `network`
+            (what the trained one is called), and `baselines` (what each
+            trivial one predicts) if there are any.
     """
     rows = [
-        _figure_row(name, values) for name, values in judged["methods"].items()
+        _figure_row(shown(judged, name), values, name == METHOD)
+        for name, values in judged["methods"].items()
     ]
     meanings = [
         tag("p", tag("b", name), f": {meaning}.", class_="note")
@@ -114,7 +117,7 @@ def figures(judged: Mapping[str, Any]) -> Html:
         for scope, gain in scopes.items()
     ]
     if gains:
-        caption = f"{METHOD} minus each other method that ranks"
+        caption = f"{shown(judged, METHOD)} minus each other method that ranks"
         parts.append(tag("h3", "Differences"))
         parts.append(table(_GAINS, gains, caption))
     note = (
@@ -149,12 +152,14 @@ def shares(rows: Sequence[Row], column: str) -> Html:
     return table((Column(column), *_SHARES), lines, f"By {column}")
 
 
-def _figure_row(name: str, values: Mapping[str, Any]) -> tuple:
-    """One method's line."""
+def _figure_row(
+    name: str, values: Mapping[str, Any], is_network: bool
+) -> tuple:
+    """One method's line; the trained network's name is bold."""
     raw, inside = values["raw"], values["within_group"]
     limits = values["interval"]["srcc"]
     return (
-        tag("b", name) if name == METHOD else name,
+        tag("b", name) if is_network else name,
         raw["plcc"],
         _with_limits(number(raw["srcc"]), raw["srcc"], limits),
         raw["krcc"],

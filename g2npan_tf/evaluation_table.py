@@ -13,9 +13,8 @@ import numpy as np
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
 from g2npan_tf.preset_changes import preset_words
+from g2npan_tf.variants import shown
 
-# What the trained network is called among the methods.
-METHOD = "g2npan"
 # The split and the groups of a run's own figures.
 TEST, PAIR = "test", "pair_id"
 
@@ -61,11 +60,11 @@ def table(results: dict[str, Any]) -> str:
 
     Args:
         results: `data` (facts of the data base), `protocol`, `preset` if a
-            network was trained, numbers of `images`, `pairs` and `cases`,
-            `methods` (name to figures from `evaluation.assess`), `gains`
-            (name to `evaluation.difference` from that method); and, where
-            it is another base, other groups or not all images, `differs`
-            (lines), `group_by` and `excluded`.
+            network was trained, its name as `network`, numbers of `images`,
+            `pairs` and `cases`, `methods` (name to figures from
+            `evaluation.assess`), `gains` (name to `evaluation.difference`
+            from that method); and, where it is another base, other groups or
+            not all images, `differs` (lines), `group_by` and `excluded`.
 
     Returns:
         Several lines.
@@ -88,7 +87,8 @@ def table(results: dict[str, Any]) -> str:
         raw, inside = figures["raw"], figures["within_group"]
         limits = figures["interval"]["srcc"]
         lines.append(
-            f"| {name} | {number(raw['plcc'])} | {number(raw['srcc'])} "
+            f"| {shown(results, name)} | {number(raw['plcc'])} | "
+            f"{number(raw['srcc'])} "
             f"({number(limits['low'])} to {number(limits['high'])}) | "
             f"{number(raw['krcc'])} | {number(figures['rounded_krcc'])} | "
             f"{number(raw['rmse'])} | "

@@ -19,12 +19,13 @@ from g2npan_tf import protocols
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.base_differences import whose
 from g2npan_tf.config import Config
-from g2npan_tf.evaluation_table import METHOD
 from g2npan_tf.evaluation_table import part_of
 from g2npan_tf.evaluation_table import table
 from g2npan_tf.front_matter import front_matter
 from g2npan_tf.model_limits import USE
 from g2npan_tf.model_limits import limits
+from g2npan_tf.variants import METHOD
+from g2npan_tf.variants import name_of
 
 FILE = "model_card.md"
 _PACKAGES = ("g2npan-tf", "tensorflow", "keras", "numpy")
@@ -134,7 +135,9 @@ def card(
         "Citation": _CITATION,
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in parts.items())
-    title = f"# {METHOD}, {settings.preset}, trained on {facts['name']}"
+    title = (
+        f"# {name_of(settings)}, {settings.preset}, trained on {facts['name']}"
+    )
     return f"{front_matter(evaluations, METHOD)}\n{title}\n\n{body}\n"
 
 

@@ -19,13 +19,14 @@ from g2npan_tf.assessor import Assessor
 from g2npan_tf.base_selection import Choice
 from g2npan_tf.base_selection import Selection
 from g2npan_tf.config import Config
-from g2npan_tf.evaluation_table import METHOD
 from g2npan_tf.evaluation_table import PAIR
 from g2npan_tf.evaluation_table import is_own_test
 from g2npan_tf.evaluation_table import write_predictions
 from g2npan_tf.evaluation_table import write_results
 from g2npan_tf.extreme_images import SPREAD
 from g2npan_tf.preset_changes import changes
+from g2npan_tf.variants import METHOD
+from g2npan_tf.variants import name_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +175,7 @@ def _facts(
         "protocol": chosen.protocol,
         "preset": settings.preset,
         "changes": changes(settings),
+        "network": name_of(settings),
         "images": len(rows["mos"]),
         "pairs": len(set(rows["pair_id"])),
         "cases": len(set(rows["case_id"])),

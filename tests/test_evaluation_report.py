@@ -5,8 +5,8 @@ import pytest
 
 from g2npan_tf import evaluation
 from g2npan_tf import evaluation_report
-from g2npan_tf import evaluation_table
 from g2npan_tf import model_evaluation
+from g2npan_tf import variants
 from g2npan_tf.assessor import Assessment
 from tests.html_checks import check_page
 
@@ -55,6 +55,7 @@ def scored(monkeypatch):
         "data": FACTS,
         "protocol": "external, all images",
         "preset": "compact",
+        "network": "G2NPAN",
         "images": COUNT,
         "pairs": 8,
         "cases": 4,
@@ -63,7 +64,7 @@ def scored(monkeypatch):
         "excluded": ["modality:PET"],
         "differs": ["sampling: <smaller>"],
         **evaluation.compare(
-            evaluation.split_of(rows), predictions, evaluation_table.METHOD
+            evaluation.split_of(rows), predictions, variants.METHOD
         ),
     }
     return model_evaluation.Scored(results, rows, predictions, Explainer())
@@ -134,4 +135,4 @@ def test_a_browser_shows_it_without_errors_or_overflow(report, chromium, width):
     heading = page.locator("th button", has_text="KRCC").first
     heading.click()
     first = page.locator("table").first.locator("tbody tr").first
-    assert first.inner_text().startswith("g2npan")
+    assert first.inner_text().startswith("G2NPAN")

@@ -48,6 +48,15 @@ def test_real_scores_are_never_taken_for_simulated_ones(facts, title, words):
     assert ("warning" in line) == (title != "real")
 
 
+def test_the_network_is_called_what_it_is():
+    named = JUDGED | {"network": "VGG11 + CAM"}
+    page = Elements(evaluation_sections.figures(named))
+    assert "VGG11 + CAM minus each other method" in page.text
+    assert "g2npan" not in page.text
+    older = Elements(evaluation_sections.figures(JUDGED))
+    assert "g2npan minus each other method" in older.text
+
+
 def test_figures_have_intervals_baselines_and_p():
     page = Elements(evaluation_sections.figures(JUDGED))
     assert "0.600 (0.100 to 0.900)" in page.text

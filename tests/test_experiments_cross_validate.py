@@ -101,6 +101,7 @@ def test_the_folder_says_what_was_measured(tmp_path):
     text = (tmp_path / "table.md").read_text()
     assert "fusion_quality/phantom/1.1.0 (simulated scores)" in text
     assert "folds 0, 1 pooled" in text
+    assert "| G2NPAN |" in text
     rows = evaluation_table.read_predictions(tmp_path / "predictions.csv")
     assert len(rows) == 24
     assert {(row["seed"], row["fold"]) for row in rows} == {

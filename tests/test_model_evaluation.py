@@ -54,6 +54,7 @@ def test_without_a_base_it_is_the_test_part_and_nothing_differs(run):
     results = scored.results
     assert results["split"] == "test"
     assert results["images"] == 6
+    assert results["network"] == "G2NPAN"
     assert results["differs"] == []
     assert set(results["methods"]) == {"g2npan", "mean", "algorithm_mean"}
     assert model_evaluation.folder(run, results) == run / "evaluation"

@@ -49,7 +49,14 @@ LEVELS = (
         "precision",
         "report",
     },
-    {"protocols", "preset_changes", "dicom_images", "progress", "picture_row"},
+    {
+        "protocols",
+        "preset_changes",
+        "variants",
+        "dicom_images",
+        "progress",
+        "picture_row",
+    },
     {"images", "checkpoints", "data", "evaluation", "evaluation_table"},
     {"gan", "assessor", "baselines"},
     {

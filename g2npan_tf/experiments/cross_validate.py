@@ -32,9 +32,10 @@ from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
-from g2npan_tf.evaluation_table import METHOD
 from g2npan_tf.experiments import cross_validation_plots
 from g2npan_tf.preset_changes import changes
+from g2npan_tf.variants import METHOD
+from g2npan_tf.variants import name_of
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 _OWN = ("fold", "seed")
@@ -156,7 +157,8 @@ def collect(
         "changes": changes(first),
         "settings": first.to_json(),
         "seeds": {
-            str(seed): _judge(members) for seed, members in by_seed.items()
+            str(seed): _judge(members, first)
+            for seed, members in by_seed.items()
         },
         "folds": _fold_figures(rows),
     }
@@ -230,7 +232,7 @@ def _run(config: Config, workdir: pathlib.Path) -> None:
                 )
 
 
-def _judge(rows: list[dict[str, str]]) -> dict[str, Any]:
+def _judge(rows: list[dict[str, str]], config: Config) -> dict[str, Any]:
     """Figures of one seed's predictions."""
     columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     split = evaluation.Split(
@@ -244,6 +246,7 @@ def _judge(rows: list[dict[str, str]]) -> dict[str, Any]:
         if name in columns:
             predictions[name] = columns[name].astype(float)
     return {
+        "network": name_of(config),
         "images": len(rows),
         "pairs": len(set(columns["pair"])),
         "cases": len(set(columns["case"])),
