@@ -10,6 +10,7 @@ from g2npan_tf import model_facts
 from g2npan_tf import mos
 from g2npan_tf.evaluation_plots import scores_of
 from g2npan_tf.evaluation_table import number
+from g2npan_tf.evaluation_table import reader_words
 from g2npan_tf.extreme_images import Row
 from g2npan_tf.report import page
 from g2npan_tf.report.page import Html
@@ -97,15 +98,20 @@ def figures(judged: Mapping[str, Any]) -> Html:
     Args:
         judged: `methods` and `gains` of `evaluation.compare`, `network`
             (what the trained one is called), and `baselines` (what each
-            trivial one predicts) if there are any.
+            trivial one predicts) and `readers` if there are any.
     """
+    readers = judged.get("readers", {})
     rows = [
         _figure_row(shown(judged, name), values, name == METHOD)
-        for name, values in judged["methods"].items()
+        for name, values in {**judged["methods"], **readers}.items()
     ]
+    said = {
+        **judged.get("baselines", {}),
+        **{name: reader_words(values) for name, values in readers.items()},
+    }
     meanings = [
         tag("p", tag("b", name), f": {meaning}.", class_="note")
-        for name, meaning in judged.get("baselines", {}).items()
+        for name, meaning in said.items()
     ]
     parts = [
         table(_FIGURES, rows, "Agreement with the readers' scores"),

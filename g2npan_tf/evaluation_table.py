@@ -63,7 +63,8 @@ def table(results: dict[str, Any]) -> str:
             network was trained, its name as `network`, numbers of `images`,
             `pairs` and `cases`, `methods` (name to figures from
             `evaluation.assess`), `gains` (name to `evaluation.difference`
-            from that method); and, where it is another base, other groups or
+            from that method); and, where there are grades, `readers` (from
+            `human_ceiling.judge`), where it is another base, other groups or
             not all images, `differs` (lines), `group_by` and `excluded`.
 
     Returns:
@@ -83,7 +84,8 @@ def table(results: dict[str, Any]) -> str:
         f"RMSE [0, 1] | PLCC mapped | SRCC in {group} | best found |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for name, figures in results["methods"].items():
+    readers = results.get("readers", {})
+    for name, figures in {**results["methods"], **readers}.items():
         raw, inside = figures["raw"], figures["within_group"]
         limits = figures["interval"]["srcc"]
         lines.append(
@@ -95,6 +97,8 @@ def table(results: dict[str, Any]) -> str:
             f"{number(figures['mapped']['plcc'])} | "
             f"{number(inside['srcc'])} | {number(inside['top1'])} |"
         )
+    for name, figures in readers.items():
+        lines += ["", f"{name}: {reader_words(figures)}."]
     for name, gains in results["gains"].items():
         lines += [
             "",
@@ -105,6 +109,18 @@ def table(results: dict[str, Any]) -> str:
             f"- SRCC within a {group} is {_verdict(gains['within_group'])}",
         ]
     return "\n".join(lines)
+
+
+def reader_words(figures: Mapping[str, Any]) -> str:
+    """What the figures of a single reader are.
+
+    Args:
+        figures: From `human_ceiling.judge`.
+    """
+    return (
+        f"each of {figures['readers']} readers against the mean of the "
+        "others, then the mean over the readers"
+    )
 
 
 def _differing(lines: Sequence[str]) -> list[str]:

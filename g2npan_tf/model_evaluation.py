@@ -15,6 +15,7 @@ from g2npan_tf import config as config_module
 from g2npan_tf import data
 from g2npan_tf import evaluation
 from g2npan_tf import external_baselines
+from g2npan_tf import human_ceiling
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.base_selection import Choice
 from g2npan_tf.base_selection import Selection
@@ -75,11 +76,11 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
         **baselines,
     }
     trained = base_differences.Side(facts, known or {}, assessor.size)
+    split = evaluation.split_of(rows, choice.group_by)
     results = {
         **_facts(settings, chosen, rows),
-        **evaluation.compare(
-            evaluation.split_of(rows, choice.group_by), predictions, METHOD
-        ),
+        **evaluation.compare(split, predictions, METHOD),
+        "readers": _human_ceiling(split, rows),
         "trained_on": dict(facts),
         "modalities": np.unique(rows["modality"]).tolist(),
         "algorithms": np.unique(rows["algorithm"]).tolist(),
@@ -140,6 +141,7 @@ def write(scored: Scored, output: pathlib.Path) -> None:
     if "grades" in scored.rows:
         spreads = reader_spread(scored.rows["grades"])
         more[SPREAD] = [f"{value:.4f}" for value in spreads]
+        more |= human_ceiling.columns(np.array(scored.rows["grades"]))
     write_predictions(
         output / "predictions.csv",
         scored.rows,
@@ -180,6 +182,15 @@ def _facts(
         "pairs": len(set(rows["pair_id"])),
         "cases": len(set(rows["case_id"])),
     }
+
+
+def _human_ceiling(
+    split: evaluation.Split, rows: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Figures of one reader; empty where the base has none."""
+    if "grades" not in rows:
+        return {}
+    return human_ceiling.judge(split, np.array(rows["grades"], np.float64))
 
 
 def _differs(

@@ -57,6 +57,17 @@ def test_the_network_is_called_what_it_is():
     assert "g2npan minus each other method" in older.text
 
 
+def test_a_single_reader_stands_beside_the_methods():
+    reader = figures(0.9, 0.1) | {"readers": 3}
+    page = Elements(
+        evaluation_sections.figures(
+            JUDGED | {"readers": {"one reader": reader}}
+        )
+    )
+    assert "one reader0.5000.900 (0.100 to 0.900)" in page.text
+    assert "one reader: each of 3 readers against the mean" in page.text
+
+
 def test_figures_have_intervals_baselines_and_p():
     page = Elements(evaluation_sections.figures(JUDGED))
     assert "0.600 (0.100 to 0.900)" in page.text

@@ -11,6 +11,7 @@ from scipy import stats
 
 from g2npan_tf import config as config_module
 from g2npan_tf import evaluation_table
+from g2npan_tf import human_ceiling
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
 from g2npan_tf.experiments import cross_validate
@@ -49,6 +50,7 @@ def write_run(output, seed, fold, count=12, epochs=3):
     }
     predicted = mos + rng.normal(0, 1, count)
     more = {
+        **human_ceiling.columns(mos[:, None] + rng.normal(0, 0.3, (count, 3))),
         "case": [f"case_{fold}"] * count,
         "mean": ["3.0"] * count,
         "algorithm_mean": [f"{2 + i % 3}" for i in places],
@@ -71,6 +73,9 @@ def test_figures_are_of_all_folds_together(tmp_path):
     judged = results["seeds"]["0"]
     assert judged["images"] == 24
     assert judged["pairs"] == 8
+    reader = judged["readers"]["one reader"]
+    assert reader["readers"] == 3
+    assert 0.8 < reader["raw"]["srcc"] < 1
     assert judged["cases"] == 2
     figures = judged["methods"]["g2npan"]["raw"]
     assert figures["srcc"] == pytest.approx(

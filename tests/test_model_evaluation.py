@@ -55,6 +55,7 @@ def test_without_a_base_it_is_the_test_part_and_nothing_differs(run):
     assert results["split"] == "test"
     assert results["images"] == 6
     assert results["network"] == "G2NPAN"
+    assert results["readers"]["one reader"]["readers"] == 8
     assert results["differs"] == []
     assert set(results["methods"]) == {"g2npan", "mean", "algorithm_mean"}
     assert model_evaluation.folder(run, results) == run / "evaluation"
@@ -177,6 +178,7 @@ def test_files_hold_figures_and_images(run, tmp_path):
         rows = list(csv.DictReader(file))
     assert len(rows) == 6
     assert float(rows[0]["reader_sd"]) >= 0
+    assert 1 <= float(rows[0]["reader_8"]) <= 5
 
 
 def test_readers_disagree_by_their_standard_deviation():

@@ -63,6 +63,7 @@ LEVELS = (
         "base_differences",
         "base_selection",
         "external_baselines",
+        "human_ceiling",
         "extreme_images",
     },
     {"evaluation_plots", "explanation", "model_evaluation"},

@@ -178,6 +178,7 @@ def test_evaluate_prints_the_table_and_writes_the_files(finished):
         "mean",
         "algorithm_mean",
         "reader_sd",
+        *(f"reader_{number}" for number in range(1, 9)),
     ]
     assert len({row["id"] for row in rows}) == 6
 
