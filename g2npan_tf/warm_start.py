@@ -204,7 +204,7 @@ def _weights(
     workdir: pathlib.Path,
 ) -> list[tuple[keras.Model, list[np.ndarray]]]:
     """Each network of the model with the weights that it gets."""
-    source = _source(source_config, workdir / WEIGHTS_FILE)
+    source = read_networks(source_config, workdir / WEIGHTS_FILE)
     pairs = [(model.quality_network, source.quality_network)]
     if isinstance(model, G2NPAN):
         generator = source.scorer.get_layer("generator")
@@ -217,8 +217,21 @@ def _weights(
     return [(network, other.get_weights()) for network, other in pairs]
 
 
-def _source(config: Config, path: pathlib.Path) -> G2NPAN | PlainAssessment:
-    """The other run's networks, without optimisers, so that none are read."""
+def read_networks(
+    config: Config, path: pathlib.Path
+) -> G2NPAN | PlainAssessment:
+    """The networks of a run with their weights, without optimisers.
+
+    Args:
+        config: Of the run.
+        path: Its `best.weights.h5`.
+
+    Returns:
+        An uncompiled model of single tiles.
+
+    Raises:
+        InputError: If the file is not there, damaged or not finite.
+    """
     source = experiment.build(
         dataclasses.replace(config, backbone_weights="", precision="float32")
     )

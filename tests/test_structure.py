@@ -154,6 +154,7 @@ def test_only_config_and_commands_read_flags():
         "run.py",
         "compare.py",
         "cross_validate.py",
+        "diagnose.py",
         "tables.py",
         "score_beam.py",
     }

@@ -1,0 +1,169 @@
+r"""Looks into a trained run: what moves its networks and what its score is of.
+
+    python -m g2npan_tf.experiments.diagnose --workdir=runs/first
+
+Fit to training, validation and test part, the size of each loss's gradient on
+each network, and with a GAN what F_last adds to the score and what the
+generated reference is like. Nothing of the run is changed.
+"""
+
+import itertools
+import pathlib
+from typing import Any
+
+import numpy as np
+from absl import flags
+
+from g2npan_tf import cli
+from g2npan_tf import config as config_module
+
+# As many as tell a rank correlation to some hundredths, of a large part.
+MAX_IMAGES = 64
+
+
+def define_flags() -> None:
+    """Defines the flags; not at import, since commands share their names."""
+    flags.DEFINE_string("workdir", None, "Folder of a run of train.py.")
+    flags.DEFINE_integer(
+        "batches", 8, "Training batches for the gradients.", lower_bound=1
+    )
+    flags.DEFINE_string("output", "", "JSON file for the figures.")
+
+
+def main(argv: list[str]) -> None:
+    """Prints what is found in a run."""
+    options = flags.FLAGS
+    if not options.workdir or len(argv) > 1:
+        cli.fail("expected --workdir=FOLDER of a run, and nothing else")
+    workdir = pathlib.Path(options.workdir)
+    config_module.load(workdir / "config.json")
+    with cli.quiet_stderr():
+        from g2npan_tf import evaluation_table
+    cli.register_data_bases()
+    found = examine(workdir, options.batches)
+    if options.output:
+        evaluation_table.write_results(pathlib.Path(options.output), found)
+    print(table(found))
+
+
+def examine(workdir: pathlib.Path, batches: int) -> dict[str, Any]:
+    """Looks into a run.
+
+    Args:
+        workdir: Its folder.
+        batches: Training batches for the gradients.
+
+    Returns:
+        `data`, `protocol`, `preset`, `changes` and `network` as evaluations
+        have them; `fit`: by part the number of `images` and their `srcc`;
+        `gradients`, of `diagnosis.gradient_sizes`; with a GAN `score`, of
+        `diagnosis.what_feeds_the_score` on validation images.
+
+    Raises:
+        InputError: If there is no such run, or its data base is not there.
+    """
+    from g2npan_tf import correlation
+    from g2npan_tf import data
+    from g2npan_tf import experiment
+    from g2npan_tf import preset_changes
+    from g2npan_tf import protocols
+    from g2npan_tf import variants
+    from g2npan_tf import warm_start
+    from g2npan_tf.assessor import Assessor
+    from g2npan_tf.experiments import diagnosis
+
+    config, facts = config_module.load(workdir / "config.json")
+    model = warm_start.read_networks(config, workdir / warm_start.WEIGHTS_FILE)
+    assessor = Assessor.load(workdir)
+    builder = data.reopen(config, facts)
+    parts = data.divide(builder, config)
+    found: dict[str, Any] = {
+        "data": facts,
+        "protocol": protocols.describe(config),
+        "preset": config.preset,
+        "changes": preset_changes.changes(config),
+        "network": variants.name_of(config),
+        "fit": {},
+    }
+    for name in ("train", "validation", "test"):
+        rows = data.read(builder, _drawn(getattr(parts, name)))
+        if not len(rows["mos"]):
+            continue
+        srcc = correlation.srcc(rows["mos"], assessor.score(rows["image"]))
+        found["fit"][name] = {"images": len(rows["mos"]), "srcc": srcc}
+    if config.use_gan:
+        places = parts.validation if parts.validation.size else parts.train
+        rows = data.read(builder, _drawn(places), ["reference"])
+        found["score"] = diagnosis.what_feeds_the_score(
+            model,
+            rows["image"],
+            np.array(rows["reference"]),
+            rows["mos"],
+            data.tiles_per_side(builder),
+        )
+    grid = model.quality_network.output["cam_logits"].shape[1:]
+    stream, steps = data.training_batches(builder, parts.train, config, grid)
+    experiment.compile_model(model, config, steps)
+    found["gradients"] = diagnosis.gradient_sizes(
+        model, model.objective, itertools.islice(stream, batches)
+    )
+    return found
+
+
+def table(found: dict[str, Any]) -> str:
+    """What was found, as Markdown.
+
+    Args:
+        found: From `examine`.
+    """
+    from g2npan_tf.evaluation_table import number
+    from g2npan_tf.preset_changes import preset_words
+
+    facts = found["data"]
+    lines = [
+        f"Data: {facts['name']} ({facts.get('scores', 'unknown')} scores); "
+        f"protocol: {found['protocol']}; preset: {preset_words(found)}; "
+        f"network: {found['network']}.",
+        "",
+        "| part | images | SRCC |",
+        "|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {fit['images']} | {number(fit['srcc'])} |"
+        for name, fit in found["fit"].items()
+    ]
+    lines += ["", "| gradient on | of | L2 norm |", "|---|---|---|"]
+    lines += [
+        f"| {network} | {term} | {size:.2g} |"
+        for network, terms in found["gradients"].items()
+        for term, size in terms.items()
+    ]
+    if "score" in found:
+        score = found["score"]
+        lines += [
+            "",
+            "| part of the score | deviation of the logit | SRCC alone |",
+            "|---|---|---|",
+            f"| F_last | {number(score['ufw_sd'])} | "
+            f"{number(score['ufw_srcc'])} |",
+            f"| backbone, of image and nuance | "
+            f"{number(score['backbone_sd'])} | "
+            f"{number(score['backbone_srcc'])} |",
+            "",
+            f"Mean nuance {score['nuance']:.4f} (SRCC with the MOS "
+            f"{number(score['nuance_srcc'])}); mean squared difference from "
+            f"I_GT: I_hq {score['generated_error']:.5f}, the image itself "
+            f"{score['image_error']:.5f}.",
+        ]
+    return "\n".join(lines)
+
+
+def _drawn(places: np.ndarray) -> np.ndarray:
+    """Some places, of the whole part, in order."""
+    drawn = np.random.default_rng(0).permutation(places)
+    return np.sort(drawn[:MAX_IMAGES])
+
+
+if __name__ == "__main__":
+    define_flags()
+    cli.run(main)
