@@ -119,7 +119,7 @@ def reader_words(figures: Mapping[str, Any]) -> str:
     """
     return (
         f"each of {figures['readers']} readers against the mean of the "
-        "others, then the mean over the readers"
+        "others (not the MOS: no upper limit), then the mean over the readers"
     )
 
 

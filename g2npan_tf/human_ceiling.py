@@ -1,4 +1,4 @@
-"""How well one reader tells the others' scores: what a network can reach.
+"""How well one reader tells the others' scores: a yardstick, no upper limit.
 
 A network is judged by the mean of all readers. A single reader is judged here
 by the mean of the others, on the very images that the network scored.
@@ -42,7 +42,7 @@ def judge(split: evaluation.Split, grades: np.ndarray) -> dict[str, Any]:
         for reader in range(grades.shape[1])
         if len((found := _with_others(grades, reader))[0]) >= _MIN_IMAGES
     ]
-    if len(readers) < 2:
+    if len(readers) < 2 or any(np.ptp(own) == 0 for _, _, own in readers):
         return {}
 
     def mean_srcc(rows: np.ndarray) -> float:

@@ -141,7 +141,8 @@ def write(scored: Scored, output: pathlib.Path) -> None:
     if "grades" in scored.rows:
         spreads = reader_spread(scored.rows["grades"])
         more[SPREAD] = [f"{value:.4f}" for value in spreads]
-        more |= human_ceiling.columns(np.array(scored.rows["grades"]))
+        if len({len(row) for row in scored.rows["grades"]}) == 1:
+            more |= human_ceiling.columns(np.array(scored.rows["grades"]))
     write_predictions(
         output / "predictions.csv",
         scored.rows,
@@ -188,7 +189,7 @@ def _human_ceiling(
     split: evaluation.Split, rows: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Figures of one reader; empty where the base has none."""
-    if "grades" not in rows:
+    if "grades" not in rows or len({len(row) for row in rows["grades"]}) > 1:
         return {}
     return human_ceiling.judge(split, np.array(rows["grades"], np.float64))
 

@@ -86,6 +86,19 @@ def test_figures_are_of_all_folds_together(tmp_path):
     assert set(judged["gains"]) == {"algorithm_mean"}
 
 
+def test_folds_of_an_earlier_version_are_pooled_too(tmp_path):
+    for fold in (0, 1):
+        write_run(tmp_path, 0, fold)
+    path = tmp_path / "seed_0" / "fold_1" / "evaluation" / "predictions.csv"
+    rows = evaluation_table.read_predictions(path)
+    kept = [name for name in rows[0] if not name.startswith("reader_")]
+    lines = [",".join(kept), *(",".join(r[n] for n in kept) for r in rows)]
+    path.write_text("\n".join(lines) + "\n")
+    results = cross_validate.collect(runs(), tmp_path)
+    assert results["seeds"]["0"]["images"] == 24
+    assert results["seeds"]["0"]["readers"] == {}
+
+
 def test_seeds_are_not_mixed(tmp_path):
     for seed in (0, 7):
         for fold in (0, 1):

@@ -141,6 +141,9 @@ def collect(
             folder_of(output, seed, fold) / "evaluation" / "predictions.csv"
         )
     ]
+    # Folds evaluated by an earlier version may lack columns of later ones.
+    common = [name for name in rows[0] if all(name in row for row in rows)]
+    rows = [{name: row[name] for name in common} for row in rows]
     first = next(iter(runs.values()))
     _, facts = config_module.load(
         folder_of(output, first.seed, first.fold) / "config.json"

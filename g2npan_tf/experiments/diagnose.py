@@ -17,7 +17,7 @@ from absl import flags
 from g2npan_tf import cli
 from g2npan_tf import config as config_module
 
-# As many as tell a rank correlation to some hundredths, of a large part.
+# As many of a part, which tell a rank correlation to about a tenth.
 MAX_IMAGES = 64
 
 
@@ -41,9 +41,12 @@ def main(argv: list[str]) -> None:
         from g2npan_tf import evaluation_table
     cli.register_data_bases()
     found = examine(workdir, options.batches)
-    if options.output:
-        evaluation_table.write_results(pathlib.Path(options.output), found)
     print(table(found))
+    if options.output:
+        try:
+            evaluation_table.write_results(pathlib.Path(options.output), found)
+        except OSError as error:
+            cli.fail(f"{options.output}: {error.strerror}")
 
 
 def examine(workdir: pathlib.Path, batches: int) -> dict[str, Any]:
@@ -125,7 +128,7 @@ def table(found: dict[str, Any]) -> str:
         f"protocol: {found['protocol']}; preset: {preset_words(found)}; "
         f"network: {found['network']}.",
         "",
-        "| part | images | SRCC |",
+        f"| part, {MAX_IMAGES} images at most | images | SRCC |",
         "|---|---|---|",
     ]
     lines += [
@@ -142,7 +145,8 @@ def table(found: dict[str, Any]) -> str:
         score = found["score"]
         lines += [
             "",
-            "| part of the score | deviation of the logit | SRCC alone |",
+            "| part of the score | deviation of the logit, not calibrated | "
+            "SRCC alone |",
             "|---|---|---|",
             f"| F_last | {number(score['ufw_sd'])} | "
             f"{number(score['ufw_srcc'])} |",
