@@ -64,7 +64,7 @@ def table(results: dict[str, Any]) -> str:
             `pairs` and `cases`, `methods` (name to figures from
             `evaluation.assess`), `gains` (name to `evaluation.difference`
             from that method); and, where there are grades, `readers` (from
-            `human_ceiling.judge`), where it is another base, other groups or
+            `single_reader.judge`), where it is another base, other groups or
             not all images, `differs` (lines), `group_by` and `excluded`.
 
     Returns:
@@ -115,7 +115,7 @@ def reader_words(figures: Mapping[str, Any]) -> str:
     """What the figures of a single reader are.
 
     Args:
-        figures: From `human_ceiling.judge`.
+        figures: From `single_reader.judge`.
     """
     return (
         f"each of {figures['readers']} readers against the mean of the "

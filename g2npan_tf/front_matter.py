@@ -10,6 +10,7 @@ from g2npan_tf.base_differences import whose
 from g2npan_tf.correlation import METRICS
 from g2npan_tf.evaluation_table import TEST
 from g2npan_tf.evaluation_table import part_of
+from g2npan_tf.variants import shown
 
 # What hubs call the figures.
 TYPES = {
@@ -46,7 +47,9 @@ def front_matter(evaluations: Sequence[Mapping[str, Any]], method: str) -> str:
     }
     if listed:
         results = [_result(one, method) for one in listed]
-        content["model-index"] = [{"name": method, "results": results}]
+        content["model-index"] = [
+            {"name": shown(listed[0], method), "results": results}
+        ]
     return f"---\n{yaml(content)}---\n"
 
 

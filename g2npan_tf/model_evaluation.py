@@ -15,7 +15,7 @@ from g2npan_tf import config as config_module
 from g2npan_tf import data
 from g2npan_tf import evaluation
 from g2npan_tf import external_baselines
-from g2npan_tf import human_ceiling
+from g2npan_tf import single_reader
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.base_selection import Choice
 from g2npan_tf.base_selection import Selection
@@ -80,7 +80,7 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
     results = {
         **_facts(settings, chosen, rows),
         **evaluation.compare(split, predictions, METHOD),
-        "readers": _human_ceiling(split, rows),
+        "readers": _single_reader(data.facts(chosen.builder), split, rows),
         "trained_on": dict(facts),
         "modalities": np.unique(rows["modality"]).tolist(),
         "algorithms": np.unique(rows["algorithm"]).tolist(),
@@ -141,8 +141,9 @@ def write(scored: Scored, output: pathlib.Path) -> None:
     if "grades" in scored.rows:
         spreads = reader_spread(scored.rows["grades"])
         more[SPREAD] = [f"{value:.4f}" for value in spreads]
-        if len({len(row) for row in scored.rows["grades"]}) == 1:
-            more |= human_ceiling.columns(np.array(scored.rows["grades"]))
+        grades = _grades(scored.results["data"], scored.rows)
+        if grades is not None:
+            more |= single_reader.columns(grades)
     write_predictions(
         output / "predictions.csv",
         scored.rows,
@@ -185,13 +186,25 @@ def _facts(
     }
 
 
-def _human_ceiling(
-    split: evaluation.Split, rows: Mapping[str, Any]
+def _single_reader(
+    facts: Mapping[str, Any], split: evaluation.Split, rows: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Figures of one reader; empty where the base has none."""
-    if "grades" not in rows or len({len(row) for row in rows["grades"]}) > 1:
-        return {}
-    return human_ceiling.judge(split, np.array(rows["grades"], np.float64))
+    grades = _grades(facts, rows)
+    return {} if grades is None else single_reader.judge(split, grades)
+
+
+def _grades(
+    facts: Mapping[str, Any], rows: Mapping[str, Any]
+) -> np.ndarray | None:
+    """Grades `[n, readers]` of the readers behind the MOS, if they are known.
+
+    Of a base with rejected readers it is not kept which columns are theirs.
+    """
+    ragged = len({len(row) for row in rows.get("grades", [])}) != 1
+    if ragged or facts.get("rejected_readers"):
+        return None
+    return np.array(rows["grades"], np.float64)
 
 
 def _differs(

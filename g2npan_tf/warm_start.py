@@ -232,6 +232,8 @@ def read_networks(
     Raises:
         InputError: If the file is not there, damaged or not finite.
     """
+    if not path.is_file():
+        raise InputError(f"{path}: not there; expected a run's best weights")
     source = experiment.build(
         dataclasses.replace(config, backbone_weights="", precision="float32")
     )

@@ -11,7 +11,7 @@ from scipy import stats
 
 from g2npan_tf import config as config_module
 from g2npan_tf import evaluation_table
-from g2npan_tf import human_ceiling
+from g2npan_tf import single_reader
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
 from g2npan_tf.experiments import cross_validate
@@ -50,7 +50,7 @@ def write_run(output, seed, fold, count=12, epochs=3):
     }
     predicted = mos + rng.normal(0, 1, count)
     more = {
-        **human_ceiling.columns(mos[:, None] + rng.normal(0, 0.3, (count, 3))),
+        **single_reader.columns(mos[:, None] + rng.normal(0, 0.3, (count, 3))),
         "case": [f"case_{fold}"] * count,
         "mean": ["3.0"] * count,
         "algorithm_mean": [f"{2 + i % 3}" for i in places],

@@ -63,7 +63,7 @@ LEVELS = (
         "base_differences",
         "base_selection",
         "external_baselines",
-        "human_ceiling",
+        "single_reader",
         "extreme_images",
     },
     {"evaluation_plots", "explanation", "model_evaluation"},

@@ -27,8 +27,8 @@ from g2npan_tf import config as config_module
 from g2npan_tf import correlation
 from g2npan_tf import evaluation
 from g2npan_tf import evaluation_table
-from g2npan_tf import human_ceiling
 from g2npan_tf import protocols
+from g2npan_tf import single_reader
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import Config
@@ -255,7 +255,7 @@ def _judge(rows: list[dict[str, str]], config: Config) -> dict[str, Any]:
         "pairs": len(set(columns["pair"])),
         "cases": len(set(columns["case"])),
         **evaluation.compare(split, predictions, METHOD),
-        "readers": human_ceiling.judge(split, human_ceiling.from_rows(rows)),
+        "readers": single_reader.judge(split, single_reader.from_rows(rows)),
     }
 
 

@@ -39,6 +39,7 @@ def main(argv: list[str]) -> None:
     config_module.load(workdir / "config.json")
     with cli.quiet_stderr():
         from g2npan_tf import evaluation_table
+        from g2npan_tf.experiments import diagnosis  # noqa: F401
     cli.register_data_bases()
     found = examine(workdir, options.batches)
     print(table(found))

@@ -118,7 +118,9 @@ def gradient_sizes(
             batch, **{name: weights[name] for name in names}
         )
         note("generator", "quality (Eq. 12)", generator)
-        note("discriminator", "Eq. 11", discriminator)
+        has_weight = objective.use_perception_weight
+        equation = "Eq. 11" if has_weight else "Eq. 3"
+        note("discriminator", equation, discriminator)
     return {
         network: {term: float(np.mean(all_)) for term, all_ in terms.items()}
         for network, terms in norms.items()

@@ -6,7 +6,7 @@ from scipy import stats
 
 from datasets import reader_agreement
 from g2npan_tf import evaluation
-from g2npan_tf import human_ceiling
+from g2npan_tf import single_reader
 
 NAN = np.nan
 
@@ -21,7 +21,7 @@ def test_a_hand_made_case():
     # Reader 1 agrees with the others' mean in all pairs, reader 2 in two of
     # three, and so on: worked out by hand from the ranks.
     grades = np.array([[1.0, 2.0, 1.0], [2.0, 1.0, 2.0], [3.0, 3.0, 4.0]])
-    figures = human_ceiling.judge(split_of(3), grades)["one reader"]
+    figures = single_reader.judge(split_of(3), grades)["one reader"]
     # The others' means are (1.5, 1.5, 3.5), (1, 2, 3.5) and (1.5, 1.5, 3).
     srcc = (np.sqrt(0.75) + 0.5 + np.sqrt(0.75)) / 3
     assert figures["raw"]["srcc"] == pytest.approx(srcc)
@@ -36,7 +36,7 @@ def test_figures_are_those_of_each_reader_alone():
     truth = rng.uniform(1, 5, 24)
     grades = truth[:, None] + rng.normal(0, 0.7, (24, 3))
     grades[3, 0] = NAN
-    figures = human_ceiling.judge(split_of(24), grades)["one reader"]
+    figures = single_reader.judge(split_of(24), grades)["one reader"]
     assert figures["raw"]["srcc"] == pytest.approx(
         reader_agreement.agreement_with_others(grades).mean()
     )
@@ -62,7 +62,7 @@ def test_figures_are_those_of_each_reader_alone():
 
 def test_agreeing_readers_have_no_spread():
     grades = np.repeat(np.arange(8.0)[:, None], 3, axis=1)
-    figures = human_ceiling.judge(split_of(8), grades)["one reader"]
+    figures = single_reader.judge(split_of(8), grades)["one reader"]
     assert figures["raw"]["plcc"] == pytest.approx(1)
     assert figures["raw"]["rmse"] == pytest.approx(0)
     assert figures["interval"]["srcc"]["low"] == pytest.approx(1)
@@ -79,17 +79,17 @@ def test_agreeing_readers_have_no_spread():
     ids=["no readers", "one reader", "two images", "none in common"],
 )
 def test_where_nobody_can_be_judged_there_is_nothing(grades):
-    assert human_ceiling.judge(split_of(len(grades)), grades) == {}
+    assert single_reader.judge(split_of(len(grades)), grades) == {}
 
 
 def test_grades_come_back_from_the_rows():
     grades = np.array([[1.0, NAN, 2.5], [3.0, 4.0, NAN]])
-    columns = human_ceiling.columns(grades)
+    columns = single_reader.columns(grades)
     assert columns["reader_2"] == ["", "4.0000"]
     rows = [
         {"id": "x", "reader_sd": "0.5"} | {k: v[i] for k, v in columns.items()}
         for i in range(2)
     ]
-    assert human_ceiling.from_rows(rows) == pytest.approx(grades, nan_ok=True)
+    assert single_reader.from_rows(rows) == pytest.approx(grades, nan_ok=True)
     without = [{"id": "x", "reader_sd": "0.5"}] * 2
-    assert human_ceiling.from_rows(without).shape == (2, 0)
+    assert single_reader.from_rows(without).shape == (2, 0)
