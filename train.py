@@ -15,6 +15,7 @@ from g2npan_tf import cli
 from g2npan_tf import config
 from g2npan_tf.atomic_file import NO_SPACE
 from g2npan_tf.errors import WorkerLostError
+from g2npan_tf.model_facts import whose
 
 config.define_flags()
 flags.adopt_module_key_flags(config)
@@ -149,7 +150,7 @@ def report(summary: dict[str, Any], workdir: pathlib.Path) -> str:
         else ""
     )
     return (
-        f"{facts['name']} ({facts.get('scores', 'unknown')} scores), "
+        f"{facts['name']} ({whose(facts)}), "
         f"preset {summary['preset']}, {summary['protocol']}:\n"
         f"{summary['epochs']} epochs: quality loss (Eq. 7) {first:.3f} -> "
         f"{last:.3f}; {best}; ended: {summary['ended']}\n{scale}"

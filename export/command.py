@@ -15,6 +15,7 @@ from export.parity import ParityError
 from g2npan_tf import cli
 from g2npan_tf import config
 from g2npan_tf.errors import InputError
+from g2npan_tf.model_facts import whose
 
 if TYPE_CHECKING:
     from export.finished_run import FinishedRun
@@ -132,7 +133,7 @@ def _print_summary(
         print(f"note:   {note}")
     print(
         f"model:  {exported.path} ({_megabytes(exported.path):.1f} MB)\n"
-        f"data:   {facts['name']} ({facts.get('scores', 'unknown')} scores)\n"
+        f"data:   {facts['name']} ({whose(facts)})\n"
         f"parity: largest difference to scorer.keras on {len(probe.images)} "
         f"images ({probe.source}):\n"
         f"        {worst}\n"

@@ -10,6 +10,7 @@ from export import parity
 from export.litert_conversion import SIGNATURE
 from g2npan_tf import mos
 from g2npan_tf import protocols
+from g2npan_tf.model_facts import whose
 
 if TYPE_CHECKING:
     from export.finished_run import FinishedRun
@@ -74,7 +75,7 @@ def description(run: "FinishedRun", precision: str) -> str:
     return (
         f"G2NPAN-TF {g2npan_tf.__version__}, {precision}: predicted mean "
         f"opinion score 1..5 of a fused medical image; trained on "
-        f"{run.facts['name']} ({run.facts.get('scores', 'unknown')} scores); "
+        f"{run.facts['name']} ({whose(run.facts)}); "
         "research only"
     )
 

@@ -19,6 +19,7 @@ from g2npan_tf import config as config_module
 from g2npan_tf import protocols
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
+from g2npan_tf.model_facts import whose
 
 if TYPE_CHECKING:
     from export.litert_accuracy import Accuracy
@@ -112,7 +113,7 @@ def _facts(workdir: pathlib.Path, machine: dict[str, str]) -> list[str]:
     """What every figure needs beside it."""
     config, facts = config_module.load(workdir / "config.json")
     lines = [
-        f"Data: {facts['name']} ({facts.get('scores', 'unknown')} scores), "
+        f"Data: {facts['name']} ({whose(facts)}), "
         f"protocol {protocols.describe(config)}, preset {config.preset}, "
         f"{config.epochs} epochs.",
     ]

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from g2npan_tf import data
-
-UNKNOWN = "unknown"
+from g2npan_tf.model_facts import whose
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,18 +131,6 @@ def _who(facts: Mapping[str, Any]) -> str:
         more.append(f"panel {facts['panel_version']}")
     note = f" ({', '.join(more)})" if more else ""
     return f"{whose(facts)}{note}"
-
-
-def whose(facts: Mapping[str, Any]) -> str:
-    """Whose the scores of a base are, simulated or real, in words.
-
-    Args:
-        facts: From `data.facts`.
-    """
-    scores = facts.get("scores", UNKNOWN)
-    if scores in ("simulated", UNKNOWN):
-        return f"{scores} scores"
-    return f"scores of {scores}"
 
 
 def _unseen(

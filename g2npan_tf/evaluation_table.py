@@ -12,6 +12,7 @@ import numpy as np
 
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
+from g2npan_tf.model_facts import whose
 from g2npan_tf.preset_changes import preset_words
 from g2npan_tf.variants import shown
 
@@ -75,7 +76,7 @@ def table(results: dict[str, Any]) -> str:
     cases = "; ".join([f"{results['cases']} cases", *_narrowed(results)])
     preset = f"preset: {preset_words(results)}; " if "preset" in results else ""
     lines = [
-        f"Data: {facts['name']} ({facts.get('scores', 'unknown')} scores); "
+        f"Data: {facts['name']} ({whose(facts)}); "
         f"protocol: {results['protocol']}; {preset}"
         f"{results['images']} images of {results['pairs']} pairs, {cases}.",
         "",

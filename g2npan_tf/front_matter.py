@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from g2npan_tf.base_differences import whose
 from g2npan_tf.correlation import METRICS
 from g2npan_tf.evaluation_table import TEST
 from g2npan_tf.evaluation_table import part_of
+from g2npan_tf.model_facts import whose
 from g2npan_tf.variants import shown
 
 # What hubs call the figures.

@@ -17,11 +17,11 @@ from g2npan_tf import config as config_module
 from g2npan_tf import model_facts
 from g2npan_tf import protocols
 from g2npan_tf.atomic_file import written_aside
-from g2npan_tf.base_differences import whose
 from g2npan_tf.config import Config
 from g2npan_tf.evaluation_table import part_of
 from g2npan_tf.evaluation_table import table
 from g2npan_tf.front_matter import front_matter
+from g2npan_tf.model_facts import whose
 from g2npan_tf.model_limits import USE
 from g2npan_tf.model_limits import limits
 from g2npan_tf.variants import METHOD

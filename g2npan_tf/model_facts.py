@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 SIMULATED = "simulated"
+UNKNOWN = "unknown"
 # How the name of scores ends that are a formula's.
 NO_READERS = "(no readers)"
 
@@ -33,6 +34,18 @@ def is_simulated(facts: Mapping[str, Any]) -> bool:
 def has_no_readers(facts: Mapping[str, Any]) -> bool:
     """Whether a formula gave the scores, as for pretraining."""
     return str(facts.get("scores", "")).endswith(NO_READERS)
+
+
+def whose(facts: Mapping[str, Any]) -> str:
+    """Whose the scores of a base are, simulated or real, in words.
+
+    Args:
+        facts: From `data.facts`.
+    """
+    scores = facts.get("scores", UNKNOWN)
+    if scores in (SIMULATED, UNKNOWN):
+        return f"{scores} scores"
+    return f"scores of {scores}"
 
 
 def caution(facts: Mapping[str, Any]) -> str:

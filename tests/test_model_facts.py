@@ -36,6 +36,18 @@ def test_damaged_side_files_tell_nothing(tmp_path, content):
     assert model_facts.read(tmp_path / "missing" / "run") == {}
 
 
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (FACTS, "simulated scores"),
+        ({"scores": "three radiologists"}, "scores of three radiologists"),
+        ({}, "unknown scores"),
+    ],
+)
+def test_scores_are_told_with_those_who_gave_them(facts, words):
+    assert model_facts.whose(facts) == words
+
+
 def test_readers_are_told_with_their_number():
     real = {"name": "reader_study", "scores": "three radiologists"}
     real["num_readers"] = 3

@@ -21,6 +21,8 @@ from g2npan_tf import cli
 from g2npan_tf import evaluation
 from g2npan_tf import evaluation_table
 from g2npan_tf.errors import InputError
+from g2npan_tf.model_facts import UNKNOWN
+from g2npan_tf.model_facts import whose
 
 PREDICTIONS = "predictions.csv"
 _FACTS = "results.json"
@@ -187,11 +189,11 @@ def _data(paths: Sequence[pathlib.Path]) -> dict[str, Any]:
             raise InputError(
                 f"{figures}: no figures of evaluate.py or cross_validate"
             ) from error
-        name, scores = (facts.get(key, "unknown") for key in ("name", "scores"))
+        name, scores = (facts.get(key, UNKNOWN) for key in ("name", "scores"))
         found[name, scores] = path
     if len(found) > 1:
         each = "; ".join(
-            f"{path}: {name} ({scores} scores)"
+            f"{path}: {name} ({whose({'scores': scores})})"
             for (name, scores), path in found.items()
         )
         raise InputError(

@@ -34,6 +34,7 @@ from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
 from g2npan_tf.experiments import cross_validation_plots
+from g2npan_tf.model_facts import whose
 from g2npan_tf.preset_changes import changes
 from g2npan_tf.variants import METHOD
 from g2npan_tf.variants import name_of
@@ -170,7 +171,7 @@ def collect(
     with written_aside(output / "table.md") as aside:
         aside.write_text(table(results) + "\n")
     _write_rows(output / "predictions.csv", rows)
-    label = f"{facts['name']}, {facts.get('scores', 'unknown')} scores"
+    label = f"{facts['name']}, {whose(facts)}"
     cross_validation_plots.draw_scatter(rows, label, output / "scatter.png")
     cross_validation_plots.draw_algorithms(
         rows, label, output / "algorithms.png"

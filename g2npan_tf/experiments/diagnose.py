@@ -16,6 +16,7 @@ from absl import flags
 
 from g2npan_tf import cli
 from g2npan_tf import config as config_module
+from g2npan_tf.model_facts import whose
 
 # As many of a part, which tell a rank correlation to about a tenth.
 MAX_IMAGES = 64
@@ -125,7 +126,7 @@ def table(found: dict[str, Any]) -> str:
 
     facts = found["data"]
     lines = [
-        f"Data: {facts['name']} ({facts.get('scores', 'unknown')} scores); "
+        f"Data: {facts['name']} ({whose(facts)}); "
         f"protocol: {found['protocol']}; preset: {preset_words(found)}; "
         f"network: {found['network']}.",
         "",

@@ -11,6 +11,7 @@ from g2npan_tf import correlation
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.evaluation_table import number
 from g2npan_tf.experiments.table_rows import PAPER_DATA
+from g2npan_tf.model_facts import whose
 from g2npan_tf.preset_changes import preset_words
 
 Results = Mapping[str, Any]
@@ -101,7 +102,7 @@ def setting(results: Results) -> str:
     images = sorted({(r["images"], r["pairs"]) for r in results["rows"]})
     tested = "; ".join(f"{n} images of {m} pairs" for n, m in images)
     return (
-        f"Data: {data['name']} ({data.get('scores', 'unknown')} scores); "
+        f"Data: {data['name']} ({whose(data)}); "
         f"protocol: {results['protocol']}, {results['unit']} {folds}; "
         f"preset: {preset_words(results)}; at most {results['epochs']} epochs; "
         f"seeds: {seeds}; tested: {tested or 'nothing'}."
