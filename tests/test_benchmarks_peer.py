@@ -72,7 +72,8 @@ def test_some_images_count_as_good_and_some_do_not():
         Config(**{**TINY.to_json(), "batch_size": 4, "perception_warmup": 0}),
         batch,
     )
-    assert results["loss/perception_weight"] == 0.5
+    # Start kernels are random, so that how many of each is left open.
+    assert 0 < results["loss/perception_weight"] < 1
 
 
 def test_deviation_of_a_gradient_is_relative_to_its_norm():

@@ -48,7 +48,7 @@ def pretrained(tmp_path_factory):
 
 def test_every_place_says_that_no_reader_scored(pretrained):
     workdir, stdout = pretrained
-    assert f"({SCORES} scores)" in stdout
+    assert f"(scores of {SCORES})" in stdout
     config, facts = config_module.load(workdir / "config.json")
     assert config.data == "fusion_quality/distortions"
     assert facts["scores"] == SCORES
