@@ -246,6 +246,14 @@ class Config:
     learning_rate: float = _field(
         2e-4, "Adam's rate at the start.", "sec. 4.1.3", low=1e-8, high=1.0
     )
+    lr_schedule: str = _field(
+        "step",
+        "How the rate falls: by steps (the paper's), or along half a cosine "
+        "to 0 at the last epoch, which suits some hundred steps; the three "
+        "flags of --lr_decay are of no use then.",
+        "sec. 4.1.3 (step), Loshchilov & Hutter 2017 (cosine)",
+        choices=("step", "cosine"),
+    )
     lr_decay: float = _field(
         0.95, "Factor on the learning rate.", "sec. 4.1.3", low=0.01, high=1.0
     )

@@ -62,7 +62,6 @@ def compile_model(
         config: Loss and optimiser settings are used.
         steps: Steps of an epoch.
     """
-    unit = steps if config.lr_decay_unit == "epoch" else 1
     objective = Objective(
         global_batch_size=config.batch_size,
         reconstruction_weight=config.reconstruction_weight,
@@ -81,20 +80,32 @@ def compile_model(
     )
 
     def adam() -> keras.Optimizer:
-        schedule = keras.optimizers.schedules.ExponentialDecay(
-            config.learning_rate,
-            decay_steps=config.lr_decay_every * unit,
-            decay_rate=config.lr_decay,
-            staircase=True,
-        )
         return precision.with_loss_scale(
-            keras.optimizers.Adam(schedule), config.precision
+            keras.optimizers.Adam(_schedule(config, steps)), config.precision
         )
 
     if isinstance(model, PlainAssessment):
         model.compile(objective, adam())
     else:
         model.compile(objective, adam(), adam(), adam())
+
+
+def _schedule(
+    config: Config, steps: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate of each step."""
+    if config.lr_schedule == "cosine":
+        # A dry run has no epoch, but two steps all the same.
+        return keras.optimizers.schedules.CosineDecay(
+            config.learning_rate, decay_steps=max(1, config.epochs) * steps
+        )
+    unit = steps if config.lr_decay_unit == "epoch" else 1
+    return keras.optimizers.schedules.ExponentialDecay(
+        config.learning_rate,
+        decay_steps=config.lr_decay_every * unit,
+        decay_rate=config.lr_decay,
+        staircase=True,
+    )
 
 
 def _networks(config: Config) -> tuple[keras.Model | None, ...]:

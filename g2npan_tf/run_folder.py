@@ -51,8 +51,11 @@ def earlier_facts(
         return None
     before, facts = config_module.load(workdir / "config.json")
     values = before.to_json()
+    # The cosine ends at the last epoch: with more of them it is another one.
+    fixed = {"epochs"} if config.lr_schedule == "cosine" else set()
     for name, value in config.to_json().items():
-        if name not in MAY_CHANGE and values[name] != value:
+        is_fixed = name not in MAY_CHANGE or name in fixed
+        if is_fixed and values[name] != value:
             raise InputError(
                 f"{workdir} holds a run with {name}={values[name]}, this "
                 f"one has {name}={value}; expected the same flags or "

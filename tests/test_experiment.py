@@ -73,3 +73,13 @@ def test_learning_rate_falls_every_so_many_epochs(config):
     schedule = model.quality_optimizer._learning_rate
     rates = [float(schedule(step)) for step in (0, 19, 20, 40)]
     assert rates == pytest.approx([1e-3, 1e-3, 5e-4, 2.5e-4])
+
+
+def test_cosine_ends_at_the_last_step_of_the_last_epoch(config):
+    model = experiment.build(dataclasses.replace(config, use_gan=False))
+    experiment.compile_model(
+        model, dataclasses.replace(config, lr_schedule="cosine", epochs=4), 10
+    )
+    schedule = model.quality_optimizer._learning_rate
+    rates = [float(schedule(step)) for step in (0, 10, 20, 40)]
+    assert rates == pytest.approx([1e-3, (2 + 2**0.5) / 4e3, 5e-4, 0])

@@ -62,6 +62,16 @@ def test_a_run_goes_on_with_its_fields_only(begun, field):
     assert f"this one has {field.name}={asked[field.name]}" in str(info.value)
 
 
+def test_the_length_of_a_cosine_may_not_change(begun):
+    config, workdir = begun
+    cosine = dataclasses.replace(config, lr_schedule="cosine")
+    config_module.save(cosine, {"name": "base/1.0.0"}, workdir / "config.json")
+    assert run_folder.earlier_facts(workdir, cosine)
+    longer = dataclasses.replace(cosine, epochs=config.epochs + 1)
+    with pytest.raises(InputError, match=f"epochs={config.epochs}, this one"):
+        run_folder.earlier_facts(workdir, longer)
+
+
 def test_only_places_and_lengths_may_change():
     """What may change must not change the weights of an epoch."""
     assert set(run_folder.MAY_CHANGE) == {
