@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sys
+import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,6 +28,8 @@ _FOLDS = range(NUM_FOLDS)
 TILE_SIZE = 128
 # Places drawn for a random crop, of which the fullest is taken.
 CROP_TRIES = 4
+# Seed of the draw between several best images of a group; that of `datasets`.
+TIE_SEED = 0
 
 
 def open_base(config: Config) -> tfds.core.DatasetBuilder:
@@ -209,15 +212,22 @@ def judged(builder: tfds.core.DatasetBuilder) -> dict[str, np.ndarray]:
         `fold`, int64 `[n]`, and the texts of `read`. Anchors are left out:
         their scores were given, not judged.
     """
-    flags = {"is_anchor"} & set(builder.info.features)
-    table = list(_examples(builder, {*TEXTS, *flags}).as_numpy_iterator())
+    table, is_anchor = _table(builder, TEXTS)
     sizes = [builder.info.splits[f"fold_{k}"].num_examples for k in _FOLDS]
-    is_judged = np.array([not row.get("is_anchor", False) for row in table])
     return {
-        "index": np.flatnonzero(is_judged),
-        "fold": np.repeat(_FOLDS, sizes)[is_judged],
-        **{name: _decoded(table, name)[is_judged] for name in TEXTS},
+        "index": np.flatnonzero(~is_anchor),
+        "fold": np.repeat(_FOLDS, sizes)[~is_anchor],
+        **{name: _decoded(table, name)[~is_anchor] for name in TEXTS},
     }
+
+
+def _table(
+    builder: tfds.core.DatasetBuilder, names: Iterable[str]
+) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """Some features of every image; which are anchors, boolean `[n]`."""
+    flags = {"is_anchor"} & set(builder.info.features)
+    rows = list(_examples(builder, {*names, *flags}).as_numpy_iterator())
+    return rows, np.array([row.get("is_anchor", False) for row in rows], bool)
 
 
 def divide(
@@ -313,6 +323,11 @@ def training_batches(
     that a run that goes on at `first_epoch` sees what an uninterrupted one
     would.
 
+    Choice: where some images of a group are not among the training images,
+    the best of those that are is their reference, and not the base's: that may
+    be a test image, whose pixels and rank would train. Anchors are in no part
+    and stay references.
+
     Args:
         builder: From `open_base`.
         places: Places of the training images, from `divide`.
@@ -337,6 +352,9 @@ def training_batches(
     """
     examples = _chosen(
         _examples(builder, ("image", "reference", "mos", "pair_id")), places
+    )
+    examples = _with_references(
+        examples, builder, _replaced_references(builder, places)
     ).map(_with_group)
 
     def targets(batch: Example) -> Example:
@@ -404,6 +422,73 @@ def _chosen(examples: tf.data.Dataset, places: np.ndarray) -> tf.data.Dataset:
         .filter(lambda place, _: tf.constant(wanted)[place])
         .map(lambda _, example: example)
     )
+
+
+def _replaced_references(
+    builder: tfds.core.DatasetBuilder, places: np.ndarray
+) -> np.ndarray:
+    """Finds the references of groups that training has in part only.
+
+    Args:
+        builder: From `open_base`.
+        places: Places of the training images.
+
+    Returns:
+        Place of each training image's new reference, in the order of the data
+        base; -1 where that of the base stays. int64 `[n]`.
+    """
+    table, is_anchor = _table(builder, ("pair_id", "mos"))
+    pairs = _decoded(table, "pair_id")
+    scores = np.array([row["mos"] for row in table])
+    is_ours = np.zeros(len(table), bool)
+    is_ours[places] = True
+    ours: dict[str, list[int]] = {}
+    for place in np.flatnonzero(is_ours).tolist():
+        ours.setdefault(pairs[place], []).append(place)
+    best = np.full(len(table), -1)
+    split = ours.keys() & set(pairs[~is_ours])
+    for pair in split - set(pairs[is_anchor]):
+        best[ours[pair]] = _best_of_group(np.array(ours[pair]), scores, pair)
+    return best[is_ours]
+
+
+def _best_of_group(
+    places: np.ndarray, scores: np.ndarray, pair_id: str
+) -> np.int64:
+    """Place of the best of some images of a group, as a base chooses it.
+
+    That is `datasets.scored_groups.best_of_group`: ties are broken at random
+    with a fixed seed and the group's name.
+    """
+    best = places[scores[places] == scores[places].max()]
+    seed = [TIE_SEED, zlib.crc32(pair_id.encode())]
+    return best[np.random.default_rng(seed).integers(len(best))]
+
+
+def _with_references(
+    examples: tf.data.Dataset,
+    builder: tfds.core.DatasetBuilder,
+    references: np.ndarray,
+) -> tf.data.Dataset:
+    """Examples with the images at some places as references; -1: unchanged."""
+    is_new = references >= 0
+    if not is_new.any():
+        return examples
+    # One image a group, so a fraction of what is cached of the examples.
+    chosen, numbers = np.unique(references[is_new], return_inverse=True)
+    images = tf.constant(_columns(builder, chosen, ("image",), ())["image"])
+    rows = np.full(len(references), -1)
+    rows[is_new] = numbers
+
+    def replace(row: tf.Tensor, example: Example) -> Example:
+        reference = tf.cond(
+            row < 0, lambda: example["reference"], lambda: images[row]
+        )
+        return {**example, "reference": reference}
+
+    return tf.data.Dataset.zip(
+        tf.data.Dataset.from_tensor_slices(rows), examples
+    ).map(replace)
 
 
 def _with_group(example: Example) -> Example:

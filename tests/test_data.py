@@ -5,9 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from datasets.scored_groups import best_of_group
 from g2npan_tf import data
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
+from tests.tiled_base import TiledBase
 
 GRID = (8, 8)
 
@@ -111,6 +113,87 @@ def test_images_of_a_pair_share_a_group(builder, config):
     assert len(pairs) > 3
     for i in (0, 1):
         assert len({pair[i] for pair in pairs}) == len(pairs)
+
+
+def references_of(builder, config):
+    """Whole base, and each training image's place -> its reference's place."""
+    everything = data.read(builder, np.arange(30), ["reference"])
+    place_of = {x.tobytes(): i for i, x in enumerate(everything["image"])}
+    assert len(place_of) == 30
+    still = dataclasses.replace(config, augment=False, batch_size=1)
+    # One epoch: every training image once.
+    count = len(data.divide(builder, config).train)
+    found, steps = batches(builder, still, count)
+    assert steps == count
+    image, reference = (
+        [place_of[batch[name][0].tobytes()] for batch in found]
+        for name in ("image", "reference")
+    )
+    everything["stored"] = np.array(
+        [place_of[x.tobytes()] for x in everything["reference"]]
+    )
+    return everything, dict(zip(image, reference, strict=True))
+
+
+@pytest.mark.parametrize("protocol", ["leave_algorithm_out", "image"])
+def test_no_test_image_is_a_reference_where_groups_are_split(
+    builder, config, protocol
+):
+    strangers = 0
+    for fold in range(3):
+        split = dataclasses.replace(config, protocol=protocol, fold=fold)
+        parts = data.divide(builder, split)
+        rows, references = references_of(builder, split)
+        np.testing.assert_array_equal(sorted(references), parts.train)
+        assert not set(references.values()) & set(parts.test)
+        for image, reference in references.items():
+            group = [
+                place
+                for place in parts.train
+                if rows["pair_id"][place] == rows["pair_id"][image]
+            ]
+            assert reference in group
+            assert rows["mos"][reference] == max(rows["mos"][group])
+        strangers += np.isin(rows["stored"][parts.train], parts.test).sum()
+    # The base's own references would not have done.
+    assert strangers
+
+
+@pytest.mark.parametrize("protocol", ["group", "leave_modality_out", "ratio"])
+def test_whole_groups_keep_the_references_of_the_base(
+    builder, config, protocol
+):
+    rows, references = references_of(
+        builder, dataclasses.replace(config, protocol=protocol)
+    )
+    for image, reference in references.items():
+        assert reference == rows["stored"][image]
+
+
+def test_anchors_stay_references_where_groups_are_split(tmp_path):
+    TiledBase(data_dir=tmp_path).download_and_prepare()
+    config = Config(
+        data="tiled_base",
+        data_dir=str(tmp_path),
+        protocol="leave_algorithm_out",
+        batch_size=4,
+        crops_per_image=1,
+    )
+    (batch,), _ = batches(data.open_base(config), config, 1)
+    # Blue numbers the judged images from 1 on; it is 0 in all references.
+    assert batch["image"][..., 2].all()
+    assert not batch["reference"][..., 2].any()
+
+
+def test_ties_between_best_images_are_broken_as_in_a_base():
+    mos = np.array([1.0, 4.0, 2.0, 4.0, 4.0, 5.0], np.float32)
+    places, found = np.array([0, 1, 3, 4]), set()
+    for pair in map(str, range(20)):
+        expected = best_of_group({str(i): mos[i] for i in places}, pair)
+        best = data._best_of_group(places, mos, pair)
+        assert best == int(expected)
+        found.add(int(best))
+    assert found == {1, 3, 4}
 
 
 def test_batches_are_the_same_for_the_same_seed_only(builder, config):
