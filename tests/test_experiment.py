@@ -58,7 +58,7 @@ def test_every_network_setting_reaches_the_networks(config):
     assert "skip" in names
     model.quality_network.get_layer("block3_conv3")
     kernel = model.quality_network.get_layer("image_conv").kernel
-    assert kernel.shape[2:] == (5, 3)
+    assert kernel.shape[2:] == (11, 3)
     assert model.scorer.input_shape == (None, 256, 256, 3)
     assert experiment.build(
         dataclasses.replace(config, use_gan=False)

@@ -91,21 +91,50 @@ def test_unknown_backbone_is_refused():
         build_quality_network(backbone="resnet")
 
 
-def test_local_contrast_is_the_difference_from_a_local_mean():
+def mean_in_window(x, side):
+    """By counting what is there: scipy has no such border."""
+    total, count = (
+        ndimage.uniform_filter(y, side, mode="constant") for y in (x, x * 0 + 1)
+    )
+    return total / count
+
+
+def test_local_contrast_is_bands_and_their_power():
     rng = np.random.default_rng(0)
     image = rng.random((1, SIZE, SIZE, 3), np.float32)
     result = np.asarray(quality_network.local_contrast(image))[0]
-    grey = image[0].mean(axis=-1, dtype=np.float64)
-    difference = grey - ndimage.uniform_filter(grey, 9)
-    power = ndimage.uniform_filter(difference**2, 9)
-    # Beside the border, where scipy mirrors.
-    inner = slice(8, -8)
-    expected = np.stack(
-        [difference / np.sqrt(power + (4 / 255) ** 2), difference / 0.1], -1
-    )
-    np.testing.assert_allclose(
-        result[inner, inner], expected[inner, inner], atol=1e-4
-    )
+    finer = grey = image[0].mean(axis=-1, dtype=np.float64)
+    expected = []
+    for side in (3, 5, 9, 17):
+        coarser = mean_in_window(grey, side)
+        band = finer - coarser
+        power = mean_in_window(band**2, 9)
+        expected += [
+            band / 0.05,
+            (np.log(power + (0.8 / 255) ** 2) + 7) / 2,
+        ]
+        finer = coarser
+    np.testing.assert_allclose(result, np.stack(expected, -1), atol=1e-3)
+
+
+def test_noise_shows_in_the_bands_of_its_scale():
+    rng = np.random.default_rng(0)
+    fine = rng.normal(0, 0.05, (SIZE, SIZE))
+    coarse = ndimage.gaussian_filter(fine, 3)
+    coarse *= fine.std() / coarse.std()
+    levels = [
+        np.asarray(
+            quality_network.local_contrast(
+                np.repeat(0.5 + x[None, ..., None], 3, -1).astype(np.float32)
+            )
+        )[..., 1::2].mean((0, 1, 2))
+        for x in (fine, coarse)
+    ]
+    assert levels[0].argmax() == 0
+    assert levels[1].argmax() >= 2
+    # Equal deviations: what is above in one band is below in another.
+    assert levels[0][0] > levels[1][0]
+    assert levels[0][-1] < levels[1][-1]
 
 
 def test_local_contrast_does_not_see_brightness():
@@ -113,7 +142,7 @@ def test_local_contrast_does_not_see_brightness():
     np.testing.assert_allclose(
         quality_network.local_contrast(image),
         quality_network.local_contrast(image + 0.25),
-        atol=1e-4,
+        atol=1e-3,
     )
 
 
@@ -129,8 +158,8 @@ def test_with_local_contrast_only_the_first_convolution_grows(tmp_path):
         model,
         inputs(),
         {"cam_logits": GRID, "quality_logit": ()},
-        # Two channels more for two filters of 3 x 3.
-        TINY_PARAMETERS + 2 * 2 * 9,
+        # Eight channels more for two filters of 3 x 3.
+        TINY_PARAMETERS + 8 * 2 * 9,
         tmp_path,
     )
 

@@ -16,12 +16,17 @@ VGG_REPEATS = {
     "vgg19": (2, 2, 4, 4, 4),
 }
 VGG_FILTERS = (64, 128, 256, 512, 512)
-# Side in pixels of the window of `local_contrast`.
-CONTRAST_WINDOW = 9
-# What counts as contrast beside noise of quantisation, on [0, 1].
-CONTRAST_FLOOR = 4 / 255
-# What is small on [0, 1] but tells the quality is brought to this unit.
+# Sides in pixels of the windows of `local_contrast`, an octave apart.
+BAND_WINDOWS = (3, 5, 9, 17)
+# Window over which the power of a band is averaged.
+POWER_WINDOW = 9
+# A deviation below this, on [0, 1], is quantisation.
+POWER_FLOOR = 0.8 / 255
+# What is small on [0, 1] but tells the quality is brought to these units.
+BAND_UNIT = 0.05
 DETAIL_UNIT = 0.1
+# Logarithms of power lie about this far below 0 and this far apart.
+LOG_POWER_MEAN, LOG_POWER_UNIT = -7.0, 2.0
 
 
 def build_quality_network(
@@ -98,33 +103,44 @@ def build_quality_network(
 
 
 def local_contrast(image: Tensor) -> Tensor:
-    """What is left of an image without its local mean: texture and edges.
+    """Texture and edges by their scale, and how strong they are where.
 
     Choice: noise and its removal change an image by some hundredths of full
-    scale, which the start weights of a network drown in anatomy. Local
-    normalisation is the input of BRISQUE (Mittal et al., IEEE TIP 2012) and
-    of the first quality CNN (Kang et al., CVPR 2014).
+    scale, at scales that differ from method to method, which the start weights
+    of a network drown in anatomy. Bands of an octave and their local power are
+    the input of blind quality measures of images (Moorthy & Bovik, DIIVINE,
+    IEEE TIP 2011); a network learns squares of its input slowly.
 
     Args:
         image: Shape `[batch, height, width, 3]`, range [0, 1].
 
     Returns:
-        `[batch, height, width, 2]`: the difference of the mean channel from
-        its mean over a window, divided by its local deviation, and in units
-        of `DETAIL_UNIT`.
+        `[batch, height, width, 8]`: for each of `BAND_WINDOWS` the difference
+        of the mean channel's means over this window and the one before (the
+        pixel itself before the first), in units of `BAND_UNIT`, and the
+        logarithm of that difference's mean power, brought to the order of 1.
     """
-    grey = keras.ops.mean(image, axis=-1, keepdims=True)
-    difference = grey - _window_mean(grey)
-    power = _window_mean(keras.ops.square(difference))
-    deviation = keras.ops.sqrt(power + CONTRAST_FLOOR**2)
-    return keras.ops.concatenate(
-        [difference / deviation, difference / DETAIL_UNIT], axis=-1
-    )
+    finer = keras.ops.mean(image, axis=-1, keepdims=True)
+    grey, channels = finer, []
+    for side in BAND_WINDOWS:
+        coarser = _window_mean(grey, side)
+        band = finer - coarser
+        power = _window_mean(keras.ops.square(band), POWER_WINDOW)
+        level = keras.ops.log(power + POWER_FLOOR**2) - LOG_POWER_MEAN
+        channels += [band / BAND_UNIT, level / LOG_POWER_UNIT]
+        finer = coarser
+    return keras.ops.concatenate(channels, axis=-1)
 
 
-def _window_mean(x: Tensor) -> Tensor:
-    """Mean over a window round each pixel; at the border over what is there."""
-    return keras.ops.average_pool(x, CONTRAST_WINDOW, strides=1, padding="same")
+def _window_mean(x: Tensor, side: int) -> Tensor:
+    """Mean over a window round each pixel; at the border over what is there.
+
+    By rows, then by columns: the same mean for 2 and not `side` times the
+    work of a pixel.
+    """
+    for window in ((side, 1), (1, side)):
+        x = keras.ops.average_pool(x, window, strides=1, padding="same")
+    return x
 
 
 def _with_local_contrast(inputs: dict[str, Any]) -> dict[str, Any]:
