@@ -25,12 +25,33 @@ class Split:
         algorithm: What fused it. Text `[n]`.
         modality: Text `[n]`.
         mos: Readers' scores, real or simulated. Shape `[n]`, 1..5.
+        case_id: Patient of each image, or None if the groups are all that is
+            known or asked for. Text `[n]`.
     """
 
     pair_id: np.ndarray
     algorithm: np.ndarray
     modality: np.ndarray
     mos: np.ndarray
+    case_id: np.ndarray | None = None
+
+    @property
+    def unit(self) -> np.ndarray:
+        """What a resample draws whole. Text `[n]`.
+
+        Choice: the cases of each modality, not the pairs: neighbouring slices
+        of a patient are near-copies, and a network is wrong by whole patients.
+        By modality, since a number that two of them share (brain and abdomen
+        of the reader study) is no patient.
+        """
+        if self.case_id is None:
+            return self.pair_id
+        return np.char.add(np.char.add(self.modality, "/"), self.case_id)
+
+    @property
+    def drawn(self) -> str:
+        """What `unit` is, in one word."""
+        return "group" if self.case_id is None else "case"
 
 
 def split_of(
@@ -43,10 +64,12 @@ def split_of(
         group_by: The column whose values are the groups.
 
     Returns:
-        The split; `pair_id` is the group.
+        The split; `pair_id` is the group. Resamples draw cases, or the groups
+        where they are no pairs.
     """
+    case = rows["case_id"] if group_by == "pair_id" else None
     return Split(
-        rows[group_by], rows["algorithm"], rows["modality"], rows["mos"]
+        rows[group_by], rows["algorithm"], rows["modality"], rows["mos"], case
     )
 
 
@@ -95,8 +118,8 @@ def assess(split: Split, predicted_mos: np.ndarray, seed: int = 0) -> dict:
 
     Section: 4.1.2 ("try 1000 times and take the average").
 
-    Choice: the 1,000 tries are bootstrap resamples of the groups (source
-    pairs), since images of one pair are not independent.
+    Choice: the 1,000 tries are bootstrap resamples of `Split.unit`, since
+    images of one case are not independent.
 
     Args:
         split: The part that was scored.
@@ -116,7 +139,7 @@ def assess(split: Split, predicted_mos: np.ndarray, seed: int = 0) -> dict:
         "raw": correlation.figures(quality, predicted),
         "mapped": correlation.figures(quality, mapped),
         "rounded_krcc": correlation.krcc(split.mos, np.round(predicted_mos)),
-        "interval": _intervals(quality, predicted, split.pair_id, seed),
+        "interval": _intervals(quality, predicted, split.unit, seed),
         "within_group": within_group(split, predicted_mos),
     }
 
@@ -133,26 +156,67 @@ def compare(
 
     Returns:
         `methods`: `assess` of each; `gains`: `difference` from each other
-        method but `mean` and what else predicts a constant: neither ranks,
-        even where the means of several folds differ. Each difference has
-        `p_holm` too, corrected for all differences of `gains` together.
+        method that ranks (`ranks`). Each difference has `p_holm` too,
+        corrected for all differences of `gains` together. `units`: how many
+        cases or groups a resample draws from, and `drawn`: which.
     """
+    ranking = {
+        key: values
+        for key, values in predictions.items()
+        if ranks(values, predictions.get("mean"))
+    }
     gains = {
         key: difference(split, predictions[name], values)
-        for key, values in predictions.items()
-        if np.ptp(values) > 0 and key not in (name, "mean")
+        for key, values in ranking.items()
+        if key != name
     }
-    _correct([gain for two in gains.values() for gain in two.values()])
+    correct([gain for two in gains.values() for gain in two.values()])
     return {
         "methods": {
-            key: assess(split, values) for key, values in predictions.items()
+            key: assess(split, values)
+            if key in ranking
+            else _assess_constant(split, values)
+            for key, values in predictions.items()
         },
         "gains": gains,
+        "units": len(set(split.unit)),
+        "drawn": split.drawn,
     }
 
 
-def _correct(gains: list[dict[str, float]]) -> None:
-    """Adds to each difference its p-value after Holm's correction."""
+def ranks(values: np.ndarray, mean: np.ndarray | None) -> bool:
+    """Whether predictions order images at all.
+
+    The mean MOS of the training part does not, even where the means of
+    several pooled folds differ; nor does a baseline that has nothing but that
+    mean to offer, as that of the algorithm where algorithms are left out.
+
+    Args:
+        values: Predicted MOS `[n]`.
+        mean: What `trivial_baselines` says as `mean`, if it is known.
+
+    Returns:
+        False for a constant and for `mean`.
+    """
+    is_mean = mean is not None and np.array_equal(values, mean)
+    return bool(np.ptp(values) > 0) and not is_mean
+
+
+def _assess_constant(split: Split, predicted_mos: np.ndarray) -> dict:
+    """Figures of what does not rank: of one constant, but for the RMSE."""
+    figures = assess(split, np.full(len(split.mos), np.mean(predicted_mos)))
+    own = assess(split, predicted_mos)
+    for kind in ("raw", "interval"):
+        figures[kind]["rmse"] = own[kind]["rmse"]
+    return figures
+
+
+def correct(gains: list[dict[str, float]]) -> None:
+    """Adds to each difference its p-value after Holm's correction.
+
+    Args:
+        gains: All differences of a table, with `p`; each gets `p_holm`.
+    """
     corrected = significance.holm([gain["p"] for gain in gains])
     for gain, p_holm in zip(gains, corrected, strict=True):
         gain["p_holm"] = p_holm
@@ -194,7 +258,9 @@ def within_group(split: Split, predicted_mos: np.ndarray) -> dict[str, float]:
 def difference(
     split: Split, first: np.ndarray, second: np.ndarray, seed: int = 0
 ) -> dict[str, dict[str, float]]:
-    """SRCC of one method minus another's, by paired bootstrap of the groups.
+    """SRCC of one method minus another's, by paired bootstrap.
+
+    Resamples draw `Split.unit`.
 
     Args:
         split: The part that both scored.
@@ -205,31 +271,39 @@ def difference(
     Returns:
         Over all images (`all`) and as the mean of the pairs
         (`within_group`): `difference` on the split, and the 95 % limits
-        `low` and `high`.
+        `low` and `high`, and the two-sided `p`.
     """
-    names = np.unique(split.pair_id)
-    inside = {
-        name: _srcc_gain(split.mos, first, second, split.pair_id == name)
-        for name in names
-    }
+    names, group, sizes = np.unique(
+        split.pair_id, return_inverse=True, return_counts=True
+    )
+    inside = np.array(
+        [
+            _srcc_gain(split.mos, first, second, split.pair_id == name)
+            for name in names
+        ]
+    )
+    # Every pair counts once, however many images it has.
+    share = np.where(np.isfinite(inside), 1 / sizes, 0.0)[group]
+    part = np.nan_to_num(inside)[group] * share
 
     def gains(rows: np.ndarray) -> list[float]:
-        drawn = [inside[name] for name in split.pair_id[rows]]
+        drawn = share[rows].sum()
         return [
             _srcc_gain(split.mos, first, second, rows),
-            float(np.nanmean(drawn)) if np.isfinite(drawn).any() else np.nan,
+            part[rows].sum() / drawn if drawn else np.nan,
         ]
 
-    values = resample(split.pair_id, gains, seed)
+    values = resample(split.unit, gains, seed)
+    units = len(set(split.unit))
     measured = gains(np.arange(len(split.mos)))
     result = {}
     for index, name in enumerate(("all", "within_group")):
         low, high = limits(values[:, index])
         result[name] = {
-            "difference": measured[index],
+            "difference": float(measured[index]),
             "low": low,
             "high": high,
-            "p": significance.bootstrap_p(values[:, index]),
+            "p": significance.bootstrap_p(values[:, index], units),
         }
     return result
 

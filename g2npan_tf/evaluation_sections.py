@@ -9,6 +9,8 @@ from g2npan_tf import correlation
 from g2npan_tf import model_facts
 from g2npan_tf import mos
 from g2npan_tf.evaluation_plots import scores_of
+from g2npan_tf.evaluation_table import FEW_UNITS
+from g2npan_tf.evaluation_table import few_units_words
 from g2npan_tf.evaluation_table import number
 from g2npan_tf.evaluation_table import reader_words
 from g2npan_tf.extreme_images import Row
@@ -37,6 +39,12 @@ _GAINS = (
     Column("SRCC"),
     Column("difference (95 % interval)", descending=True),
     Column("p", 4, explanation="two-sided, from the paired bootstrap"),
+    Column("p, Holm", 4, explanation="corrected for all rows here"),
+)
+_FOLDS = (
+    Column("method"),
+    Column("SRCC in a fold, mean (95 % interval)", descending=True),
+    Column("difference (95 % interval)", descending=True),
     Column("p, Holm", 4, explanation="corrected for all rows here"),
 )
 _SHARES = (
@@ -98,7 +106,8 @@ def figures(judged: Mapping[str, Any]) -> Html:
     Args:
         judged: `methods` and `gains` of `evaluation.compare`, `network`
             (what the trained one is called), and `baselines` (what each
-            trivial one predicts) and `readers` if there are any.
+            trivial one predicts), `readers` and `mean_of_folds` if there are
+            any.
     """
     readers = judged.get("readers", {})
     rows = [
@@ -126,10 +135,15 @@ def figures(judged: Mapping[str, Any]) -> Html:
         caption = f"{shown(judged, METHOD)} minus each other method that ranks"
         parts.append(tag("h3", "Differences"))
         parts.append(table(_GAINS, gains, caption))
+    if "mean_of_folds" in judged:
+        parts += [tag("h3", "Fold by fold"), _fold_table(judged)]
+    drawn = judged.get("drawn", "group")
     note = (
-        "Intervals and p: 1,000 bootstrap resamples of whole groups; Holm's "
-        "correction is for all differences of this table."
+        f"Intervals and p: 1,000 bootstrap resamples of whole {drawn}s; Holm's "
+        "correction is for all differences of a table."
     )
+    if judged.get("units", FEW_UNITS) < FEW_UNITS:
+        note += f" {few_units_words(judged['units'], drawn)}"
     return page.join(*parts, tag("p", note, class_="note"))
 
 
@@ -187,6 +201,28 @@ def _gain_row(name: str, scope: str, gain: Mapping[str, float]) -> tuple:
         gain.get("p"),
         gain.get("p_holm"),
     )
+
+
+def _fold_table(judged: Mapping[str, Any]) -> Html:
+    """SRCC within each fold, averaged; pooled, folds are ranked too."""
+    found = judged["mean_of_folds"]
+    rows = []
+    for name, figures in found["methods"].items():
+        value, gain = figures["srcc"], found["gains"].get(name)
+        difference: Any = Cell(Html("&ndash;"), None)
+        if gain:
+            above = gain["difference"]
+            difference = _with_limits(f"{above:+.3f}", above, gain)
+        rows.append(
+            (
+                shown(judged, name),
+                _with_limits(number(value), value, figures),
+                difference,
+                gain.get("p_holm") if gain else None,
+            )
+        )
+    caption = f"Mean of the folds, and {shown(judged, METHOD)} minus the others"
+    return table(_FOLDS, rows, caption)
 
 
 def _with_limits(shown: str, value: float, limits: Mapping[str, float]) -> Cell:

@@ -18,6 +18,8 @@ from g2npan_tf.variants import shown
 
 # The split and the groups of a run's own figures.
 TEST, PAIR = "test", "pair_id"
+# Below so many cases or groups a bootstrap says little.
+FEW_UNITS = 6
 
 
 def is_own_test(results: Mapping[str, Any]) -> bool:
@@ -62,29 +64,34 @@ def table(results: dict[str, Any]) -> str:
     Args:
         results: `data` (facts of the data base), `protocol`, `preset` if a
             network was trained, its name as `network`, numbers of `images`,
-            `pairs` and `cases`, `methods` (name to figures from
+            `pairs` and (if known) `cases`, `methods` (name to figures from
             `evaluation.assess`), `gains` (name to `evaluation.difference`
-            from that method); and, where there are grades, `readers` (from
-            `single_reader.judge`), where it is another base, other groups or
-            not all images, `differs` (lines), `group_by` and `excluded`.
+            from that method), `units` and `drawn`, all from
+            `evaluation.compare`; and, where there are grades, `readers` (from
+            `single_reader.judge`), of several folds `mean_of_folds` (from
+            `fold_means.judge`), where it is another base, other groups or not
+            all images, `differs` (lines), `group_by` and `excluded`.
 
     Returns:
         Several lines.
     """
     facts = results["data"]
     group = results.get("group_by", PAIR).removesuffix("_id")
-    cases = "; ".join([f"{results['cases']} cases", *_narrowed(results)])
+    known = [f"{results['cases']} cases"] if "cases" in results else []
+    cases = "; ".join([*known, *_narrowed(results)])
     preset = f"preset: {preset_words(results)}; " if "preset" in results else ""
     lines = [
         f"Data: {facts['name']} ({whose(facts)}); "
         f"protocol: {results['protocol']}; {preset}"
-        f"{results['images']} images of {results['pairs']} pairs, {cases}.",
+        f"{results['images']} images of {results['pairs']} pairs"
+        f"{', ' * bool(cases)}{cases}.",
         "",
         *_differing(results.get("differs", ())),
         "| method | PLCC | SRCC (95 % interval) | KRCC | KRCC rounded | "
         f"RMSE [0, 1] | PLCC mapped | SRCC in {group} | best found |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
+    drawn = "case" if results.get("drawn") == "case" else group
     readers = results.get("readers", {})
     for name, figures in {**results["methods"], **readers}.items():
         raw, inside = figures["raw"], figures["within_group"]
@@ -103,13 +110,46 @@ def table(results: dict[str, Any]) -> str:
     for name, gains in results["gains"].items():
         lines += [
             "",
-            f"Against {name} (paired bootstrap by {group}, 1000 resamples, "
+            f"Against {name} (paired bootstrap by {drawn}, 1000 resamples, "
             "95 % interval; p two-sided, Holm's correction for all "
             "differences here):",
             f"- SRCC over all images is {_verdict(gains['all'])}",
             f"- SRCC within a {group} is {_verdict(gains['within_group'])}",
         ]
+    if "mean_of_folds" in results:
+        lines += ["", *_mean_of_folds(results, drawn)]
+    if results.get("units", FEW_UNITS) < FEW_UNITS:
+        lines += ["", few_units_words(results["units"], drawn)]
     return "\n".join(lines)
+
+
+def few_units_words(units: int, drawn: str) -> str:
+    """What intervals of so few cases or groups are worth.
+
+    Args:
+        units: How many there are.
+        drawn: `case` or what the groups are.
+    """
+    return (
+        f"Only {units} {drawn}{'s' * (units != 1)} to draw from: intervals are "
+        f"too narrow, and no p can be below {2.0 ** (1 - units):.3g}."
+    )
+
+
+def _mean_of_folds(results: Mapping[str, Any], drawn: str) -> list[str]:
+    """SRCC within each fold, averaged, and the differences of it."""
+    found = results["mean_of_folds"]
+    lines = [
+        "SRCC within each fold, mean of the folds (pooled, images of one fold "
+        f"are ranked against those of another; bootstrap by {drawn}):"
+    ]
+    for name, figures in found["methods"].items():
+        limits = f"{number(figures['low'])} to {number(figures['high'])}"
+        line = f"- {shown(results, name)} {number(figures['srcc'])} ({limits})"
+        if name in found["gains"]:
+            line += f"; against it {_verdict(found['gains'][name])}"
+        lines.append(line)
+    return lines
 
 
 def reader_words(figures: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def bootstrap_p(differences: np.ndarray) -> float:
+def bootstrap_p(differences: np.ndarray, units: int) -> float:
     """Two-sided p-value of a difference from its bootstrap resamples.
 
     Twice (1 + count) / (1 + B), where count is how many of the B resampled
@@ -21,8 +21,13 @@ def bootstrap_p(differences: np.ndarray) -> float:
     limit is 97.5 % of the way from the 25th value to the 26th, mostly excludes
     0.
 
+    Choice: never below 2^(1 - units), the smallest p-value that a two-sided
+    test by turned signs can have: two units have three distinct resamples, in
+    which a difference that both share is never turned round.
+
     Args:
         differences: One a resample, `[resamples]`.
+        units: How many cases or groups the resamples were drawn from.
 
     Returns:
         Range [2 / (1 + B), 1]; NaN if a difference is not defined.
@@ -31,7 +36,8 @@ def bootstrap_p(differences: np.ndarray) -> float:
     if not np.isfinite(differences).all():
         return float("nan")
     count = min(np.sum(differences <= 0), np.sum(differences >= 0))
-    return min(1.0, 2 * (1 + int(count)) / (1 + len(differences)))
+    p = min(1.0, 2 * (1 + int(count)) / (1 + len(differences)))
+    return max(p, 2.0 ** (1 - units))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

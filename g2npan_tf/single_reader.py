@@ -70,7 +70,7 @@ def judge(split: evaluation.Split, grades: np.ndarray) -> dict[str, Any]:
         )
         for places, others, own in readers
     ]
-    values = evaluation.resample(split.pair_id, mean_srcc, seed=0)
+    values = evaluation.resample(split.unit, mean_srcc, seed=0)
     low, high = evaluation.limits(values)
     within = _means(inside)
     if not np.isfinite(grades).all():

@@ -1,5 +1,6 @@
 """The protocol's figures on hand-made splits."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -153,3 +154,75 @@ def test_all_differences_of_a_table_are_corrected_together(monkeypatch):
     assert len(gains) == 6
     assert min(gain["p"] for gain in gains) == 0.02
     assert min(gain["p_holm"] for gain in gains) == pytest.approx(6 * 0.02)
+
+
+def test_a_mean_never_ranks_not_even_over_pooled_folds(monkeypatch):
+    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 10)
+    # Two folds: the one with the better images was predicted by the mean of
+    # the worse ones, as where algorithms are left out.
+    better = BIG.mos > np.median(BIG.mos)
+    means = np.where(better, BIG.mos[~better].mean(), BIG.mos[better].mean())
+    predictions = {"ours": GOOD, "mean": means, "algorithm_mean": means.copy()}
+    results = evaluation.compare(BIG, predictions, "ours")
+    assert results["gains"] == {}
+    for name in ("mean", "algorithm_mean"):
+        figures = results["methods"][name]
+        for figure in ("plcc", "srcc", "krcc"):
+            assert math.isnan(figures["raw"][figure])
+        error = np.sqrt(np.mean((BIG.mos - means) ** 2)) / 4
+        assert figures["raw"]["rmse"] == pytest.approx(error)
+        limits = figures["interval"]["rmse"]
+        assert limits["low"] <= error <= limits["high"]
+
+
+def test_pairs_of_any_size_count_alike():
+    scores = split(
+        [1.0, 2.0, *range(1, 6)],
+        pairs=["a"] * 2 + ["b"] * 5,
+        algorithms="abcdefg",
+    )
+    right = scores.mos
+    # Wrong in the pair of five, right in the pair of two.
+    half = np.concatenate([scores.mos[:2], scores.mos[:1:-1]])
+    gain = evaluation.difference(scores, right, half)["within_group"]
+    inside = [evaluation.within_group(scores, x)["srcc"] for x in (right, half)]
+    assert gain["difference"] == pytest.approx(inside[0] - inside[1])
+    assert gain["difference"] == pytest.approx(1.0)
+
+
+def test_resamples_draw_the_cases_of_each_modality():
+    rows = {
+        "pair_id": np.array(["a1", "a2", "b1", "c1"]),
+        "case_id": np.array(["a", "a", "b", "b"]),
+        "algorithm": np.array(["x"] * 4),
+        "modality": np.array(["CT", "CT", "CT", "PET"]),
+        "mos": np.arange(1.0, 5.0),
+    }
+    scores = evaluation.split_of(rows)
+    assert scores.unit.tolist() == ["CT/a", "CT/a", "CT/b", "PET/b"]
+    assert scores.drawn == "case"
+    # Groups that were asked for are what is drawn.
+    by_modality = evaluation.split_of(rows, "modality")
+    assert by_modality.unit.tolist() == rows["modality"].tolist()
+    assert by_modality.drawn == "group"
+
+
+def test_near_copies_make_the_interval_no_narrower():
+    """Ten slices of each of eight patients are eight and not eighty."""
+    rng = np.random.default_rng(3)
+    case = np.repeat([f"c{i}" for i in range(8)], 10)
+    mos = np.repeat(rng.uniform(1, 5, 8), 10) + rng.normal(0, 0.01, 80)
+    predicted = mos + np.repeat(rng.normal(0, 1, 8), 10)
+    pairs = np.array([f"p{i}" for i in range(80)])
+    whole = Split(pairs, pairs, np.full(80, "CT-MRI"), mos)
+    by_case = dataclasses.replace(whole, case_id=case)
+    widths = [
+        np.ptp(
+            [
+                evaluation.assess(s, predicted)["interval"]["srcc"][e]
+                for e in ("low", "high")
+            ]
+        )
+        for s in (whole, by_case)
+    ]
+    assert widths[1] > 1.5 * widths[0]

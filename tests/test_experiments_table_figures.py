@@ -25,6 +25,7 @@ def part(seed="0", draw="", noise=0.5, pairs=range(8), error=1):
         draw=draw,
         image=np.array([f"{p}/{i}" for p in pairs for i in range(3)]),
         pair=np.array([f"{p}" for p in pairs for _ in range(3)]),
+        unit=np.array([f"{p}" for p in pairs for _ in range(3)]),
         mos=mos,
         predicted=mos + drawn,
         trivial={"mean": np.full(len(mos), 3.0)},

@@ -35,6 +35,7 @@ def results(seed):
     count = 30
     rows = {
         "pair_id": np.array([f"p{i // 3}" for i in range(count)]),
+        "case_id": np.array([f"c{i // 3}" for i in range(count)]),
         "algorithm": np.array(["a", "b", "c"] * 10),
         "modality": np.array(["CT"] * count),
         "mos": rng.uniform(1, 5, count),

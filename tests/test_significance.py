@@ -14,18 +14,20 @@ from g2npan_tf import significance
 def test_p_counts_the_resamples_on_the_other_side_of_zero():
     values = np.array([0.3, 0.1, -0.1, 0.2, 0.4, 0.2, 0.1, 0.5, 0.3])
     # One of nine is not above 0: 2 (1 + 1) / (1 + 9).
-    assert significance.bootstrap_p(values) == pytest.approx(0.4)
-    assert significance.bootstrap_p(-values) == pytest.approx(0.4)
+    assert significance.bootstrap_p(values, 20) == pytest.approx(0.4)
+    assert significance.bootstrap_p(-values, 20) == pytest.approx(0.4)
 
 
 def test_a_resample_without_difference_speaks_for_neither_side():
-    assert significance.bootstrap_p(np.zeros(99)) == 1.0
+    assert significance.bootstrap_p(np.zeros(99), 20) == 1.0
     values = np.array([0.0] + [1.0] * 98)
-    assert significance.bootstrap_p(values) == pytest.approx(0.04)
+    assert significance.bootstrap_p(values, 20) == pytest.approx(0.04)
 
 
 def test_p_has_its_floor_and_is_never_zero():
-    assert significance.bootstrap_p(np.ones(1000)) == pytest.approx(2 / 1001)
+    assert significance.bootstrap_p(np.ones(1000), 20) == pytest.approx(
+        2 / 1001
+    )
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -44,7 +46,7 @@ def test_p_and_interval_part_at_25_resamples_only(
 ):
     values = sign * np.repeat([-1.0, 1.0], [count, 1000 - count])
     low, high = evaluation.limits(values)
-    p = significance.bootstrap_p(values)
+    p = significance.bootstrap_p(values, 20)
     assert (p < 0.05) == p_is_below
     assert (low > 0 or high < 0) == excludes_zero
 
@@ -52,7 +54,7 @@ def test_p_and_interval_part_at_25_resamples_only(
 def test_at_25_resamples_the_interval_may_still_hold_zero():
     values = np.repeat([-100.0, 1.0], [25, 975])
     assert evaluation.limits(values)[0] < 0
-    assert significance.bootstrap_p(values) == pytest.approx(52 / 1001)
+    assert significance.bootstrap_p(values, 20) == pytest.approx(52 / 1001)
 
 
 def test_p_below_five_percent_means_an_interval_without_zero():
@@ -61,7 +63,7 @@ def test_p_below_five_percent_means_an_interval_without_zero():
     for centre in np.linspace(1.5, 2.5, 41):
         values = rng.normal(centre, 1, 1000)
         excludes_zero = evaluation.limits(values)[0] > 0
-        is_below = significance.bootstrap_p(values) < 0.05
+        is_below = significance.bootstrap_p(values, 20) < 0.05
         at_edge = np.sum(values <= 0) == 25
         assert is_below <= excludes_zero
         assert is_below == excludes_zero or at_edge
@@ -70,7 +72,7 @@ def test_p_below_five_percent_means_an_interval_without_zero():
 
 
 def test_an_undefined_resample_makes_p_undefined():
-    assert math.isnan(significance.bootstrap_p(np.array([0.1, np.nan])))
+    assert math.isnan(significance.bootstrap_p(np.array([0.1, np.nan]), 20))
 
 
 def test_holm_by_hand():
@@ -125,3 +127,9 @@ def test_an_undefined_comparison_counts_and_stays_undefined():
 
 def test_the_example_of_the_docstring_runs():
     assert doctest.testmod(significance).failed == 0
+
+
+@pytest.mark.parametrize(("units", "smallest"), [(2, 0.5), (3, 0.25)])
+def test_few_units_cannot_be_surprising(units, smallest):
+    assert significance.bootstrap_p(np.ones(1000), units) == smallest
+    assert significance.bootstrap_p(-np.ones(1000), units) == smallest

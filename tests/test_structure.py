@@ -58,6 +58,7 @@ LEVELS = (
         "picture_row",
     },
     {"images", "checkpoints", "data", "evaluation", "evaluation_table"},
+    {"fold_means"},
     {"gan", "assessor", "baselines"},
     {
         "base_differences",

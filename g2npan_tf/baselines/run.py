@@ -16,6 +16,7 @@ from g2npan_tf import cli
 from g2npan_tf import config
 from g2npan_tf import correlation
 from g2npan_tf import evaluation
+from g2npan_tf import fold_means
 from g2npan_tf import protocols
 from g2npan_tf.baselines.base_rows import measure_rows
 from g2npan_tf.baselines.methods import METHODS
@@ -24,6 +25,7 @@ from g2npan_tf.baselines.methods import Rows
 from g2npan_tf.evaluation_table import number
 from g2npan_tf.evaluation_table import table
 from g2npan_tf.evaluation_table import write_predictions
+from g2npan_tf.evaluation_table import write_results
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -98,7 +100,7 @@ def judge(
 
     Returns:
         The test rows, one fold after the other, with `fold` (number in
-        `folds`), `predicted_mos` and `values`; and what
+        `folds`), `predicted_mos`, `values` and the trivial baselines; and what
         `evaluation_table.table` shows but `data` and `protocol`.
     """
     predicted = [
@@ -109,7 +111,11 @@ def judge(
         for key in predicted[0]
     }
     places = np.concatenate([test for _, test in folds])
+    trivial = {
+        key: values for key, values in predictions.items() if key != name
+    }
     test = {
+        **trivial,
         **{key: np.asarray(column)[places] for key, column in rows.items()},
         "fold": np.repeat(range(len(folds)), [len(test) for _, test in folds]),
         "predicted_mos": predictions[name],
@@ -123,6 +129,10 @@ def judge(
         "cases": len(set(test["case_id"])),
         **evaluation.compare(split, predictions, name),
     }
+    if len(folds) > 1:
+        results["mean_of_folds"] = fold_means.judge(
+            split, test["fold"], predictions
+        )
     if values.ndim == 1:
         results["unfitted"] = correlation.figures(split.mos, test["values"])
         kept = correlation.srcc(test["values"], predictions[name])
@@ -175,8 +185,7 @@ def _predictions(
 
 def _split(rows: Rows) -> evaluation.Split:
     """The columns that the figures are made from."""
-    names = ("pair_id", "algorithm", "modality", "mos")
-    return evaluation.Split(*(rows[name] for name in names))
+    return evaluation.split_of(rows)
 
 
 def notes(results: dict[str, Any]) -> str:
@@ -209,10 +218,22 @@ def notes(results: dict[str, Any]) -> str:
 
 
 def _write(path: pathlib.Path, rows: Rows, results: dict[str, Any]) -> None:
-    """Writes the predictions, with the measure where it is one number."""
-    more = {}
+    """Writes the predictions, with the measure where it is one number.
+
+    The figures stand beside them: whose scores, which protocol.
+    """
+    more = {
+        "case": rows["case_id"],
+        "fold": rows["fold"].astype(str),
+        **{
+            name: [f"{value:.4f}" for value in rows[name]]
+            for name in evaluation.BASELINES
+            if name in rows
+        },
+    }
     if "unfitted" in results:
         more["value"] = [f"{value:.9g}" for value in rows["values"]]
+    write_results(path.with_suffix(".json"), results)
     write_predictions(path, rows, rows["predicted_mos"], more)
 
 

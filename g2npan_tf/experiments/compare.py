@@ -11,6 +11,7 @@ each other one by paired bootstrap of the groups, with Holm's correction.
 
 import json
 import pathlib
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from absl import flags
 from g2npan_tf import cli
 from g2npan_tf import evaluation
 from g2npan_tf import evaluation_table
+from g2npan_tf import fold_means
 from g2npan_tf.errors import InputError
 from g2npan_tf.model_facts import UNKNOWN
 from g2npan_tf.model_facts import whose
@@ -28,6 +30,7 @@ PREDICTIONS = "predictions.csv"
 _FACTS = "results.json"
 # What must be equal of an image, whoever scored it.
 _SHARED = ("pair", "algorithm", "modality")
+_WHAT = ("name", "scores")
 # MOS are written with four places.
 _SAME_MOS = 1e-3
 
@@ -40,11 +43,13 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Prints the figures of all methods and the differences."""
     results = collect(argv[1:])
-    if flags.FLAGS.output:
-        evaluation_table.write_results(
-            pathlib.Path(flags.FLAGS.output), results
-        )
     print(evaluation_table.table(results))
+    if flags.FLAGS.output:
+        path = pathlib.Path(flags.FLAGS.output)
+        try:
+            evaluation_table.write_results(path, results)
+        except OSError as error:
+            cli.fail(f"--output={path}: {error.strerror}")
 
 
 def collect(words: Sequence[str]) -> dict[str, Any]:
@@ -75,6 +80,7 @@ def collect(words: Sequence[str]) -> dict[str, Any]:
             f"of {', '.join(evaluation.BASELINES)}; give them as NAME=PATH"
         )
     tables = [_read(path) for _, path in files]
+    beside = {name: _figures(path) for name, path in files}
     common = [key for key in tables[0] if all(key in t for t in tables[1:])]
     if not common:
         raise InputError(f"no image is in all of {', '.join(words)}")
@@ -91,17 +97,24 @@ def collect(words: Sequence[str]) -> dict[str, Any]:
     pair, algorithm, modality = (
         np.array([first[key][name] for key in common]) for name in _SHARED
     )
+    case, fold = (_optional(tables, common, name) for name in ("case", "fold"))
     scores = _column(first, common, "mos")
-    split = evaluation.Split(pair, algorithm, modality, scores)
+    split = evaluation.Split(pair, algorithm, modality, scores, case)
     excluded = sum(len(table) - len(common) for table in tables)
     return {
-        "data": _data([path for _, path in files]),
+        "data": _data(beside),
         "protocol": "images that all of them scored"
-        + (f" ({excluded} scored by some only are left out)" * bool(excluded)),
+        + (f" ({excluded} scored by some only are left out)" * bool(excluded))
+        + _protocols(beside),
         "images": len(common),
         "pairs": len(set(pair)),
-        "cases": len({first[key].get("case", key) for key in common}),
+        **({} if case is None else {"cases": len(set(case))}),
         **evaluation.compare(split, predictions, names[0]),
+        **(
+            {}
+            if fold is None
+            else {"mean_of_folds": fold_means.judge(split, fold, predictions)}
+        ),
     }
 
 
@@ -157,6 +170,19 @@ def _column(
     return np.array([float(table[key][name]) for key in keys])
 
 
+def _optional(
+    tables: Sequence[dict[str, dict[str, str]]], keys: Sequence[str], name: str
+) -> np.ndarray | None:
+    """A column of the first file that has it for all images, or None.
+
+    Earlier versions did not write `case`; `fold` is there if folds are pooled.
+    """
+    for table in tables:
+        if all(name in table[key] for key in keys):
+            return np.array([table[key][name] for key in keys])
+    return None
+
+
 def _check_same(
     path: pathlib.Path,
     table: dict[str, dict[str, str]],
@@ -176,21 +202,29 @@ def _check_same(
             )
 
 
-def _data(paths: Sequence[pathlib.Path]) -> dict[str, Any]:
-    """Name and scores of the data base, from the figures beside the files."""
-    found = {}
-    for path in paths:
-        figures = path.with_name(_FACTS)
+def _figures(path: pathlib.Path) -> dict[str, Any]:
+    """What stands beside a file of predictions; empty if nothing does."""
+    for figures in (path.with_suffix(".json"), path.with_name(_FACTS)):
         if not figures.is_file():
             continue
         try:
-            facts = json.loads(figures.read_text())["data"]
+            found = json.loads(figures.read_text())
+            return {"path": path, "facts": dict(found["data"]), **found}
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{figures}: no figures of evaluate.py or cross_validate"
+                f"{figures}: no figures of evaluate.py, cross_validate or "
+                "baselines.run"
             ) from error
-        name, scores = (facts.get(key, UNKNOWN) for key in ("name", "scores"))
-        found[name, scores] = path
+    return {}
+
+
+def _data(beside: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """Name and scores of the data base, from the figures beside the files."""
+    found = {
+        tuple(known["facts"].get(key, UNKNOWN) for key in _WHAT): known["path"]
+        for known in beside.values()
+        if known
+    }
     if len(found) > 1:
         each = "; ".join(
             f"{path}: {name} ({whose({'scores': scores})})"
@@ -200,9 +234,21 @@ def _data(paths: Sequence[pathlib.Path]) -> dict[str, Any]:
             f"{each}; expected one data base: simulated and real scores are "
             "never put into one table"
         )
-    for name, scores in found:
-        return {"name": name, "scores": scores}
-    return {"name": "unknown", "scores": "unknown"}
+    return dict(zip(_WHAT, next(iter(found), (UNKNOWN, UNKNOWN)), strict=True))
+
+
+def _protocols(beside: Mapping[str, dict[str, Any]]) -> str:
+    """The protocol of each method where one is known: they may differ."""
+    said = {
+        name: str(known.get("protocol", UNKNOWN)) if known else UNKNOWN
+        for name, known in beside.items()
+    }
+    if set(said.values()) == {UNKNOWN}:
+        return ""
+    if len(set(said.values())) == 1:
+        return f"; each by protocol {next(iter(said.values()))}"
+    each = "; ".join(f"{name} by {words}" for name, words in said.items())
+    return f"; the protocols DIFFER: {each}"
 
 
 if __name__ == "__main__":

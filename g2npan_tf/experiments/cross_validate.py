@@ -27,6 +27,7 @@ from g2npan_tf import config as config_module
 from g2npan_tf import correlation
 from g2npan_tf import evaluation
 from g2npan_tf import evaluation_table
+from g2npan_tf import fold_means
 from g2npan_tf import protocols
 from g2npan_tf import single_reader
 from g2npan_tf.atomic_file import written_aside
@@ -124,7 +125,8 @@ def collect(
     """Pools the predictions of the folds, seed by seed, and judges them.
 
     Choice: figures are of all folds' images together, which are as many as
-    the data base has, and not means over folds of some twenty pairs each.
+    the data base has, and not means over folds of some twenty pairs each; the
+    mean of the folds' SRCC stands below them (`fold_means`).
 
     Args:
         runs: Configuration by seed and fold, all evaluated.
@@ -245,6 +247,7 @@ def _judge(rows: list[dict[str, str]], config: Config) -> dict[str, Any]:
         columns["algorithm"],
         columns["modality"],
         columns["mos"].astype(float),
+        columns["case"],
     )
     predictions = {METHOD: columns["predicted_mos"].astype(float)}
     for name in evaluation.BASELINES:
@@ -256,6 +259,7 @@ def _judge(rows: list[dict[str, str]], config: Config) -> dict[str, Any]:
         "pairs": len(set(columns["pair"])),
         "cases": len(set(columns["case"])),
         **evaluation.compare(split, predictions, METHOD),
+        "mean_of_folds": fold_means.judge(split, columns["fold"], predictions),
         "readers": single_reader.judge(split, single_reader.from_rows(rows)),
     }
 

@@ -63,5 +63,5 @@ def _short(results: Results) -> str:
     return (
         f"{results['protocol']}, {results['unit']} {folds}, preset "
         f"{results['preset']}, at most {results['epochs']} epochs, seeds "
-        f"{seeds}; bars: 95 % over source pairs"
+        f"{seeds}; bars: 95 % over cases"
     )

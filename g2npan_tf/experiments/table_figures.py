@@ -25,6 +25,7 @@ class Part:
             pooled; else empty.
         image: Name of each image, unique. Text `[n]`.
         pair: Its group. Text `[n]`.
+        unit: What resamples draw whole, see `evaluation.Split`. Text `[n]`.
         mos: Readers' scores. Shape `[n]`, 1..5.
         predicted: Shape `[n]`, 1..5.
         trivial: Predictions of the trivial baselines, `[n]` by name.
@@ -34,6 +35,7 @@ class Part:
     draw: str
     image: np.ndarray
     pair: np.ndarray
+    unit: np.ndarray
     mos: np.ndarray
     predicted: np.ndarray
     trivial: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
@@ -43,7 +45,7 @@ def judge(parts: Sequence[Part]) -> Figures:
     """The figures of one row.
 
     Choice: with several seeds or draws a figure is the mean of theirs, and an
-    interval is of that mean, over resamples of the source pairs.
+    interval is of that mean, over resamples of the units.
 
     Args:
         parts: Of the row, one for each seed and draw.
@@ -65,16 +67,17 @@ def judge(parts: Sequence[Part]) -> Figures:
         ]
         return np.mean(each, axis=0).tolist()
 
-    groups = [part.pair for part in parts]
-    values = _resampled(groups, means)
-    measured = means([np.arange(len(group)) for group in groups])
+    units = [part.unit for part in parts]
+    values = _resampled(units, means)
+    measured = means([np.arange(len(unit)) for unit in units])
     limits = [evaluation.limits(column) for column in values.T]
     rounded = [
         correlation.krcc(part.mos, np.round(part.predicted)) for part in parts
     ]
     return {
         "images": len(set(np.concatenate([part.image for part in parts]))),
-        "pairs": len(set(np.concatenate(groups))),
+        "pairs": len(set(np.concatenate([part.pair for part in parts]))),
+        "units": len(set(np.concatenate(units))),
         "raw": dict(zip(correlation.METRICS, measured, strict=True)),
         "rounded_krcc": float(np.mean(rounded)),
         "interval": {
@@ -87,7 +90,7 @@ def judge(parts: Sequence[Part]) -> Figures:
 
 
 def gain(first: Sequence[Part], second: Sequence[Part]) -> Figures:
-    """SRCC of one row minus another's, by paired bootstrap of the groups.
+    """SRCC of one row minus another's, by paired bootstrap of the units.
 
     Parts of the same draw and seed are compared, on the images that both
     scored. A row without seeds is compared with each seed.
@@ -122,15 +125,15 @@ def gain(first: Sequence[Part], second: Sequence[Part]) -> Figures:
         ]
         return float(np.mean(differences))
 
-    groups = [a.pair for a, _ in common]
-    values = _resampled(groups, mean)
+    units = [a.unit for a, _ in common]
+    values = _resampled(units, mean)
     low, high = evaluation.limits(values)
     return {
         "images": len(set(np.concatenate([a.image for a, _ in common]))),
-        "difference": mean([np.arange(len(group)) for group in groups]),
+        "difference": mean([np.arange(len(unit)) for unit in units]),
         "low": low,
         "high": high,
-        "p": significance.bootstrap_p(values),
+        "p": significance.bootstrap_p(values, len(set(np.concatenate(units)))),
     }
 
 
@@ -169,23 +172,23 @@ def _chosen(part: Part, names: np.ndarray) -> Part:
     rows = order[np.searchsorted(part.image, names, sorter=order)]
     columns = {
         name: getattr(part, name)[rows]
-        for name in ("image", "pair", "mos", "predicted")
+        for name in ("image", "pair", "unit", "mos", "predicted")
     }
     return dataclasses.replace(part, **columns, trivial={})
 
 
-def _resampled(groups: Sequence[np.ndarray], statistic: Any) -> np.ndarray:
-    """The statistic of the rows of each part, for each resample of groups.
+def _resampled(units: Sequence[np.ndarray], statistic: Any) -> np.ndarray:
+    """The statistic of the rows of each part, for each resample of units.
 
-    A group that is drawn is drawn in all parts.
+    A unit that is drawn is drawn in all parts.
     """
-    sizes = [len(group) for group in groups]
-    owner = np.repeat(np.arange(len(groups)), sizes)
+    sizes = [len(unit) for unit in units]
+    owner = np.repeat(np.arange(len(units)), sizes)
     start = np.cumsum([0, *sizes])
 
     def split(rows: np.ndarray) -> Any:
         return statistic(
-            [rows[owner[rows] == k] - start[k] for k in range(len(groups))]
+            [rows[owner[rows] == k] - start[k] for k in range(len(units))]
         )
 
-    return evaluation.resample(np.concatenate(groups), split, 0)
+    return evaluation.resample(np.concatenate(units), split, 0)

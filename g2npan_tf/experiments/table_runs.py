@@ -21,8 +21,10 @@ from g2npan_tf.experiments import cross_validate
 from g2npan_tf.experiments.table_figures import Part
 from g2npan_tf.experiments.table_rows import Row
 
-# Protocols with too many or too few parts for --split=all of baselines.run.
-_SINGLE = ("ratio", "leave_modality_out")
+# Protocols whose parts are judged one by one and averaged: draws have images
+# in common; where algorithms or modalities are left out, pooling would rank
+# the parts' means (see `fold_means`).
+_SINGLE = ("ratio", "leave_modality_out", "leave_algorithm_out")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,7 +103,8 @@ def parts(job: Job) -> list[Part]:
         job: What was run.
 
     Returns:
-        One part for each seed; under `ratio` for each seed and draw.
+        One part for each seed; under `ratio` and where algorithms or
+        modalities are left out for each seed and draw.
     """
     if job.row.method:
         by_draw = {
@@ -196,7 +199,7 @@ def _by_draw(
     job: Job, paths: dict[int, pathlib.Path]
 ) -> dict[str, list[pathlib.Path]]:
     """Which files are pooled."""
-    if job.config.protocol == "ratio":
+    if job.config.protocol in _SINGLE:
         return {str(draw): [path] for draw, path in paths.items()}
     return {"": list(paths.values())}
 
@@ -209,12 +212,21 @@ def _read(path: pathlib.Path) -> list[dict[str, str]]:
 def _part(seed: str, draw: str, rows: list[dict[str, str]]) -> Part:
     """Rows of a file of predictions as arrays."""
     column = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    mos = column["mos"].astype(float)
+    split = evaluation.Split(
+        column["pair"],
+        column["algorithm"],
+        column["modality"],
+        mos,
+        column["case"],
+    )
     return Part(
         seed=seed,
         draw=draw,
         image=column["id"],
         pair=column["pair"],
-        mos=column["mos"].astype(float),
+        unit=split.unit,
+        mos=mos,
         predicted=column["predicted_mos"].astype(float),
         trivial={
             name: column[name].astype(float)

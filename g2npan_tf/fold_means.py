@@ -1,0 +1,81 @@
+"""Figures as the mean of the folds, where pooling would mislead."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from g2npan_tf import correlation
+from g2npan_tf import evaluation
+from g2npan_tf import significance
+from g2npan_tf.evaluation import Split
+
+
+def judge(
+    split: Split, fold: np.ndarray, predictions: Mapping[str, np.ndarray]
+) -> dict[str, Any]:
+    """SRCC within each fold, averaged, and how far the first method is above.
+
+    Pooled, images of one fold are ranked against those of another, which was
+    predicted by another fit: where algorithms or modalities are left out, the
+    means of the training parts are high where the test part's scores are low,
+    so that even a constant gets a pooled SRCC below 0.
+
+    Args:
+        split: The pooled folds.
+        fold: Of each image. Text or numbers `[n]`.
+        predictions: Predicted MOS `[n]` by method, the network's first.
+
+    Returns:
+        `methods`: by name `srcc` and the 95 % limits `low` and `high`, over
+        resamples of `Split.unit` that are drawn in all folds alike; a method
+        that is constant in every fold is left out. `gains`: by name of each
+        other one `difference`, `low`, `high`, `p` and `p_holm`.
+    """
+    parts = [fold == name for name in np.unique(fold)]
+    names = [
+        name
+        for name, values in predictions.items()
+        if any(np.ptp(values[part]) > 0 for part in parts)
+    ]
+
+    def means(rows: np.ndarray) -> list[float]:
+        drawn = [rows[part[rows]] for part in parts]
+        return [
+            _mean_srcc(split.mos, predictions[name], drawn) for name in names
+        ]
+
+    measured = means(np.arange(len(split.mos)))
+    values = evaluation.resample(split.unit, means, seed=0)
+    methods = {}
+    for index, name in enumerate(names):
+        low, high = evaluation.limits(values[:, index])
+        methods[name] = {"srcc": measured[index], "low": low, "high": high}
+    first = next(iter(predictions))
+    gains = {}
+    if first in names:
+        place = names.index(first)
+        for index, name in enumerate(names):
+            if name == first:
+                continue
+            differences = values[:, place] - values[:, index]
+            low, high = evaluation.limits(differences)
+            gains[name] = {
+                "difference": measured[place] - measured[index],
+                "low": low,
+                "high": high,
+                "p": significance.bootstrap_p(
+                    differences, len(set(split.unit))
+                ),
+            }
+    evaluation.correct(list(gains.values()))
+    return {"methods": methods, "gains": gains}
+
+
+def _mean_srcc(
+    true: np.ndarray, predicted: np.ndarray, parts: list[np.ndarray]
+) -> float:
+    """Mean over the parts where it is defined; a draw may miss a fold."""
+    values = [correlation.srcc(true[rows], predicted[rows]) for rows in parts]
+    defined = [value for value in values if np.isfinite(value)]
+    return float(np.mean(defined)) if defined else float("nan")
