@@ -1,6 +1,7 @@
 """The command: fitted on training folds, judged on the test fold."""
 
 import csv
+import json
 import subprocess
 import sys
 from unittest import mock
@@ -155,6 +156,11 @@ def test_command_prints_the_protocols_table_and_writes_every_image(
         written = list(csv.DictReader(file))
     assert len({row["id"] for row in written}) == 6
     assert all(float(row["value"]) <= 0 for row in written)
+    assert {row["case"] for row in written}.isdisjoint({"", "None"})
+    assert {"fold", "mean", "algorithm_mean"} <= set(written[0])
+    figures = json.loads(path.with_suffix(".json").read_text())
+    assert figures["data"]["scores"] == "simulated"
+    assert figures["protocol"].startswith("group")
 
 
 @pytest.mark.parametrize(

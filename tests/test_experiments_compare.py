@@ -22,7 +22,9 @@ def true_mos():
     return np.random.default_rng(0).uniform(1, 5, PAIRS * ALGORITHMS)
 
 
-def write(folder, noise, seed, facts=FACTS, keep=slice(None), **columns):
+def write(
+    folder, noise, seed, facts=FACTS, keep=slice(None), protocol=None, **columns
+):
     """Predictions that follow the scores as closely as `noise` lets them."""
     folder.mkdir()
     scores = true_mos()
@@ -38,7 +40,8 @@ def write(folder, noise, seed, facts=FACTS, keep=slice(None), **columns):
     path = folder / "predictions.csv"
     evaluation_table.write_predictions(path, rows, predicted[keep], columns)
     if facts:
-        (folder / "results.json").write_text(json.dumps({"data": facts}))
+        figures = {"data": facts} | ({"protocol": protocol} if protocol else {})
+        (folder / "results.json").write_text(json.dumps(figures))
     return predicted
 
 
@@ -79,13 +82,49 @@ def test_only_images_that_all_scored_count(tmp_path, two):
     assert results["methods"]["good"]["raw"]["srcc"] == pytest.approx(alone)
 
 
-def test_trivial_baselines_come_from_the_first_file(tmp_path, two):
+def test_trivial_baselines_come_from_the_first_file_that_has_them(
+    tmp_path, two
+):
     texts = [f"{value:.4f}" for value in true_mos()]
     write(tmp_path / "judged", 0.1, 4, algorithm_mean=texts)
     words = [str(tmp_path / "judged"), str(tmp_path / "poor")]
-    methods = compare.collect(words)["methods"]
-    assert methods["algorithm_mean"]["raw"]["srcc"] == pytest.approx(1)
-    assert "algorithm_mean" not in compare.collect(words[::-1])["methods"]
+    for order in (words, words[::-1]):
+        methods = compare.collect(order)["methods"]
+        assert methods["algorithm_mean"]["raw"]["srcc"] == pytest.approx(1)
+    without = [str(tmp_path / name) for name in ("good", "poor")]
+    assert "algorithm_mean" not in compare.collect(without)["methods"]
+
+
+def test_other_protocols_are_told(tmp_path):
+    write(tmp_path / "a", 0.3, 1, protocol="group")
+    write(tmp_path / "b", 0.3, 2, protocol="image (OPTIMISTIC)")
+    write(tmp_path / "c", 0.3, 3, protocol="group")
+    a, b, c = (str(tmp_path / name) for name in "abc")
+    said = compare.collect([a, b])["protocol"]
+    assert said.endswith(
+        "the protocols DIFFER: a by group; b by image (OPTIMISTIC)"
+    )
+    assert compare.collect([a, c])["protocol"].endswith("by protocol group")
+    write(tmp_path / "d", 0.3, 4)
+    said = compare.collect([a, str(tmp_path / "d")])["protocol"]
+    assert said.endswith("DIFFER: a by group; d by unknown")
+
+
+def test_cases_are_drawn_and_folds_averaged_where_they_are_known(tmp_path):
+    pairs = [f"p{i}" for i in range(PAIRS) for _ in range(ALGORITHMS)]
+    cases = [f"c{pair[1:] if pair < 'p4' else 4}" for pair in pairs]
+    folds = [str(int(pair[1:]) % 2) for pair in pairs]
+    write(tmp_path / "a", 0.3, 1, case=cases, fold=folds)
+    write(tmp_path / "b", 3.0, 2)
+    results = compare.collect([str(tmp_path / "b"), str(tmp_path / "a")])
+    assert results["cases"] == results["units"] == PAIRS - 1
+    assert results["drawn"] == "case"
+    found = results["mean_of_folds"]
+    assert found["methods"]["a"]["srcc"] > found["methods"]["b"]["srcc"]
+    text = evaluation_table.table(results)
+    assert "bootstrap by case" in text
+    assert "Only 5 cases to draw from" in text
+    assert "no p can be below 0.0625" in text
 
 
 def test_a_name_may_be_given_and_a_run_s_evaluation_is_found(tmp_path, two):
@@ -185,6 +224,17 @@ def test_command_prints_the_table_and_writes_the_figures(tmp_path, two):
     assert "Against poor (paired bootstrap by pair" in out
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["gains"]["poor"]["all"]["low"] > 0
+    unwritten = subprocess.run(
+        [*command, *words, f"--output={tmp_path / 'absent' / 'x.json'}"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert unwritten.returncode == 2
+    assert "| good |" in unwritten.stdout
+    assert unwritten.stderr.endswith("x.json: No such file or directory\n")
+    assert unwritten.stderr.count("\n") == 1
     failed = subprocess.run(
         [*command, words[0]],
         cwd=REPOSITORY,

@@ -92,8 +92,9 @@ def collect(words: Sequence[str]) -> dict[str, Any]:
     }
     first = tables[0]
     for name in evaluation.BASELINES:
-        if name in first[common[0]]:
-            predictions[name] = _column(first, common, name)
+        told = _optional(tables, common, name)
+        if told is not None:
+            predictions[name] = told.astype(float)
     pair, algorithm, modality = (
         np.array([first[key][name] for key in common]) for name in _SHARED
     )
