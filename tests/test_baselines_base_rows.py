@@ -97,6 +97,19 @@ def test_base_without_sources_is_refused_but_for_blind_methods(tmp_path):
     assert values.shape == (3,)
 
 
+def test_true_references_are_those_that_nobody_judged(data_dir, tmp_path):
+    builder = data.open_base(Config(data_dir=data_dir))
+    method = METHODS["reference_rmse"]
+    with pytest.raises(InputError, match="references that nobody judged"):
+        measure_rows(builder, np.arange(3), method, "reference_rmse")
+    tiled = TiledBase(data_dir=tmp_path)
+    tiled.download_and_prepare()
+    rows, values = measure_rows(tiled, np.arange(3), method, "reference_rmse")
+    assert (values < 0).any()
+    assert (values <= 0).all()
+    assert "reference" not in rows
+
+
 def test_undefined_value_is_refused_with_the_image(data_dir):
     builder = data.open_base(Config(data_dir=data_dir))
     method = Method(

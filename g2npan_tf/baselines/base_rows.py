@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # How a base holds its source images: two features, or one with both.
 _PAIR = ("source_a", "source_b")
 _LIST = ("sources",)
+_REFERENCE = ("reference",)
 
 
 def measure_rows(
@@ -35,12 +36,16 @@ def measure_rows(
         features `[n, features]`.
 
     Raises:
-        InputError: If the method needs source images that are not there, or
-            is not defined on an image.
+        InputError: If the method needs source images or references that are
+            not there, or is not defined on an image.
     """
     from g2npan_tf import data
 
-    more = _source_features(builder, name) if method.needs_sources else ()
+    more: tuple[str, ...] = ()
+    if method.needs_sources:
+        more = _source_features(builder, name)
+    elif method.needs_reference:
+        more = _true_reference(builder, name)
     rows: Rows = data.read(builder, places, more)
     if more == _LIST:
         rows |= _unpacked(rows, name)
@@ -51,7 +56,7 @@ def measure_rows(
                 f"--method={name} is not defined on {_id(rows, index)}: "
                 f"expected a finite value. Received: {value}"
             )
-    images = {"image", *_PAIR, *_LIST}
+    images = {"image", *_PAIR, *_LIST, *_REFERENCE}
     return {key: rows[key] for key in rows if key not in images}, values
 
 
@@ -68,6 +73,19 @@ def _source_features(
         f"{builder.info.full_name} has none (expected the features "
         f"{' and '.join(_PAIR)}, or {_LIST[0]})"
     )
+
+
+def _true_reference(
+    builder: "tfds.core.DatasetBuilder", name: str
+) -> tuple[str, ...]:
+    """Name of the feature with references that no reader judged."""
+    if "is_anchor" not in builder.info.features:
+        raise InputError(
+            f"--method={name} needs references that nobody judged (anchors); "
+            f"those of {builder.info.full_name} are the best judged images, so "
+            "that they tell what is to be predicted"
+        )
+    return _REFERENCE
 
 
 def _unpacked(rows: Rows, name: str) -> Rows:

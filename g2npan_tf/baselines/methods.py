@@ -10,6 +10,9 @@ from g2npan_tf import correlation
 from g2npan_tf.baselines.bmpri import bmpri_features
 from g2npan_tf.baselines.bmpri import fit_bmpri
 from g2npan_tf.baselines.bmpri import import_regression
+from g2npan_tf.baselines.full_reference import fit_reference
+from g2npan_tf.baselines.full_reference import reference_features
+from g2npan_tf.baselines.full_reference import reference_rmse
 from g2npan_tf.baselines.grey_levels import luminance
 from g2npan_tf.baselines.hossny import hossny
 from g2npan_tf.baselines.oefp import oefp
@@ -45,7 +48,7 @@ def fit_logistic(values: np.ndarray, mos: np.ndarray) -> Predictor:
 
 @dataclasses.dataclass(frozen=True)
 class Method:
-    """A compared method of Table 1.
+    """A compared method of Table 1, or a yardstick.
 
     Attributes:
         measure: Takes rows as `data.read` gives them (`image` is uint8
@@ -54,6 +57,8 @@ class Method:
             better, or features `[n, features]`.
         needs_sources: Whether it looks at the source images.
         direction: What the values of the measure mean, in words.
+        needs_reference: Whether it looks at `reference`, likewise. Such a
+            method is a yardstick and none of Table 1.
         fit: Takes values or features of the training part and its MOS;
             gives a function of values or features that predicts MOS.
         fitted: What is fitted, in words.
@@ -62,6 +67,7 @@ class Method:
     measure: Callable[[Rows], np.ndarray]
     needs_sources: bool
     direction: str
+    needs_reference: bool = False
     fit: Callable[[np.ndarray, np.ndarray], Predictor] = fit_logistic
     fitted: str = "logistic mapping"
 
@@ -80,6 +86,20 @@ def of_sources(measure: Measure) -> Callable[[Rows], np.ndarray]:
         return np.array(values, np.float64)
 
     return measure_rows
+
+
+def of_reference(
+    measure: Callable[[np.ndarray, np.ndarray], Any],
+) -> Callable[[Rows], np.ndarray]:
+    """A measure against the true reference as a function of rows."""
+    return lambda rows: np.array(
+        [
+            measure(image, reference)
+            for image, reference in zip(
+                rows["image"], rows["reference"], strict=True
+            )
+        ]
+    )
 
 
 def _bmpri(rows: Rows) -> np.ndarray:
@@ -102,8 +122,22 @@ METHODS: dict[str, Method] = {
         fit=fit_bmpri,
         fitted="support vector regression",
     ),
+    "full_reference": Method(
+        of_reference(reference_features),
+        False,
+        "8 features of image and true reference",
+        needs_reference=True,
+        fit=fit_reference,
+        fitted="support vector regression",
+    ),
     "hossny": Method(of_sources(hossny), True, "higher is better"),
     "oefp": Method(of_sources(oefp), True, "higher is better"),
+    "reference_rmse": Method(
+        of_reference(lambda image, true: -reference_rmse(image, true)),
+        False,
+        "-RMSE to the true reference, higher is better",
+        needs_reference=True,
+    ),
     "rsfe": Method(
         of_sources(lambda a, b, fused: -abs(rsfe(a, b, fused))),
         True,
