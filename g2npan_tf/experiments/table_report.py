@@ -28,7 +28,7 @@ _HEAD = (
     *(f"paper: {name.upper()}" for name in correlation.METRICS),
 )
 _DIFFERENCES = (
-    "Differences: paired bootstrap by source pair, 95 % interval; p two-sided, "
+    "Differences: paired bootstrap by case, 95 % interval; p two-sided, "
     "Holm's correction for all differences of the table."
 )
 # Of a constant prediction in each fold the ranks say nothing.
