@@ -96,9 +96,9 @@ def test_trivial_baselines_come_from_the_first_file_that_has_them(
 
 
 def test_other_protocols_are_told(tmp_path):
-    write(tmp_path / "a", 0.3, 1, protocol="group")
+    write(tmp_path / "a", 0.3, 1, protocol="group, test fold 0 of 5")
     write(tmp_path / "b", 0.3, 2, protocol="image (OPTIMISTIC)")
-    write(tmp_path / "c", 0.3, 3, protocol="group")
+    write(tmp_path / "c", 0.3, 3, protocol="group, test fold 1 of 5, pooled")
     a, b, c = (str(tmp_path / name) for name in "abc")
     said = compare.collect([a, b])["protocol"]
     assert said.endswith(

@@ -11,6 +11,7 @@ each other one by paired bootstrap of the groups, with Holm's correction.
 
 import json
 import pathlib
+import re
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -31,6 +32,8 @@ _FACTS = "results.json"
 # What must be equal of an image, whoever scored it.
 _SHARED = ("pair", "algorithm", "modality")
 _WHAT = ("name", "scores")
+# Where a protocol's words go over to its parts.
+_PART = re.compile(", (?:test fold|part|draw|modality) ")
 # MOS are written with four places.
 _SAME_MOS = 1e-3
 
@@ -241,7 +244,8 @@ def _data(beside: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 def _protocols(beside: Mapping[str, dict[str, Any]]) -> str:
     """The protocol of each method where one is known: they may differ."""
     said = {
-        name: str(known.get("protocol", UNKNOWN)) if known else UNKNOWN
+        # Which of its parts were scored is told by the images in common.
+        name: _PART.split(str(known.get("protocol", UNKNOWN)))[0]
         for name, known in beside.items()
     }
     if set(said.values()) == {UNKNOWN}:
