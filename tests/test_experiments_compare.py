@@ -210,38 +210,38 @@ def test_a_broken_baseline_is_one_line(tmp_path, two):
         compare.collect([str(tmp_path / "judged"), str(tmp_path / "good")])
 
 
-def test_command_prints_the_table_and_writes_the_figures(tmp_path, two):
-    command = [sys.executable, "-m", "g2npan_tf.experiments.compare"]
-    words = [str(tmp_path / "good"), str(tmp_path / "poor")]
-    out = subprocess.run(
-        [*command, *words, f"--output={tmp_path / 'figures.json'}"],
+def command(*words):
+    """Runs the command as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "g2npan_tf.experiments.compare", *words],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        check=True,
-    ).stdout
-    assert "| good |" in out
-    assert "Against poor (paired bootstrap by pair" in out
+        check=False,
+    )
+
+
+def test_command_prints_the_table_and_writes_the_figures(tmp_path, two):
+    words = [str(tmp_path / "good"), str(tmp_path / "poor")]
+    done = command(*words, f"--output={tmp_path / 'figures.json'}")
+    assert done.returncode == 0, done.stderr
+    assert "| good |" in done.stdout
+    assert "Against poor (paired bootstrap by pair" in done.stdout
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert figures["gains"]["poor"]["all"]["low"] > 0
-    unwritten = subprocess.run(
-        [*command, *words, f"--output={tmp_path / 'absent' / 'x.json'}"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert unwritten.returncode == 2
-    assert "| good |" in unwritten.stdout
-    assert unwritten.stderr.endswith("x.json: No such file or directory\n")
-    assert unwritten.stderr.count("\n") == 1
-    failed = subprocess.run(
-        [*command, words[0]],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert failed.returncode == 2
-    assert failed.stderr.startswith("error: expected at least two")
-    assert failed.stderr.count("\n") == 1
+
+
+def test_a_place_that_cannot_be_written_loses_no_figure(tmp_path, two):
+    words = [str(tmp_path / "good"), str(tmp_path / "poor")]
+    done = command(*words, f"--output={tmp_path / 'absent' / 'x.json'}")
+    assert done.returncode == 2
+    assert "| good |" in done.stdout
+    assert done.stderr.endswith("x.json: No such file or directory\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_single_word_is_one_line(tmp_path, two):
+    done = command(str(tmp_path / "good"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: expected at least two")
+    assert done.stderr.count("\n") == 1
