@@ -55,6 +55,7 @@ CLASSES = {
         "Mean",
         "Multiply",
         "Reshape",
+        # Only in scorers of 0.1.0's first local contrast.
         "Sqrt",
         "Square",
         "Subtract",

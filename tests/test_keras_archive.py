@@ -58,7 +58,8 @@ def test_the_listed_classes_are_those_of_our_scorers():
         for name in names
         if module is not None
     }
-    assert found == listed
+    # Scorers that were trained before local contrast became bands have it.
+    assert found | {("keras.src.ops.numpy", "Sqrt")} == listed
 
 
 def test_a_scorer_is_accepted(tmp_path):

@@ -57,19 +57,19 @@ class Method:
             better, or features `[n, features]`.
         needs_sources: Whether it looks at the source images.
         direction: What the values of the measure mean, in words.
-        needs_reference: Whether it looks at `reference`, likewise. Such a
-            method is a yardstick and none of Table 1.
         fit: Takes values or features of the training part and its MOS;
             gives a function of values or features that predicts MOS.
         fitted: What is fitted, in words.
+        needs_reference: Whether it looks at `reference`, likewise. Such a
+            method is a yardstick and none of Table 1.
     """
 
     measure: Callable[[Rows], np.ndarray]
     needs_sources: bool
     direction: str
-    needs_reference: bool = False
     fit: Callable[[np.ndarray, np.ndarray], Predictor] = fit_logistic
     fitted: str = "logistic mapping"
+    needs_reference: bool = False
 
 
 def of_sources(measure: Measure) -> Callable[[Rows], np.ndarray]:
