@@ -174,6 +174,7 @@ def test_command_prints_the_protocols_table_and_writes_every_image(
             "without --protocol=ratio or leave_modality_out",
         ),
         (("--method=psnr",), "--method=psnr"),
+        (("--method=oefp", "--output=x.json"), "expected a CSV file"),
     ],
 )
 def test_bad_flags_are_one_line_and_code_two(flags, message):

@@ -49,7 +49,10 @@ def define_flags() -> None:
         "predicted by the fit on its own training part.",
     )
     flags.DEFINE_string(
-        "output", "predictions.csv", "CSV file with the single images."
+        "output",
+        "predictions.csv",
+        "CSV file with the single images; the figures go into the JSON file of "
+        "the same name.",
     )
 
 
@@ -58,6 +61,11 @@ def main(argv: list[str]) -> None:
     options = flags.FLAGS
     if not options.method or len(argv) > 1:
         cli.fail(f"expected --method={'|'.join(METHODS)}, and no other words")
+    if pathlib.Path(options.output).suffix == ".json":
+        cli.fail(
+            f"--output={options.output}: expected a CSV file; the figures go "
+            "into the JSON file of the same name"
+        )
     settings = config.from_flags()
     pooled = options.split == "all"
     if pooled and (options["fold"].present or settings.protocol in UNPOOLED):
