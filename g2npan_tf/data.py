@@ -521,24 +521,24 @@ def _crop(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
     Choice: of some random places the one with the least background, which
     says nothing of the quality and fills more than half of a CT slice.
     """
-    pair = tf.concat([example["image"], example["reference"]], axis=-1)
-    free = tf.cast(tf.shape(pair)[:2] - TILE_SIZE + 1, tf.float32)
+    image, reference = example["image"], example["reference"]
+    free = tf.cast(tf.shape(image)[:2] - TILE_SIZE + 1, tf.float32)
     places = tf.random.stateless_uniform((CROP_TRIES, 2), seed)
-    corners = tf.cast(places * free, tf.int32)
-    tiles = tf.stack(
-        [
-            tf.slice(pair, (*tf.unstack(corner), 0), (TILE_SIZE, TILE_SIZE, 6))
-            for corner in tf.unstack(corners)
-        ]
-    )
-    shares = foreground_share(tf.cast(tiles[..., :3], tf.float32) / 255)
-    tile = tiles[tf.argmax(shares)]
+    corners = tf.unstack(tf.cast(places * free, tf.int32))
+    tiles = tf.stack([_tile(image, corner) for corner in corners])
+    fullest = tf.argmax(foreground_share(tf.cast(tiles, tf.float32) / 255))
     return {
-        "image": tile[..., :3],
-        "reference": tile[..., 3:],
+        "image": tiles[fullest],
+        "reference": _tile(reference, tf.stack(corners)[fullest]),
         "mos": example["mos"],
         "group": example["group"],
     }
+
+
+def _tile(image: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
+    """A tile of an image by its upper left corner (row, column)."""
+    begin = (*tf.unstack(corner), 0)
+    return tf.slice(image, begin, (TILE_SIZE, TILE_SIZE, image.shape[-1]))
 
 
 def _augment(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
