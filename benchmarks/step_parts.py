@@ -45,7 +45,7 @@ def part_subjects(
     Args:
         model: Compiled; its weights are moved by the optimisers' part.
         config: Of the same experiment.
-        batch: From `data.training_batches`.
+        batch: From `training_data.training_batches`.
         threads: Threads that TensorFlow uses.
 
     Returns:

@@ -20,6 +20,7 @@ from g2npan_tf import cli
 from g2npan_tf import complexity
 from g2npan_tf import data
 from g2npan_tf import experiment
+from g2npan_tf import training_data
 from g2npan_tf.config import Config
 from g2npan_tf.gan import G2NPAN
 
@@ -57,7 +58,7 @@ def training_subjects(model: G2NPAN, config: Config) -> list[Subject]:
         `STEP` and `PIPELINE`.
     """
     builder = data.open_base(config)
-    batches, steps = data.training_batches(
+    batches, steps = training_data.training_batches(
         builder,
         data.divide(builder, config).train,
         config,

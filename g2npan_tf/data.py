@@ -1,9 +1,8 @@
-"""From TFDS folds to batches: which cases train, choose and test; decoding."""
+"""From TFDS folds to arrays: which cases train, choose and test; decoding."""
 
 import dataclasses
 import json
 import sys
-import zlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,25 +10,15 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from g2npan_tf import mos
 from g2npan_tf import protocols
 from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
-from g2npan_tf.foreground import foreground_share
-from g2npan_tf.quality_map import quality_map
 
-Example = dict[str, tf.Tensor]
 TEXTS = ("pair_id", "case_id", "algorithm", "modality")
-# Images that are decoded and mapped at a time while a part is read.
-READ_BATCH = 32
 _FOLDS = range(NUM_FOLDS)
 # Side in pixels of what the networks see: a whole fused image, or a tile.
 TILE_SIZE = 128
-# Places drawn for a random crop, of which the fullest is taken.
-CROP_TRIES = 4
-# Seed of the draw between several best images of a group; that of `datasets`.
-TIE_SEED = 0
 
 
 def open_base(config: Config) -> tfds.core.DatasetBuilder:
@@ -212,21 +201,21 @@ def judged(builder: tfds.core.DatasetBuilder) -> dict[str, np.ndarray]:
         `fold`, int64 `[n]`, and the texts of `read`. Anchors are left out:
         their scores were given, not judged.
     """
-    table, is_anchor = _table(builder, TEXTS)
+    table, is_anchor = read_table(builder, TEXTS)
     sizes = [builder.info.splits[f"fold_{k}"].num_examples for k in _FOLDS]
     return {
         "index": np.flatnonzero(~is_anchor),
         "fold": np.repeat(_FOLDS, sizes)[~is_anchor],
-        **{name: _decoded(table, name)[~is_anchor] for name in TEXTS},
+        **{name: decoded_texts(table, name)[~is_anchor] for name in TEXTS},
     }
 
 
-def _table(
+def read_table(
     builder: tfds.core.DatasetBuilder, names: Iterable[str]
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
     """Some features of every image; which are anchors, boolean `[n]`."""
     flags = {"is_anchor"} & set(builder.info.features)
-    rows = list(_examples(builder, {*names, *flags}).as_numpy_iterator())
+    rows = list(examples_of(builder, {*names, *flags}).as_numpy_iterator())
     return rows, np.array([row.get("is_anchor", False) for row in rows], bool)
 
 
@@ -271,27 +260,27 @@ def read(
         features are lists, since their sizes may differ.
     """
     names = ("image", "mos", *TEXTS)
-    return _columns(builder, places, names, more)
+    return read_columns(builder, places, names, more)
 
 
 def read_scores(
     builder: tfds.core.DatasetBuilder, places: np.ndarray
 ) -> dict[str, Any]:
     """Reads what `read` does but the images, which are not decoded."""
-    return _columns(builder, places, ("mos", *TEXTS), ())
+    return read_columns(builder, places, ("mos", *TEXTS), ())
 
 
-def _columns(
+def read_columns(
     builder: tfds.core.DatasetBuilder,
     places: np.ndarray,
     names: Iterable[str],
     more: Iterable[str],
 ) -> dict[str, Any]:
     """Features of some images: arrays, texts decoded, further ones lists."""
-    examples = _chosen(_examples(builder, (*names, *more)), places)
+    examples = at_places(examples_of(builder, (*names, *more)), places)
     rows = list(examples.as_numpy_iterator())
     columns: dict[str, Any] = {
-        name: _decoded(rows, name)
+        name: decoded_texts(rows, name)
         if name in TEXTS
         else np.array([row[name] for row in rows])
         for name in names
@@ -299,107 +288,13 @@ def _columns(
     return columns | {name: [row[name] for row in rows] for name in more}
 
 
-def _decoded(rows: list[dict[str, Any]], name: str) -> np.ndarray:
+def decoded_texts(rows: list[dict[str, Any]], name: str) -> np.ndarray:
     """A text of each row."""
     texts = np.array([row[name] for row in rows]).astype(bytes)
     return np.char.decode(texts, "utf-8")
 
 
-def training_batches(
-    builder: tfds.core.DatasetBuilder,
-    places: np.ndarray,
-    config: Config,
-    grid: tuple[int, int],
-    first_epoch: int = 0,
-    worker: int = 0,
-    workers: int = 1,
-    replicas: int = 1,
-) -> tuple[tf.data.Dataset, int]:
-    """Endless batches of the training part, the same for the same seed.
-
-    Decoded once and cached; where images are scored by tiles, an epoch has
-    `crops_per_image` random crops of each. Order, crops and augmentation
-    depend on the seed and on the number of the example in the run only, so
-    that a run that goes on at `first_epoch` sees what an uninterrupted one
-    would.
-
-    Choice: where some images of a group are not among the training images,
-    the best of those that are is their reference, and not the base's: that may
-    be a test image, whose pixels and rank would train. Anchors are in no part
-    and stay references.
-
-    Args:
-        builder: From `open_base`.
-        places: Places of the training images, from `divide`.
-        config: Batch size, seed, augmentation, `crops_per_image` and
-            `cam_kappa` are used.
-        grid: Rows and columns of the CAM.
-        first_epoch: Epochs that are already done.
-        worker: Number of the worker; it gets each example whose number
-            leaves this remainder.
-        workers: How many there are.
-        replicas: Of all workers; a batch is for one of them.
-
-    Returns:
-        The batches, dicts of `image` and `reference`, uint8
-        `[batch, size, size, 3]`; `quality`, float32 `[batch]`, 0..1;
-        `cam_target`, float32 `[batch, *grid]`, 0..1; `group`, int64
-        `[batch]`, equal for images of one pair; and the number of steps of
-        an epoch (the incomplete last one is left out).
-
-    Raises:
-        InputError: If there are fewer images than a batch has.
-    """
-    examples = _chosen(
-        _examples(builder, ("image", "reference", "mos", "pair_id")), places
-    )
-    examples = _with_references(
-        examples, builder, _replaced_references(builder, places)
-    ).map(_with_group)
-
-    def targets(batch: Example) -> Example:
-        return _targets(batch, grid, config.cam_kappa)
-
-    crop = tiles_per_side(builder) > 1
-    if crop:
-        # A crop's target is made of the crop, after every epoch's draw.
-        examples = examples.cache().repeat(config.crops_per_image)
-    else:
-        examples = examples.batch(READ_BATCH).map(targets).unbatch().cache()
-    count = int(examples.reduce(0, lambda n, _: n + 1))
-    steps = count // config.batch_size
-    if steps == 0:
-        raise InputError(
-            f"--batch_size={config.batch_size}: the training part of "
-            f"{config.data} has only {count} images"
-        )
-    used = steps * config.batch_size
-    stream = (
-        examples.shuffle(count, seed=config.seed)
-        .take(used)
-        .repeat()
-        .enumerate()
-        .skip(first_epoch * used)
-        .shard(workers, worker)
-    )
-
-    def prepare(index: tf.Tensor, example: Example) -> Example:
-        seed = (tf.cast(config.seed, tf.int64), index)
-        if crop:
-            example = _crop(example, seed)
-            batch = {name: x[None] for name, x in example.items()}
-            example = {name: x[0] for name, x in targets(batch).items()}
-        return _augment(example, seed) if config.augment else example
-
-    batches = stream.map(
-        prepare,
-        num_parallel_calls=tf.data.AUTOTUNE,
-        deterministic=True,
-    ).batch(config.batch_size // replicas, drop_remainder=True)
-    return batches.prefetch(tf.data.AUTOTUNE), steps
-
-
-def _examples(
+def examples_of(
     builder: tfds.core.DatasetBuilder, names: Iterable[str]
 ) -> tf.data.Dataset:
     """All examples, one fold after the other, always in the same order."""
@@ -412,7 +307,7 @@ def _examples(
     )
 
 
-def _chosen(examples: tf.data.Dataset, places: np.ndarray) -> tf.data.Dataset:
+def at_places(examples: tf.data.Dataset, places: np.ndarray) -> tf.data.Dataset:
     """The examples at some places."""
     wanted = np.zeros(max(places, default=0) + 1, bool)
     wanted[places] = True
@@ -422,143 +317,6 @@ def _chosen(examples: tf.data.Dataset, places: np.ndarray) -> tf.data.Dataset:
         .filter(lambda place, _: tf.constant(wanted)[place])
         .map(lambda _, example: example)
     )
-
-
-def _replaced_references(
-    builder: tfds.core.DatasetBuilder, places: np.ndarray
-) -> np.ndarray:
-    """Finds the references of groups that training has in part only.
-
-    Args:
-        builder: From `open_base`.
-        places: Places of the training images.
-
-    Returns:
-        Place of each training image's new reference, in the order of the data
-        base; -1 where that of the base stays. int64 `[n]`.
-    """
-    table, is_anchor = _table(builder, ("pair_id", "mos"))
-    pairs = _decoded(table, "pair_id")
-    scores = np.array([row["mos"] for row in table])
-    is_ours = np.zeros(len(table), bool)
-    is_ours[places] = True
-    ours: dict[str, list[int]] = {}
-    for place in np.flatnonzero(is_ours).tolist():
-        ours.setdefault(pairs[place], []).append(place)
-    best = np.full(len(table), -1)
-    split = ours.keys() & set(pairs[~is_ours])
-    for pair in split - set(pairs[is_anchor]):
-        best[ours[pair]] = _best_of_group(np.array(ours[pair]), scores, pair)
-    return best[is_ours]
-
-
-def _best_of_group(
-    places: np.ndarray, scores: np.ndarray, pair_id: str
-) -> np.int64:
-    """Place of the best of some images of a group, as a base chooses it.
-
-    That is `datasets.scored_groups.best_of_group`: ties are broken at random
-    with a fixed seed and the group's name.
-    """
-    best = places[scores[places] == scores[places].max()]
-    seed = [TIE_SEED, zlib.crc32(pair_id.encode())]
-    return best[np.random.default_rng(seed).integers(len(best))]
-
-
-def _with_references(
-    examples: tf.data.Dataset,
-    builder: tfds.core.DatasetBuilder,
-    references: np.ndarray,
-) -> tf.data.Dataset:
-    """Examples with the images at some places as references; -1: unchanged."""
-    is_new = references >= 0
-    if not is_new.any():
-        return examples
-    # One image a group, so a fraction of what is cached of the examples.
-    chosen, numbers = np.unique(references[is_new], return_inverse=True)
-    images = tf.constant(_columns(builder, chosen, ("image",), ())["image"])
-    rows = np.full(len(references), -1)
-    rows[is_new] = numbers
-
-    def replace(row: tf.Tensor, example: Example) -> Example:
-        reference = tf.cond(
-            row < 0, lambda: example["reference"], lambda: images[row]
-        )
-        return {**example, "reference": reference}
-
-    return tf.data.Dataset.zip(
-        tf.data.Dataset.from_tensor_slices(rows), examples
-    ).map(replace)
-
-
-def _with_group(example: Example) -> Example:
-    """A number in place of the name of the pair."""
-    # So many buckets that no two pairs of a base share one.
-    group = tf.strings.to_hash_bucket_fast(example["pair_id"], 2**62)
-    kept = {name: example[name] for name in ("image", "reference", "mos")}
-    return {**kept, "group": group}
-
-
-def _targets(batch: Example, grid: tuple[int, int], kappa: float) -> Example:
-    """What the networks learn from: pixels, quality and CAM target."""
-    quality = mos.to_quality(batch["mos"])
-    image, reference = (
-        tf.image.convert_image_dtype(batch[name], tf.float32)
-        for name in ("image", "reference")
-    )
-    return {
-        "image": batch["image"],
-        "reference": batch["reference"],
-        "quality": quality,
-        "cam_target": quality_map(image, reference, quality, grid, kappa),
-        "group": batch["group"],
-    }
-
-
-def _crop(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
-    """The same random tile of image and reference, at full resolution.
-
-    Choice: of some random places the one with the least background, which
-    says nothing of the quality and fills more than half of a CT slice.
-    """
-    image, reference = example["image"], example["reference"]
-    free = tf.cast(tf.shape(image)[:2] - TILE_SIZE + 1, tf.float32)
-    places = tf.random.stateless_uniform((CROP_TRIES, 2), seed)
-    corners = tf.unstack(tf.cast(places * free, tf.int32))
-    tiles = tf.stack([_tile(image, corner) for corner in corners])
-    fullest = tf.argmax(foreground_share(tf.cast(tiles, tf.float32) / 255))
-    return {
-        "image": tiles[fullest],
-        "reference": _tile(reference, tf.stack(corners)[fullest]),
-        "mos": example["mos"],
-        "group": example["group"],
-    }
-
-
-def _tile(image: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
-    """A tile of an image by its upper left corner (row, column)."""
-    begin = (*tf.unstack(corner), 0)
-    return tf.slice(image, begin, (TILE_SIZE, TILE_SIZE, image.shape[-1]))
-
-
-def _augment(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
-    """One of the eight symmetries of the square, for image and maps alike.
-
-    Never blur, noise or re-scaling: they would change the quality.
-    """
-    draw = tf.random.stateless_uniform([2], seed, 0, 8, dtype=tf.int32)
-    turns, flip = draw[0] % 4, draw[1] % 2 == 1
-
-    def turn(x: tf.Tensor) -> tf.Tensor:
-        x = tf.image.rot90(x, turns)
-        return tf.cond(flip, lambda: tf.reverse(x, [1]), lambda: x)
-
-    return {
-        **example,
-        "image": turn(example["image"]),
-        "reference": turn(example["reference"]),
-        "cam_target": turn(example["cam_target"][..., None])[..., 0],
-    }
 
 
 def _first_line(error: BaseException) -> str:

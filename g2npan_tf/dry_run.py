@@ -38,7 +38,7 @@ def measure(
 
     Args:
         model: Compiled; is changed.
-        batches: From `data.training_batches`.
+        batches: From `training_data.training_batches`.
         steps: Steps of an epoch.
         builder: Of the data base.
         config: Of the experiment.

@@ -112,7 +112,7 @@ class PlainAssessment(keras.Model):
         """One step of the quality network by Eq. 9.
 
         Args:
-            batch: From `data.training_batches`.
+            batch: From `training_data.training_batches`.
 
         Returns:
             Mean of each loss over the epoch so far, by name.
@@ -253,7 +253,7 @@ class G2NPAN(keras.Model):
         """One step of all three networks.
 
         Args:
-            batch: From `data.training_batches`.
+            batch: From `training_data.training_batches`.
 
         Returns:
             Mean of each loss and of W over the epoch so far, by name.

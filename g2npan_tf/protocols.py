@@ -75,7 +75,7 @@ def divide(rows: Rows, config: Config) -> Parts:
     part; the trivial baseline `pair_mean` shows what that is worth. Where
     groups are split so (by `image` too), a training image's reference is the
     best of its group among the training images: no test image trains as a
-    reference (see `data.training_batches`).
+    reference (see `training_data.training_batches`).
 
     Args:
         rows: All judged images of the data base.

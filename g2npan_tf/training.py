@@ -23,6 +23,7 @@ from g2npan_tf import precision
 from g2npan_tf import profiling
 from g2npan_tf import recalibration
 from g2npan_tf import run_folder
+from g2npan_tf import training_data
 from g2npan_tf import warm_start
 from g2npan_tf.config import Config
 from g2npan_tf.stopping import StopOnNonFinite
@@ -74,7 +75,7 @@ def run(
 
         def stream(*done_and_share: int) -> tuple[tf.data.Dataset, int]:
             grid = model.quality_network.output["cam_logits"].shape[1:]
-            return data.training_batches(
+            return training_data.training_batches(
                 builder, parts.train, config, grid, *done_and_share
             )
 

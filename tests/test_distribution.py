@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from g2npan_tf import data
 from g2npan_tf import distribution
+from g2npan_tf import training_data
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
 from g2npan_tf.errors import WorkerLostError
@@ -126,7 +127,7 @@ def shares(data_dir):
 
     def read(worker=0, workers=1, replicas=1, count=6):
         keras.utils.set_random_seed(config.seed)
-        stream, _ = data.training_batches(
+        stream, _ = training_data.training_batches(
             builder, train, config, (8, 8), 1, worker, workers, replicas
         )
         return list(stream.take(count * replicas // workers))

@@ -9,8 +9,8 @@ import keras
 import pytest
 import tensorflow as tf
 
-from g2npan_tf import data
 from g2npan_tf import training
+from g2npan_tf import training_data
 from g2npan_tf.checkpoints import Progress
 from g2npan_tf.config import Config
 from g2npan_tf.correlation import METRICS
@@ -68,7 +68,7 @@ def test_weights_that_the_last_step_spoiled_are_not_saved():
 
 def poison(monkeypatch, step, row):
     """Makes the readers' quality of one image of one step NaN."""
-    original = data.training_batches
+    original = training_data.training_batches
 
     def training_batches(*arguments):
         batches, steps = original(*arguments)
@@ -83,7 +83,7 @@ def poison(monkeypatch, step, row):
 
         return batches.enumerate().map(spoil), steps
 
-    monkeypatch.setattr(data, "training_batches", training_batches)
+    monkeypatch.setattr(training_data, "training_batches", training_batches)
 
 
 @pytest.mark.parametrize("distribute", ["none", "mirrored"])

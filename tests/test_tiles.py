@@ -14,6 +14,7 @@ from export import saved_model
 from export import tflite
 from g2npan_tf import data
 from g2npan_tf import training
+from g2npan_tf import training_data
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.config import Config
 from tests.test_training import TINY
@@ -51,7 +52,9 @@ def test_anchors_are_left_out(builder, config):
 def test_batches_are_crops_of_image_and_reference_at_one_place(builder, config):
     places = data.divide(builder, config).train
     still = dataclasses.replace(config, augment=False)
-    stream, steps = data.training_batches(builder, places, still, (8, 8))
+    stream, steps = training_data.training_batches(
+        builder, places, still, (8, 8)
+    )
     assert steps == len(places) * 2 // 4
     corners = set()
     for batch in stream.take(steps).as_numpy_iterator():

@@ -55,7 +55,7 @@ def checkpoint_files(model):
 
 
 def random_batch(batch_size=4, seed=0):
-    """What `data.training_batches` yields: patches of random grey, no meaning.
+    """Like those of `training_data`: patches of random grey, no meaning.
 
     Not white noise, whose images look all alike to a network, so that batch
     normalisation would divide by rounding errors.

@@ -72,6 +72,7 @@ def examine(workdir: pathlib.Path, batches: int) -> dict[str, Any]:
     from g2npan_tf import experiment
     from g2npan_tf import preset_changes
     from g2npan_tf import protocols
+    from g2npan_tf import training_data
     from g2npan_tf import variants
     from g2npan_tf import warm_start
     from g2npan_tf.assessor import Assessor
@@ -107,7 +108,9 @@ def examine(workdir: pathlib.Path, batches: int) -> dict[str, Any]:
             data.tiles_per_side(builder),
         )
     grid = model.quality_network.output["cam_logits"].shape[1:]
-    stream, steps = data.training_batches(builder, parts.train, config, grid)
+    stream, steps = training_data.training_batches(
+        builder, parts.train, config, grid
+    )
     experiment.compile_model(model, config, steps)
     found["gradients"] = diagnosis.gradient_sizes(
         model, model.objective, itertools.islice(stream, batches)

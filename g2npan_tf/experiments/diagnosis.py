@@ -76,7 +76,7 @@ def gradient_sizes(
         model: Its networks; gets other optimisers, and its normalisations'
             moving statistics go on: use it for nothing else afterwards.
         objective: Weights of the losses.
-        batches: From `data.training_batches`.
+        batches: From `training_data.training_batches`.
 
     Returns:
         By network, `generator`, `discriminator` and `quality network`, and by
