@@ -58,7 +58,7 @@ LEVELS = (
         "picture_row",
     },
     {"images", "checkpoints", "data", "evaluation", "evaluation_table"},
-    {"fold_means"},
+    {"fold_means", "training_data"},
     {"gan", "assessor", "baselines"},
     {
         "base_differences",
