@@ -30,9 +30,18 @@ def test_constant_predictions_can_be_drawn(tmp_path):
     assert path.exists()
 
 
-def test_curves_need_no_validation_part(tmp_path):
-    log = tmp_path / "log.csv"
-    log.write_text("epoch,quality_loss\n1,0.6\n2,0.5\n")
-    path = tmp_path / "plot.png"
-    cross_validation_plots.draw_curves({(0, 0): log}, "base", path)
-    assert cv2.imread(str(path)).shape[0] > 200
+def test_curves_show_only_what_a_log_has(tmp_path):
+    widths = []
+    for text in (
+        "epoch,quality_loss\n1,0.6\n2,0.5\n",
+        "epoch,quality_loss,val_srcc\n1,0.6,0.1\n2,0.5,\n",
+        "epoch,quality_loss\n",
+    ):
+        log = tmp_path / "log.csv"
+        log.write_text(text)
+        path = tmp_path / "plot.png"
+        cross_validation_plots.draw_curves({(0, 0): log}, "base", path)
+        height, width, _ = cv2.imread(str(path)).shape
+        assert height > 200
+        widths.append(width)
+    assert widths[1] > widths[0] == widths[2]

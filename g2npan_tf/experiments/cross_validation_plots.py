@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import figure
+from matplotlib import ticker
 
 from g2npan_tf import correlation
 
@@ -79,34 +80,51 @@ def draw_curves(
 ) -> None:
     """Draws quality loss and validation SRCC of each run by epoch.
 
+    What no run has a figure of, as where nothing validates, gets no axes.
+
     Args:
         logs: `log.csv` by seed and fold.
         label: Data base and whose scores.
         path: PNG to write.
     """
-    plot = figure.Figure(figsize=(8.0, 3.4), layout="constrained")
-    for axes, name, title in zip(
-        plot.subplots(1, 2),
-        ("quality_loss", "val_srcc"),
-        ("quality loss (Eq. 7), training part", "SRCC, validation part"),
-        strict=True,
-    ):
-        for (seed, fold), log in logs.items():
-            with log.open(newline="") as file:
-                values = [
-                    (int(row["epoch"]), float(row[name]))
-                    for row in csv.DictReader(file)
-                    if row.get(name)
-                ]
-            if values:
-                line = zip(*values, strict=True)
-                axes.plot(*line, ".-", label=f"{seed}, {fold}")
+    panels = [
+        (title, lines)
+        for name, title in (
+            ("quality_loss", "quality loss (Eq. 7), training part"),
+            ("val_srcc", "SRCC, validation part"),
+        )
+        if (lines := _curves(logs, name))
+    ]
+    plot = figure.Figure(
+        figsize=(max(4.0 * len(panels), 5.5), 3.4), layout="constrained"
+    )
+    for place, (title, lines) in enumerate(panels, 1):
+        axes = plot.add_subplot(1, len(panels), place)
+        for (seed, fold), line in lines.items():
+            axes.plot(*line, ".-", label=f"{seed}, {fold}")
+        axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         axes.set(xlabel="epoch")
         axes.set_title(title, fontsize=9)
-        if axes.lines:
-            axes.legend(title="seed, fold", fontsize=7, title_fontsize=7)
+        axes.legend(title="seed, fold", fontsize=7, title_fontsize=7)
     plot.suptitle(label, fontsize=9)
     plot.savefig(path, dpi=110)
+
+
+def _curves(
+    logs: Mapping[tuple[int, int], pathlib.Path], column: str
+) -> dict[tuple[int, int], np.ndarray]:
+    """Epochs and figures, `[2, n]`, of the logs that have any."""
+    curves = {}
+    for run, log in logs.items():
+        with log.open(newline="") as file:
+            values = [
+                (int(row["epoch"]), float(row[column]))
+                for row in csv.DictReader(file)
+                if row.get(column)
+            ]
+        if values:
+            curves[run] = np.array(values).T
+    return curves
 
 
 def _scores(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
