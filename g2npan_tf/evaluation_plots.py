@@ -67,7 +67,7 @@ def learning_curves(logs: Mapping[str, pathlib.Path]) -> Html:
         series = [
             Series(name, *points)
             for name, log in logs.items()
-            if (points := _points(log, column))
+            if (points := points_of_log(log, column))
         ]
         if series:
             plot = curves(series, title=title, x_label="epoch", y_label=column)
@@ -108,10 +108,19 @@ def _algorithm_bars(rows: Sequence[Row], ending: str) -> Html:
     )
 
 
-def _points(
+def points_of_log(
     log: pathlib.Path, column: str
 ) -> tuple[list[float], list[float]] | None:
-    """Epochs and values of a column of a log, if it has any."""
+    """Reads a column of a run's log.
+
+    Args:
+        log: `log.csv`.
+        column: Its name.
+
+    Returns:
+        Epochs and values, as long as each other; None where there are none,
+        or no log.
+    """
     try:
         with log.open(newline="") as file:
             values = [

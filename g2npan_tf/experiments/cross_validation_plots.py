@@ -1,6 +1,5 @@
 """Plots of cross-validated predictions; each names its data and scores."""
 
-import csv
 import pathlib
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from matplotlib import figure
 from matplotlib import ticker
 
 from g2npan_tf import correlation
+from g2npan_tf.evaluation_plots import points_of_log
 
 Row = Mapping[str, str]
 
@@ -89,11 +89,17 @@ def draw_curves(
     """
     panels = [
         (title, lines)
-        for name, title in (
+        for column, title in (
             ("quality_loss", "quality loss (Eq. 7), training part"),
             ("val_srcc", "SRCC, validation part"),
         )
-        if (lines := _curves(logs, name))
+        if (
+            lines := {
+                run: points
+                for run, log in logs.items()
+                if (points := points_of_log(log, column))
+            }
+        )
     ]
     plot = figure.Figure(
         figsize=(max(4.0 * len(panels), 5.5), 3.4), layout="constrained"
@@ -108,23 +114,6 @@ def draw_curves(
         axes.legend(title="seed, fold", fontsize=7, title_fontsize=7)
     plot.suptitle(label, fontsize=9)
     plot.savefig(path, dpi=110)
-
-
-def _curves(
-    logs: Mapping[tuple[int, int], pathlib.Path], column: str
-) -> dict[tuple[int, int], np.ndarray]:
-    """Epochs and figures, `[2, n]`, of the logs that have any."""
-    curves = {}
-    for run, log in logs.items():
-        with log.open(newline="") as file:
-            values = [
-                (int(row["epoch"]), float(row[column]))
-                for row in csv.DictReader(file)
-                if row.get(column)
-            ]
-        if values:
-            curves[run] = np.array(values).T
-    return curves
 
 
 def _scores(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
