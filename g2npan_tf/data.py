@@ -213,7 +213,15 @@ def judged(builder: tfds.core.DatasetBuilder) -> dict[str, np.ndarray]:
 def read_table(
     builder: tfds.core.DatasetBuilder, names: Iterable[str]
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
-    """Some features of every image; which are anchors, boolean `[n]`."""
+    """Reads some features of every image, anchors too.
+
+    Args:
+        builder: From `open_base`.
+        names: Of the features; images are decoded only if named.
+
+    Returns:
+        The rows in the order of the data base; which are anchors, bool `[n]`.
+    """
     flags = {"is_anchor"} & set(builder.info.features)
     rows = list(examples_of(builder, {*names, *flags}).as_numpy_iterator())
     return rows, np.array([row.get("is_anchor", False) for row in rows], bool)
@@ -276,7 +284,17 @@ def read_columns(
     names: Iterable[str],
     more: Iterable[str],
 ) -> dict[str, Any]:
-    """Features of some images: arrays, texts decoded, further ones lists."""
+    """Reads features of some images.
+
+    Args:
+        builder: From `open_base`.
+        places: Their places in the data base.
+        names: Features of one size, given as arrays, texts decoded.
+        more: Further features, given as lists.
+
+    Returns:
+        Columns by name, in the order of the data base.
+    """
     examples = at_places(examples_of(builder, (*names, *more)), places)
     rows = list(examples.as_numpy_iterator())
     columns: dict[str, Any] = {
@@ -289,7 +307,7 @@ def read_columns(
 
 
 def decoded_texts(rows: list[dict[str, Any]], name: str) -> np.ndarray:
-    """A text of each row."""
+    """A text feature of each row, as Python's text, `[n]`."""
     texts = np.array([row[name] for row in rows]).astype(bytes)
     return np.char.decode(texts, "utf-8")
 
@@ -297,7 +315,15 @@ def decoded_texts(rows: list[dict[str, Any]], name: str) -> np.ndarray:
 def examples_of(
     builder: tfds.core.DatasetBuilder, names: Iterable[str]
 ) -> tf.data.Dataset:
-    """All examples, one fold after the other, always in the same order."""
+    """All examples, one fold after the other, always in the same order.
+
+    Args:
+        builder: From `open_base`.
+        names: Of the features that an example is to have.
+
+    Returns:
+        One example after the other, decoded.
+    """
     return builder.as_dataset(
         split="+".join(f"fold_{k}" for k in _FOLDS),
         decoders=tfds.decode.PartialDecoding(dict.fromkeys(names, True)),

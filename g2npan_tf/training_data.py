@@ -9,7 +9,6 @@ import tensorflow_datasets as tfds
 from g2npan_tf import data
 from g2npan_tf import mos
 from g2npan_tf.config import Config
-from g2npan_tf.data import TILE_SIZE
 from g2npan_tf.errors import InputError
 from g2npan_tf.foreground import foreground_share
 from g2npan_tf.quality_map import quality_map
@@ -218,14 +217,14 @@ def _crop(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
     says nothing of the quality and fills more than half of a CT slice.
     """
     image, reference = example["image"], example["reference"]
-    free = tf.cast(tf.shape(image)[:2] - TILE_SIZE + 1, tf.float32)
+    free = tf.cast(tf.shape(image)[:2] - data.TILE_SIZE + 1, tf.float32)
     places = tf.random.stateless_uniform((CROP_TRIES, 2), seed)
-    corners = tf.unstack(tf.cast(places * free, tf.int32))
-    tiles = tf.stack([_tile(image, corner) for corner in corners])
+    corners = tf.cast(places * free, tf.int32)
+    tiles = tf.stack([_tile(image, corner) for corner in tf.unstack(corners)])
     fullest = tf.argmax(foreground_share(tf.cast(tiles, tf.float32) / 255))
     return {
         "image": tiles[fullest],
-        "reference": _tile(reference, tf.stack(corners)[fullest]),
+        "reference": _tile(reference, corners[fullest]),
         "mos": example["mos"],
         "group": example["group"],
     }
@@ -234,7 +233,9 @@ def _crop(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
 def _tile(image: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
     """A tile of an image by its upper left corner (row, column)."""
     begin = (*tf.unstack(corner), 0)
-    return tf.slice(image, begin, (TILE_SIZE, TILE_SIZE, image.shape[-1]))
+    return tf.slice(
+        image, begin, (data.TILE_SIZE, data.TILE_SIZE, image.shape[-1])
+    )
 
 
 def _augment(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:

@@ -10,6 +10,7 @@ from matplotlib import ticker
 
 from g2npan_tf import correlation
 from g2npan_tf.evaluation_plots import points_of_log
+from g2npan_tf.evaluation_plots import scores_of
 
 Row = Mapping[str, str]
 
@@ -22,7 +23,7 @@ def draw_scatter(rows: Sequence[Row], label: str, path: pathlib.Path) -> None:
         label: Data base and whose scores.
         path: PNG to write.
     """
-    true, predicted = _scores(rows)
+    true, predicted = scores_of(rows)
     plot = figure.Figure(figsize=(4.8, 4.6), layout="constrained")
     axes = plot.subplots()
     for modality in sorted({row["modality"] for row in rows}):
@@ -53,7 +54,7 @@ def draw_algorithms(
         label: Data base and whose scores.
         path: PNG to write.
     """
-    true, predicted = _scores(rows)
+    true, predicted = scores_of(rows)
     names = np.array([row["algorithm"] for row in rows])
     order = sorted(set(names), key=lambda name: true[names == name].mean())
     plot = figure.Figure(figsize=(7.0, 3.6), layout="constrained")
@@ -87,20 +88,15 @@ def draw_curves(
         label: Data base and whose scores.
         path: PNG to write.
     """
-    panels = [
-        (title, lines)
-        for column, title in (
-            ("quality_loss", "quality loss (Eq. 7), training part"),
-            ("val_srcc", "SRCC, validation part"),
-        )
-        if (
-            lines := {
-                run: points
-                for run, log in logs.items()
-                if (points := points_of_log(log, column))
-            }
-        )
-    ]
+    panels = []
+    for column, title in (
+        ("quality_loss", "quality loss (Eq. 7), training part"),
+        ("val_srcc", "SRCC, validation part"),
+    ):
+        points = {run: points_of_log(log, column) for run, log in logs.items()}
+        lines = {run: line for run, line in points.items() if line}
+        if lines:
+            panels.append((title, lines))
     plot = figure.Figure(
         figsize=(max(4.0 * len(panels), 5.5), 3.4), layout="constrained"
     )
@@ -114,11 +110,3 @@ def draw_curves(
         axes.legend(title="seed, fold", fontsize=7, title_fontsize=7)
     plot.suptitle(label, fontsize=9)
     plot.savefig(path, dpi=110)
-
-
-def _scores(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
-    """Readers' and predicted MOS."""
-    return (
-        np.array([float(row["mos"]) for row in rows]),
-        np.array([float(row["predicted_mos"]) for row in rows]),
-    )
