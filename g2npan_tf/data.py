@@ -334,7 +334,15 @@ def examples_of(
 
 
 def at_places(examples: tf.data.Dataset, places: np.ndarray) -> tf.data.Dataset:
-    """The examples at some places."""
+    """The examples at some places.
+
+    Args:
+        examples: From `examples_of`.
+        places: Places in the data base, int64 `[n]`.
+
+    Returns:
+        These examples, in the order of the data base.
+    """
     wanted = np.zeros(max(places, default=0) + 1, bool)
     wanted[places] = True
     return (

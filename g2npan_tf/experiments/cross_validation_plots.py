@@ -84,7 +84,8 @@ def draw_curves(
     What no run has a figure of, as where nothing validates, gets no axes.
 
     Args:
-        logs: `log.csv` by seed and fold.
+        logs: `log.csv` by seed and fold; files that are not there are left
+            out.
         label: Data base and whose scores.
         path: PNG to write.
     """
