@@ -25,6 +25,7 @@ from apache_beam.ml.inference.base import KeyedModelHandler
 from apache_beam.ml.inference.base import ModelHandler
 from apache_beam.ml.inference.base import RunInference
 
+from g2npan_tf import cli
 from g2npan_tf.assessor import Assessment
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
@@ -74,6 +75,8 @@ class ScorerHandler(ModelHandler[np.ndarray, Assessment, LockedAssessor]):
 
     def load_model(self) -> LockedAssessor:
         """Loads the artefact; `RunInference` does so once a process."""
+        # Not every runner's processes inherit the command's environment.
+        cli.set_environment()
         return LockedAssessor(load(*self._arguments))
 
     def run_inference(

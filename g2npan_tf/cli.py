@@ -10,12 +10,6 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
-# TensorFlow reads these when it is first imported, so commands import this
-# module first and the heavy ones inside their main function. Level 3: its
-# native code logs harmless fall-backs as errors; real ones raise exceptions.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-
 from absl import app
 from absl import flags
 from absl import logging
@@ -23,6 +17,13 @@ from absl import logging
 from g2npan_tf.errors import InputError
 from g2npan_tf.errors import missing_package
 
+ENVIRONMENT = {
+    # Native code logs harmless fall-backs as errors; real ones raise.
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "KERAS_BACKEND": "tensorflow",
+    # On by itself only with AVX-512 VNNI, bfloat16 or AMX.
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+}
 USAGE_ERROR = 2
 # sysexits.h: the same command may succeed when it is tried again.
 WORKER_LOST = 75
@@ -33,6 +34,16 @@ TERMINATED = 143
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM: like Ctrl-C, but not by a hand."""
+
+
+def set_environment() -> None:
+    """Sets what TensorFlow reads when it is imported, and only then.
+
+    So commands import the heavy modules inside their main function. What the
+    user's environment says already, stays.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
 
 
 def terminate(number: int, frame: Any) -> None:
@@ -116,6 +127,7 @@ def run(
         known_only: Whether flags that nobody defined are left in `argv` for
             another parser instead of being refused.
     """
+    set_environment()
     logging.set_verbosity(logging.ERROR)
     try:
         app.run(

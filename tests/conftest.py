@@ -7,7 +7,10 @@ import shutil
 import subprocess
 from unittest import mock
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from g2npan_tf import cli
+
+# Before TensorFlow, as the commands do.
+os.environ.update({**cli.ENVIRONMENT, **os.environ})
 
 import pytest
 import tensorflow as tf

@@ -1,16 +1,20 @@
 """Commands end with one line and an exit code, whatever happens."""
 
+import csv
 import os
 import subprocess
 import sys
 import zipfile
 
+import cv2
+import numpy as np
 import pytest
 
 from g2npan_tf import cli
 from g2npan_tf import config
 from g2npan_tf import keras_archive
 from g2npan_tf.errors import InputError
+from tests.artefacts import tiny_scorer
 from tests.tiny import REPOSITORY
 
 SCRIPT = """
@@ -72,6 +76,29 @@ def test_a_defect_keeps_its_traceback():
     assert "Traceback" in done.stderr
 
 
+def run_command(command, folder, sitecustomize, **environment):
+    """Runs a command on an unreadable run; Python loads the file first."""
+    config.save(config.Config(), {"name": "a/1.0.0"}, folder / "config.json")
+    with zipfile.ZipFile(folder / "scorer.keras", "w") as archive:
+        for name in keras_archive.MEMBERS:
+            archive.writestr(name, "{}")
+    (folder / "sitecustomize.py").write_text(sitecustomize)
+    inherited = {
+        name: text
+        for name, text in os.environ.items()
+        if name not in cli.ENVIRONMENT
+    }
+    path = f"{folder}{os.pathsep}{REPOSITORY}"
+    return subprocess.run(
+        [sys.executable, *command.format(folder).split()],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        env={**inherited, "PYTHONPATH": path, **environment},
+        check=False,
+    )
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -83,29 +110,97 @@ def test_a_defect_keeps_its_traceback():
     ],
 )
 def test_a_command_without_its_packages_says_what_to_install(command, tmp_path):
-    config.save(config.Config(), {"name": "a/1.0.0"}, tmp_path / "config.json")
-    with zipfile.ZipFile(tmp_path / "scorer.keras", "w") as archive:
-        for name in keras_archive.MEMBERS:
-            archive.writestr(name, "{}")
-    # Python loads this first; None makes every import of the name fail.
-    (tmp_path / "sitecustomize.py").write_text(
+    # None makes every import of the name fail.
+    done = run_command(
+        command,
+        tmp_path,
         "import sys\n"
         "names = 'keras', 'scipy', 'tensorflow', 'tensorflow_datasets'\n"
-        "sys.modules.update(dict.fromkeys(names))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, *command.format(tmp_path).split()],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        check=False,
+        "sys.modules.update(dict.fromkeys(names))\n",
     )
     assert done.returncode == 2
     assert done.stderr.endswith(
         " is not installed; needs pip install 'g2npan-tf[train]'\n"
     )
     assert done.stderr.count("\n") == 1
+
+
+# Tells the switch at the import of TensorFlow and ends the process.
+TELL_SWITCH = """
+import importlib.abc, os, sys
+class Teller(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "tensorflow":
+            os.write(1, os.environ.get("TF_ENABLE_ONEDNN_OPTS", "-").encode())
+            os._exit(7)
+sys.meta_path.insert(0, Teller())
+"""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "train.py --workdir={0}",
+        "evaluate.py --workdir={0}",
+        "pretrain.py --workdir={0}/a",
+        "-m export.saved_model --workdir={0} --output={0}/b",
+        "-m export.tflite --workdir={0} --output={0}/b",
+        "-m g2npan_tf.experiments.cross_validate --output={0}/c",
+        "-m g2npan_tf.experiments.tables --table=1 --output={0}/d",
+        "-m g2npan_tf.experiments.diagnose --workdir={0}",
+        "-m g2npan_tf.baselines.run --method=hossny --output={0}/e",
+        "-m g2npan_tf.score --model={0} setup.cfg",
+        "-m g2npan_tf.score --model={0} --serve",
+        "-m g2npan_tf.score_beam --model={0} --input=a --output={0}/f.csv",
+        "-m datasets.samples --workdir={0} --output={0}/g",
+        "-m benchmarks.bench",
+    ],
+)
+def test_a_command_turns_onednn_on_before_tensorflow(command, tmp_path):
+    done = run_command(command, tmp_path, TELL_SWITCH)
+    assert (done.returncode, done.stdout[-1:]) == (7, "1"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("program", "switch"),
+    [
+        ("from g2npan_tf import Assessor; Assessor.load(model)", "-"),
+        ("from g2npan_tf import cli; import tensorflow", "-"),
+        # A worker of Beam, which may inherit nothing of the command.
+        (
+            "from g2npan_tf.beam_scoring import ScorerHandler; "
+            "ScorerHandler(model, 1, 1).load_model()",
+            "1",
+        ),
+    ],
+)
+def test_the_library_leaves_the_environment(program, switch, tmp_path):
+    text = f"import sys; model = sys.argv[1]; {program}"
+    (tmp_path / "program.py").write_text(text)
+    done = run_command("{0}/program.py {0}", tmp_path, TELL_SWITCH)
+    assert (done.returncode, done.stdout) == (7, switch), done.stderr
+
+
+@pytest.mark.parametrize("given", [{}, {"TF_ENABLE_ONEDNN_OPTS": "0"}])
+def test_a_command_runs_onednn_kernels_unless_told_otherwise(given, tmp_path):
+    scorer = tmp_path / "tiny.keras"
+    tiny_scorer().save(scorer)
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((128, 128), np.uint8))
+    done = run_command(
+        f"-m g2npan_tf.score --model={scorer} {{0}}/a.png",
+        tmp_path,
+        "",
+        ONEDNN_VERBOSE="1",
+        **given,
+    )
+    assert done.returncode == 0, done.stderr
+    # Eigen's products use the library too, whatever the switch says.
+    kernels = {
+        fields[5]
+        for fields in csv.reader(done.stdout.splitlines())
+        if fields[:4] == ["onednn_verbose", "v1", "primitive", "exec"]
+    }
+    assert ("convolution" in kernels) is not bool(given)
 
 
 def test_help_is_no_failure():
