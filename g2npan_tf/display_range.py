@@ -5,6 +5,7 @@ import numpy as np
 # Percentiles between which values are shown.
 LOW = 0.5
 HIGH = 99.5
+TABLE_NOTE = "table's own highest entry shown white"
 _MOST_SAMPLES = 2**20
 
 
@@ -63,3 +64,22 @@ def to_grey(fraction: np.ndarray) -> np.ndarray:
     """
     grey = np.rint(fraction * 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
+
+
+def white_of_table(highest: int, bits: int) -> int:
+    """The entry of a look-up table that is shown white.
+
+    Choice: the highest that the bits allow, unless the table's own contradicts
+        it: 8 or 12 bits in entries of 16 would all be shown near black, so its
+        own highest entry is white then.
+
+    Args:
+        highest: Of all entries, of a colour table those of all colours.
+        bits: Of an entry, as the file says.
+
+    Returns:
+        At least 1.
+    """
+    full = 2**bits - 1
+    is_low = bits > 8 and highest < 2 ** (bits - 2)
+    return max(highest, 1) if is_low or highest > full else full

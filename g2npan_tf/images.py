@@ -19,8 +19,7 @@ import numpy as np
 from PIL import Image
 from PIL import UnidentifiedImageError
 
-from g2npan_tf.dicom_images import MAGIC
-from g2npan_tf.dicom_images import MAGIC_OFFSET
+from g2npan_tf.dicom_images import is_dicom
 from g2npan_tf.dicom_images import open_dicom
 from g2npan_tf.errors import InputError
 from g2npan_tf.input_policy import DEFAULT_LIMITS
@@ -210,7 +209,7 @@ def _read(path: pathlib.Path, limits: Limits) -> bytes:
 def _opener(data: bytes) -> _Opener:
     """Chooses the decoder by content."""
     # A DICOM file may start as another format does, so it comes first.
-    if data.startswith(MAGIC, MAGIC_OFFSET):
+    if is_dicom(data):
         return open_dicom
     return open_nifti if is_nifti(data) else open_still
 

@@ -1,6 +1,7 @@
 """DICOM files for tests, made by pydicom, full of a patient's data."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -75,3 +76,13 @@ def ramp(dtype=np.uint16, top=None, side=16):
     if top is not None:
         values = values * top // (side * side - 1)
     return values.astype(dtype)
+
+
+def with_value(data, name, value):
+    """Writes bytes into an element of a short form."""
+    tag = pydicom.tag.Tag(name)
+    at = data.index(struct.pack("<2H", tag.group, tag.element))
+    (length,) = struct.unpack_from("<H", data, at + 6)
+    value += b" " * (len(value) % 2)
+    head = data[: at + 6] + struct.pack("<H", len(value))
+    return head + value + data[at + 8 + length :]

@@ -1,13 +1,17 @@
 import numpy as np
 import pytest
 
+from g2npan_tf.display_range import TABLE_NOTE
 from g2npan_tf.errors import InputError
 from g2npan_tf.images import decode_frames
 from g2npan_tf.images import decode_image
+from tests.dicom_files import dataset
 from tests.dicom_files import dicom
 from tests.dicom_files import item
 from tests.dicom_files import pydicom
 from tests.dicom_files import ramp
+from tests.dicom_files import to_bytes
+from tests.dicom_files import with_value
 
 GREY = ramp(np.uint8)
 
@@ -86,10 +90,60 @@ def test_a_window_of_one_value_is_a_threshold():
     assert first_values(data, 3) == [0, 255, 255]
 
 
-@pytest.mark.parametrize("width", [0, -3, 0.5])
+@pytest.mark.parametrize("width", [0, -3])
 def test_an_impossible_window_is_as_none(width):
     data = dicom(ramp(np.uint16), WindowCenter=5, WindowWidth=width)
     assert decode_image(data).notes[0].startswith("no VOI window")
+
+
+@pytest.mark.parametrize(
+    "function", [{}, {"VOILUTFunction": ""}, {"VOILUTFunction": "LINEAR"}]
+)
+def test_a_window_too_narrow_for_linear_is_linear_exact(function):
+    # Values 0..4095 stand for 0..1; c = 0.5 and w = 0.8 show 0.1 to 0.9.
+    values = stored(0, 409, 1228, 2048, 3686, 4095)
+    window = {"WindowCenter": 0.5, "WindowWidth": 0.8}
+    data = dicom(values, RescaleSlope=1 / 4095, **window, **function)
+    shown = np.clip((np.array(values[0, :6]) / 4095 - 0.1) / 0.8, 0, 1) * 255
+    assert np.abs(np.array(first_values(data), int) - shown).max() <= 0.51
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "note"),
+    [
+        ("RescaleSlope", b"", True),
+        ("RescaleIntercept", b"", True),
+        ("RescaleSlope", b"one", True),
+        ("RescaleIntercept", b"0\\ ", False),
+        ("WindowWidth", b"510\\", False),
+    ],
+)
+def test_an_element_that_is_no_number_is_as_absent(name, value, note):
+    window = {"WindowCenter": 255.5, "WindowWidth": 510}
+    rescale = {"RescaleSlope": 1, "RescaleIntercept": 0}
+    data = dicom(ramp(np.uint16), **window, **rescale)
+    plain, odd = decode_image(data), decode_image(with_value(data, name, value))
+    np.testing.assert_array_equal(odd.pixels, plain.pixels)
+    expected = (f"{name} empty or no number, as absent",) * note
+    assert odd.notes == (*expected, "VOI window applied")
+
+
+@pytest.mark.parametrize("value", [b"", b"4,5", b"wide"])
+def test_a_window_that_is_no_number_is_as_absent(value):
+    data = dicom(ramp(np.uint16), WindowCenter=9, WindowWidth=9)
+    loaded = decode_image(with_value(data, "WindowWidth", value))
+    plain = decode_image(dicom(ramp(np.uint16)))
+    np.testing.assert_array_equal(loaded.pixels, plain.pixels)
+    note = "WindowWidth empty or no number, as absent"
+    assert loaded.notes == (note, *plain.notes)
+
+
+@pytest.mark.parametrize("name", ["VOILUTSequence", "ModalityLUTSequence"])
+def test_an_empty_table_is_as_absent(name):
+    data = dicom(ramp(np.uint16), **{name: [item(LUTDescriptor=None)]})
+    loaded, plain = decode_image(data), decode_image(dicom(ramp(np.uint16)))
+    np.testing.assert_array_equal(loaded.pixels, plain.pixels)
+    assert loaded.notes == (f"{name} empty, as absent", *plain.notes)
 
 
 def test_more_than_8_bits_without_a_window_are_shown_by_percentiles():
@@ -110,6 +164,19 @@ def test_padding_does_not_move_the_range():
     # The lowest value that is none lies below 0.5 %.
     assert with_padding[4, 0, 0] == 0
     assert with_padding[4, 4, 0] > 0
+
+
+def test_padding_may_be_a_range_whatever_its_sign():
+    values = ramp(np.int16) + 1000
+    values[:2], values[2:4] = -2000, -2999
+    # As some write it: negative, in an element for positive values.
+    data = dicom(
+        values, PixelPaddingValue=-2000, PixelPaddingRangeLimit=-3000
+    ).replace(b"\x28\0\x20\x01SS", b"\x28\0\x20\x01US")
+    loaded = decode_image(data).pixels
+    assert loaded[4, 0, 0] == 0
+    low, high = np.percentile(values[4:], (0.5, 99.5))
+    assert abs(loaded[9, 7, 0] - (1151 - low) / (high - low) * 255) <= 0.51
 
 
 def test_fewer_than_8_bits_are_shown_in_their_full_range():
@@ -149,6 +216,25 @@ def test_a_voi_lut_maps_by_its_table():
     assert decode_image(data).notes == ("VOI LUT applied",)
 
 
+def test_a_voi_lut_of_12_bits_in_entries_of_16_ends_at_white():
+    entries = words(0, 819, 2048, 4095)
+    table = item(LUTDescriptor=[4, 0, 16], LUTData=entries)
+    data = dicom(stored(0, 1, 2, 3), VOILUTSequence=[table])
+    assert first_values(data, 4) == [0, 51, 128, 255]
+    assert decode_image(data).notes == ("VOI LUT applied", TABLE_NOTE)
+
+
+def test_tables_of_an_implicit_file_are_read():
+    made = dataset(
+        stored(0, 1, 2, 3),
+        VOILUTSequence=[
+            item(LUTDescriptor=[4, 0, 8], LUTData=words(0, 51, 128, 255))
+        ],
+    )
+    made.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+    assert first_values(to_bytes(made), 4) == [0, 51, 128, 255]
+
+
 def test_a_window_comes_before_a_voi_lut():
     table = item(LUTDescriptor=[4, 10, 8], LUTData=words(0, 51, 102, 255))
     window = {"WindowCenter": 5, "WindowWidth": 1}
@@ -166,11 +252,13 @@ def test_a_modality_lut_comes_before_the_window():
     assert first_values(data, 2) == [0, 255]
 
 
-@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("bits", [8, 16, "8 in 16"])
 def test_palette_colour_goes_through_its_tables(bits):
     scale = 257 if bits == 16 else 1
-    kind = np.uint16 if bits == 16 else np.uint8
-    tables = {"Red": [0, 10, 200, 7], "Green": [1, 2, 3, 4], "Blue": [9] * 4}
+    kind = np.uint8 if bits == 8 else np.uint16
+    notes = () if bits in (8, 16) else (TABLE_NOTE,)
+    bits = bits if bits in (8, 16) else 16
+    tables = {"Red": [0, 10, 255, 7], "Green": [1, 2, 3, 4], "Blue": [9] * 4}
     elements = {}
     for colour, table in tables.items():
         name = f"{colour}PaletteColorLookupTable"
@@ -181,7 +269,7 @@ def test_palette_colour_goes_through_its_tables(bits):
     loaded = decode_image(dicom(values, "PALETTE COLOR", **elements))
     expected = np.stack([np.take(t, values) for t in tables.values()], -1)
     np.testing.assert_array_equal(loaded.pixels, expected)
-    assert loaded.notes == ("palette converted to RGB",)
+    assert loaded.notes == ("palette converted to RGB", *notes)
 
 
 def test_a_palette_without_its_tables_is_refused():
@@ -254,5 +342,5 @@ def test_an_enhanced_image_has_its_own_window_in_each_frame():
 
 
 def test_a_slope_of_zero_is_refused():
-    with pytest.raises(InputError, match="rescale slope 0"):
+    with pytest.raises(InputError, match="RescaleSlope 0"):
         decode_image(dicom(GREY, RescaleSlope=0))

@@ -32,6 +32,7 @@ LEVELS = (
     {
         "cli",
         "config",
+        "dicom_header",
         "input_policy",
         "keras_archive",
         "model_facts",
