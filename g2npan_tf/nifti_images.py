@@ -162,16 +162,15 @@ def _slices(
     volume: np.ndarray, header: "Nifti1Header"
 ) -> Iterator[LoadedImage]:
     """Makes the frames of a volume `[slices, rows, columns]`."""
-    horizontal, flips = _display_axes(header)
+    horizontal, flips, notes = _display_axes(header)
     if volume.dtype.names:
-        notes = ["alpha dropped"] if "A" in volume.dtype.names else []
+        notes += ["alpha dropped"] if "A" in volume.dtype.names else []
         volume = np.stack([volume[name] for name in "RGB"], axis=-1)
         frames: Iterator[np.ndarray] = iter(volume)
     else:
-        slope, intercept = header.get_slope_inter()
-        scale = (1.0 if slope is None else slope, intercept or 0.0)
+        scale = _scale(header, notes)
         low, high, note = _range(volume, scale, header)
-        notes = [note] if note else []
+        notes += [note] if note else []
         frames = (
             to_grey(fraction_of_range(_scaled(stored, scale), low, high))
             for stored in volume
@@ -181,6 +180,17 @@ def _slices(
         if horizontal == 1:
             turned = turned.swapaxes(0, 1)
         yield LoadedImage(np.ascontiguousarray(turned), tuple(notes))
+
+
+def _scale(header: "Nifti1Header", notes: list[str]) -> tuple[float, float]:
+    """Slope and intercept; a slope of 0, or none, stands for no scaling."""
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if not math.isfinite(slope) or slope == 0:
+        return 1.0, 0.0
+    if math.isfinite(intercept):
+        return slope, intercept
+    notes.append("NIfTI intercept no number, taken as 0")
+    return slope, 0.0
 
 
 def _scaled(stored: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
@@ -202,17 +212,23 @@ def _range(
     return ends.min(), ends.max(), note
 
 
-def _display_axes(header: "Nifti1Header") -> tuple[int, tuple[int, int]]:
-    """Which stored axis runs to the right, and steps along both.
+def _display_axes(
+    header: "Nifti1Header",
+) -> tuple[int, tuple[int, int], list[str]]:
+    """Which stored axis runs to the right, steps along both, and notes.
 
     In the patient's coordinates (right, front, head; NIfTI's "RAS+") every
     axis of the usual display runs from the higher to the lower value.
     """
     from nibabel.orientations import io_orientation
 
-    orientation = io_orientation(header.get_best_affine())[:2]
+    affine = header.get_best_affine()
+    # SVD, by which nibabel finds the axes, fails where a number is none.
+    finite = np.isfinite(affine).all()
+    orientation = io_orientation(affine)[:2] if finite else np.full(2, np.nan)
     if not np.isfinite(orientation).all():
-        return 0, (-1, -1)
+        note = "NIfTI orientation not readable, default axes taken"
+        return 0, (1, -1), [note]
     (first, first_sign), (second, second_sign) = orientation
     flips = (int(-first_sign), int(-second_sign))
-    return int(first > second), flips
+    return int(first > second), flips, []

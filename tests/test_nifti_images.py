@@ -130,6 +130,44 @@ def test_slope_and_intercept_of_the_header_are_applied():
     assert set(frame.pixels.ravel()) == {128}
 
 
+@pytest.mark.parametrize(
+    "slope", [(2.0, np.nan), (2.0, np.inf), (np.nan, 7.0), (0.0, 7.0)]
+)
+def test_a_scaling_that_is_no_number_is_none(slope):
+    values = np.arange(512, dtype=np.int16).reshape(16, 32, 1)
+    names = {"cal_min": 0, "cal_max": 511 * (2 if slope[0] == 2 else 1)}
+    plain = nifti(values, scl_slope=1, scl_inter=0, cal_min=0, cal_max=511)
+    data = bytearray(nifti(values, **names))
+    data[112:120] = struct.pack("<2f", *slope)
+    (frame,), (expected,) = decode_frames(bytes(data)), decode_frames(plain)
+    np.testing.assert_array_equal(frame.pixels, expected.pixels)
+    note = "NIfTI intercept no number, taken as 0"
+    assert (note in frame.notes) == (slope[0] == 2)
+
+
+@pytest.mark.parametrize("broken", ["qform", "sform", "zero column"])
+def test_an_orientation_that_is_no_number_is_the_default(broken):
+    values = marked((3, 5, 0), shape=(20, 24, 1))
+    plain = bytearray(nifti(values))
+    # No qform and no sform: the first axis runs to the left.
+    plain[252:256] = bytes(4)
+    data = bytearray(plain)
+    if broken == "qform":
+        data[252:254] = b"\1\0"
+        data[256:260] = struct.pack("<f", np.nan)
+    else:
+        data[254:256] = b"\1\0"
+        first = np.nan if broken == "sform" else 0
+        data[280:328] = struct.pack("<12f", first, *[0] * 4, 1, *[0] * 4, 1, 0)
+    (frame,), (expected,) = (
+        decode_frames(bytes(each)) for each in (data, plain)
+    )
+    np.testing.assert_array_equal(frame.pixels, expected.pixels)
+    assert white(frame) == [(18, 3)]
+    assert "NIfTI orientation not readable, default axes taken" in frame.notes
+    assert not any("orientation" in note for note in expected.notes)
+
+
 def test_big_endian_files_are_read():
     values = np.arange(256, dtype=">i2").reshape(16, 16, 1)
     header = nibabel.Nifti1Header(endianness=">")
