@@ -2,11 +2,18 @@
 
 import numpy as np
 
+from g2npan_tf.errors import InputError
+
 # Percentiles between which values are shown.
 LOW = 0.5
 HIGH = 99.5
 TABLE_NOTE = "table's own highest entry shown white"
 _MOST_SAMPLES = 2**20
+# One pixel in so many may lie above a range: single ones decide nothing.
+OUTLIERS = 200
+FULL_BITS = 16
+# Bits that scanners deliver; less would be shown near black in 16.
+USUAL_BITS = 12
 
 
 def shown_range(values: np.ndarray) -> tuple[float, float]:
@@ -83,3 +90,66 @@ def white_of_table(highest: int, bits: int) -> int:
     full = 2**bits - 1
     is_low = bits > 8 and highest < 2 ** (bits - 2)
     return max(highest, 1) if is_low or highest > full else full
+
+
+def fits(values: np.ndarray, bits: int) -> bool:
+    """Whether those that are not 0, but a few, are below a power of two."""
+    above = np.count_nonzero(values >= 2**bits)
+    return bool(above * OUTLIERS <= np.count_nonzero(values))
+
+
+def grey_depth(
+    values: np.ndarray, declared: int | None, stated: int | None
+) -> tuple[int, str]:
+    """Finds how many bits 16-bit grey uses; values never decide it.
+
+    Choice: the file's own statement counts, then the caller's, then 16. Where
+        the picture contradicts, it is refused: nearly all of it above the
+        caller's range, or, without a statement, in the lowest 16th of the full
+        one. A PNG may state fewer bits than it uses, as its standard has
+        writers scale them up; then 16.
+
+    Args:
+        values: Whole numbers, 0..65535.
+        declared: Bits that the file itself states.
+        stated: Bits that the caller states.
+
+    Returns:
+        The bits, and where they are from, for a note.
+
+    Raises:
+        InputError: If the picture contradicts.
+    """
+    if declared:
+        return (
+            declared if fits(values, declared) else FULL_BITS
+        ), " of the file"
+    if stated:
+        if not fits(values, stated):
+            raise InputError(
+                f"16-bit grey with values above {2**stated - 1}; expected "
+                f"none, as --grey_bits={stated}"
+            )
+        return stated, " of --grey_bits"
+    check_use(values)
+    return FULL_BITS, ""
+
+
+def check_use(values: np.ndarray, lost: int = 0) -> None:
+    """Refuses values that leave most of 16 bits unused, unless all are 0.
+
+    Args:
+        values: Whole numbers.
+        lost: Lowest bits that they are without.
+
+    Raises:
+        InputError: If nearly all are in the lowest 16th.
+    """
+    if not (fits(values, USUAL_BITS - lost) and values.any()):
+        return
+    bits = 8 if fits(values, 8 - lost) else USUAL_BITS
+    highest = ((int(values[values < 2 ** (bits - lost)].max()) + 1) << lost) - 1
+    raise InputError(
+        f"values up to {highest} in 16 bits; expected the depth in the file, "
+        f"--grey_bits={bits}, or --grey_bits=16 for an image this dark"
+    )

@@ -33,12 +33,15 @@ class Limits:
         max_frames: Images in one file.
         animations: Whether GIF, APNG and TIFF with several pages give one
             frame a page; otherwise they are refused.
+        grey_bits: Bits that 16-bit grey uses in files that do not say it; by
+            default 16, and images of nearly only 12 or fewer are refused.
     """
 
     max_bytes: int = MAX_BYTES
     max_pixels: int = MAX_PIXELS
     max_frames: int = MAX_FRAMES
     animations: bool = False
+    grey_bits: int | None = None
 
 
 DEFAULT_LIMITS = Limits()

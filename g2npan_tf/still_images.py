@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import struct
 import threading
 from collections.abc import Iterator
 
@@ -11,7 +12,13 @@ from PIL import ExifTags
 from PIL import Image
 from PIL import ImageFile
 from PIL import ImageOps
+from PIL import UnidentifiedImageError
 
+from g2npan_tf import tiff_header
+from g2npan_tf.display_range import TABLE_NOTE
+from g2npan_tf.display_range import check_use
+from g2npan_tf.display_range import grey_depth
+from g2npan_tf.display_range import white_of_table
 from g2npan_tf.errors import InputError
 from g2npan_tf.input_policy import BoundedReads
 from g2npan_tf.input_policy import Limits
@@ -43,6 +50,9 @@ _TIFF_COMPRESSIONS = (
 )
 _TIFF_PHOTOMETRIC = 262
 _WHITE_IS_ZERO = 0
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Besides those without which a PNG cannot be decoded.
+_PNG_CHUNKS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
 
 
 def open_still(
@@ -64,20 +74,58 @@ def open_still(
     if data.startswith(b"GIF8") and not limits.animations:
         raise InputError("GIF; expected another format (--animations reads it)")
     formats = (*FORMATS, "GIF") if limits.animations else FORMATS
-    # Checksums and the end mark of a PNG; a verified image is used up.
-    Image.open(BoundedReads(data), formats=formats).verify()
+    data, bits = _without_texts(data)
+    tags = tiff_header.read_tags(data)
+    if tags is not None:
+        tiff_header.check_values(tags)
+    try:
+        # Checksums and the end mark of a PNG; a verified image is used up.
+        Image.open(BoundedReads(data), formats=formats).verify()
+    except UnidentifiedImageError:
+        if tags is None:
+            raise
+        raise tiff_header.refusal(tags) from None
     opened = Image.open(BoundedReads(data), formats=formats)
     if opened.format in ("JPEG", "MPO"):
         check_scans(data)
     _check_header(opened, limits)
     count = _count(opened, limits)
     check_frames(count, opened.width * opened.height, limits)
-    return count, _decode_all(opened, count, limits)
+    if tags is not None and tiff_header.planes(tags) > count:
+        raise InputError(
+            "several images in one page of a TIFF; expected a page for each"
+        )
+    return count, _decode_all(opened, count, bits, limits)
+
+
+def _without_texts(data: bytes) -> tuple[bytes, int | None]:
+    """Leaves out of a PNG what is not about its pixels, damaged or not.
+
+    Returns:
+        The file, and the significant bits of grey if it states them.
+    """
+    if not data.startswith(_PNG):
+        return data, None
+    stream = BoundedReads(data)
+    kept = [stream.read(len(_PNG))]
+    bits = None
+    while len(head := stream.read(8)) == 8:
+        length, name = struct.unpack(">I4s", head)
+        body = stream.read(length + 4)
+        if name[:1].isupper() or name in _PNG_CHUNKS:
+            kept += [head, body]
+        elif name == b"sBIT" and length == 1 and 1 <= body[0] <= 16:
+            bits = body[0]
+        if name == b"IEND":
+            break
+    return b"".join([*kept, stream.read()]), bits
 
 
 def _count(opened: ImageFile.ImageFile, limits: Limits) -> int:
     """Images in a file, at most one more than the limit."""
-    if not getattr(opened, "is_animated", False):
+    # Of a JPEG with several pictures the first is the image, the others are
+    # previews or the view of the other eye.
+    if opened.format == "MPO" or not getattr(opened, "is_animated", False):
         return 1
     if not limits.animations:
         raise InputError(
@@ -96,34 +144,53 @@ def _count(opened: ImageFile.ImageFile, limits: Limits) -> int:
 
 
 def _decode_all(
-    opened: ImageFile.ImageFile, count: int, limits: Limits
+    opened: ImageFile.ImageFile, count: int, bits: int | None, limits: Limits
 ) -> Iterator[LoadedImage]:
-    """Decodes image after image."""
+    """Decodes image after image; `bits` are those that a PNG states."""
     for number in range(count):
         if count > 1:
             opened.seek(number)
             _check_header(opened, limits)
-        yield _decode(opened)
+        yield _decode(opened, bits, limits)
 
 
-def _decode(opened: ImageFile.ImageFile) -> LoadedImage:
+def _decode(
+    opened: ImageFile.ImageFile, bits: int | None, limits: Limits
+) -> LoadedImage:
     """Decodes, and lists the conversions."""
-    notes = []
-    high_bytes = any(";16" in str(tile.args) for tile in opened.tile)
+    tags = getattr(opened, "tag_v2", None)
+    if tags:
+        tiff_header.mend_layout(opened, tags)
+        bits = tiff_header.declared_bits(tags)
+    is_wide = opened.format in ("PNG", "TIFF") and any(
+        ";16" in str(tile.args) for tile in opened.tile
+    )
+    notes = ["first of several pictures"] if opened.format == "MPO" else []
     if opened.getexif().get(ExifTags.Base.Orientation) in range(2, 9):
         notes.append("EXIF rotation applied")
     with _quiet_libtiff(opened.format):
         image = ImageOps.exif_transpose(opened)
     if image.has_transparency_data:
         notes.append("alpha dropped")
-    if image.mode.startswith("I;16"):
-        image, note = _scale_grey(image)
+    if is_wide or image.mode == "I;16":
+        image, note = _to_8_bits(image, bits, limits.grey_bits)
         notes.append(note)
-    elif high_bytes:
-        notes.append("16-bit colour, high byte taken")
     if image.mode in _CONVERTED_MODES:
         notes.append(f"{_CONVERTED_MODES[image.mode]} converted to RGB")
+    if tags and image.mode in ("P", "PA"):
+        notes += _mend_palette(image, tiff_header.colour_map(tags))
     return LoadedImage(_to_rgb(image), tuple(notes))
+
+
+def _mend_palette(image: Image.Image, entries: tuple[int, ...]) -> list[str]:
+    """Shows 8-bit numbers in a TIFF's palette; Pillow takes the high bytes."""
+    highest = max(entries)
+    white = white_of_table(highest, 16)
+    if white == 2**16 - 1:
+        return []
+    table = np.reshape(entries, (3, -1)) * (255 / white)
+    image.putpalette(np.rint(table).astype(np.uint8).T.tobytes())
+    return [TABLE_NOTE]
 
 
 def _check_header(image: Image.Image, limits: Limits) -> None:
@@ -135,11 +202,11 @@ def _check_header(image: Image.Image, limits: Limits) -> None:
             f"TIFF compressed as {compression}; expected none, LZW, deflate, "
             "PackBits or JPEG"
         )
-    if image.mode in ("I", "F"):
-        raise InputError("32-bit values; expected 8 or 16 bits a channel")
-    tags = getattr(image, "tag_v2", {})
+    tags = getattr(image, "tag_v2", None)
+    if tags:
+        tiff_header.check_values(tags)
     if image.mode.startswith("I;16") and (
-        tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
+        tags and tags.get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
     ):
         raise InputError("16-bit grey with white as zero; expected black as 0")
 
@@ -170,19 +237,21 @@ def _quiet_libtiff(file_format: str | None) -> Iterator[None]:
         os.close(saved)
 
 
-def _scale_grey(image: Image.Image) -> tuple[Image.Image, str]:
-    """Brings 16-bit grey to 8 bits.
-
-    Choice: the range is 0..65535, or 0..4095 if no value is above that, since
-        scanners deliver 12 bits; never stretched between its own minimum and
-        maximum, which would make the brightness that the score sees depend on
-        single pixels. 16-bit colour keeps the high byte.
-    """
-    values = np.asarray(image).astype(np.float32)
-    bits = 12 if values.max() < 2**12 else 16
-    scaled = np.rint(values * (255 / (2**bits - 1))).astype(np.uint8)
-    note = f"16-bit grey, range 0..{2**bits - 1} scaled to 8 bits"
-    return Image.fromarray(scaled), note
+def _to_8_bits(
+    image: Image.Image, declared: int | None, stated: int | None
+) -> tuple[Image.Image, str]:
+    """Scales grey by its depth, never between its own ends."""
+    if not image.mode.startswith("I;16"):
+        # Pillow reads no more of it than this.
+        if stated is None:
+            check_use(np.asarray(image.convert("RGB")), lost=8)
+        return image, "16-bit colour, high byte taken"
+    values = np.asarray(image)
+    bits, source = grey_depth(values, declared, stated)
+    highest = 2**bits - 1
+    scaled = np.minimum(values, highest) * np.float32(255 / highest)
+    note = f"16-bit grey, range 0..{highest}{source} scaled to 8 bits"
+    return Image.fromarray(np.rint(scaled).astype(np.uint8)), note
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:

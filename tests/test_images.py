@@ -101,19 +101,143 @@ def test_cmyk_jpeg_is_converted_with_a_note():
     assert loaded.notes == ("CMYK converted to RGB",)
 
 
-@pytest.mark.parametrize(
-    ("top", "expected", "word"),
-    [(65535, 255, "0..65535"), (4095, 255, "0..4095"), (4096, 16, "0..65535")],
-)
-@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
-def test_16_bit_grey_is_scaled_by_its_range(file_format, top, expected, word):
+def deep(top):
+    """16-bit grey with a top, its half, and much black."""
     values = np.zeros((16, 16), np.uint16)
-    values[0] = top
-    values[1] = top // 2
-    loaded = images.decode_image(encode(values, file_format))
-    assert loaded.pixels[0, 0, 0] == expected
-    assert loaded.pixels[1, 0, 0] == np.rint(expected * (top // 2) / top)
-    assert word in loaded.notes[0]
+    values[0], values[1] = top, top // 2
+    return values
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+@pytest.mark.parametrize(
+    ("top", "bits", "highest"),
+    [
+        (65535, None, 65535),
+        (4095, 12, 4095),
+        (4095, 16, 65535),
+        (250, 8, 255),
+        (20000, None, 65535),
+    ],
+)
+def test_16_bit_grey_is_scaled_by_its_depth(file_format, top, bits, highest):
+    limits = images.Limits(grey_bits=bits)
+    loaded = images.decode_image(encode(deep(top), file_format), limits)
+    expected = np.rint(deep(top)[:2, 0] * (255 / highest))
+    np.testing.assert_array_equal(loaded.pixels[:2, 0, 0], expected)
+    assert f"range 0..{highest}" in loaded.notes[0]
+    assert ("--grey_bits" in loaded.notes[0]) == (bits is not None)
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+@pytest.mark.parametrize(
+    ("top", "bits", "reason"),
+    [
+        (4095, None, r"values up to 4095 in 16 bits; .*--grey_bits=12"),
+        (250, None, r"values up to 250 in 16 bits; .*--grey_bits=8"),
+        (4095, 10, "values above 1023; expected none, as --grey_bits=10"),
+    ],
+)
+@pytest.mark.parametrize("has_outlier", [False, True])
+def test_a_depth_that_the_picture_contradicts_is_refused(
+    file_format, top, bits, reason, has_outlier
+):
+    values = np.random.default_rng(0).integers(1, top + 1, (32, 32), np.uint16)
+    values[0, 0] = top
+    # One pixel decides nothing.
+    values[0, 1] = 65535 if has_outlier else 1
+    with pytest.raises(InputError, match=reason):
+        images.decode_image(
+            encode(values, file_format), images.Limits(grey_bits=bits)
+        )
+
+
+@pytest.mark.parametrize("brightest", [4095, 4096])
+def test_one_pixel_does_not_decide_the_range_of_16_bits(brightest):
+    values = np.random.default_rng(0).integers(0, 4096, (32, 32), np.uint16)
+    values[5, 5] = brightest
+    data = encode(values, "PNG")
+    loaded = images.decode_image(data, images.Limits(grey_bits=12))
+    expected = np.rint(np.minimum(values, 4095) * (255 / 4095))
+    np.testing.assert_array_equal(loaded.pixels[..., 0], expected)
+    with pytest.raises(InputError, match="--grey_bits=12"):
+        images.decode_image(data)
+
+
+def with_significant_bits(data, bits):
+    """A PNG that states how many bits it uses, behind its header."""
+    return data[:33] + png_chunk(b"sBIT", bytes([bits])) + data[33:]
+
+
+@pytest.mark.parametrize("limits", [None, 16])
+@pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
+def test_the_depth_that_a_file_declares_counts(file_format, limits):
+    values = deep(4095)
+    data = (
+        with_significant_bits(encode(values, "PNG"), 12)
+        if file_format == "PNG"
+        else encode(values, "TIFF", tiffinfo={281: 4095})
+    )
+    loaded = images.decode_image(data, images.Limits(grey_bits=limits))
+    assert loaded.pixels[0, 0, 0] == 255
+    assert loaded.notes == (
+        "16-bit grey, range 0..4095 of the file scaled to 8 bits",
+    )
+
+
+def test_a_png_may_be_scaled_up_from_the_bits_that_it_states():
+    # The standard has writers do so; all of 16 bits is used then.
+    data = with_significant_bits(encode(deep(4095) * 16, "PNG"), 12)
+    assert images.decode_image(data).pixels[0, 0, 0] == 255
+
+
+def test_a_highest_value_that_is_a_statistic_declares_no_depth():
+    data = encode(deep(60000), "TIFF", tiffinfo={281: 60000})
+    loaded = images.decode_image(data)
+    assert loaded.pixels[0, 0, 0] == np.rint(60000 * 255 / 65535)
+
+
+@pytest.mark.parametrize("bits", [None, 16])
+def test_16_bit_colour_that_is_nearly_black_is_refused(bits):
+    row = b"\x00" + struct.pack(">3H", 0x0F12, 0x0034, 0x0701) * 16
+    data = png_from_header(16, 16, 16, 2, row * 16)
+    limits = images.Limits(grey_bits=bits)
+    if bits:
+        assert images.decode_image(data, limits).pixels.max() == 15
+        return
+    with pytest.raises(InputError, match="values up to 4095 in 16 bits"):
+        images.decode_image(data, limits)
+
+
+@pytest.mark.parametrize("checksum", [True, False])
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt", b"iCCP"])
+def test_texts_of_a_png_are_not_looked_at(pixels, kind, checksum):
+    large = zlib.compress(bytes(5 * 2**20))
+    start = b"Comment\0\1\0\0\0" if kind == b"iTXt" else b"Comment\0\0"
+    text = bytearray(png_chunk(kind, start + large))
+    text[-1] ^= not checksum
+    data = encode(pixels, "PNG")
+    loaded = images.decode_image(data[:33] + text + data[33:])
+    np.testing.assert_array_equal(loaded.pixels, pixels)
+    assert loaded.notes == ()
+
+
+@pytest.mark.parametrize("name", ["IHDR", "IDAT"])
+def test_the_checksums_of_what_counts_are_looked_at(pixels, name):
+    data = bytearray(encode(pixels, "PNG"))
+    at = data.index(name.encode())
+    length = int.from_bytes(data[at - 4 : at], "big")
+    data[at + 4 + length] ^= 1
+    with pytest.raises(InputError, match=r"damaged|not a readable"):
+        images.decode_image(bytes(data))
+
+
+@pytest.mark.parametrize("animations", [False, True])
+def test_the_first_picture_of_a_jpeg_with_several_is_the_image(animations):
+    first, second = (Image.new("L", (24, 24), value) for value in (60, 200))
+    data = encode(first, "MPO", save_all=True, append_images=[second])
+    loaded = images.decode_image(data, images.Limits(animations=animations))
+    assert np.abs(loaded.pixels.astype(int) - 60).max() <= 1
+    assert loaded.notes == ("first of several pictures",)
 
 
 def test_16_bit_colour_keeps_the_high_byte():
@@ -201,7 +325,7 @@ def test_gif_is_not_among_the_formats():
 
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_32_bit_values_are_refused(mode):
-    with pytest.raises(InputError, match="32-bit values"):
+    with pytest.raises(InputError, match=r"32-bit (signed|float) grey TIFF"):
         images.decode_image(encode(Image.new(mode, (16, 16)), "TIFF"))
 
 
