@@ -12,6 +12,9 @@ import tensorflow as tf
 from export import serving_status as status
 from export.graph import to_scorer_size
 from export.image_orientation import upright
+from g2npan_tf.display_range import FULL_BITS
+from g2npan_tf.display_range import OUTLIERS
+from g2npan_tf.display_range import USUAL_BITS
 from g2npan_tf.input_policy import MAX_BYTES
 from g2npan_tf.input_policy import MAX_PIXELS
 from g2npan_tf.input_policy import MAX_SCANS
@@ -20,12 +23,18 @@ from g2npan_tf.input_policy import MIN_SIDE
 _PNG, _JPEG, _BMP = range(3)
 _MARKS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")
 _GREY = 0
+# Length and name of the chunk of significant bits of grey.
+_SIGNIFICANT_BITS = b"\0\0\0\1sBIT"
 
 # Height, width, and whether images of this kind are taken at all.
 _Header = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
+# Pixels of any size, and a code: only decoding shows whether 16 bits fit.
+_Decoded = tuple[tf.Tensor, tf.Tensor]
 
 
-def decode_batch(data: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+def decode_batch(
+    data: tf.Tensor, size: int, grey_bits: int | None = None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes image files; a bad one does not stop the others.
 
     Operations that decode raise an error for damaged bytes, which would end
@@ -35,6 +44,7 @@ def decode_batch(data: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     Args:
         data: Whole files. String `[batch]`.
         size: Side of the scorer's image in pixels.
+        grey_bits: As of `input_policy.Limits`.
 
     Returns:
         Pixels, uint8 `[batch, size, size, 3]`, black where there is no image;
@@ -43,7 +53,7 @@ def decode_batch(data: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     count = tf.size(data, tf.int64)
     rows = tf.data.Dataset.from_tensor_slices(data).enumerate()
     rows = rows.map(
-        lambda index, item: (index, *_decode(item, size)),
+        lambda index, item: (index, *_decode(item, size, grey_bits)),
         num_parallel_calls=tf.data.AUTOTUNE,
     ).ignore_errors()
     # One more row, which is dropped: there may be no other.
@@ -63,17 +73,19 @@ def decode_batch(data: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     )
 
 
-def _decode(data: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+def _decode(
+    data: tf.Tensor, size: int, grey_bits: int | None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes one file; raises in the graph if it is damaged."""
     code = tf.cond(
         tf.strings.length(data) > MAX_BYTES,
         lambda: status.TOO_MANY_BYTES,
         lambda: _judge(data),
     )
-    pixels = tf.cond(
+    code, pixels = tf.cond(
         code == status.OK,
-        lambda: _pixels(data, size),
-        lambda: tf.zeros((size, size, 3), tf.uint8),
+        lambda: _pixels(data, size, grey_bits),
+        lambda: (code, tf.zeros((size, size, 3), tf.uint8)),
     )
     return code, tf.ensure_shape(pixels, (size, size, 3))
 
@@ -94,11 +106,25 @@ def _judge(data: tf.Tensor) -> tf.Tensor:
     return code
 
 
-def _pixels(data: tf.Tensor, size: int) -> tf.Tensor:
+def _pixels(
+    data: tf.Tensor, size: int, grey_bits: int | None
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes a file of known format to the scorer's square."""
-    decoders = (_decode_png, _decode_jpeg, _decode_bmp)
-    pixels = tf.ensure_shape(_by_format(data, decoders), (None, None, 3))
-    return to_scorer_size(pixels[tf.newaxis], size)[0]
+    pixels, code = _by_format(data, decoders(grey_bits))
+    pixels = tf.ensure_shape(pixels, (None, None, 3))
+    scored = tf.cast(code == status.OK, tf.uint8)
+    return code, to_scorer_size(pixels[tf.newaxis], size)[0] * scored
+
+
+def decoders(
+    grey_bits: int | None,
+) -> tuple[Callable[[tf.Tensor], _Decoded], ...]:
+    """Functions that decode a whole file of each format."""
+    return (
+        lambda data: _decode_png(data, grey_bits),
+        lambda data: (_decode_jpeg(data), status.OK),
+        lambda data: (_decode_bmp(data), status.OK),
+    )
 
 
 def _format(data: tf.Tensor) -> tf.Tensor:
@@ -109,7 +135,7 @@ def _format(data: tf.Tensor) -> tf.Tensor:
 
 def _by_format(
     data: tf.Tensor, functions: tuple[Callable, ...]
-) -> tf.Tensor | _Header:
+) -> tuple[tf.Tensor, ...]:
     """Calls the function of a file's format."""
     branches = [lambda f=function: f(data) for function in functions]
     return tf.switch_case(_format(data), branches)
@@ -145,25 +171,73 @@ def _bmp_header(data: tf.Tensor) -> _Header:
     return height, _number(data, 18, tf.int32), known & (compression == 0)
 
 
-def _decode_png(data: tf.Tensor) -> tf.Tensor:
-    """Decodes without alpha; 16-bit grey as `images.decode_image` does."""
-    bits = _number(data, 24, tf.uint8)
-    colours = _number(data, 25, tf.uint8)
-    pixels = tf.cond(
-        (bits == 16) & (colours == _GREY),
-        lambda: _decode_wide_grey(data),
-        lambda: tf.io.decode_png(data, channels=3),
+def _decode_png(data: tf.Tensor, grey_bits: int | None) -> _Decoded:
+    """Decodes without alpha; 16 bits as `images.decode_image` does."""
+    is_wide = _number(data, 24, tf.uint8) == FULL_BITS
+    is_grey = _number(data, 25, tf.uint8) == _GREY
+    pixels, code = tf.switch_case(
+        tf.where(is_wide, tf.where(is_grey, 1, 2), 0),
+        [
+            lambda: (tf.io.decode_png(data, channels=3), status.OK),
+            lambda: _decode_wide_grey(data, grey_bits),
+            lambda: _decode_wide_colour(data, grey_bits),
+        ],
     )
-    return upright(pixels, _after(data, b"eXIf"))
+    return upright(pixels, _after(data, b"eXIf")), code
 
 
-def _decode_wide_grey(data: tf.Tensor) -> tf.Tensor:
-    """Scales 12 or 16 bits to 8."""
+def _decode_wide_grey(data: tf.Tensor, grey_bits: int | None) -> _Decoded:
+    """Scales 16-bit grey by the rule of `display_range.grey_depth`."""
     values = tf.io.decode_png(data, channels=1, dtype=tf.uint16)
-    values = tf.cast(values, tf.float32)
-    highest = tf.where(tf.reduce_max(values) < 2**12, 2**12 - 1, 2**16 - 1)
-    scaled = tf.round(values * (255 / tf.cast(highest, tf.float32)))
-    return tf.tile(tf.cast(scaled, tf.uint8), (1, 1, 3))
+    values = tf.cast(values, tf.int32)
+    declared = _significant_bits(data)
+    is_declared = (declared >= 1) & (declared <= FULL_BITS)
+    bits = tf.where(
+        is_declared,
+        tf.where(_fits(values, declared), declared, FULL_BITS),
+        grey_bits or FULL_BITS,
+    )
+    highest = tf.bitwise.left_shift(1, bits) - 1
+    shown = tf.cast(tf.minimum(values, highest), tf.float32)
+    scaled = tf.round(shown * (255 / tf.cast(highest, tf.float32)))
+    contradicts = (
+        tf.logical_not(_fits(values, grey_bits))
+        if grey_bits
+        else _is_near_black(values, USUAL_BITS)
+    )
+    refused = contradicts & tf.logical_not(is_declared)
+    return (
+        tf.tile(tf.cast(scaled, tf.uint8), (1, 1, 3)),
+        tf.where(refused, status.NOT_TAKEN, status.OK),
+    )
+
+
+def _decode_wide_colour(data: tf.Tensor, grey_bits: int | None) -> _Decoded:
+    """Takes the high bytes."""
+    pixels = tf.io.decode_png(data, channels=3)
+    if grey_bits:
+        return pixels, tf.constant(status.OK)
+    refused = _is_near_black(tf.cast(pixels, tf.int32), USUAL_BITS - 8)
+    return pixels, tf.where(refused, status.NOT_TAKEN, status.OK)
+
+
+def _significant_bits(data: tf.Tensor) -> tf.Tensor:
+    """What a PNG says of its grey; 0 if it says nothing."""
+    byte = tf.strings.substr(_after(data, _SIGNIFICANT_BITS), 0, 1)
+    return tf.reduce_sum(tf.cast(tf.io.decode_raw(byte, tf.uint8), tf.int32))
+
+
+def _fits(values: tf.Tensor, bits: tf.Tensor | int) -> tf.Tensor:
+    """As `display_range.fits`."""
+    # More would not shift; whether it counts is decided elsewhere.
+    top = tf.bitwise.left_shift(1, tf.minimum(bits, FULL_BITS))
+    above = tf.math.count_nonzero(values >= top)
+    return above * OUTLIERS <= tf.math.count_nonzero(values)
+
+
+def _is_near_black(values: tf.Tensor, bits: int) -> tf.Tensor:
+    """As `display_range.check_use`."""
+    return _fits(values, bits) & tf.reduce_any(values > 0)
 
 
 def _decode_jpeg(data: tf.Tensor) -> tf.Tensor:

@@ -24,6 +24,7 @@ from export import loaders
 from export import parity
 from g2npan_tf import cli
 from g2npan_tf.errors import InputError
+from g2npan_tf.input_policy import GREY_BITS_HELP
 
 if TYPE_CHECKING:
     import keras
@@ -54,6 +55,7 @@ def export(
     output: pathlib.Path,
     name: str = "g2npan",
     version: int | None = None,
+    grey_bits: int | None = None,
 ) -> command.Exported:
     """Writes `<output>/<name>/<version>/` whole, or nothing.
 
@@ -63,6 +65,7 @@ def export(
         output: Made if missing.
         name: Name of the model.
         version: At least 1; None takes the next free one.
+        grey_bits: As of `input_policy.Limits`, fixed in the artefact.
 
     Returns:
         The version folder and the largest difference of every output.
@@ -81,7 +84,7 @@ def export(
     # Beside the model's folder, which TF Serving watches, not in it.
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=output) as aside:
         made = pathlib.Path(aside, target.name)
-        write(run.scorer, made, int(target.name))
+        write(run.scorer, made, int(target.name), grey_bits)
         size = run.scorer.input_shape[1]
         warm = serving_warmup.write_warmup(made, name, size)
         differences = parity.worst(_comparisons(run.scorer, made, probe.images))
@@ -102,7 +105,10 @@ def next_version(folder: pathlib.Path) -> int:
 
 
 def write(
-    scorer: "keras.Model", folder: pathlib.Path, version: int = 1
+    scorer: "keras.Model",
+    folder: pathlib.Path,
+    version: int = 1,
+    grey_bits: int | None = None,
 ) -> None:
     """Writes the scorer with its signatures, not compared yet.
 
@@ -110,11 +116,14 @@ def write(
         scorer: From `g2npan_tf.models.scorer.build_scorer`.
         folder: Made by this function.
         version: What the output `version` says.
+        grey_bits: As of `input_policy.Limits`.
     """
     from export import graph
     from export import serving_signatures
 
-    offered = serving_signatures.signatures(scorer.input_shape[1], version)
+    offered = serving_signatures.signatures(
+        scorer.input_shape[1], version, grey_bits
+    )
     graph.write_signatures(scorer, offered, folder)
 
 
@@ -149,8 +158,11 @@ def _png(pixels: np.ndarray) -> bytes:
 
 def main(argv: list[str]) -> int:
     """Exports what the command line names."""
-    versioned = functools.partial(export, version=flags.FLAGS.version)
-    return command.run([versioned], argv)
+    values = flags.FLAGS
+    chosen = functools.partial(
+        export, version=values.version, grey_bits=values.grey_bits
+    )
+    return command.run([chosen], argv)
 
 
 if __name__ == "__main__":
@@ -159,4 +171,5 @@ if __name__ == "__main__":
     flags.DEFINE_integer(
         "version", None, "Default: the next free one.", lower_bound=1
     )
+    flags.DEFINE_integer("grey_bits", None, GREY_BITS_HELP, 8, 16)
     cli.run(main)

@@ -36,7 +36,7 @@ PICTURES = {
 
 
 def signatures(
-    size: int, version: int
+    size: int, version: int, grey_bits: int | None = None
 ) -> dict[str, tuple[graph.Function, tf.TensorSpec]]:
     """The signatures of a SavedModel.
 
@@ -50,12 +50,13 @@ def signatures(
     Args:
         size: Side of the scorer's image in pixels.
         version: What the output `version` says.
+        grey_bits: As of `input_policy.Limits`, fixed in the graph.
 
     Returns:
         By name a function and what it takes, for `graph.write_signatures`.
     """
     # Traced once for both signatures of bytes.
-    decode = tf.function(lambda data: decode_batch(data, size))
+    decode = tf.function(lambda data: decode_batch(data, size, grey_bits))
 
     def by_bytes(net: Callable, data: tf.Tensor) -> Outputs:
         pixels, status = decode(data)

@@ -25,8 +25,9 @@ _MESSAGES = {
     TOO_MANY_BYTES: f"more than {MAX_BYTES:,} bytes",
     TOO_MANY_PIXELS: f"more than {MAX_PIXELS:,} pixels",
     TOO_SMALL: f"expected at least {MIN_SIDE} x {MIN_SIDE} pixels",
-    NOT_TAKEN: f"an animation, a JPEG of more than {MAX_SCANS} scans, or a BMP "
-    "that is compressed or of other than 8, 24 or 32 bits",
+    NOT_TAKEN: f"an animation, a JPEG of more than {MAX_SCANS} scans, a PNG of "
+    "16 bits that are near black or beyond their stated depth, or a BMP that "
+    "is compressed or of other than 8, 24 or 32 bits",
     NOT_FINITE: "the model gave no finite score",
 }
 

@@ -14,6 +14,10 @@ MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 2**25
 MAX_FRAMES = 1024
 MIN_SIDE = 16
+GREY_BITS_HELP = (
+    "Bits that 16-bit grey uses where the file does not say it; by default 16, "
+    "and what is near black then is refused."
+)
 # What all frames of a file may hold together, in units of `max_pixels`.
 _FILE_FACTOR = 8
 # Parsers in Python read bit by bit; so many take a second or two.

@@ -18,6 +18,7 @@ from absl import flags
 from g2npan_tf import cli
 from g2npan_tf.errors import InputError
 from g2npan_tf.input_policy import DEFAULT_LIMITS
+from g2npan_tf.input_policy import GREY_BITS_HELP
 from g2npan_tf.input_policy import Limits
 from g2npan_tf.score_rows import WRITERS
 from g2npan_tf.score_run import find as find
@@ -96,6 +97,7 @@ def _define_limits() -> None:
         False,
         "Score every image of GIF, APNG and TIFF files with several.",
     )
+    flags.DEFINE_integer("grey_bits", None, GREY_BITS_HELP, 8, 16)
 
 
 def main(argv: list[str]) -> int:
@@ -108,6 +110,7 @@ def main(argv: list[str]) -> int:
         max_pixels=values.max_pixels,
         max_frames=values.max_frames,
         animations=values.animations,
+        grey_bits=values.grey_bits,
     )
     if values.serve:
         return _serve(values.model, argv[1:], values.num_threads, limits)

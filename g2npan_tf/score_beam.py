@@ -21,6 +21,7 @@ from g2npan_tf import cli
 from g2npan_tf.errors import InputError
 from g2npan_tf.errors import missing_package
 from g2npan_tf.input_policy import DEFAULT_LIMITS
+from g2npan_tf.input_policy import GREY_BITS_HELP
 from g2npan_tf.input_policy import Limits
 
 SOME_FAILED = 1
@@ -162,6 +163,7 @@ def define_flags() -> None:
     for name in ("max_bytes", "max_pixels", "max_frames"):
         value = getattr(DEFAULT_LIMITS, name)
         flags.DEFINE_integer(name, value, "As g2npan-score.", lower_bound=1)
+    flags.DEFINE_integer("grey_bits", None, GREY_BITS_HELP, 8, 16)
 
 
 def main(argv: list[str]) -> int:
@@ -170,7 +172,12 @@ def main(argv: list[str]) -> int:
     for name in ("model", "input", "output"):
         if not values[name].value:
             raise InputError(f"--{name}=... is missing (--help says more)")
-    limits = Limits(values.max_bytes, values.max_pixels, values.max_frames)
+    limits = Limits(
+        values.max_bytes,
+        values.max_pixels,
+        values.max_frames,
+        grey_bits=values.grey_bits,
+    )
     try:
         return score_archive(
             values.model,

@@ -15,6 +15,7 @@ from PIL import ImageOps
 from PIL import UnidentifiedImageError
 
 from g2npan_tf import tiff_header
+from g2npan_tf.display_range import FULL_BITS
 from g2npan_tf.display_range import TABLE_NOTE
 from g2npan_tf.display_range import check_use
 from g2npan_tf.display_range import grey_depth
@@ -114,11 +115,12 @@ def _without_texts(data: bytes) -> tuple[bytes, int | None]:
         body = stream.read(length + 4)
         if name[:1].isupper() or name in _PNG_CHUNKS:
             kept += [head, body]
-        elif name == b"sBIT" and length == 1 and 1 <= body[0] <= 16:
+        elif name == b"sBIT" and length == 1 and bits is None:
             bits = body[0]
         if name == b"IEND":
             break
-    return b"".join([*kept, stream.read()]), bits
+    is_known = bits is not None and 1 <= bits <= FULL_BITS
+    return b"".join([*kept, stream.read()]), bits if is_known else None
 
 
 def _count(opened: ImageFile.ImageFile, limits: Limits) -> int:

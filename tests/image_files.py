@@ -53,7 +53,23 @@ def _good():
         "PNG four colours": encode(grey.quantize(4), "PNG", bits=2),
         "PNG one bit": encode(grey.convert("1"), "PNG"),
         "PNG 16 bits": encode(wide // 3 * 2 + 5, "PNG"),
-        "PNG 12 bits": encode(wide // 16, "PNG"),
+        "PNG 16 bits, black": encode(wide * 0, "PNG"),
+        "PNG 12 bits": with_chunk(encode(wide // 16, "PNG"), b"sBIT", b"\x0c"),
+        "PNG 12 bits scaled up": with_chunk(
+            encode(wide // 16 * 16, "PNG"), b"sBIT", b"\x0c"
+        ),
+        "PNG of wrong significant bits": with_chunk(
+            encode(wide, "PNG"), b"sBIT", b"\x11"
+        ),
+        "PNG 16 bits a colour": wide_colour(pixels, 257),
+        "PNG with much text": with_chunk(
+            encode(image, "PNG"),
+            b"zTXt",
+            b"Comment\0\0" + zlib.compress(bytes(3 * 2**20)),
+        ),
+        "PNG with damaged text": with_chunk(
+            encode(image, "PNG"), b"tEXt", b"Comment\0good", damage=1
+        ),
         "PNG turned": encode(image, "PNG", exif=with_orientation(6)),
         "BMP grey": encode(grey, "BMP"),
         "BMP RGB": encode(image, "BMP"),
@@ -66,6 +82,9 @@ def _good():
         "JPEG CMYK": encode(image.convert("CMYK"), "JPEG"),
         "JPEG progressive": encode(image, "JPEG", progressive=True),
         "JPEG of many scans": with_scans(64),
+        "JPEG of several pictures": encode(
+            image, "MPO", save_all=True, append_images=[image.rotate(180)]
+        ),
         "JPEG little-endian EXIF": encode(
             image, "JPEG", exif=_little_endian(8)
         ),
@@ -77,6 +96,35 @@ def _good():
         exif = with_orientation(value)
         files[f"JPEG turned {value}"] = encode(image, "JPEG", exif=exif)
     return files
+
+
+def with_chunk(png, name, body, damage=0):
+    """A PNG with another chunk behind its header."""
+    checksum = struct.pack(">I", zlib.crc32(name + body) ^ damage)
+    return (
+        png[:33]
+        + struct.pack(">I", len(body))
+        + name
+        + body
+        + checksum
+        + png[33:]
+    )
+
+
+def wide_colour(pixels, factor):
+    """A PNG of 16 bits a colour."""
+    rows = (pixels.astype(np.uint16) * factor).astype(">u2")
+    height, width = pixels.shape[:2]
+    data = b"".join(b"\0" + row.tobytes() for row in rows)
+    png = b"\x89PNG\r\n\x1a\n" + bytes(25)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    for name, body in (
+        (b"IEND", b""),
+        (b"IDAT", zlib.compress(data)),
+        (b"IHDR", header),
+    ):
+        png = with_chunk(png, name, body)
+    return png[:8] + png[33:]
 
 
 def with_scans(count):
@@ -101,6 +149,7 @@ def _bad():
     flipped[len(png) // 2] ^= 1
     animated = {"save_all": True, "append_images": [noisy_image((40, 50), 1)]}
     orientation = encode(image, "JPEG", exif=with_orientation(6))
+    wide = np.asarray(image.convert("L")).astype(np.uint16) * 257
     return {
         "nothing": (b"", status.UNKNOWN_FORMAT),
         "text": (b"not an image " * 9, status.UNKNOWN_FORMAT),
@@ -117,6 +166,15 @@ def _bad():
         "PNG huge": (_with_size(png, 8000, 8000), status.TOO_MANY_PIXELS),
         "PNG high": (_with_size(png, 16, 2**31 - 1), status.TOO_MANY_PIXELS),
         "PNG small": (encode(noisy((15, 40)), "PNG"), status.TOO_SMALL),
+        "PNG of 12 bits unstated": (
+            encode(wide // 16, "PNG"),
+            status.NOT_TAKEN,
+        ),
+        "PNG of 8 bits in 16": (encode(wide // 257, "PNG"), status.NOT_TAKEN),
+        "PNG of dark 16-bit colour": (
+            wide_colour(noisy((40, 50)), 16),
+            status.NOT_TAKEN,
+        ),
         "JPEG mark alone": (jpeg[:3], status.DAMAGED),
         "JPEG half": (jpeg[: len(jpeg) // 2], status.DAMAGED),
         "JPEG without end": (jpeg[:-2], status.DAMAGED),

@@ -58,7 +58,7 @@ def stills():
         "png palette": encoded(
             image.quantize(16), "PNG", transparency=bytes(16)
         ),
-        "png 16 bits": encoded(DEEP, "PNG"),
+        "png 16 bits": encoded(DEEP * 16, "PNG"),
         "png 1 bit": encoded(image.convert("1"), "PNG"),
         "jpeg grey": encoded(SMOOTH, "JPEG"),
         "jpeg rgb": encoded(RGB, "JPEG", exif=exif),
@@ -81,7 +81,7 @@ def tiffs():
     return {
         **named,
         "tiff raw": encoded(image, "TIFF"),
-        "tiff 16 bits": encoded(DEEP, "TIFF"),
+        "tiff 16 bits": encoded(DEEP * 16, "TIFF"),
         "tiff float": encoded(DEEP.astype(np.float32), "TIFF"),
         "tiff cmyk": encoded(image.convert("CMYK"), "TIFF"),
         "tiff lab": encoded(image.convert("LAB"), "TIFF"),

@@ -11,6 +11,7 @@ from g2npan_tf.errors import InputError
 from g2npan_tf.images import decode_image
 from g2npan_tf.images import resize
 from g2npan_tf.input_policy import MAX_BYTES
+from g2npan_tf.input_policy import Limits
 from tests.image_files import BAD
 from tests.image_files import GOOD
 from tests.image_files import encode
@@ -49,13 +50,9 @@ def decoded(decode):
 @pytest.fixture(scope="module")
 def full_size():
     """Pixels before they are brought to the scorer's size."""
-    functions = (
-        image_bytes._decode_png,
-        image_bytes._decode_jpeg,
-        image_bytes._decode_bmp,
-    )
+    functions = image_bytes.decoders(None)
     return tf.function(
-        lambda data: image_bytes._by_format(data, functions),
+        lambda data: image_bytes._by_format(data, functions)[0],
         input_signature=[tf.TensorSpec([], tf.string)],
     )
 
@@ -64,6 +61,21 @@ def full_size():
 def test_pixels_are_exactly_those_of_the_image_policy(full_size, name):
     expected = decode_image(GOOD[name]).pixels
     np.testing.assert_array_equal(full_size(GOOD[name]), expected)
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+@pytest.mark.parametrize("factor", [1, 4, 16, 257])
+def test_a_depth_fixed_at_export_is_that_of_the_image_policy(bits, factor):
+    grey = noisy((24, 31))[..., 0].astype(np.uint16) * factor
+    data = encode(grey, "PNG")
+    pixels, code = image_bytes._by_format(data, image_bytes.decoders(bits))
+    try:
+        expected = decode_image(data, Limits(grey_bits=bits)).pixels
+    except InputError:
+        assert code == status.NOT_TAKEN
+        return
+    assert code == status.OK
+    np.testing.assert_array_equal(pixels, expected)
 
 
 @pytest.mark.parametrize("name", GOOD)

@@ -19,13 +19,17 @@ from tests import image_seeds
 from tests.dicom_files import compressed
 from tests.dicom_files import dataset
 from tests.dicom_files import dicom
+from tests.dicom_files import item
 from tests.dicom_files import pydicom
 from tests.dicom_files import to_bytes
+from tests.dicom_files import with_value
 from tests.image_seeds import DEEP
 from tests.image_seeds import GREY
 from tests.image_seeds import RGB
 from tests.image_seeds import encoded
 from tests.image_seeds import nibabel
+from tests.tiff_files import PALETTE
+from tests.tiff_files import tiff
 from tests.tiny import REPOSITORY
 
 SEEDS = image_seeds.seeds()
@@ -100,6 +104,37 @@ def many_segments():
     return data[:2] + b"\xff\xfe\0\2" * 100_000 + data[2:]
 
 
+def large_text():
+    data = encoded(PICTURE, "PNG")
+    text = zlib.compress(bytes(2 * 2**20))
+    chunk = b"zTXtComment\0\0" + text
+    return (
+        data[:33]
+        + struct.pack(">I", len(chunk) - 4)
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+        + data[33:]
+    )
+
+
+def without(name):
+    made = dataset(GREY)
+    delattr(made, name)
+    return made
+
+
+# Where the data set begins: behind the length in the first element.
+_META = 144 + int.from_bytes(dicom(GREY)[140:144], "little")
+
+
+def no_number(place, values):
+    """Of sform's first number or of the intercept."""
+    data = bytearray(nifti(values, scl_slope=1))
+    data[112:120] = struct.pack("<2f", 1, 0)
+    data[place : place + 4] = struct.pack("<f", np.nan)
+    return bytes(data)
+
+
 def two_frames():
     values = np.stack([GREY, GREY.T])
     return dicom(values, NumberOfFrames=2)
@@ -116,19 +151,38 @@ CASES = {
     "CMYK": lambda: SEEDS["jpeg cmyk"],
     "CIE Lab": lambda: SEEDS["tiff lab"],
     "colour profile": profiled,
-    "16-bit grey up to 4095": lambda: encoded(DEEP, "PNG"),
-    "16-bit grey above 4095": lambda: encoded(DEEP * 2, "PNG"),
+    "texts in a PNG": large_text,
+    "16-bit grey that states its depth": lambda: encoded(
+        DEEP, "TIFF", tiffinfo={281: 4095}
+    ),
+    "16-bit grey, `--grey_bits`": lambda: (
+        encoded(DEEP, "PNG"),
+        Limits(grey_bits=12),
+    ),
+    "16-bit grey otherwise": lambda: encoded(DEEP * 16, "PNG"),
+    "16 bits that are near black": lambda: encoded(DEEP, "PNG"),
+    "16 bits above `--grey_bits`": lambda: (
+        encoded(DEEP * 16, "PNG"),
+        Limits(grey_bits=12),
+    ),
     "16-bit colour": deep_colour,
+    "palette of smaller numbers": lambda: tiff(
+        GREY, PALETTE, t320=[*range(256)] * 3
+    ),
     "16-bit TIFF with white as zero": lambda: encoded(
         DEEP, "TIFF", tiffinfo={262: 0}
     ),
-    "32-bit values": lambda: SEEDS["tiff float"],
+    "other values in a TIFF": lambda: SEEDS["tiff float"],
+    "planes in one page of a TIFF": lambda: encoded(
+        PICTURE, "TIFF", tiffinfo={270: '{"shape": [6, 24, 24, 3]}'}
+    ),
     "other shape than a square": lambda: encoded(
         Image.new("L", (40, 20)), "PNG"
     ),
     "TIFF in a fax code": lambda: SEEDS["tiff group 4"],
     "GIF": lambda: SEEDS["gif"],
     "several images": lambda: SEEDS["png pages"],
+    "JPEG of several pictures": lambda: encoded(PICTURE, "MPO", **PAGES),
     "several images, `--animations`": lambda: (
         SEEDS["tiff pages"],
         Limits(animations=True),
@@ -146,6 +200,33 @@ CASES = {
     ),
     "DICOM with a VOI LUT": lambda: SEEDS["dicom voi lut"],
     "DICOM of more bits without both": lambda: dicom(DEEP),
+    "DICOM window, rescale or LUT that is empty": lambda: with_value(
+        dicom(DEEP, WindowCenter=100, WindowWidth=100), "WindowWidth", b"wide"
+    ),
+    "DICOM table of smaller numbers": lambda: dicom(
+        DEEP,
+        VOILUTSequence=[item(LUTDescriptor=[4, 0, 16], LUTData=bytes(8))],
+    ),
+    "DICOM without what the others tell": lambda: to_bytes(
+        without("SamplesPerPixel")
+    ),
+    "DICOM without its preamble": lambda: dicom(GREY)[132:],
+    "DICOM without its transfer syntax": lambda: dicom(GREY)[_META:],
+    "DICOM without an element that must be": lambda: with_value(
+        dicom(GREY), "PhotometricInterpretation", b""
+    ),
+    "DICOM of elements that contradict": lambda: dicom(
+        DEEP, BitsStored=12, HighBit=3
+    ),
+    "DICOM of more frames than it says": lambda: dicom(np.stack([GREY] * 3)),
+    "DICOM of another interpretation": lambda: with_value(
+        dicom(GREY), "PhotometricInterpretation", b"HSV "
+    ),
+    "DICOM in JPEG of 12 bits": lambda: compressed(
+        dataset(DEEP, BitsStored=12, HighBit=11),
+        pydicom.uid.JPEGExtended12Bit,
+        [b"\xff\xd8"],
+    ),
     "DICOM MONOCHROME1": lambda: dicom(GREY, "MONOCHROME1"),
     "DICOM palette": lambda: SEEDS["dicom palette"],
     "DICOM YBR": lambda: SEEDS["dicom ybr"],
@@ -162,6 +243,12 @@ CASES = {
     "NIfTI of other values": lambda: nifti(DEEP[..., None]),
     "NIfTI with a stated range": lambda: nifti(
         DEEP[..., None], cal_min=0, cal_max=9
+    ),
+    "NIfTI of an orientation that is no number": lambda: no_number(
+        280, np.dstack([GREY, GREY])
+    ),
+    "NIfTI of an intercept that is no number": lambda: no_number(
+        116, DEEP[..., None]
     ),
     "NIfTI in colour": lambda: SEEDS["nifti rgb"],
     "NIfTI of several volumes": lambda: nifti(
@@ -182,7 +269,7 @@ def outcome(frames):
     """The last cell of the row that would describe these frames."""
     notes = []
     try:
-        notes += [" ".join(frame.notes) for frame in frames]
+        notes += ["; ".join(frame.notes) for frame in frames]
     except InputError as error:
         return f"refused: `{error}`"
     assert len(set(notes)) == 1
