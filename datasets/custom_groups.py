@@ -16,6 +16,8 @@ from datasets.scored_groups import ScoredGroup
 from datasets.scored_groups import ScoredImage
 from g2npan_tf.images import load_image
 from g2npan_tf.images import resize
+from g2npan_tf.input_policy import DEFAULT_LIMITS
+from g2npan_tf.input_policy import Limits
 
 _NO_MODALITY = "unspecified"
 
@@ -30,7 +32,8 @@ def make_groups(scores: CustomScores, size: int) -> list[ScoredGroup]:
     Returns:
         The groups in the order of the table.
     """
-    read = functools.partial(read_resized, size=size)
+    limits = Limits(grey_bits=scores.grey_bits)
+    read = functools.partial(read_resized, size=size, limits=limits)
     members: dict[str, list[int]] = {}
     for i, row in enumerate(scores.rows):
         members.setdefault(row.cells["pair_id"], []).append(i)
@@ -70,9 +73,11 @@ def split_groups(
     return [[g for g in groups if folds[g.pair_id] == f] for f in FOLDS]
 
 
-def read_resized(path: pathlib.Path, size: int) -> np.ndarray:
+def read_resized(
+    path: pathlib.Path, size: int, limits: Limits = DEFAULT_LIMITS
+) -> np.ndarray:
     """Reads an image of any size and brings it to uint8 `[size, size, 3]`."""
-    return resize(load_image(path).pixels, size)
+    return resize(load_image(path, limits).pixels, size)
 
 
 def _scored_image(scores: CustomScores, index: int) -> ScoredImage:

@@ -60,6 +60,7 @@ class CustomScores:
         opinions: One entry per row; None if there are problems.
         problems: Everything that is wrong, by line.
         scores: Who scored.
+        grey_bits: As of `input_policy.Limits`.
     """
 
     root: pathlib.Path
@@ -68,6 +69,7 @@ class CustomScores:
     opinions: Opinions | None
     problems: tuple[Problem, ...]
     scores: str
+    grey_bits: int | None = None
 
 
 def read_scores(
@@ -116,6 +118,7 @@ def read_scores(
         opinions=None if problems else opinions,
         problems=tuple(problems),
         scores=scale.scores,
+        grey_bits=scale.grey_bits,
     )
 
 

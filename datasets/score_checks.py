@@ -15,6 +15,7 @@ from datasets.score_table import Table
 from datasets.score_table import number
 from g2npan_tf.errors import InputError
 from g2npan_tf.images import load_image
+from g2npan_tf.input_policy import Limits
 
 REQUIRED = ("path", "pair_id", "algorithm")
 # Columns that must not differ between the images of a pair.
@@ -39,7 +40,10 @@ def find_problems(
         One problem at a time, not ordered by line.
     """
     # Sources are named in every row of their pair; they are read once.
-    file_problem = functools.cache(functools.partial(_file_problem, root))
+    limits = Limits(grey_bits=scale.grey_bits)
+    file_problem = functools.cache(
+        functools.partial(_file_problem, root, limits)
+    )
     for row in table.rows:
         for check in (_check_texts, _check_scores, _check_readers):
             for reason in check(row, scale):
@@ -101,7 +105,7 @@ def _reasons(name: str, row: Row, low: float, high: float) -> Iterator[str]:
         yield str(error)
 
 
-def _file_problem(root: pathlib.Path, cell: str) -> str:
+def _file_problem(root: pathlib.Path, limits: Limits, cell: str) -> str:
     """Says what is wrong with an image file; an empty cell is checked apart."""
     path = root / cell
     if not cell:
@@ -110,7 +114,7 @@ def _file_problem(root: pathlib.Path, cell: str) -> str:
     if pathlib.PurePath(cell).is_absolute() or not inside:
         return f"{cell} leaves the folder; expected a path within it"
     try:
-        load_image(path)
+        load_image(path, limits)
     except InputError as error:
         hint = "; expected / between folders" if "\\" in cell else ""
         return str(error).removeprefix(f"{path}: ") + hint

@@ -14,6 +14,7 @@ from g2npan_tf.errors import InputError
 
 SCALE_FILE = "scale.json"
 EXAMPLE = '{"mos_min": 1, "mos_max": 5, "lower_is_better": false}'
+_OPTIONAL = ("scores", "grey_bits")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +26,14 @@ class Scale:
         mos_max: Its upper end.
         lower_is_better: True for impairment scores such as DMOS.
         scores: Who scored, for the metadata.
+        grey_bits: As of `input_policy.Limits`, for all images of the folder.
     """
 
     mos_min: float
     mos_max: float
     lower_is_better: bool
     scores: str = "user's readers"
+    grey_bits: int | None = None
 
     def to_mos(self, values: np.ndarray) -> np.ndarray:
         """Maps scores linearly to MOS 1..5, 5 = best; NaN stays NaN."""
@@ -92,7 +95,7 @@ def _problem(values: Mapping[str, Any]) -> str:
     unknown = [name for name in values if name not in fields]
     if unknown:
         return f"unknown name {unknown[0]!r}"
-    missing = [n for n in fields if n not in values and n != "scores"]
+    missing = [n for n in fields if n not in values and n not in _OPTIONAL]
     if missing:
         return f"the scale of the scores is not given ({', '.join(missing)})"
     for name in ("mos_min", "mos_max"):
@@ -102,8 +105,16 @@ def _problem(values: Mapping[str, Any]) -> str:
             return f"{name} is {value!r}, not a number"
     if not isinstance(values["lower_is_better"], bool):
         return "lower_is_better is neither true nor false"
-    if not isinstance(values.get("scores", ""), str):
-        return "scores is not a text"
     if values["mos_min"] >= values["mos_max"]:
         return "mos_min is not below mos_max"
+    return _problem_of_options(values)
+
+
+def _problem_of_options(values: Mapping[str, Any]) -> str:
+    """Says what is wrong with those that may be absent."""
+    if not isinstance(values.get("scores", ""), str):
+        return "scores is not a text"
+    bits = values.get("grey_bits", 16)
+    if not (isinstance(bits, int) and 8 <= bits <= 16):
+        return "grey_bits is not 8 to 16"
     return ""

@@ -1,5 +1,7 @@
 """A user's scores become groups and folds."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -41,6 +43,22 @@ def test_images_of_any_size_are_brought_to_one(tmp_path):
         found = groups[0].read(image.path)
         np.testing.assert_array_equal(found, resize(pixels.copy(), 128))
     assert len(sizes) == 3
+
+
+def test_12_bits_in_16_need_their_depth(tmp_path):
+    folder = write_folder(tmp_path / "data", rows_of())
+    path = folder / read_scores(folder).rows[0].cells["path"]
+    values = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    assert cv2.imwrite(str(path.with_suffix(".png")), values)
+    path.with_suffix(".png").replace(path)
+    (problem,) = read_scores(folder).problems
+    assert "--grey_bits=12" in problem.reason
+    scale = json.loads((folder / "scale.json").read_text())
+    (folder / "scale.json").write_text(json.dumps({**scale, "grey_bits": 12}))
+    group = make_groups(read_scores(folder), 64)[0]
+    expected = np.rint(values * np.float32(255 / 4095))
+    found = group.read(group.images[0].path)[..., 0]
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_folds_never_split_a_case(tmp_path):

@@ -71,6 +71,8 @@ def test_nothing_is_guessed(tmp_path, missing):
         ({"mos_min": float("-inf")}, "not a number"),
         ({"lower_is_better": 0}, "neither true nor false"),
         ({"scores": 3}, "scores is not a text"),
+        ({"grey_bits": 7}, "grey_bits is not 8 to 16"),
+        ({"grey_bits": 12.5}, "grey_bits is not 8 to 16"),
         ({"mosmax": 5}, "unknown name 'mosmax'"),
     ],
 )
