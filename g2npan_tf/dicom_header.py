@@ -129,7 +129,8 @@ def decimal(item: "Dataset", name: str, notes: list[str]) -> float | None:
         # pydicom would refuse the element for any of its values.
         value = value.decode("ascii", "replace").strip(" \0").split("\\")[0]
     try:
-        number = float(value)
+        # Python alone takes 4_5 for 45.
+        number = float(str(value).replace("_", "?"))
     except (TypeError, ValueError):
         number = math.nan
     if math.isfinite(number):

@@ -128,7 +128,7 @@ def test_an_element_that_is_no_number_is_as_absent(name, value, note):
     assert odd.notes == (*expected, "VOI window applied")
 
 
-@pytest.mark.parametrize("value", [b"", b"4,5", b"wide"])
+@pytest.mark.parametrize("value", [b"", b"4,5", b"4_5", b"nan", b"wide"])
 def test_a_window_that_is_no_number_is_as_absent(value):
     data = dicom(ramp(np.uint16), WindowCenter=9, WindowWidth=9)
     loaded = decode_image(with_value(data, "WindowWidth", value))

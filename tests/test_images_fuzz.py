@@ -1,5 +1,6 @@
 """Damaged and impossible files; see fuzz_images for what is asserted."""
 
+import importlib.util
 import json
 import pathlib
 import shutil
@@ -8,6 +9,9 @@ import sys
 
 import pytest
 
+from g2npan_tf.errors import InputError
+from g2npan_tf.images import SUFFIXES
+from g2npan_tf.images import read_frames
 from tests.tiny import REPOSITORY
 
 INPUTS = 12_000
@@ -54,3 +58,34 @@ def test_the_fuzzer_itself_runs(tmp_path):
     figures, stderr = run(tmp_path, "bytes", "120")
     assert figures["read"] + figures["refused"] == 120
     assert stderr == ""
+
+
+def foreign():
+    """Pictures of installed packages, and all that pydicom tests itself by."""
+    pydicom = importlib.util.find_spec("pydicom")
+    installed = pathlib.Path(pydicom.origin).parents[1]
+    own = installed / "pydicom" / "data" / "test_files"
+    return [
+        path
+        for path in sorted(installed.rglob("*"))
+        if path.is_file()
+        and (
+            path.is_relative_to(own)
+            or path.name.lower().endswith((*SUFFIXES, ".gif", ".webp"))
+        )
+    ]
+
+
+@pytest.mark.slow
+def test_what_other_packages_read_ends_as_frames_or_one_line():
+    read, refusals = 0, []
+    for path in foreign():
+        try:
+            for frame in read_frames(path):
+                assert frame.pixels.shape[2:] == (3,), path
+            read += 1
+        except InputError as error:
+            refusals.append(str(error).removeprefix(f"{path}: "))
+    assert read >= 100
+    assert read + len(refusals) >= 200
+    assert not [line for line in refusals if "\n" in line or "/" in line[:1]]
