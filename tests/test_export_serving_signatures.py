@@ -23,10 +23,10 @@ IMAGES = random_images(3, (140, 90))
 FILES = [encode(image, "PNG") for image in IMAGES]
 
 
-def serve(scorer, folder, files, images=IMAGES):
+def serve(scorer, folder, files, images=IMAGES, grey_bits=None):
     """Every signature by both loaders."""
     size = scorer.input_shape[1]
-    offered = serving_signatures.signatures(size, VERSION)
+    offered = serving_signatures.signatures(size, VERSION, grey_bits)
     graph.write_signatures(scorer, offered, folder)
     feeds = {"image": images, "image_bytes": files}
     return [
@@ -100,8 +100,10 @@ def test_a_scorer_of_large_images_takes_them_whole(tmp_path):
     scorer = large_scorer(256)
     image = random_images(1, (256, 256))
     files = [encode(image[0], "PNG"), GOOD["PNG RGB"]]
-    for served in serve(scorer, tmp_path / "1", files, image):
-        by_bytes = served["serving_default"]["mos"]
+    white = encode(np.full((20, 20), 4095, np.uint16), "PNG")
+    for served in serve(scorer, tmp_path / "1", [*files, white], image, 12):
+        *by_bytes, of_white = served["serving_default"]["mos"]
+        assert of_white == 5.0
         assert by_bytes[0] == served["score_pixels"]["mos"][0]
         small = resize(decode_image(GOOD["PNG RGB"]).pixels, 256)
         expected = scorer.predict(np.stack([image[0], small]), verbose=0)

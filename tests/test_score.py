@@ -146,9 +146,22 @@ def test_the_command_prints_a_table_and_is_quiet(model, folder):
     assert lines[4].startswith("   -        -  missing.png ")
 
 
+def test_the_depth_of_16_bit_grey_may_be_stated(model, tmp_path):
+    path = tmp_path / "slice.png"
+    Image.fromarray(np.full((20, 20), 4095 // 5, np.uint16)).save(path)
+    without = run(f"--model={model}", path)
+    assert without.returncode == 1
+    assert "values up to 819 in 16 bits; expected" in without.stdout
+    stated = run(f"--model={model}", "--grey_bits=12", path)
+    assert stated.returncode == 0
+    assert "1.80    0.200" in stated.stdout
+    assert "range 0..4095 of --grey_bits" in stated.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--grey_bits=17", "x.png"], "flag --grey_bits=17"),
         (["x.png"], "--model=ARTEFACT is missing"),
         (["--model=missing.keras", "x.png"], "missing.keras: no such model"),
         (["--formt=csv", "x.png"], "Unknown command line flag 'formt'"),

@@ -117,6 +117,16 @@ def test_no_row_of_several_files_is_lost_or_doubled(model, images, tmp_path):
         score_beam.score_archive(model, inputs, prefix, beam_flags=LOCAL)
 
 
+def test_the_depth_of_16_bit_grey_may_be_stated(model, tmp_path):
+    path, output = tmp_path / "slice.png", tmp_path / "beam.csv"
+    Image.fromarray(np.full((20, 20), 4095 // 5, np.uint16)).save(path)
+    command = [sys.executable, "-m", "g2npan_tf.score_beam", "--grey_bits=12"]
+    command += [f"--model={model}", f"--input={path}", f"--output={output}"]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    (row,) = rows(output)
+    assert "range 0..4095 of --grey_bits" in row["notes"]
+
+
 def test_a_list_names_the_files(model, images, tmp_path):
     (tmp_path / "list.txt").write_text(f"{images}/0.png\n{images}/1.png\n")
     output = str(tmp_path / "beam.csv")
