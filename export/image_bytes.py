@@ -215,7 +215,7 @@ def _decode_wide_grey(data: tf.Tensor, grey_bits: int | None) -> _Decoded:
 def _decode_wide_colour(data: tf.Tensor, grey_bits: int | None) -> _Decoded:
     """Takes the high bytes."""
     pixels = tf.io.decode_png(data, channels=3)
-    if grey_bits:
+    if grey_bits == FULL_BITS:
         return pixels, tf.constant(status.OK)
     refused = _is_near_black(tf.cast(pixels, tf.int32), USUAL_BITS - 8)
     return pixels, tf.where(refused, status.NOT_TAKEN, status.OK)

@@ -140,7 +140,7 @@ def check_use(values: np.ndarray, lost: int = 0) -> None:
 
     Args:
         values: Whole numbers.
-        lost: Lowest bits that they are without.
+        lost: Lowest bits that they are without, as of colour.
 
     Raises:
         InputError: If nearly all are in the lowest 16th.
@@ -149,7 +149,8 @@ def check_use(values: np.ndarray, lost: int = 0) -> None:
         return
     bits = 8 if fits(values, 8 - lost) else USUAL_BITS
     highest = ((int(values[values < 2 ** (bits - lost)].max()) + 1) << lost) - 1
+    cure = "the full range" if lost else f"the file's depth, --grey_bits={bits}"
     raise InputError(
-        f"values up to {highest} in 16 bits; expected the depth in the file, "
-        f"--grey_bits={bits}, or --grey_bits=16 for an image this dark"
+        f"values up to {highest} in 16 bits; expected {cure}, or "
+        "--grey_bits=16 for an image this dark"
     )

@@ -245,7 +245,7 @@ def _to_8_bits(
     """Scales grey by its depth, never between its own ends."""
     if not image.mode.startswith("I;16"):
         # Pillow reads no more of it than this.
-        if stated is None:
+        if stated != FULL_BITS:
             check_use(np.asarray(image.convert("RGB")), lost=8)
         return image, "16-bit colour, high byte taken"
     values = np.asarray(image)

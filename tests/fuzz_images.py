@@ -35,7 +35,7 @@ from g2npan_tf.images import Limits
 from g2npan_tf.images import decode_frames
 from tests.image_seeds import seeds
 
-LIMITS = (Limits(), Limits(animations=True))
+LIMITS = (Limits(), Limits(animations=True, grey_bits=12))
 EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
 
 

@@ -4,6 +4,7 @@ import pytest
 from g2npan_tf.display_range import fraction_of_range
 from g2npan_tf.display_range import shown_range
 from g2npan_tf.display_range import to_grey
+from g2npan_tf.display_range import white_of_table
 
 
 def test_a_ramp_is_shown_without_half_a_percent_at_each_end():
@@ -57,3 +58,21 @@ def test_grey_is_rounded_to_the_nearest_in_three_equal_channels():
     np.testing.assert_array_equal(
         pixels[0], [[0] * 3, [0] * 3, [1] * 3, [255] * 3]
     )
+
+
+@pytest.mark.parametrize(
+    ("highest", "bits", "white"),
+    [
+        (255, 8, 255),
+        (9, 8, 255),
+        (65535, 16, 65535),
+        (65280, 16, 65535),
+        (20000, 16, 65535),
+        (4095, 16, 4095),
+        (255, 16, 255),
+        (5000, 12, 5000),
+        (0, 16, 1),
+    ],
+)
+def test_a_table_ends_at_white(highest, bits, white):
+    assert white_of_table(highest, bits) == white

@@ -16,6 +16,7 @@ from tests.image_files import BAD
 from tests.image_files import GOOD
 from tests.image_files import encode
 from tests.image_files import noisy
+from tests.image_files import wide_colour
 from tests.image_files import with_scans
 
 SIZE = 128
@@ -65,9 +66,13 @@ def test_pixels_are_exactly_those_of_the_image_policy(full_size, name):
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
 @pytest.mark.parametrize("factor", [1, 4, 16, 257])
-def test_a_depth_fixed_at_export_is_that_of_the_image_policy(bits, factor):
-    grey = noisy((24, 31))[..., 0].astype(np.uint16) * factor
-    data = encode(grey, "PNG")
+@pytest.mark.parametrize("is_grey", [True, False])
+def test_a_depth_fixed_at_export_is_that_of_the_image_policy(
+    bits, factor, is_grey
+):
+    pixels = noisy((24, 31))
+    grey = pixels[..., 0].astype(np.uint16) * factor
+    data = encode(grey, "PNG") if is_grey else wide_colour(pixels, factor)
     pixels, code = image_bytes._by_format(data, image_bytes.decoders(bits))
     try:
         expected = decode_image(data, Limits(grey_bits=bits)).pixels
