@@ -5,14 +5,17 @@ python evaluate.py --workdir=runs/first --data=fusion_quality/custom \
     --manual_dir=DIR
 """
 
+import dataclasses
 import pathlib
 
 from absl import flags
 
 from g2npan_tf import cli
 from g2npan_tf import config
+from g2npan_tf import output_check
 from g2npan_tf.evaluation_table import table
 
+FILES = ("results.json", "predictions.csv", "report.html", "model_card.md")
 PLACES = ("data", "data_dir", "manual_dir")
 flags.DEFINE_string("workdir", None, "Folder of a run of train.py. Required.")
 flags.DEFINE_string(
@@ -45,7 +48,17 @@ def main(argv: list[str]) -> None:
     if not options.workdir or len(argv) > 1:
         cli.fail("expected --workdir=FOLDER of a run, and nothing else")
     workdir = pathlib.Path(options.workdir)
-    config.load(workdir / "config.json")
+    settings, _ = config.load(workdir / "config.json")
+    written = FILES if options.output else ()
+    output_check.check_settings(
+        {"output": [pathlib.Path(options.output, name) for name in written]},
+        dataclasses.replace(
+            settings,
+            manual_dir=options.manual_dir or "",
+            data_dir=options.data_dir or settings.data_dir,
+        ),
+        output_check.run_files(workdir),
+    )
     with cli.quiet_stderr():
         from g2npan_tf import base_selection
         from g2npan_tf import evaluation_report

@@ -13,6 +13,7 @@ from absl import flags
 
 from g2npan_tf import cli
 from g2npan_tf import config
+from g2npan_tf import output_check
 from g2npan_tf.atomic_file import NO_SPACE
 from g2npan_tf.errors import WorkerLostError
 from g2npan_tf.model_facts import whose
@@ -41,6 +42,9 @@ def run(settings: config.Config, argv: list[str]) -> int:
         cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
     if not flags.FLAGS.workdir:
         cli.fail("--workdir is required: the folder of the run")
+    output_check.check_settings(
+        {"workdir": output_check.run_files(flags.FLAGS.workdir)}, settings
+    )
     # A shell lets background jobs ignore SIGINT, but who sends it means it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # A preempted machine sends SIGTERM.

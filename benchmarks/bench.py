@@ -25,6 +25,7 @@ from benchmarks.timing import PIPELINE
 from benchmarks.timing import STEP
 from benchmarks.timing import measure
 from g2npan_tf import cli
+from g2npan_tf import output_check
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.config import DEFAULT_PRESET
 from g2npan_tf.config import PRESETS
@@ -68,6 +69,11 @@ def main(argv: list[str]) -> None:
     output = pathlib.Path(given.output) if given.output else None
     if output and not output.parent.is_dir():
         cli.fail(f"--output={output}: there is no folder {output.parent}")
+    output_check.check(
+        {"output": [given.output or ""]},
+        (),
+        folders=[pathlib.Path(given.data_dir or "", "fusion_quality")],
+    )
     with tempfile.TemporaryDirectory(prefix="g2npan-bench-") as folder:
         text = report(
             given.preset,

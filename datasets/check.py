@@ -17,10 +17,13 @@ from datasets.custom_groups import split_groups
 from datasets.custom_scores import SCORES_FILE
 from datasets.custom_scores import CustomScores
 from datasets.custom_scores import describe
+from datasets.custom_scores import files_of
 from datasets.custom_scores import opinions_of
 from datasets.custom_scores import read_scores
 from g2npan_tf import cli
 from g2npan_tf import mos
+from g2npan_tf import output_check
+from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
 
 _SIZE = 128
@@ -44,6 +47,7 @@ def main(argv: list[str]) -> int:
     if len(argv) > 1:
         cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
     root = pathlib.Path(flags.FLAGS.manual_dir)
+    output_check.check({"plot": [flags.FLAGS.plot]}, files_of(root))
     scores = read_scores(root)
     if scores.problems:
         for problem in scores.problems:
@@ -94,7 +98,10 @@ def draw_scores(scores: CustomScores, path: pathlib.Path) -> None:
     right.set_xlim(mos.MOS_MIN - 0.1, mos.MOS_MAX + 0.1)
     plot.suptitle(f"scores: {scores.scores}")
     try:
-        plot.savefig(path, format="png", dpi=80, metadata={"Software": None})
+        with written_aside(path) as aside:
+            plot.savefig(
+                aside, format="png", dpi=80, metadata={"Software": None}
+            )
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"--plot={path}: {reason}") from error

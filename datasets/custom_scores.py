@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from datasets import reader_agreement
+from datasets.score_checks import FILES
 from datasets.score_checks import OF_PAIR
 from datasets.score_checks import READER
 from datasets.score_checks import REQUIRED
 from datasets.score_checks import SCORES
 from datasets.score_checks import find_problems
+from datasets.score_scale import SCALE_FILE
 from datasets.score_scale import Scale
 from datasets.score_scale import read_scale
 from datasets.score_table import Problem
@@ -120,6 +122,29 @@ def read_scores(
         scores=scale.scores,
         grey_bits=scale.grey_bits,
     )
+
+
+def files_of(root: pathlib.Path) -> list[pathlib.Path]:
+    """Lists the files that `read_scores` reads, as far as it can be told.
+
+    Args:
+        root: As for `read_scores`.
+
+    Returns:
+        The table, the scale and the images.
+    """
+    tables = [root / SCORES_FILE, root / SCALE_FILE]
+    try:
+        rows = read_table(tables[0], REQUIRED, _is_known).rows
+    except InputError:
+        # `read_scores` says why.
+        return tables
+    return tables + [
+        root / row.cells[name]
+        for row in rows
+        for name in FILES
+        if row.cells.get(name)
+    ]
 
 
 def opinions_of(scores: CustomScores) -> Opinions:

@@ -23,7 +23,7 @@ OF_PAIR = ("case_id", "modality", "source_a", "source_b", "split")
 SCORES = ("mos", "mos_std")
 READER = re.compile(r"reader_\w+")
 FOLDS = tuple(f"fold_{k}" for k in range(NUM_FOLDS))
-_FILES = ("path", "source_a", "source_b")
+FILES = ("path", "source_a", "source_b")
 
 
 def find_problems(
@@ -48,7 +48,7 @@ def find_problems(
         for check in (_check_texts, _check_scores, _check_readers):
             for reason in check(row, scale):
                 yield _problem(row, reason)
-        for name in _FILES:
+        for name in FILES:
             reason = file_problem(row.cells.get(name, ""))
             if reason:
                 yield _problem(row, f"{name}: {reason}")

@@ -14,6 +14,7 @@ from export.parity import Differences
 from export.parity import ParityError
 from g2npan_tf import cli
 from g2npan_tf import config
+from g2npan_tf import output_check
 from g2npan_tf.errors import InputError
 from g2npan_tf.model_facts import whose
 
@@ -59,12 +60,15 @@ def define_flags() -> None:
     )
 
 
-def run(exports: Sequence[_Export], argv: list[str]) -> int:
+def run(
+    exports: Sequence[_Export], argv: list[str], files: Sequence[str] = ()
+) -> int:
     """Does what an export command does.
 
     Args:
         exports: Each writes an artefact; raises ParityError if it differs.
         argv: Arguments that are not flags; there must be none but the first.
+        files: Names in --output of what may be replaced.
 
     Returns:
         The exit code: 0, or 1 if an artefact differs from the scorer; those
@@ -76,6 +80,10 @@ def run(exports: Sequence[_Export], argv: list[str]) -> int:
     values = flags.FLAGS
     _check_flags(argv)
     workdir, output = pathlib.Path(values.workdir), pathlib.Path(values.output)
+    output_check.check(
+        {"output": [output / name for name in files]},
+        output_check.run_files(workdir),
+    )
     # Before the seconds that TensorFlow takes to load.
     config.load(workdir / "config.json")
     with cli.quiet_stderr():

@@ -16,6 +16,7 @@ from absl import flags
 from export.litert_conversion import PRECISIONS
 from g2npan_tf import cli
 from g2npan_tf import config as config_module
+from g2npan_tf import output_check
 from g2npan_tf import protocols
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
@@ -175,6 +176,17 @@ def main(argv: list[str]) -> None:
     if not values.workdir or not values.models:
         raise InputError("expected --workdir=RUN and --models=FOLDER")
     workdir, models = pathlib.Path(values.workdir), pathlib.Path(values.models)
+    output_check.check(
+        {"output": [values.output]},
+        [
+            *output_check.run_files(workdir),
+            *(
+                file
+                for model in models.glob("*.tflite")
+                for file in output_check.model_files(model)
+            ),
+        ],
+    )
     config_module.load(workdir / "config.json")
     with cli.quiet_stderr():
         from export import litert_timing

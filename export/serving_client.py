@@ -25,6 +25,7 @@ from export import serving_rest
 from export.serving_request import Server
 from export.serving_rows import score_files
 from g2npan_tf import cli
+from g2npan_tf import output_check
 from g2npan_tf.errors import InputError
 from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import WRITERS
@@ -97,12 +98,16 @@ def client_command(
         InputError: If nothing can be done, or the server fails for good.
     """
     server = dataclasses.replace(parse_server(url), **settings or {})
-    paths = find(arguments, follow_links)
+    found = find(arguments, follow_links)
+    output_check.check(
+        {"output": [output] if output else []},
+        [*found.paths, *found.lists, server.authority],
+    )
     predict = _SCHEMES[url.partition(":")[0]][0](server)
     statuses: Counter[bool] = Counter()
 
     def counted() -> Iterator[Row]:
-        for row in score_files(predict, paths, batch_size, tries):
+        for row in score_files(predict, found.paths, batch_size, tries):
             statuses[row.status == OK] += 1
             yield row
 

@@ -1,6 +1,7 @@
 """Sends image files to a server, one row per file."""
 
 import functools
+import os
 import pathlib
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from export import serving_status
 from export.serving_request import Predict
 from export.serving_request import Score
 from export.serving_request import with_retries
-from g2npan_tf.image_paths import NO_IMAGE
+from g2npan_tf.image_paths import why_no_file
 from g2npan_tf.input_policy import MAX_BYTES
 from g2npan_tf.score_rows import Row
 
@@ -66,14 +67,15 @@ def _batches(
 def _read(path: pathlib.Path) -> bytes | Row:
     """Reads one file; nothing is sent that the server would not decode."""
     try:
-        if path.is_dir():
-            return Row(str(path), status=NO_IMAGE)
-        if path.exists() and not path.is_file():
+        if reason := why_no_file(path):
+            return Row(str(path), status=reason)
+        if os.path.exists(path) and not os.path.isfile(path):
             return Row(str(path), status="not a regular file")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+    except (OSError, ValueError) as error:
+        # Names that no file can have are a ValueError.
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
         return Row(str(path), status=reason)
     if not data:
         return Row(str(path), status="empty file")

@@ -27,6 +27,7 @@ from export import parity
 from export.litert_conversion import PRECISIONS
 from export.litert_conversion import SIGNATURE
 from export.litert_conversion import convert
+from g2npan_tf import atomic_file
 from g2npan_tf import cli
 
 if TYPE_CHECKING:
@@ -124,11 +125,16 @@ def _move(path: pathlib.Path, output: pathlib.Path) -> None:
     that is there: a model without them is accepted, one with the SHA-256 of
     another is refused.
     """
-    side_files = [path.with_suffix(end) for end in (".json", ".parity.json")]
+    model, *side_files = _files(path)
     for side_file in side_files:
         (output / side_file.name).unlink(missing_ok=True)
-    for made in (path, *side_files):
-        os.replace(made, output / made.name)
+    for made in (model, *side_files):
+        atomic_file.move(made, output / made.name)
+
+
+def _files(path: pathlib.Path) -> list[pathlib.Path]:
+    """A `.tflite` file and those beside it."""
+    return [path.with_suffix(s) for s in (".tflite", ".json", ".parity.json")]
 
 
 def file_name(name: str, precision: str) -> str:
@@ -196,8 +202,11 @@ def main(argv: list[str]) -> int:
     """Exports what the command line names."""
     wanted = flags.FLAGS.precision
     chosen = PRECISIONS if wanted == ALL else (wanted,)
+    names = [file_name(flags.FLAGS.name, one) for one in chosen]
     return command.run(
-        [functools.partial(export, precision=one) for one in chosen], argv
+        [functools.partial(export, precision=one) for one in chosen],
+        argv,
+        [file.name for name in names for file in _files(pathlib.Path(name))],
     )
 
 

@@ -1,13 +1,27 @@
-"""Files that appear whole or not at all, also when the power fails."""
+"""Files that appear whole or not at all, also when the power fails.
+
+What is no regular file (a device, a FIFO, standard output) is written through,
+as other programs do.
+"""
 
 import contextlib
 import errno
 import os
 import pathlib
+import shutil
+import stat
+import sys
+import tempfile
 from collections.abc import Iterator
 
 # What a full disk, a quota and a limit on a file's size say.
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# Names of standard output.
+STDOUT = ("-", "/dev/stdout")
+# Links to what a process has open lead through here.
+_OPEN_FILES = pathlib.Path("/proc")
+# The usual limit of a name is 255.
+_MAX_NAME_BYTES = 200
 
 
 @contextlib.contextmanager
@@ -15,28 +29,95 @@ def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields a path beside `path` and moves it there if the block succeeds.
 
     Args:
-        path: The file to be made or replaced; its folder must exist.
+        path: The file to be made or replaced, as `move` does it; its folder
+            must exist. What is no regular file is written through, and a name
+            of `STDOUT` is standard output.
 
     Yields:
-        A hidden path in the same folder with the same suffix. If the block
-        fails, it is removed and a file that was at `path` stays as it was.
+        A hidden path in the same folder with the same suffix, or what is to be
+        written through. If the block fails, it is removed and a file that was
+        at `path` stays as it was.
 
     Raises:
         OSError: If the disk does not take it; the error names `path`.
     """
+    if str(path) in STDOUT:
+        with _copied_to_stdout() as aside:
+            yield aside
+        return
+    if is_stream(path):
+        yield path
+        return
+    target = pathlib.Path(os.path.realpath(path))
     # The suffix stays last, since writers choose the format by it.
-    aside = path.with_name(f".{os.getpid()}-{path.name}")
+    name = os.fsdecode(os.fsencode(target.name)[-_MAX_NAME_BYTES:])
+    aside = target.with_name(f".{os.getpid()}-{name}")
     try:
+        _keep_secret(aside, target)
         yield aside
-        sync(aside)
-        os.replace(aside, path)
-        sync(path.parent)
+        move(aside, target)
+        sync(target.parent)
     except OSError as error:
         # A failed write names no file, unlike a failed open.
         error.filename = error.filename or str(path)
         raise
     finally:
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
+
+
+def move(made: pathlib.Path, path: pathlib.Path) -> None:
+    """Puts a finished file of the same disk in the place of another.
+
+    Args:
+        made: The file; the disk has it before it gets its name.
+        path: Where it belongs. A link is followed; the mode and the owner of a
+            file that is there are kept.
+
+    Raises:
+        OSError: If the disk does not take it.
+    """
+    target = pathlib.Path(os.path.realpath(path))
+    with contextlib.suppress(FileNotFoundError):
+        before = os.stat(target)
+        made.chmod(stat.S_IMODE(before.st_mode))
+        with contextlib.suppress(PermissionError):
+            os.chown(made, before.st_uid, before.st_gid)
+    sync(made)
+    os.replace(made, target)
+
+
+def is_stream(path: pathlib.Path) -> bool:
+    """Whether a path is there, but is no regular file of a name of its own."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return not os.path.isdir(path)
+    except OSError:
+        return False
+    while path.is_symlink():
+        path = path.parent / path.readlink()
+        if _OPEN_FILES in pathlib.Path(os.path.realpath(path.parent)).parents:
+            return True
+    return False
+
+
+def _keep_secret(aside: pathlib.Path, target: pathlib.Path) -> None:
+    """Makes the file with the mode of the one that it will replace."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = stat.S_IMODE(os.stat(target).st_mode) | stat.S_IWUSR
         aside.unlink(missing_ok=True)
+        os.close(os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+
+
+@contextlib.contextmanager
+def _copied_to_stdout() -> Iterator[pathlib.Path]:
+    """Yields a file that standard output gets if the block succeeds."""
+    with tempfile.TemporaryDirectory() as folder:
+        aside = pathlib.Path(folder, "stdout")
+        yield aside
+        sys.stdout.flush()
+        with aside.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 def remove_leftovers(directory: pathlib.Path) -> None:

@@ -32,8 +32,8 @@ from g2npan_tf.errors import InputError
 from g2npan_tf.frame_scoring import assessment_of
 from g2npan_tf.frame_scoring import frames_or_row
 from g2npan_tf.frame_scoring import scored_row
-from g2npan_tf.image_paths import NO_IMAGE
 from g2npan_tf.image_paths import find_images
+from g2npan_tf.image_paths import why_no_file
 from g2npan_tf.images import Frame
 from g2npan_tf.images import decode_frames
 from g2npan_tf.images import read_frames
@@ -48,7 +48,7 @@ SCORED = "scored"
 FAILED = "failed"
 _ROWS = "rows"
 _FRAMES = "frames"
-_REMOTE = "://"
+REMOTE = "://"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +160,7 @@ def load(model: str, batch_size: int, num_threads: int | None) -> Assessor:
         "batch_size": batch_size,
         "num_threads": num_threads,
     }
-    if _REMOTE not in model:
+    if REMOTE not in model:
         return Assessor.load(model, **options)
     with tempfile.TemporaryDirectory() as folder:
         copy = pathlib.Path(folder, model.rpartition("/")[2] or "model")
@@ -178,11 +178,11 @@ def matching_paths(patterns: Sequence[str]) -> Iterator[bytes]:
         Paths as bytes, since names of files need not be text; what matches
         nothing stands for itself.
     """
-    local = [pattern for pattern in patterns if _REMOTE not in pattern]
+    local = [pattern for pattern in patterns if REMOTE not in pattern]
     for path in find_images(local).paths:
         yield os.fsencode(path)
     for pattern in patterns:
-        if _REMOTE in pattern:
+        if REMOTE in pattern:
             (match,) = FileSystems.match([pattern])
             found = [each.path for each in match.metadata_list]
             yield from map(os.fsencode, found or [pattern])
@@ -246,9 +246,9 @@ def _encoded(text: str) -> bytes:
 
 def _frames_or_rows(path: str, limits: Limits) -> Iterator[Frame | Row]:
     """Reads a file of this machine or of an address."""
-    if _REMOTE not in path:
-        if os.path.isdir(path):
-            yield Row(path, status=NO_IMAGE)
+    if REMOTE not in path:
+        if reason := why_no_file(path):
+            yield Row(path, status=reason)
             return
         yield from frames_or_row(path, read_frames(path, limits))
         return

@@ -21,7 +21,7 @@ from g2npan_tf.errors import InputError
 from g2npan_tf.frame_scoring import assessment_of
 from g2npan_tf.frame_scoring import frames_or_row
 from g2npan_tf.frame_scoring import scored_row
-from g2npan_tf.image_paths import NO_IMAGE
+from g2npan_tf.image_paths import why_no_file
 from g2npan_tf.images import Frame
 from g2npan_tf.images import read_frames
 from g2npan_tf.images import resize
@@ -153,8 +153,8 @@ def _load(
     path: pathlib.Path, size: int, draw: bool, limits: Limits
 ) -> Iterator[_Loaded | Row]:
     """Reads a file; a row stands for what cannot be read."""
-    if path.is_dir():
-        yield Row(str(path), status=NO_IMAGE)
+    if reason := why_no_file(path):
+        yield Row(str(path), status=reason)
         return
     for item in frames_or_row(str(path), read_frames(path, limits)):
         if isinstance(item, Row):

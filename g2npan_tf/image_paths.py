@@ -33,6 +33,7 @@ class _Search:
 
     follow_links: bool = False
     num_left_out: int = 0
+    closed: list[pathlib.Path] = dataclasses.field(default_factory=list)
 
     def walk(
         self, folder: pathlib.Path, depth: int | None = None
@@ -40,12 +41,13 @@ class _Search:
         """Yields folders with the names of their folders and files.
 
         Hidden ones are left out, and links that lead out of `folder`; a
-        folder that is reached again by a link is not entered again.
+        folder that is reached again by a link is not entered again. One that
+        cannot be read is kept in `closed`.
         """
         home = os.path.realpath(folder)
         entered = {home}
         for parent, names, files in os.walk(
-            folder, followlinks=self.follow_links
+            folder, onerror=self._keep_closed, followlinks=self.follow_links
         ):
             here = pathlib.Path(parent)
             names[:] = sorted(
@@ -64,10 +66,15 @@ class _Search:
                 level = len(here.relative_to(folder).parts)
                 names[:] = names if level + 1 < depth else []
 
+    def _keep_closed(self, error: OSError) -> None:
+        """Remembers a folder that cannot be read."""
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            self.closed.append(pathlib.Path(os.fsdecode(error.filename)))
+
     def _may_enter(self, path: pathlib.Path, entered: set[str]) -> bool:
         """Whether a folder is searched; one that is a link only if asked."""
         if not self.follow_links:
-            linked = path.is_symlink()
+            linked = os.path.islink(path)
             self.num_left_out += linked
             return not linked
         real = os.path.realpath(path)
@@ -77,7 +84,7 @@ class _Search:
 
     def _is_in(self, path: pathlib.Path, home: str) -> bool:
         """Whether a file stays in the folder where it was found."""
-        if self.follow_links or not path.is_symlink():
+        if self.follow_links or not os.path.islink(path):
             return True
         inside = os.path.realpath(path).startswith(os.path.join(home, ""))
         self.num_left_out += not inside
@@ -92,10 +99,12 @@ class ImagePaths:
         paths: In the order of the arguments, each once.
         num_links_left_out: Links to folders, or out of the folder of a
             search, that were not followed.
+        lists: Files that arguments came from.
     """
 
     paths: tuple[pathlib.Path, ...]
     num_links_left_out: int = 0
+    lists: tuple[str, ...] = ()
 
 
 def find_images(
@@ -121,9 +130,9 @@ def find_images(
         stdin: Where `-` reads; by default the process's own.
 
     Returns:
-        The files; a folder without images, a pattern without files and a path
-        that is missing stand for themselves, so that they get a row with an
-        error.
+        The files; a folder without images or that cannot be read, a pattern
+        without files and a path that is missing stand for themselves, so that
+        they get a row with an error.
 
     Raises:
         InputError: If an argument is empty (an unset variable of a shell) or a
@@ -135,7 +144,32 @@ def find_images(
         for path in _expand(name, search):
             # a.png and ./a.png are one file.
             found.setdefault(os.path.abspath(path), path)
-    return ImagePaths(tuple(found.values()), search.num_left_out)
+    lists = tuple(filter(None, map(_list_of, arguments)))
+    return ImagePaths(tuple(found.values()), search.num_left_out, lists)
+
+
+def why_no_file(path: str | os.PathLike[str]) -> str:
+    """Why a path of `find_images` is no file to be read.
+
+    Args:
+        path: One of the paths.
+
+    Returns:
+        The status of its row; empty unless it is a folder.
+    """
+    if not os.path.isdir(path):
+        return ""
+    try:
+        os.scandir(path).close()
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return NO_IMAGE
+
+
+def _list_of(argument: str) -> str:
+    """The file of a list; empty if the argument is none."""
+    is_list = argument.startswith(LIST_MARK) and not os.path.exists(argument)
+    return argument.removeprefix(LIST_MARK) if is_list else ""
 
 
 def _names(arguments: Sequence[str], stdin: BinaryIO | None) -> Iterator[str]:
@@ -145,15 +179,13 @@ def _names(arguments: Sequence[str], stdin: BinaryIO | None) -> Iterator[str]:
             raise InputError("an empty path; expected a file or a folder")
         if argument == STDIN:
             yield from _lines("stdin", stdin or sys.stdin.buffer)
-        elif argument.startswith(LIST_MARK) and not os.path.exists(argument):
-            path = argument.removeprefix(LIST_MARK)
+        elif path := _list_of(argument):
             try:
                 with open(path, "rb") as file:
                     yield from _lines(argument, file)
-            except OSError as error:
-                raise InputError(
-                    f"{argument}: {(error.strerror or str(error)).lower()}"
-                ) from error
+            except (OSError, ValueError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                raise InputError(f"{argument}: {reason.lower()}") from error
         else:
             yield argument
 
@@ -172,32 +204,46 @@ def _lines(name: str, file: BinaryIO) -> Iterator[str]:
 def _expand(name: str, search: _Search) -> Iterable[pathlib.Path]:
     """The files of one path or pattern, or it itself if there is none."""
     path = pathlib.Path(name)
-    if path.is_dir():
-        return list(_images_below(path, search)) or [path]
-    if not _MAGIC & set(name) or os.path.lexists(path):
+    try:
+        if os.path.isdir(path):
+            return _images_below(path, search) or [path]
+        if not _MAGIC & set(name) or os.path.lexists(path):
+            return [path]
+        return list(_matching(path, search)) or [path]
+    except ValueError:
+        # A name that no file can have.
         return [path]
-    return list(_matching(path, search)) or [path]
 
 
-def _images_below(
-    folder: pathlib.Path, search: _Search
-) -> Iterator[pathlib.Path]:
-    """The visible image files below a folder, in the order of their paths."""
-    yield from sorted(
+def _images_below(folder: pathlib.Path, search: _Search) -> list[pathlib.Path]:
+    """The visible image files below a folder, in the order of their paths.
+
+    With the folders that cannot be read.
+    """
+    num_closed = len(search.closed)
+    found = [
         parent / name
         for parent, _, names in search.walk(folder)
         for name in names
         if name.lower().endswith(SUFFIXES)
-    )
+    ]
+    return sorted(found + search.closed[num_closed:])
 
 
 def _matching(pattern: pathlib.Path, search: _Search) -> Iterator[pathlib.Path]:
     """What a shell would make of a pattern, and the images of its folders."""
     parts = pattern.parts
-    fixed = next(i for i, part in enumerate(parts) if _MAGIC & set(part))
+    # Names that exist are names.
+    patterns = (
+        i
+        for i, part in enumerate(parts)
+        if _MAGIC & set(part)
+        and not os.path.lexists(pathlib.Path(*parts[: i + 1]))
+    )
+    fixed = next(patterns, len(parts))
     root, wanted = pathlib.Path(*parts[:fixed]), parts[fixed:]
     depth = None if _ANY_DEPTH in wanted else len(wanted)
-    hits = []
+    hits, num_closed = [], len(search.closed)
     for parent, folders, files in search.walk(root, depth):
         below = parent.relative_to(root).parts
         hits += [
@@ -205,8 +251,10 @@ def _matching(pattern: pathlib.Path, search: _Search) -> Iterator[pathlib.Path]:
             for name in (*folders, *files)
             if _is_match((*below, name), wanted)
         ]
-    for path in sorted(hits):
-        yield from _images_below(path, search) if path.is_dir() else [path]
+    hits += search.closed[num_closed:]
+    for path in sorted(set(hits)):
+        is_folder = os.path.isdir(path)
+        yield from _images_below(path, search) if is_folder else [path]
 
 
 def _is_match(names: Sequence[str], wanted: Sequence[str]) -> bool:
@@ -220,6 +268,6 @@ def _is_match(names: Sequence[str], wanted: Sequence[str]) -> bool:
         )
     return (
         bool(names)
-        and fnmatch.fnmatch(names[0], wanted[0])
+        and (names[0] == wanted[0] or fnmatch.fnmatch(names[0], wanted[0]))
         and _is_match(names[1:], wanted[1:])
     )

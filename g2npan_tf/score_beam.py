@@ -11,6 +11,8 @@ if nothing could be done. docs/beam.md tells of runners.
 """
 
 import importlib
+import os
+import pathlib
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -18,8 +20,11 @@ from typing import Any
 from absl import flags
 
 from g2npan_tf import cli
+from g2npan_tf import output_check
+from g2npan_tf.atomic_file import is_stream
 from g2npan_tf.errors import InputError
 from g2npan_tf.errors import missing_package
+from g2npan_tf.image_paths import find_images
 from g2npan_tf.input_policy import DEFAULT_LIMITS
 from g2npan_tf.input_policy import GREY_BITS_HELP
 from g2npan_tf.input_policy import Limits
@@ -62,6 +67,7 @@ def score_archive(
     from g2npan_tf import beam_scoring
 
     file_format, names = _target(output, file_format)
+    output = _checked(model, patterns, output)
     options = _options(beam_flags)
     # Here too, so that a wrong model is told at once, in one line.
     with cli.quiet_stderr():
@@ -106,6 +112,31 @@ def _target(output: str, file_format: str) -> tuple[str, dict[str, Any]]:
             "already; expected names that are free"
         )
     return file_format, {"file_name_suffix": f".{file_format}"}
+
+
+def _checked(model: str, patterns: Sequence[str], output: str) -> str:
+    """Refuses an output that is an input; follows a link to another file."""
+    from g2npan_tf.beam_scoring import REMOTE
+
+    if REMOTE in output:
+        if output in (model, *patterns):
+            raise InputError(
+                f"--output={output} is an input; expected another place"
+            )
+        return output
+    if not os.path.lexists(output):
+        return output
+    if is_stream(pathlib.Path(output)):
+        raise InputError(
+            f"--output={output}: no regular file; Beam writes only those"
+        )
+    found = find_images([name for name in patterns if REMOTE not in name])
+    output_check.check(
+        {"output": [output]},
+        [*found.paths, *found.lists, *output_check.model_files(model)],
+        folders=output_check.model_folders(model),
+    )
+    return os.path.realpath(output)
 
 
 def _options(beam_flags: Sequence[str]) -> Any:

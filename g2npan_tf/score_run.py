@@ -10,22 +10,26 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 from typing import TextIO
 
 from g2npan_tf import cli
 from g2npan_tf import model_facts
+from g2npan_tf import output_check
 from g2npan_tf.assessor import Assessor
+from g2npan_tf.atomic_file import STDOUT
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
 from g2npan_tf.file_scoring import Watch
 from g2npan_tf.file_scoring import score_files
-from g2npan_tf.image_paths import NO_IMAGE
+from g2npan_tf.image_paths import ImagePaths
 from g2npan_tf.image_paths import find_images
+from g2npan_tf.image_paths import why_no_file
 from g2npan_tf.input_policy import DEFAULT_LIMITS
 from g2npan_tf.input_policy import Limits
+from g2npan_tf.output_check import model_files
+from g2npan_tf.output_check import model_folders
 from g2npan_tf.progress import Progress
 from g2npan_tf.score_report import folder
 from g2npan_tf.score_report.origins import Origin
@@ -61,10 +65,17 @@ def score_command(
         InputError: If nothing can be done: no images, no model, or a place
             that cannot be written to.
     """
-    paths = find(arguments, follow_links)
-    _refuse_among_images("explain", explain, paths)
-    _refuse_among_images("report", report, paths)
-    _check_report(report, {"explain": explain, "output": output})
+    found = find(arguments, follow_links)
+    output_check.check(
+        {"output": [output] if output else []},
+        [*found.paths, *found.lists, *model_files(model), algorithms],
+        folders=model_folders(model),
+        filled={"explain": explain},
+        replaced={"report": report},
+    )
+    if report:
+        folder.check(pathlib.Path(report))
+    paths = found.paths
     table = _origins(algorithms, report)
     assessor = load_quietly(model, batch_size, num_threads)
     facts = model_facts.read(model)
@@ -100,56 +111,21 @@ def score_command(
     return 0
 
 
-def find(
-    arguments: Sequence[str], follow_links: bool
-) -> tuple[pathlib.Path, ...]:
+def find(arguments: Sequence[str], follow_links: bool) -> ImagePaths:
     """Finds the images; there must be some."""
     found = find_images(arguments, follow_links=follow_links)
     if not found.paths:
         raise InputError("no PATH is given (--help says more)")
-    if all(path.is_dir() for path in found.paths):
-        raise InputError(f"{', '.join(map(str, found.paths))}: {NO_IMAGE}")
+    reasons = [f"{path}: {why_no_file(path)}" for path in found.paths[:20]]
+    if all(map(os.path.isdir, found.paths)):
+        raise InputError("; ".join(reasons))
     if found.num_links_left_out:
         print(
             f"links that are not followed: {found.num_links_left_out} "
             "(--follow_links follows them)",
             file=sys.stderr,
         )
-    return found.paths
-
-
-def _refuse_among_images(
-    flag: str, name: str, paths: Sequence[pathlib.Path]
-) -> None:
-    """Refuses a folder that holds the images, if one is named."""
-    if not name:
-        return
-    directory = pathlib.Path(os.path.realpath(name))
-    for path in paths:
-        if directory in pathlib.Path(os.path.realpath(path)).parents:
-            raise InputError(
-                f"--{flag}={name} holds the image {path}; "
-                "expected another folder"
-            )
-
-
-def _check_report(report: str, others: Mapping[str, str]) -> None:
-    """Refuses a report over what is there, or what other flags put there."""
-    if not report:
-        return
-    for flag, name in others.items():
-        if name and _is_in(name, report):
-            raise InputError(
-                f"--{flag}={name} lies in --report={report}; "
-                "expected another place"
-            )
-    folder.check(pathlib.Path(report))
-
-
-def _is_in(name: str, directory: str) -> bool:
-    """Whether a path is a folder or below it, links followed."""
-    place = pathlib.Path(os.path.realpath(name))
-    return place.is_relative_to(os.path.realpath(directory))
+    return found
 
 
 def _origins(algorithms: str, report: str) -> dict[str, Origin] | None:
@@ -221,20 +197,24 @@ def load_quietly(
 @contextlib.contextmanager
 def opened(output: str) -> Iterator[TextIO]:
     """Opens the output, which appears whole or not at all, or stdout."""
-    # Names of files need not be text.
-    lenient = "backslashreplace"
-    if not output:
-        if hasattr(sys.stdout, "reconfigure"):
-            sys.stdout.reconfigure(errors=lenient)
+    if not output or output in STDOUT:
         yield sys.stdout
         return
     try:
         with (
             written_aside(pathlib.Path(output)) as aside,
+            # Names of files need not be text.
             open(
-                aside, "w", encoding="utf-8", errors=lenient, newline=""
+                aside,
+                "w",
+                encoding="utf-8",
+                errors="backslashreplace",
+                newline="",
             ) as stream,
         ):
             yield stream
+    except BrokenPipeError:
+        # The reader of a FIFO went away, as that of stdout may.
+        raise
     except OSError as error:
         raise InputError(f"--output={output}: {error.strerror}") from error

@@ -1,8 +1,11 @@
 import errno
 import os
+import stat
+import threading
 
 import pytest
 
+from g2npan_tf.atomic_file import is_stream
 from g2npan_tf.atomic_file import remove_leftovers
 from g2npan_tf.atomic_file import written_aside
 
@@ -67,3 +70,76 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path):
         (tmp_path / name).write_text("")
     remove_leftovers(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == [".hidden", "log.csv"]
+
+
+def write(path, text):
+    with written_aside(path) as aside:
+        aside.write_text(text)
+
+
+def test_a_link_is_followed(tmp_path):
+    target, link = tmp_path / "there" / "table.csv", tmp_path / "link"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    for text in ("new", "newer"):
+        write(link, text)
+        assert link.is_symlink()
+        assert target.read_text() == text
+    assert os.listdir(target.parent) == ["table.csv"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o444, 0o664])
+def test_the_mode_is_kept_and_nobody_else_reads_before(tmp_path, mode):
+    path = tmp_path / "table.csv"
+    path.touch()
+    path.chmod(mode)
+    with written_aside(path) as aside:
+        assert not stat.S_IMODE(aside.stat().st_mode) & ~(mode | 0o200)
+        aside.write_text("new")
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert path.read_text() == "new"
+
+
+def test_a_long_name_fits(tmp_path):
+    path = tmp_path / ("n" * 251 + ".csv")
+    write(path, "new")
+    assert path.read_text() == "new"
+
+
+def test_a_fifo_is_written_through(tmp_path):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(path.read_text()))
+    reader.start()
+    write(path, "through")
+    reader.join(10)
+    assert read == ["through"]
+    assert path.is_fifo()
+
+
+def test_a_device_stays_a_device(tmp_path):
+    link = tmp_path / "null"
+    link.symlink_to("/dev/null")
+    write(link, "new")
+    assert link.is_symlink()
+    assert stat.S_ISCHR(os.stat(link).st_mode)
+    assert not is_stream(tmp_path)
+
+
+def test_what_a_process_has_open_is_written_through(tmp_path):
+    with open(tmp_path / "open.txt", "w") as file:
+        link = tmp_path / "link"
+        link.symlink_to(f"/dev/fd/{file.fileno()}")
+        before = os.stat(file.fileno()).st_ino
+        write(link, "through")
+        assert (tmp_path / "open.txt").stat().st_ino == before
+    assert (tmp_path / "open.txt").read_text() == "through"
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+def test_standard_output_has_names(name, capfdbinary):
+    print("first")
+    write(name, "second")
+    assert capfdbinary.readouterr().out == b"first\nsecond"
+    assert not os.path.exists("-")

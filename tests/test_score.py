@@ -91,7 +91,7 @@ def test_explain_writes_readable_pictures(model, folder, tmp_path, capsys):
 
 @pytest.mark.parametrize("explain", ["", "sub"])
 def test_pictures_never_go_among_the_images(model, folder, explain):
-    with pytest.raises(InputError, match="holds the image"):
+    with pytest.raises(InputError, match="holds the input"):
         score_command(
             model, [str(folder)], explain=os.path.join(folder, explain)
         )

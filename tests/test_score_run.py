@@ -4,6 +4,7 @@ import pathlib
 
 import pytest
 
+from g2npan_tf import output_check
 from g2npan_tf import score_run
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
@@ -73,7 +74,7 @@ def test_a_table_of_algorithms_is_used(model, images, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"report": "images"}, "--report=.* holds the image"),
+        ({"report": "images"}, "--report=.* holds the input"),
         ({"algorithms": "x.csv"}, "--algorithms is for --report"),
         ({"report": "r", "algorithms": "x.csv"}, "x.csv: no such file"),
         ({"report": "full"}, "holds notes.txt; expected a new"),
@@ -96,6 +97,36 @@ def test_what_cannot_be_reported_is_one_line(
         score_command(model, [str(images)], **options)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "images/pair_1/a.png",
+        "link.png",
+        "hard.png",
+        "images/../images/pair_2/b.png",
+        "model.tflite",
+        "model.json",
+        "algorithms.csv",
+        "list.txt",
+    ],
+)
+def test_no_input_is_overwritten(model, images, tmp_path, monkeypatch, output):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link.png").symlink_to(images / "pair_1" / "a.png")
+    (tmp_path / "hard.png").hardlink_to(images / "pair_1" / "a.png")
+    (tmp_path / "model.tflite").touch()
+    (tmp_path / "algorithms.csv").write_text("path,algorithm\nx.png,pca\n")
+    (tmp_path / "list.txt").write_text("images\n")
+    before = (tmp_path / output).read_bytes()
+    # Nothing is loaded before.
+    monkeypatch.setattr(score_run, "load_quietly", None)
+    options = {"report": "r", "algorithms": "algorithms.csv"}
+    with pytest.raises(InputError, match="--output would overwrite") as caught:
+        score_command(model, ["@list.txt"], output=output, **options)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / output).read_bytes() == before
 
 
 def test_an_earlier_report_is_replaced(model, images, tmp_path):
@@ -121,7 +152,7 @@ def test_what_lands_in_a_report_by_a_detour_is_kept(
     report = tmp_path / "r"
     score_command(model, [str(images)], report=str(report))
     # As a mount does, by which a folder has two real names.
-    monkeypatch.setattr(score_run, "_is_in", lambda *names: False)
+    monkeypatch.setattr(output_check, "_is_in", lambda *names: False)
     options = {"report": str(report), "output": str(report / "all.csv")}
     with pytest.raises(InputError, match=r"r holds all\.csv; expected"):
         score_command(model, [str(images / "pair_1")], **options)

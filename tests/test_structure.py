@@ -60,7 +60,7 @@ LEVELS = (
         "picture_row",
     },
     {"images", "checkpoints", "data", "evaluation", "evaluation_table"},
-    {"fold_means", "training_data"},
+    {"fold_means", "training_data", "output_check"},
     {"gan", "assessor", "baselines"},
     {
         "base_differences",

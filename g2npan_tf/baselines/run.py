@@ -17,6 +17,7 @@ from g2npan_tf import config
 from g2npan_tf import correlation
 from g2npan_tf import evaluation
 from g2npan_tf import fold_means
+from g2npan_tf import output_check
 from g2npan_tf import protocols
 from g2npan_tf.baselines.base_rows import measure_rows
 from g2npan_tf.baselines.methods import METHODS
@@ -73,6 +74,10 @@ def main(argv: list[str]) -> None:
             "--split=all goes without --fold and without "
             f"--protocol={' or '.join(UNPOOLED)}"
         )
+    output = pathlib.Path(options.output)
+    output_check.check_settings(
+        {"output": [output, output.with_suffix(".json")]}, settings
+    )
     with cli.quiet_stderr():
         from g2npan_tf import data
 
@@ -84,7 +89,6 @@ def main(argv: list[str]) -> None:
     results["protocol"] = protocols.describe(settings) + (
         " and likewise the others, pooled" if pooled else ""
     )
-    output = pathlib.Path(options.output)
     try:
         _write(output, rows, results)
     except OSError as error:

@@ -23,6 +23,7 @@ from g2npan_tf import cli
 from g2npan_tf import evaluation
 from g2npan_tf import evaluation_table
 from g2npan_tf import fold_means
+from g2npan_tf import output_check
 from g2npan_tf.errors import InputError
 from g2npan_tf.model_facts import UNKNOWN
 from g2npan_tf.model_facts import whose
@@ -45,6 +46,11 @@ def define_flags() -> None:
 
 def main(argv: list[str]) -> None:
     """Prints the figures of all methods and the differences."""
+    files = [_named(word)[1] for word in argv[1:]]
+    output_check.check(
+        {"output": [flags.FLAGS.output]},
+        [place for file in files for place in (file, *_beside(file))],
+    )
     results = collect(argv[1:])
     print(evaluation_table.table(results))
     if flags.FLAGS.output:
@@ -206,9 +212,14 @@ def _check_same(
             )
 
 
+def _beside(path: pathlib.Path) -> tuple[pathlib.Path, ...]:
+    """Where the figures of a file of predictions may be."""
+    return path.with_suffix(".json"), path.with_name(_FACTS)
+
+
 def _figures(path: pathlib.Path) -> dict[str, Any]:
     """What stands beside a file of predictions; empty if nothing does."""
-    for figures in (path.with_suffix(".json"), path.with_name(_FACTS)):
+    for figures in _beside(path):
         if not figures.is_file():
             continue
         try:

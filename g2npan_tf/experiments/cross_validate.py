@@ -28,6 +28,7 @@ from g2npan_tf import correlation
 from g2npan_tf import evaluation
 from g2npan_tf import evaluation_table
 from g2npan_tf import fold_means
+from g2npan_tf import output_check
 from g2npan_tf import protocols
 from g2npan_tf import single_reader
 from g2npan_tf.atomic_file import written_aside
@@ -40,6 +41,16 @@ from g2npan_tf.preset_changes import changes
 from g2npan_tf.variants import METHOD
 from g2npan_tf.variants import name_of
 
+# What the output has beside the runs.
+FILES = (
+    "algorithms.png",
+    "curves.png",
+    "predictions.csv",
+    "report.html",
+    "results.json",
+    "scatter.png",
+    "table.md",
+)
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 _OWN = ("fold", "seed")
 
@@ -65,6 +76,9 @@ def main(argv: list[str]) -> int:
             cli.fail(f"--{name}: expected --{name}s=..., a list")
     settings = config_module.from_flags()
     output = pathlib.Path(options.output)
+    output_check.check_settings(
+        {"output": [output / name for name in FILES]}, settings
+    )
     folds = numbers("folds", options.folds, NUM_FOLDS - 1)
     seeds = numbers("seeds", options.seeds, 2**32 - 1)
     _check_folds(settings, bool(options["folds"].present), folds)

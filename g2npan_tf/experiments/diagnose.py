@@ -16,6 +16,7 @@ from absl import flags
 
 from g2npan_tf import cli
 from g2npan_tf import config as config_module
+from g2npan_tf import output_check
 from g2npan_tf.model_facts import whose
 
 # As many of a part, which tell a rank correlation to about a tenth.
@@ -37,6 +38,9 @@ def main(argv: list[str]) -> None:
     if not options.workdir or len(argv) > 1:
         cli.fail("expected --workdir=FOLDER of a run, and nothing else")
     workdir = pathlib.Path(options.workdir)
+    output_check.check(
+        {"output": [options.output]}, output_check.run_files(workdir)
+    )
     config_module.load(workdir / "config.json")
     with cli.quiet_stderr():
         from g2npan_tf import evaluation_table

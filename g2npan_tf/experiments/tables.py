@@ -19,6 +19,7 @@ from absl import flags
 
 from g2npan_tf import cli
 from g2npan_tf import config as config_module
+from g2npan_tf import output_check
 from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
@@ -58,6 +59,8 @@ def main(argv: list[str]) -> None:
     if not options.table or len(argv) > 1:
         cli.fail(f"expected --table={'|'.join(TABLES)}, and no other words")
     base = _base(options.table)
+    output = pathlib.Path(options.output)
+    output_check.check_settings({"output": [output / "rates.json"]}, base)
     folds = _folds(base, options.folds)
     seeds = cross_validate.numbers("seeds", options.seeds, 2**32 - 1)
     names = _names(options.table, options.rows)
@@ -75,7 +78,7 @@ def main(argv: list[str]) -> None:
         folds=tuple(folds),
         seeds=tuple(seeds),
         names=names,
-        output=pathlib.Path(options.output),
+        output=output,
         commands=_commands(options.table, base),
     )
     try:
