@@ -1,7 +1,6 @@
 """The scale of the user's scores."""
 
 import dataclasses
-import json
 import math
 import pathlib
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from g2npan_tf import mos
+from g2npan_tf import plain_json
 from g2npan_tf.errors import InputError
 
 SCALE_FILE = "scale.json"
@@ -81,12 +81,20 @@ def read_scale(
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
     """Reads a JSON object."""
     try:
-        values = json.loads(path.read_bytes())
+        values = plain_json.parse(path.read_bytes())
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: {error}; expected {EXAMPLE}") from None
     if not isinstance(values, dict):
         raise InputError(f"{path}: not an object; expected {EXAMPLE}")
     return values
+
+
+def _is_finite(value: float) -> bool:
+    """Whether a number is one of floating point, which integers need not be."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def _problem(values: Mapping[str, Any]) -> str:
@@ -101,8 +109,8 @@ def _problem(values: Mapping[str, Any]) -> str:
     for name in ("mos_min", "mos_max"):
         value = values[name]
         is_number = isinstance(value, int | float)
-        if isinstance(value, bool) or not is_number or not math.isfinite(value):
-            return f"{name} is {value!r}, not a number"
+        if isinstance(value, bool) or not is_number or not _is_finite(value):
+            return f"{name} is {str(value)[:20]}, not a number"
     if not isinstance(values["lower_is_better"], bool):
         return "lower_is_better is neither true nor false"
     if values["mos_min"] >= values["mos_max"]:

@@ -12,6 +12,8 @@ import flatbuffers
 # The schema comes without types.
 from ai_edge_litert import schema_py_generated as schema
 
+from g2npan_tf import plain_json
+
 ENTRY = "g2npan_tf.card.json"
 _IDENTIFIER = b"TFL3"
 
@@ -55,5 +57,5 @@ def read(model: bytes) -> tuple[str, dict[str, Any]]:
         entry = content.Metadata(index)
         if entry.Name().decode() == ENTRY:
             data = content.Buffers(entry.Buffer()).DataAsNumpy()
-            return description, json.loads(bytes(data))
+            return description, plain_json.parse(bytes(data))
     return description, {}

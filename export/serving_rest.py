@@ -12,6 +12,7 @@ from export.serving_request import Predict
 from export.serving_request import Score
 from export.serving_request import Server
 from export.serving_request import Unavailable
+from g2npan_tf import plain_json
 from g2npan_tf.errors import InputError
 
 # Too many requests, bad gateway, not available, gateway's timeout.
@@ -97,7 +98,7 @@ def _error(answer: bytes) -> str:
     """What a server says is wrong, in JSON or otherwise."""
     text = answer.decode("utf-8", "replace")
     try:
-        text = str(json.loads(text)["error"])
+        text = str(plain_json.parse(text)["error"])
     except (ValueError, KeyError, TypeError):
         pass
     return " ".join(text.split())[:_LONGEST_MESSAGE]
@@ -106,7 +107,7 @@ def _error(answer: bytes) -> str:
 def _parse(server: Server, answer: bytes, count: int) -> list[Score]:
     """Reads the rows of an answer."""
     try:
-        rows: list[dict[str, Any]] = json.loads(answer)["predictions"]
+        rows: list[dict[str, Any]] = plain_json.parse(answer)["predictions"]
         columns = {
             name: [row[name] for row in rows]
             for name in serving_request.OUTPUTS

@@ -4,6 +4,7 @@ TensorFlow is imported only for the artefacts that need it; a `.tflite` file
 runs on LiteRT alone.
 """
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -105,7 +106,11 @@ class Assessor:
                 `.tflite` describes, or needs a package that is missing.
         """
         path = pathlib.Path(path)
-        load_runner = _loader(path, num_threads or os.cpu_count() or 1)
+        try:
+            load_runner = _loader(path, num_threads or os.cpu_count() or 1)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InputError(f"{path}: {reason}") from error
         try:
             runner, size = load_runner()
             _try(runner, size)
@@ -199,7 +204,10 @@ def _loader(
     path: pathlib.Path, num_threads: int
 ) -> Callable[[], tuple[_Runner, int]]:
     """Tells by name and content which kind of artefact a path is."""
-    if not path.exists():
+    if not os.path.exists(path):
+        # Says why, if it is something else than that.
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            path.stat()
         raise InputError(f"{path}: no such model; expected {ARTEFACTS}")
     if (path / SCORER_FILE).is_file():
         path = path / SCORER_FILE

@@ -12,6 +12,7 @@ from typing import Any
 
 from absl import flags
 
+from g2npan_tf import plain_json
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
 
@@ -540,7 +541,7 @@ def load(path: pathlib.Path) -> tuple[Config, dict[str, Any]]:
         InputError: If the file is missing or damaged.
     """
     try:
-        content = json.loads(path.read_text())
+        content = plain_json.parse(path.read_text())
         facts = content["data"]
         if not isinstance(facts["name"], str):
             raise TypeError("data: name is no text")

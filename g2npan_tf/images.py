@@ -88,8 +88,9 @@ def read_frames(
         )
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+    except (OSError, ValueError) as error:
+        # Names that no file can have are a ValueError.
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
         raise InputError(f"{path}: {reason}") from error
 
 
@@ -121,6 +122,7 @@ def decode_frames(
         where = f"frame {number} of {count}: " if count > 1 else ""
         with _only_input_errors(quote, where):
             image = next(images)
+            _check_pixels(image.pixels)
         height, width = image.pixels.shape[:2]
         notes = image.notes
         if height != width:
@@ -190,7 +192,7 @@ def _read(path: pathlib.Path, limits: Limits) -> bytes:
     """Reads a regular file of bounded size."""
     # Opening a pipe would wait for its writer; a folder cannot be opened for
     # reading on every system.
-    if path.is_dir():
+    if os.path.isdir(path):
         raise InputError("not a regular file")
     descriptor = os.open(path, os.O_RDONLY | _NO_WAITING)
     with open(descriptor, "rb") as file:
@@ -202,8 +204,8 @@ def _read(path: pathlib.Path, limits: Limits) -> bytes:
             raise InputError(
                 f"{size:,} bytes; expected at most {limits.max_bytes:,}"
             )
-        # The file may have grown since.
-        return file.read(limits.max_bytes)
+        # No more, should it have grown since.
+        return file.read(size)
 
 
 def _opener(data: bytes) -> _Opener:
@@ -220,6 +222,17 @@ def _single(frames: Iterator[Frame]) -> LoadedImage:
     if next(frames, None) is not None:
         raise InputError("several images in one file; expected a single one")
     return LoadedImage(frame.pixels, frame.notes)
+
+
+def _check_pixels(pixels: object) -> None:
+    """Raises unless a decoder kept its word: uint8 `[height, width, 3]`."""
+    is_array = isinstance(pixels, np.ndarray)
+    shape = pixels.shape if is_array else ()
+    if not is_array or pixels.dtype != np.uint8 or shape[2:] != (3,):
+        kind = f"{pixels.dtype} {list(shape)}" if is_array else "no array"
+        raise InputError(f"decoded to {kind}; expected one grey or RGB image")
+    if not pixels.size:
+        raise InputError(f"decoded to {list(shape)}; expected some pixels")
 
 
 @contextlib.contextmanager

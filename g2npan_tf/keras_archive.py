@@ -4,12 +4,12 @@ Keras' safe mode refuses functions in a file, but it would build any class
 that it can import. A scorer needs few, and no other is built here.
 """
 
-import json
 import pathlib
 import zipfile
 from collections.abc import Iterator
 from typing import Any
 
+from g2npan_tf import plain_json
 from g2npan_tf.errors import InputError
 
 MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
@@ -82,7 +82,7 @@ def check_keras_archive(path: pathlib.Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(archive.infolist())
-            config = json.loads(archive.read("config.json"))
+            config = plain_json.parse(archive.read("config.json"))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except Exception as error:

@@ -1,11 +1,12 @@
 """What an artefact's side file tells of the model: data, readers, version."""
 
 import contextlib
-import json
 import os
 import pathlib
 from collections.abc import Mapping
 from typing import Any
+
+from g2npan_tf import plain_json
 
 SIMULATED = "simulated"
 UNKNOWN = "unknown"
@@ -108,9 +109,13 @@ def _further(side: dict[str, Any]) -> dict[str, str]:
 
 def _side_file(model: str | os.PathLike) -> dict[str, Any]:
     """The first side file that tells of the data; empty if there is none."""
-    for candidate in _candidates(pathlib.Path(model)):
+    try:
+        candidates = _candidates(pathlib.Path(model))
+    except (OSError, ValueError):
+        candidates = []
+    for candidate in candidates:
         with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            content = json.loads(candidate.read_bytes())
+            content = plain_json.parse(candidate.read_bytes())
             return {**content, "data": dict(content["data"])}
     return {}
 

@@ -1,9 +1,9 @@
 """The side file of a `.tflite` file: is it the file that was exported?"""
 
 import hashlib
-import json
 import pathlib
 
+from g2npan_tf import plain_json
 from g2npan_tf.errors import InputError
 
 
@@ -21,7 +21,7 @@ def check(path: pathlib.Path) -> None:
     """
     side_file = path.with_suffix(".json")
     try:
-        content = json.loads(side_file.read_bytes())
+        content = plain_json.parse(side_file.read_bytes())
     except FileNotFoundError:
         return
     except (OSError, ValueError) as error:

@@ -27,6 +27,7 @@ LEVELS = (
         "subbands",
         "pcnn",
         "significance",
+        "plain_json",
     },
     {
         "cli",

@@ -9,7 +9,6 @@ with a name before `=` if the folder's does not tell. The first is compared with
 each other one by paired bootstrap of the groups, with Holm's correction.
 """
 
-import json
 import pathlib
 import re
 from collections.abc import Mapping
@@ -24,6 +23,7 @@ from g2npan_tf import evaluation
 from g2npan_tf import evaluation_table
 from g2npan_tf import fold_means
 from g2npan_tf import output_check
+from g2npan_tf import plain_json
 from g2npan_tf.errors import InputError
 from g2npan_tf.model_facts import UNKNOWN
 from g2npan_tf.model_facts import whose
@@ -223,7 +223,7 @@ def _figures(path: pathlib.Path) -> dict[str, Any]:
         if not figures.is_file():
             continue
         try:
-            found = json.loads(figures.read_text())
+            found = plain_json.parse(figures.read_text())
             return {"path": path, "facts": dict(found["data"]), **found}
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(

@@ -5,13 +5,13 @@ its summary says so, and nothing is in it that a report does not have.
 """
 
 import contextlib
-import json
 import os
 import pathlib
 import re
 import shutil
 from collections.abc import Iterator
 
+from g2npan_tf import plain_json
 from g2npan_tf.errors import InputError
 
 INDEX = "index.html"
@@ -113,8 +113,8 @@ def _foreign_pages(directory: os.DirEntry[str]) -> Iterator[str]:
 def _is_summary(path: pathlib.Path) -> bool:
     """Whether a file is the summary of a report."""
     try:
-        summary = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        summary = plain_json.parse(path.read_bytes())
+    except (OSError, ValueError):
         return False
     return isinstance(summary, dict) and summary.items() >= FORMAT.items()
 
