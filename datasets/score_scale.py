@@ -110,7 +110,7 @@ def _problem(values: Mapping[str, Any]) -> str:
         value = values[name]
         is_number = isinstance(value, int | float)
         if isinstance(value, bool) or not is_number or not _is_finite(value):
-            return f"{name} is {str(value)[:20]}, not a number"
+            return f"{name} is {value!r:.20}, not a number"
     if not isinstance(values["lower_is_better"], bool):
         return "lower_is_better is neither true nor false"
     if values["mos_min"] >= values["mos_max"]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import io
 import os
 import sys
 import tempfile
@@ -120,24 +121,55 @@ def run(
 
     Args:
         main: Takes the arguments that are not flags (`argv[0]` is the
-            program) and returns an exit code or None. An `InputError` becomes
-            one line on stderr and exit code 2; Ctrl-C that main does not
-            handle becomes exit code 130; any other exception is a defect and
-            keeps its traceback.
+            program) and returns an exit code or None. An `InputError`, or
+            what the system refuses (`OSError`), becomes one line on stderr and
+            exit code 2; Ctrl-C that main does not handle becomes exit code
+            130; any other exception is a defect and keeps its traceback.
         known_only: Whether flags that nobody defined are left in `argv` for
             another parser instead of being refused.
     """
     set_environment()
     logging.set_verbosity(logging.ERROR)
+    _check_surroundings()
     try:
-        app.run(
-            lambda argv: _guarded(main, argv),
-            flags_parser=lambda argv: _parse(argv, known_only),
-        )
+        try:
+            app.run(
+                lambda argv: _guarded(main, argv),
+                flags_parser=lambda argv: _parse(argv, known_only),
+            )
+        finally:
+            sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (head, less) went away: nothing is wrong with us. Python
-        # would complain once more when it flushes stdout at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader (head, less) went away: nothing is wrong with us.
+        _drop_stdout()
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _drop_stdout()
+        # A failed write names no file.
+        fail(f"{error.filename or 'standard output'}: {error.strerror}")
+
+
+def _check_surroundings() -> None:
+    """Refuses what no command can work with, before anything is opened."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")
+    if sys.stdout is None:
+        # The next file would take its place and get what is printed.
+        fail("standard output is closed")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Not every terminal has the signs of every name.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        fail("the current folder has been deleted")
+
+
+def _drop_stdout() -> None:
+    """Python would complain once more when it flushes stdout at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parse(argv: list[str], known_only: bool) -> list[str]:

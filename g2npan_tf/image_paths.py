@@ -178,6 +178,8 @@ def _names(arguments: Sequence[str], stdin: BinaryIO | None) -> Iterator[str]:
         if not argument:
             raise InputError("an empty path; expected a file or a folder")
         if argument == STDIN:
+            if stdin is None and sys.stdin is None:
+                raise InputError("stdin: closed; expected a list of paths")
             yield from _lines("stdin", stdin or sys.stdin.buffer)
         elif path := _list_of(argument):
             try:

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -32,6 +33,12 @@ def main(argv):
         raise KeyboardInterrupt
     if flags.FLAGS.number == 4:
         raise RuntimeError("defect")
+    if flags.FLAGS.number == 5:
+        open("/missing/file")
+    if flags.FLAGS.number == 6:
+        print("\\u533b \\udcff")
+    if flags.FLAGS.number == 7:
+        print("x" * 100_000)
     print("fine")
 cli.run(main)
 """
@@ -201,6 +208,54 @@ def test_a_command_runs_onednn_kernels_unless_told_otherwise(given, tmp_path):
         if fields[:4] == ["onednn_verbose", "v1", "primitive", "exec"]
     }
     assert ("convolution" in kernels) is not bool(given)
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("{} > /dev/full", "standard output: No space left on device"),
+        ("{} --number=7 > /dev/full", "standard output: No space left on"),
+        ("{} --number=1 > /dev/full", "one line"),
+        ("{} --help > /dev/full", "standard output: No space left on device"),
+        ("{} >&-", "standard output is closed"),
+        ("{} --number=5", "/missing/file: No such file or directory"),
+        (
+            "mkdir gone; cd gone; rmdir ../gone; {}",
+            "the current folder has been deleted",
+        ),
+    ],
+)
+def test_what_the_system_refuses_is_one_line_and_code_two(
+    tmp_path, command, line
+):
+    program = shlex.join([sys.executable, "-c", SCRIPT])
+    done = subprocess.run(
+        ["sh", "-c", command.format(program)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {line}")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "expected"),
+    [("ascii", b"\\u533b \\udcff"), ("utf-8", b"\xe5\x8c\xbb \\udcff")],
+)
+def test_signs_that_the_terminal_lacks_are_escaped(encoding, expected):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "--number=6"],
+        capture_output=True,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(expected)
 
 
 def test_help_is_no_failure():

@@ -44,6 +44,17 @@ def test_scores_are_never_called_simulated_by_themselves(tmp_path):
     assert read_scale(write(tmp_path, GOOD)).scores == "user's readers"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['{"mos_max": 1' + "0" * 400 + "}", "[" * 900 + "]" * 900, "[" * 100_000],
+)
+def test_what_no_number_and_no_stack_can_hold_is_refused(tmp_path, text):
+    (tmp_path / "scale.json").write_text(text)
+    options = {"mos_min": 0, "lower_is_better": False}
+    with pytest.raises(InputError, match=r"not a number|nested deeper"):
+        read_scale(tmp_path, options)
+
+
 def test_options_take_the_place_of_the_file(tmp_path):
     options = {"mos_min": None, "mos_max": 10.0, "lower_is_better": True}
     found = read_scale(write(tmp_path, GOOD), options)
