@@ -169,7 +169,7 @@ if __name__ == "__main__":
     command.define_flags()
     flags.adopt_module_key_flags(command)
     flags.DEFINE_integer(
-        "version", None, "Default: the next free one.", lower_bound=1
+        "version", None, "Default: the next free one.", 1, 2**63 - 1
     )
     flags.DEFINE_integer("grey_bits", None, GREY_BITS_HELP, 8, 16)
     cli.run(main)

@@ -27,6 +27,7 @@ from export.serving_rows import score_files
 from g2npan_tf import cli
 from g2npan_tf import output_check
 from g2npan_tf.errors import InputError
+from g2npan_tf.input_policy import HIGHEST
 from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import WRITERS
 from g2npan_tf.score_rows import Row
@@ -147,7 +148,7 @@ def define_flags() -> None:
     flags.DEFINE_string("server", "", "Where the model is served. Required.")
     flags.DEFINE_string("model", "g2npan", "Name of the model.")
     flags.DEFINE_integer(
-        "version", None, "Of the model. Default: the latest.", lower_bound=1
+        "version", None, "Of the model. Default: the latest.", 1, 2**63 - 1
     )
     flags.DEFINE_enum("format", "table", list(WRITERS), "How to print.")
     flags.DEFINE_string("output", "", "File to write instead of printing.")
@@ -158,9 +159,10 @@ def define_flags() -> None:
         "batch_size",
         16,
         "Images in a request; TF Serving takes at most max_batch_size.",
-        lower_bound=1,
+        1,
+        HIGHEST["batch_size"],
     )
-    flags.DEFINE_float("timeout", 30, "Seconds for one try.", lower_bound=0.001)
+    flags.DEFINE_float("timeout", 30, "Seconds for one try.", 0.001, 86400)
     flags.DEFINE_integer(
         "retries",
         4,

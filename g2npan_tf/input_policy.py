@@ -18,6 +18,14 @@ GREY_BITS_HELP = (
     "Bits that 16-bit grey uses where the file does not say it; by default 16, "
     "and what is near black then is refused."
 )
+# The highest values that flags take; beyond them nothing could work.
+HIGHEST = {
+    "batch_size": 2**16,
+    "max_bytes": 2**40,
+    "max_frames": 2**20,
+    "max_pixels": 2**27,
+    "num_threads": 1024,
+}
 # What all frames of a file may hold together, in units of `max_pixels`.
 _FILE_FACTOR = 8
 # Parsers in Python read bit by bit; so many take a second or two.

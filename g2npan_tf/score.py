@@ -19,6 +19,7 @@ from g2npan_tf import cli
 from g2npan_tf.errors import InputError
 from g2npan_tf.input_policy import DEFAULT_LIMITS
 from g2npan_tf.input_policy import GREY_BITS_HELP
+from g2npan_tf.input_policy import HIGHEST
 from g2npan_tf.input_policy import Limits
 from g2npan_tf.score_rows import WRITERS
 from g2npan_tf.score_run import find as find
@@ -52,13 +53,18 @@ def define_flags() -> None:
         "(source pair); by default the paths may tell.",
     )
     flags.DEFINE_integer(
-        "batch_size", 16, "Images scored at once.", lower_bound=1
+        "batch_size",
+        16,
+        "Images scored at once.",
+        1,
+        HIGHEST["batch_size"],
     )
     flags.DEFINE_integer(
         "num_threads",
         None,
         "Threads of a .tflite model; by default one per core.",
-        lower_bound=1,
+        1,
+        HIGHEST["num_threads"],
     )
     flags.DEFINE_bool(
         "serve", False, "Open a page here that scores what is dropped on it."
@@ -73,25 +79,13 @@ def _define_limits() -> None:
     flags.DEFINE_bool(
         "follow_links", False, "Follow links that lead out of a folder."
     )
-    flags.DEFINE_integer(
-        "max_bytes",
-        DEFAULT_LIMITS.max_bytes,
-        "Largest file in bytes.",
-        lower_bound=1,
-    )
-    flags.DEFINE_integer(
-        "max_pixels",
-        DEFAULT_LIMITS.max_pixels,
-        "Width times height of the largest image.",
-        lower_bound=1,
-        upper_bound=2**27,
-    )
-    flags.DEFINE_integer(
-        "max_frames",
-        DEFAULT_LIMITS.max_frames,
-        "Most images in one file.",
-        lower_bound=1,
-    )
+    for name, text in (
+        ("max_bytes", "Largest file in bytes."),
+        ("max_pixels", "Width times height of the largest image."),
+        ("max_frames", "Most images in one file."),
+    ):
+        default = getattr(DEFAULT_LIMITS, name)
+        flags.DEFINE_integer(name, default, text, 1, HIGHEST[name])
     flags.DEFINE_bool(
         "animations",
         False,

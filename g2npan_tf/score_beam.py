@@ -27,6 +27,7 @@ from g2npan_tf.errors import missing_package
 from g2npan_tf.image_paths import find_images
 from g2npan_tf.input_policy import DEFAULT_LIMITS
 from g2npan_tf.input_policy import GREY_BITS_HELP
+from g2npan_tf.input_policy import HIGHEST
 from g2npan_tf.input_policy import Limits
 
 SOME_FAILED = 1
@@ -187,13 +188,16 @@ def define_flags() -> None:
     flags.DEFINE_multi_string("input", [], "File, folder, pattern or @list.")
     flags.DEFINE_string("output", "", "File (.csv, .jsonl) or start of names.")
     flags.DEFINE_enum("format", "csv", FORMATS, "Of shards.")
-    flags.DEFINE_integer("batch_size", 16, "Images at once.", lower_bound=1)
-    flags.DEFINE_integer(
-        "num_threads", 1, "Of a .tflite model in a process.", lower_bound=1
-    )
-    for name in ("max_bytes", "max_pixels", "max_frames"):
-        value = getattr(DEFAULT_LIMITS, name)
-        flags.DEFINE_integer(name, value, "As g2npan-score.", lower_bound=1)
+    for name, default in (
+        ("batch_size", 16),
+        ("num_threads", 1),
+        ("max_bytes", DEFAULT_LIMITS.max_bytes),
+        ("max_pixels", DEFAULT_LIMITS.max_pixels),
+        ("max_frames", DEFAULT_LIMITS.max_frames),
+    ):
+        flags.DEFINE_integer(
+            name, default, "As g2npan-score.", 1, HIGHEST[name]
+        )
     flags.DEFINE_integer("grey_bits", None, GREY_BITS_HELP, 8, 16)
 
 

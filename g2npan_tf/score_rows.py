@@ -11,6 +11,8 @@ OK = "ok"
 COLUMNS = ("path", "mos", "quality", "status", "notes")
 # A spreadsheet would run a cell that starts with one of these as a formula.
 _FORMULA_SIGNS = "=+-@\u2212"
+# Columns of paths in the table; one that is longer moves no other row.
+_MAX_WIDTH = 200
 _CELL_ENDS = ("\t", "\r", "\n")
 
 
@@ -41,7 +43,7 @@ def write_table(rows: Iterable[Row], stream: TextIO) -> None:
         mos = _number(row.mos, 2) or "-"
         quality = _number(row.quality, 3) or "-"
         lines.append((mos, quality, _printable(row.path), _printable(status)))
-    width = max(_width(path) for _, _, path, _ in lines)
+    width = min(max(_width(path) for _, _, path, _ in lines), _MAX_WIDTH)
     for mos, quality, path, status in lines:
         gap = " " * (width - _width(path))
         stream.write(f"{mos:>4}  {quality:>7}  {path}{gap}  {status}\n")
