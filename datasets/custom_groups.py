@@ -11,13 +11,13 @@ from datasets.custom_scores import opinions_of
 from datasets.folds import split_by_case
 from datasets.score_checks import FOLDS
 from datasets.score_checks import case_of
-from datasets.score_table import Row
 from datasets.scored_groups import ScoredGroup
 from datasets.scored_groups import ScoredImage
 from g2npan_tf.images import load_image
 from g2npan_tf.images import resize
 from g2npan_tf.input_policy import DEFAULT_LIMITS
 from g2npan_tf.input_policy import Limits
+from g2npan_tf.score_table import Row
 
 _NO_MODALITY = "unspecified"
 

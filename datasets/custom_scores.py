@@ -21,11 +21,11 @@ from datasets.score_checks import find_problems
 from datasets.score_scale import SCALE_FILE
 from datasets.score_scale import Scale
 from datasets.score_scale import read_scale
-from datasets.score_table import Problem
-from datasets.score_table import Row
-from datasets.score_table import Table
-from datasets.score_table import read_table
 from g2npan_tf.errors import InputError
+from g2npan_tf.score_table import Problem
+from g2npan_tf.score_table import Row
+from g2npan_tf.score_table import Table
+from g2npan_tf.score_table import read_table
 
 SCORES_FILE = "scores.csv"
 # More than these do not help in one line of error.

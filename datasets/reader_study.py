@@ -13,13 +13,13 @@ import numpy as np
 from absl import logging
 
 from datasets import reader_agreement
-from datasets.score_table import Row
-from datasets.score_table import number
-from datasets.score_table import read_table
 from datasets.scored_groups import ScoredGroup
 from datasets.scored_groups import ScoredImage
 from g2npan_tf.errors import InputError
 from g2npan_tf.images import load_image
+from g2npan_tf.score_table import Row
+from g2npan_tf.score_table import number
+from g2npan_tf.score_table import read_table
 
 # Width and height of the images; the noise that was judged is lost below it.
 IMAGE_SIZE = 512

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 
 from datasets.folds import NUM_FOLDS
 from datasets.score_scale import Scale
-from datasets.score_table import Problem
-from datasets.score_table import Row
-from datasets.score_table import Table
-from datasets.score_table import number
 from g2npan_tf.errors import InputError
 from g2npan_tf.images import load_image
 from g2npan_tf.input_policy import Limits
+from g2npan_tf.score_table import Problem
+from g2npan_tf.score_table import Row
+from g2npan_tf.score_table import Table
+from g2npan_tf.score_table import number
 
 REQUIRED = ("path", "pair_id", "algorithm")
 # Columns that must not differ between the images of a pair.

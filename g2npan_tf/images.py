@@ -13,6 +13,7 @@ import stat
 import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -224,7 +225,7 @@ def _single(frames: Iterator[Frame]) -> LoadedImage:
     return LoadedImage(frame.pixels, frame.notes)
 
 
-def _check_pixels(pixels: object) -> None:
+def _check_pixels(pixels: Any) -> None:
     """Raises unless a decoder kept its word: uint8 `[height, width, 3]`."""
     is_array = isinstance(pixels, np.ndarray)
     shape = pixels.shape if is_array else ()

@@ -164,7 +164,9 @@ def _reported(
             Report(aside, model, facts, table) as report,
         ):
             yield report.add
-            report.finish()
+            rule = report.finish()
+        if table is not None:
+            print(f"algorithms: {rule}", file=sys.stderr)
     except BrokenPipeError:
         # Of stdout, not of the report.
         raise

@@ -160,7 +160,7 @@ def test_real_and_simulated_scores_are_never_compared(tmp_path, two):
         ("mos", "1.0", "expected predictions of one data base"),
         ("pair", "p9", "expected predictions of one data base"),
         ("id", "p0/a1", "for the second time"),
-        ("predicted_mos", "nan", "expected a number"),
+        ("predicted_mos", "nan", "expected a finite number"),
         ("mos", "good", "expected a number"),
     ],
 )
@@ -206,7 +206,7 @@ def test_broken_figures_beside_the_file_are_one_line(tmp_path, two, text):
 def test_a_broken_baseline_is_one_line(tmp_path, two):
     texts = ["?"] * (PAIRS * ALGORITHMS)
     write(tmp_path / "judged", 0.1, 4, mean=texts)
-    with pytest.raises(InputError, match=r"line 2, mean: '\?'"):
+    with pytest.raises(InputError, match=r"line 2, mean is '\?'"):
         compare.collect([str(tmp_path / "judged"), str(tmp_path / "good")])
 
 

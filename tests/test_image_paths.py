@@ -76,6 +76,13 @@ def test_absolute_patterns_and_folders_of_patterns_work(tree):
 
 def test_what_exists_is_no_pattern(tree):
     assert found("[1].png") == ["[1].png"]
+    for name in ("study [1]/x.png", "study 1/x.png"):
+        (tree / "ct" / name).parent.mkdir()
+        (tree / "ct" / name).touch()
+    expected = ["ct/study [1]/x.png"]
+    assert found("ct/study [1]/*.png") == found("ct/study [1]") == expected
+    assert found("*/study [1]/*.png") == ["ct/study 1/x.png", *expected]
+    assert found("ct/study [1]/y*") == ["ct/study [1]/y*"]
 
 
 @pytest.mark.parametrize("pattern", ["*.dcm", "no/**/x.png", "[", "a.png/*"])

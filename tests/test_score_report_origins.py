@@ -107,10 +107,10 @@ def test_a_table_tells_by_absolute_and_relative_paths(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "no column algorithm, path"),
+        ("", "no column path, no column algorithm"),
         ("path,method\na,b\n", "no column algorithm"),
         ("path,algorithm\na.png,\n", "line 2: an empty path or algorithm"),
-        ("path,algorithm\na.png\n", "line 2: an empty path or algorithm"),
+        ("path,algorithm\na.png\n", "line 2: .*1 cells; expected 2"),
         ("path,algorithm\na,x\na,y\n", "line 3: a has two origins"),
     ],
 )
@@ -120,9 +120,18 @@ def test_a_bad_table_is_one_line(tmp_path, text, message):
         origins.read_table(path)
 
 
+def test_tables_of_spreadsheets_and_other_systems_are_read(tmp_path):
+    text = "sep=;\n path ; algorithm \nct\\x.png; PCA \nct\\y.png;pca\n"
+    table = origins.read_table(write(tmp_path / "a.csv", text))
+    names = [str(tmp_path / "ct" / name) for name in ("x.png", "y.png")]
+    found = origins.by_table([*names, "z.png"], table)
+    assert list(found.by_name.values()) == [Origin("PCA")] * 2
+    assert "(2 of 3 images are in the table)" in found.rule
+
+
 def test_a_table_that_is_none_is_one_line(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         origins.read_table(tmp_path / "missing.csv")
     (tmp_path / "b.csv").write_bytes(b"path,algorithm\n\xff,x\n")
-    with pytest.raises(InputError, match="not a CSV"):
+    with pytest.raises(InputError, match=r"line 2: .*not UTF-8"):
         origins.read_table(tmp_path / "b.csv")

@@ -60,7 +60,7 @@ def test_pictures_and_report_are_made_in_one_go(model, images, tmp_path):
     assert "pictures named a_2" in content
 
 
-def test_a_table_of_algorithms_is_used(model, images, tmp_path):
+def test_a_table_of_algorithms_is_used(model, images, tmp_path, capsys):
     table = tmp_path / "algorithms.csv"
     lines = [f"{images}/pair_{n}/{x}.png,{x}x" for n in (1, 2) for x in "ab"]
     table.write_text("\n".join(["path,algorithm", *lines]))
@@ -69,6 +69,10 @@ def test_a_table_of_algorithms_is_used(model, images, tmp_path):
     score_command(model, [str(images)], **options)
     summary = json.loads((report / "report.json").read_text())
     assert [x["algorithm"] for x in summary["algorithms"]] == ["bx", "ax"]
+    assert "4 of 4 images are in the table" in capsys.readouterr().err
+    table.write_text("path,algorithm\nelsewhere.png,x\n")
+    score_command(model, [str(images)], **options)
+    assert "0 of 4 images are in the table" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ LEVELS = (
         "display_range",
         "input_policy",
         "keras_archive",
+        "score_table",
         "model_facts",
         "side_file",
     },

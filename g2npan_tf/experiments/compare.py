@@ -9,6 +9,7 @@ with a name before `=` if the folder's does not tell. The first is compared with
 each other one by paired bootstrap of the groups, with Holm's correction.
 """
 
+import math
 import pathlib
 import re
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ from g2npan_tf import plain_json
 from g2npan_tf.errors import InputError
 from g2npan_tf.model_facts import UNKNOWN
 from g2npan_tf.model_facts import whose
+from g2npan_tf.score_table import number
 
 PREDICTIONS = "predictions.csv"
 _FACTS = "results.json"
@@ -164,13 +166,7 @@ def _read(path: pathlib.Path) -> dict[str, dict[str, str]]:
 
 def _number(text: str, where: str) -> float:
     """A finite number of a cell."""
-    try:
-        value = float(text)
-    except (TypeError, ValueError):
-        value = float("nan")
-    if not np.isfinite(value):
-        raise InputError(f"{where}: {text!r}; expected a number")
-    return value
+    return number(where, text or "", -math.inf, math.inf)
 
 
 def _column(

@@ -10,7 +10,6 @@ Rules for paths, the first that fits all images is taken:
    of the other side are the algorithms (`set_1/CNN.png`, `CNN/1.png`).
 """
 
-import csv
 import dataclasses
 import os
 import pathlib
@@ -19,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from collections.abc import Sequence
 
+from g2npan_tf import score_table
 from g2npan_tf.errors import InputError
 
 COLUMNS = ("path", "algorithm")
@@ -48,11 +48,13 @@ class Origins:
 
 
 def read_table(path: pathlib.Path) -> dict[str, Origin]:
-    """Reads a CSV with the columns path, algorithm and perhaps group.
+    """Reads a table with the columns path, algorithm and perhaps group.
+
+    Names of algorithms that differ in case only are one algorithm.
 
     Args:
         path: The file; its paths may be absolute, or relative to the current
-            folder or to the file's own.
+            folder or to the file's own, also with backslashes.
 
     Returns:
         Origins by absolute path.
@@ -61,13 +63,25 @@ def read_table(path: pathlib.Path) -> dict[str, Origin]:
         InputError: If it cannot be read, lacks a column, has an empty cell, or
             gives one path two origins.
     """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            return _read_rows(path, csv.DictReader(file))
-    except OSError as error:
-        raise InputError(f"{path}: {(error.strerror or '').lower()}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV file in UTF-8") from error
+    table = score_table.read_table(path, COLUMNS, lambda name: True)
+    if table.problems:
+        raise InputError(f"{path}: {table.problems[0]}")
+    origins: dict[str, Origin] = {}
+    spellings: dict[str, str] = {}
+    for row in table.rows:
+        name, algorithm = (row.cells[column] for column in COLUMNS)
+        if not name or not algorithm:
+            raise InputError(
+                f"{path}, line {row.line}: an empty path or algorithm"
+            )
+        algorithm = spellings.setdefault(algorithm.casefold(), algorithm)
+        origin = Origin(algorithm, row.cells.get("group", ""))
+        for place in _places(path.parent, name):
+            if origins.setdefault(place, origin) != origin:
+                raise InputError(
+                    f"{path}, line {row.line}: {name} has two origins"
+                )
+    return origins
 
 
 def by_table(names: Sequence[str], table: Mapping[str, Origin]) -> Origins:
@@ -86,7 +100,11 @@ def by_table(names: Sequence[str], table: Mapping[str, Origin]) -> Origins:
         origin = table.get(whole) or table.get(_FRAME.sub("", whole))
         if origin:
             found[name] = origin
-    return Origins(found, "by the table that was given")
+    return Origins(
+        found,
+        f"by the table that was given ({len(found)} of {len(names)} images "
+        "are in the table)",
+    )
 
 
 def by_paths(names: Sequence[str], known: Sequence[str] = ()) -> Origins:
@@ -112,31 +130,13 @@ def by_paths(names: Sequence[str], known: Sequence[str] = ()) -> Origins:
     return _by_grid(paths)
 
 
-def _read_rows(path: pathlib.Path, rows: csv.DictReader) -> dict[str, Origin]:
-    """Checks the rows of a table."""
-    missing = set(COLUMNS) - set(rows.fieldnames or ())
-    if missing:
-        raise InputError(
-            f"{path}: no column {', '.join(sorted(missing))}; "
-            "expected path, algorithm and perhaps group"
-        )
-    table: dict[str, Origin] = {}
-    for row in rows:
-        name, algorithm = row["path"], row["algorithm"]
-        if not name or not algorithm:
-            raise InputError(
-                f"{path}, line {rows.line_num}: an empty path or algorithm"
-            )
-        origin = Origin(algorithm, row.get("group") or "")
-        for place in {
-            os.path.abspath(name),
-            os.path.abspath(path.parent / name),
-        }:
-            if table.setdefault(place, origin) != origin:
-                raise InputError(
-                    f"{path}, line {rows.line_num}: {name} has two origins"
-                )
-    return table
+def _places(folder: pathlib.Path, name: str) -> set[str]:
+    """What a path of a table may stand for."""
+    return {
+        os.path.abspath(os.path.join(home, spelled))
+        for home in ("", folder)
+        for spelled in (name, name.replace("\\", "/"))
+    }
 
 
 def _called_so(path: pathlib.PurePath, known: Sequence[str]) -> Origin | None:

@@ -131,8 +131,11 @@ class Report:
         self._waiting = _Waiting(number, row, assessment, pixels)
         self._keep_thumbnail(entry.page, pixels)
 
-    def finish(self) -> None:
+    def finish(self) -> str:
         """Writes the group's page and the summary.
+
+        Returns:
+            How the algorithms became known.
 
         Raises:
             OSError: If the disk does not take it.
@@ -155,6 +158,7 @@ class Report:
         (self._folder / SUMMARY).write_text(
             json.dumps(summary, indent=2) + "\n"
         )
+        return group.origins_rule
 
     def _write_page(self, following: str) -> None:
         """Writes the page of the image that waits, if there is one."""

@@ -1,4 +1,4 @@
-"""A table of scores that nobody vouches for: its cells and what is wrong.
+"""A table that nobody vouches for: its cells and what is wrong.
 
 Problems are collected, not raised one at a time: who repairs a table wants to
 see all of them.
@@ -8,6 +8,7 @@ import csv
 import dataclasses
 import math
 import pathlib
+import re
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from g2npan_tf.errors import InputError
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _MAX_BYTES = 2**26
+_SEPARATOR_LINE = re.compile(rb'\s*"?sep=.?"?\s*', re.IGNORECASE)
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -24,7 +26,7 @@ class Problem:
     """What is wrong with one row.
 
     Attributes:
-        line: Number of the line, the header is line 1.
+        line: Number of the line, from 1.
         file: Path of the row's image as it stands there; empty if unknown.
         reason: What is wrong and what was expected.
     """
@@ -66,10 +68,11 @@ def read_table(
     required: Sequence[str],
     is_known: Callable[[str], bool],
 ) -> Table:
-    """Reads a table of scores.
+    """Reads a table.
 
     Choice: the separator is that of the header (comma, semicolon or tab),
-    UTF-8 with or without a byte order mark, one row a line. A column that is
+    UTF-8 with or without a byte order mark, one row a line; a first line
+    `sep=;` is left out, as spreadsheets do. A column that is
     not known is refused, since a mistyped `case_id` would let a case into two
     folds without a word.
 
@@ -86,13 +89,14 @@ def read_table(
             lacks a required column, has one twice or an unknown one.
     """
     lines = _read_lines(path)
+    top = 1 if lines and _SEPARATOR_LINE.fullmatch(lines[0]) else 0
     try:
-        header = _decode(lines[0]) if lines else ""
+        header = _decode(lines[top]) if lines[top:] else ""
         separator, columns = _columns(header, required, is_known)
     except InputError as error:
-        raise InputError(f"{path}: line 1: {error}") from None
+        raise InputError(f"{path}: line {top + 1}: {error}") from None
     rows, problems = [], []
-    for number, raw in enumerate(lines[1:], start=2):
+    for number, raw in enumerate(lines[top + 1 :], start=top + 2):
         try:
             cells = _cells(raw, separator, len(columns))
         except InputError as error:
@@ -109,6 +113,8 @@ def read_table(
 def number(name: str, text: str, low: float, high: float) -> float:
     """Reads a number and checks that it is on a scale.
 
+    Choice: ASCII digits with a point; Python would read `4_5` as 45.
+
     Args:
         name: Of the column, for the message.
         text: The cell.
@@ -122,6 +128,8 @@ def number(name: str, text: str, low: float, high: float) -> float:
         InputError: If it is no number, not finite or outside the scale.
     """
     try:
+        if "_" in text or not text.isascii():
+            raise ValueError
         value = float(text)
     except ValueError:
         hint = "a point, not a comma" if "," in text else "a number"
@@ -143,7 +151,7 @@ def _read_lines(path: pathlib.Path) -> list[bytes]:
         data = path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise InputError(f"{path}: {reason}; expected the scores") from error
+        raise InputError(f"{path}: {reason}; expected a table") from error
     if data.startswith(_UTF16) or b"\0" in data:
         raise InputError(f"{path}: not UTF-8 text; save it as CSV UTF-8")
     return data.removeprefix(b"\xef\xbb\xbf").splitlines()

@@ -2,9 +2,9 @@
 
 import pytest
 
-from datasets.score_table import number
-from datasets.score_table import read_table
 from g2npan_tf.errors import InputError
+from g2npan_tf.score_table import number
+from g2npan_tf.score_table import read_table
 
 COLUMNS = ("path", "mos")
 
@@ -28,6 +28,16 @@ def test_the_header_says_the_separator(tmp_path, separator, mark, end):
     assert not table.problems
     assert dict(table.rows[0].cells) == {"path": "café.png", "mos": "3.5"}
     assert table.rows[0].line == 2
+
+
+@pytest.mark.parametrize("first", [b"sep=;", b'"sep=;"', b"SEP=; "])
+def test_a_line_for_spreadsheets_is_left_out(tmp_path, first):
+    table = read(tmp_path, first + b"\r\npath;mos\r\na;1\r\nb\r\n")
+    assert dict(table.rows[0].cells) == {"path": "a", "mos": "1"}
+    assert table.rows[0].line == 3
+    assert table.problems[0].line == 4
+    with pytest.raises(InputError, match="line 2: no column"):
+        read(tmp_path, first)
 
 
 def test_quoted_cells_may_hold_the_separator(tmp_path):
@@ -95,6 +105,8 @@ def test_numbers_on_the_scale_are_read():
         ("nan", "expected a finite number"),
         ("inf", "expected a finite number"),
         ("", "expected a number"),
+        ("4_5", "expected a number"),
+        ("\uff14", "expected a number"),
         ("good", "expected a number"),
         ("3,5", "expected a point"),
     ],
