@@ -25,6 +25,7 @@ from g2npan_tf import mos
 from g2npan_tf import output_check
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.errors import InputError
+from g2npan_tf.report.plain_text import plain_text
 
 _SIZE = 128
 # Algorithms that a box plot still shows; of more, the best and the worst.
@@ -66,6 +67,7 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+@plain_text()
 def draw_scores(scores: CustomScores, path: pathlib.Path) -> None:
     """Draws the MOS histogram and a box for each algorithm.
 

@@ -1,9 +1,13 @@
 """What can be wrong with the rows of a user's table of scores."""
 
 import collections
+import dataclasses
 import functools
+import hashlib
+import os
 import pathlib
 import re
+from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
@@ -41,18 +45,17 @@ def find_problems(
     """
     # Sources are named in every row of their pair; they are read once.
     limits = Limits(grey_bits=scale.grey_bits)
-    file_problem = functools.cache(
-        functools.partial(_file_problem, root, limits)
-    )
+    read = functools.cache(functools.partial(_read, root, limits))
     for row in table.rows:
         for check in (_check_texts, _check_scores, _check_readers):
             for reason in check(row, scale):
                 yield _problem(row, reason)
         for name in FILES:
-            reason = file_problem(row.cells.get(name, ""))
+            reason = read(row.cells.get(name, "")).problem
             if reason:
                 yield _problem(row, f"{name}: {reason}")
     yield from _duplicates(root, table.rows)
+    yield from _leaks(table.rows, read)
     yield from _lonely(table)
     yield from _contradictions(table.rows)
     if "split" in table.columns:
@@ -105,20 +108,34 @@ def _reasons(name: str, row: Row, low: float, high: float) -> Iterator[str]:
         yield str(error)
 
 
-def _file_problem(root: pathlib.Path, limits: Limits, cell: str) -> str:
-    """Says what is wrong with an image file; an empty cell is checked apart."""
+@dataclasses.dataclass(frozen=True)
+class _Read:
+    """What is wrong with an image file, or its picture's SHA-256."""
+
+    problem: str = ""
+    picture: bytes = b""
+
+
+def _read(root: pathlib.Path, limits: Limits, cell: str) -> _Read:
+    """Reads an image file; an empty cell is checked apart."""
     path = root / cell
     if not cell:
-        return ""
-    inside = path.resolve().is_relative_to(root.resolve())
+        return _Read()
+    inside = _resolved(path).is_relative_to(_resolved(root))
     if pathlib.PurePath(cell).is_absolute() or not inside:
-        return f"{cell} leaves the folder; expected a path within it"
+        return _Read(f"{cell} leaves the folder; expected a path within it")
     try:
-        load_image(path, limits)
+        pixels = load_image(path, limits).pixels
     except InputError as error:
         hint = "; expected / between folders" if "\\" in cell else ""
-        return str(error).removeprefix(f"{path}: ") + hint
-    return ""
+        return _Read(str(error).removeprefix(f"{path}: ") + hint)
+    shape = str(pixels.shape).encode()
+    return _Read("", hashlib.sha256(shape + pixels.tobytes()).digest())
+
+
+def _resolved(path: pathlib.Path) -> pathlib.Path:
+    """A path without links; `Path.resolve` raises where they are a circle."""
+    return pathlib.Path(os.path.realpath(path))
 
 
 def _duplicates(root: pathlib.Path, rows: Sequence[Row]) -> Iterator[Problem]:
@@ -126,10 +143,27 @@ def _duplicates(root: pathlib.Path, rows: Sequence[Row]) -> Iterator[Problem]:
     first: dict[pathlib.Path, int] = {}
     for row in rows:
         if row.cells["path"]:
-            path = (root / row.cells["path"]).resolve()
+            path = _resolved(root / row.cells["path"])
             line = first.setdefault(path, row.line)
             if line != row.line:
                 yield _problem(row, f"duplicate path, first in line {line}")
+
+
+def _leaks(
+    rows: Sequence[Row], read: Callable[[str], _Read]
+) -> Iterator[Problem]:
+    """Pictures that two cases share: training would see what is tested."""
+    first: dict[bytes, Row] = {}
+    for row in rows:
+        picture = read(row.cells["path"]).picture
+        other = first.setdefault(picture, row) if picture else row
+        if case_of(other) != case_of(row):
+            yield _problem(
+                row,
+                f"the same picture as in line {other.line}, but of case "
+                f"{case_of(row)!r} and not {case_of(other)!r}: it would leak "
+                "from training into test; expected one case_id",
+            )
 
 
 def _lonely(table: Table) -> Iterator[Problem]:

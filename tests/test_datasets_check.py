@@ -94,3 +94,51 @@ def test_command_ends_with_2_where_there_is_nothing_to_check(tmp_path):
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
     assert "no such folder" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["scores.csv", "images/0_first.png", "link"])
+def test_the_plot_is_drawn_over_no_input(tmp_path, monkeypatch, name):
+    folder = write_folder(tmp_path / "data", rows_of())
+    (folder / "link").symlink_to("scale.json")
+    before = (folder / name).read_bytes()
+    values = flags.FlagValues()
+    flags.DEFINE_string("manual_dir", str(folder), "", flag_values=values)
+    flags.DEFINE_string("plot", str(folder / name), "", flag_values=values)
+    values(["check"])
+    monkeypatch.setattr(flags, "FLAGS", values)
+    monkeypatch.setattr(check, "read_scores", None)
+    with pytest.raises(InputError, match="--plot would overwrite"):
+        check.main(["check"])
+    assert (folder / name).read_bytes() == before
+
+
+def test_names_of_algorithms_are_drawn_as_they_stand(tmp_path, run, capsys):
+    rows = rows_of()
+    for row in rows:
+        row["algorithm"] = {"first": "paid $$", "second": "医", "third": "c"}[
+            row["algorithm"]
+        ]
+    code, plot = run(write_folder(tmp_path / "data", rows))
+    assert code == 0
+    assert cv2.imread(str(plot)) is not None
+    assert capsys.readouterr().err.count("\n") <= 1
+
+
+CASES = REPOSITORY.parent / "shared" / "cases"
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="no cases beside the project")
+@pytest.mark.parametrize(
+    ("name", "code"), [("check_dollar4", 0), ("check_hugeint", 2)]
+)
+def test_cases_beside_the_project(tmp_path, name, code):
+    command = [sys.executable, "-m", "datasets.check", f"--plot={tmp_path}/x"]
+    done = subprocess.run(
+        [*command, f"--manual_dir={CASES / name}"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert done.stderr.count("\n") == (code == 2)

@@ -1,5 +1,7 @@
 """Every bad row of a user's table is found in one run."""
 
+import shutil
+
 import pytest
 
 from datasets.custom_scores import read_scores
@@ -168,3 +170,23 @@ def test_case_in_two_splits_is_refused(folder):
     found = problems(folder, rows)
     assert len(found) == 3
     assert "case 'pair_2' is in 'fold_0' here and in 'fold_2'" in found[0]
+
+
+def test_one_picture_in_two_cases_is_a_leak(folder):
+    shutil.copy(folder / "images/0_first.png", folder / "images/3_third.png")
+    (found,) = problems(folder, rows_of())
+    assert found.startswith("line 13: images/3_third.png: the same picture as")
+    assert "in line 2, but of case 'pair_3' and not 'pair_0'" in found
+    assert "leak from training into test" in found
+    assert problems(folder, with_columns(rows_of(), case_id="one")) == []
+
+
+def test_names_that_no_file_can_have_are_problems(folder):
+    (folder / "circle").symlink_to("circle")
+    rows = rows_of()
+    rows[0]["path"], rows[1]["path"] = "circle", "n" * 300
+    found = problems(folder, rows)
+    assert [line.rpartition(": ")[2] for line in found] == [
+        "too many levels of symbolic links",
+        "file name too long",
+    ]

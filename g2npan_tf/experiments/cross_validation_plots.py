@@ -11,10 +11,12 @@ from matplotlib import ticker
 from g2npan_tf import correlation
 from g2npan_tf.evaluation_plots import points_of_log
 from g2npan_tf.evaluation_plots import scores_of
+from g2npan_tf.report.plain_text import plain_text
 
 Row = Mapping[str, str]
 
 
+@plain_text()
 def draw_scatter(rows: Sequence[Row], label: str, path: pathlib.Path) -> None:
     """Draws readers' against predicted scores with the logistic fit.
 
@@ -44,6 +46,7 @@ def draw_scatter(rows: Sequence[Row], label: str, path: pathlib.Path) -> None:
     plot.savefig(path, dpi=110)
 
 
+@plain_text()
 def draw_algorithms(
     rows: Sequence[Row], label: str, path: pathlib.Path
 ) -> None:
@@ -74,6 +77,7 @@ def draw_algorithms(
     plot.savefig(path, dpi=110)
 
 
+@plain_text()
 def draw_curves(
     logs: Mapping[tuple[int, int], pathlib.Path],
     label: str,

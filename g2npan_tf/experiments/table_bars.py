@@ -10,8 +10,10 @@ from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.experiments.table_report import Results
 from g2npan_tf.experiments.table_report import figure_values
 from g2npan_tf.experiments.table_report import heading
+from g2npan_tf.report.plain_text import plain_text
 
 
+@plain_text()
 def draw(results: Results, path: pathlib.Path) -> None:
     """Draws bars with intervals by metric; diamonds are the paper's figures.
 
