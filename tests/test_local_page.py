@@ -12,6 +12,7 @@ from PIL import Image
 
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
+from g2npan_tf.input_policy import Limits
 from g2npan_tf.local_page import command
 from g2npan_tf.local_page import document
 from g2npan_tf.local_page import upload
@@ -248,6 +249,14 @@ def test_one_image_is_scored_at_a_time_and_few_wait():
             thread.join()
     assert sorted(answers) == [200] * MAX_REQUESTS + [503, 503]
     assert max(most) == 1
+
+
+def test_a_large_upload_that_is_refused_hears_it():
+    limits = Limits(max_bytes=2**26)
+    with page_server.running(limits=limits) as server:
+        for _ in range(MAX_REQUESTS):
+            server.slots.acquire()
+        assert post(server, bytes(2**25))[0] == 503
 
 
 def test_a_defect_gives_its_place_free(capfd):

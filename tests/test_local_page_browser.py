@@ -1,10 +1,13 @@
 """The local page in a real browser."""
 
+import threading
+
 import numpy as np
 import pytest
 
 from g2npan_tf.images import Frame
 from g2npan_tf.local_page import upload
+from g2npan_tf.local_page.server import MAX_REQUESTS
 from tests import page_server
 from tests.browser import without_overflow
 from tests.page_server import grey_png
@@ -112,6 +115,16 @@ def test_a_damaged_file_has_its_row_and_stops_no_other(page):
     assert "not a readable" in rows[1]
     assert "expected at most 200000" in rows[2]
     assert "1 image scored, 2 failed" in page.inner_text("#status")
+
+
+def test_a_busy_server_is_asked_again(server, page):
+    # As by the tabs of five windows at once.
+    for _ in range(MAX_REQUESTS):
+        server.slots.acquire()
+    threading.Timer(1, server.slots.release, [MAX_REQUESTS]).start()
+    choose(page, **{"a.png": 51})
+    page.get_by_role("status").filter(has_text="1 image scored").wait_for()
+    assert names(page) == ["a.png"]
 
 
 def test_the_slider_moves_the_edge_of_the_reference(page):

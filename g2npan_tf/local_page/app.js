@@ -20,14 +20,25 @@
   const failed = (reason) => [{row: {path: "", mos: null, quality: null,
     status: reason, notes: []}, pictures: null}];
 
+  // The server takes a few uploads at once, those of other tabs among them.
+  const LONGEST_WAIT = 600e3;
+  const post = async (file) => {
+    const end = Date.now() + LONGEST_WAIT;
+    for (let pause = 250; ; pause = Math.min(2 * pause, 4000)) {
+      const answer = await fetch("/score", {method: "POST", body: file,
+        headers: {"X-G2NPAN-Token": settings.token}});
+      if (answer.status !== 503 || Date.now() > end) return answer;
+      await new Promise((go) => setTimeout(go, pause));
+    }
+  };
+
   const send = async (file) => {
     if (file.size > Number(settings.maxBytes)) {
       return failed(`${file.size} bytes; expected at most ${settings.maxBytes}`);
     }
     let answer;
     try {
-      answer = await fetch("/score", {method: "POST", body: file,
-        headers: {"X-G2NPAN-Token": settings.token}});
+      answer = await post(file);
     } catch {
       return failed("cannot be read, or g2npan-score has ended");
     }

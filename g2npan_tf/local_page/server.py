@@ -24,6 +24,8 @@ SCORE_PATH = "/score"
 MAX_REQUESTS = 4
 # What a client may be silent for, in seconds.
 _SILENCE = 30
+# Bytes of an upload that is not kept, at once.
+_PART = 2**16
 _HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": document.policy(),
@@ -120,6 +122,9 @@ class _Handler(BaseHTTPRequestHandler):
         if size is None:
             return
         if not self.server.slots.acquire(blocking=False):
+            # Who is refused amid an upload sees a broken connection only.
+            while size and (part := self.rfile.read(min(size, _PART))):
+                size -= len(part)
             self._refuse(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"busy with {MAX_REQUESTS} uploads; try again",
