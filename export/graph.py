@@ -8,6 +8,11 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
+from export import serving_status
+from g2npan_tf import mos
+from g2npan_tf.content import NEAR_LEVELS
+from g2npan_tf.content import ONE_IN
+from g2npan_tf.content import SAMPLED_SIDE
 from g2npan_tf.images import SCORER_SIZE
 from g2npan_tf.models.inference_form import inference_form
 
@@ -99,3 +104,77 @@ def to_scorer_size(image: tf.Tensor, size: int = SCORER_SIZE) -> tf.Tensor:
     side = (size, size)
     grown = tf.round(tf.image.resize(shrunk, side, method.BILINEAR))
     return tf.cast(grown, tf.uint8)
+
+
+def judged_to_scorer_size(
+    image: tf.Tensor, size: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Brings images to the scorer's square and looks whether they show much.
+
+    As `g2npan_tf.content.scorer_image`.
+
+    Args:
+        image: uint8 `[batch, height, width, 3]`, 0..255.
+        size: Side of the scorer's image in pixels.
+
+    Returns:
+        A code of `serving_status`, int32 `[batch]`: `OK` or `NO_CONTENT`; and
+        uint8 `[batch, size, size, 3]`.
+    """
+    scored = to_scorer_size(image, size)
+    shown = has_content(image)
+    shown &= tf.cond(
+        tf.reduce_all(tf.shape(image)[1:3] == size),
+        lambda: shown,
+        lambda: has_content(scored),
+    )
+    codes = tf.where(shown, serving_status.OK, serving_status.NO_CONTENT)
+    return codes, scored
+
+
+def has_content(image: tf.Tensor) -> tf.Tensor:
+    """`g2npan_tf.content.has_content` in the graph.
+
+    Args:
+        image: uint8 `[batch, height, width, 3]`, 0..255.
+
+    Returns:
+        bool `[batch]`.
+    """
+    steps = tf.maximum(tf.shape(image)[1:3] // SAMPLED_SIDE, 1)
+    sampled = image[:, :: steps[0], :: steps[1]]
+    total = tf.reduce_prod(tf.shape(sampled)[1:3])
+    rows = tf.reshape(tf.transpose(sampled, (0, 3, 1, 2)), (-1, total))
+    counts = tf.math.bincount(
+        tf.cast(rows, tf.int32), minlength=256, maxlength=256, axis=-1
+    )
+    for _ in range(2):
+        sums = tf.cumsum(tf.pad(counts, ((0, 0), (1, 0))), axis=1)
+        windows = sums[:, NEAR_LEVELS:] - sums[:, :-NEAR_LEVELS]
+        start = tf.argmax(windows, axis=1, output_type=tf.int32)[:, tf.newaxis]
+        place = tf.range(256) - start
+        counts = tf.where((place < 0) | (place >= NEAR_LEVELS), counts, 0)
+    outside = tf.reshape(tf.reduce_sum(counts, axis=1), (-1, 3))
+    return tf.reduce_max(outside, axis=1) * ONE_IN > total
+
+
+def worst_unless(
+    good: tf.Tensor, outputs: Mapping[str, tf.Tensor]
+) -> dict[str, tf.Tensor]:
+    """Gives rows that are not good the worst score, and maps of zeros.
+
+    Args:
+        good: bool `[batch]`.
+        outputs: Of the scorer, batch first.
+
+    Returns:
+        The outputs.
+    """
+    return {
+        name: tf.where(
+            tf.reshape(good, [-1] + [1] * (values.shape.rank - 1)),
+            values,
+            mos.MOS_MIN if name == "mos" else 0.0,
+        )
+        for name, values in outputs.items()
+    }

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from export import serving_status as status
-from export.graph import to_scorer_size
+from export.graph import judged_to_scorer_size
 from export.image_orientation import upright
 from g2npan_tf.display_range import FULL_BITS
 from g2npan_tf.display_range import OUTLIERS
@@ -94,10 +94,8 @@ def _judge(data: tf.Tensor) -> tf.Tensor:
     """The code of a file by its header; `OK` if it is to be decoded."""
     headers = (_png_header, _jpeg_header, _bmp_header, _no_header)
     height, width, taken = _by_format(data, headers)
-    code = tf.constant(status.OK)
+    code = size_status(height, width)
     for wrong, meaning in (
-        (height * width > MAX_PIXELS, status.TOO_MANY_PIXELS),
-        (tf.minimum(height, width) < MIN_SIDE, status.TOO_SMALL),
         (tf.minimum(height, width) < 1, status.DAMAGED),
         (tf.logical_not(taken), status.NOT_TAKEN),
         (_format(data) == len(_MARKS), status.UNKNOWN_FORMAT),
@@ -106,14 +104,23 @@ def _judge(data: tf.Tensor) -> tf.Tensor:
     return code
 
 
+def size_status(height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
+    """The code of a size, int64; as `input_policy.check_size`."""
+    too_small = tf.minimum(height, width) < MIN_SIDE
+    too_large = height * width > MAX_PIXELS
+    code = tf.where(too_large, status.TOO_MANY_PIXELS, status.OK)
+    return tf.where(too_small, status.TOO_SMALL, code)
+
+
 def _pixels(
     data: tf.Tensor, size: int, grey_bits: int | None
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes a file of known format to the scorer's square."""
+    """Decodes a file of known format to the scorer's square, and judges it."""
     pixels, code = _by_format(data, decoders(grey_bits))
     pixels = tf.ensure_shape(pixels, (None, None, 3))
-    scored = tf.cast(code == status.OK, tf.uint8)
-    return code, to_scorer_size(pixels[tf.newaxis], size)[0] * scored
+    shown, squares = judged_to_scorer_size(pixels[tf.newaxis], size)
+    code = tf.where(code == status.OK, shown[0], code)
+    return code, squares[0] * tf.cast(code == status.OK, tf.uint8)
 
 
 def decoders(

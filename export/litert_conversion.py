@@ -11,6 +11,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from g2npan_tf import cli
+from g2npan_tf.content import NEAR_LEVELS
 
 if TYPE_CHECKING:
     import keras
@@ -46,7 +47,8 @@ def convert(
     Returns:
         Content of the file: signature `serving_default` from `image`, uint8
         `[1, size, size, 3]`, to the scorer's outputs, float32, whatever the
-        precision is. Built-in operations only.
+        precision is. Built-in operations only. A blank image has MOS 1,
+        quality 0 and maps of zeros.
     """
     import tensorflow as tf
 
@@ -55,7 +57,13 @@ def convert(
     def explain(
         net: "keras.Model", image: "tf.Tensor"
     ) -> dict[str, "tf.Tensor"]:
-        return net(image, training=False)
+        outputs = net(image, training=False)
+        # A histogram has no built-in operation: masks are left to who calls.
+        levels = tf.cast(image, tf.float32)
+        highest = tf.reduce_max(levels, axis=(1, 2))
+        spread = highest - tf.reduce_min(levels, axis=(1, 2))
+        shown = tf.reduce_any(spread >= NEAR_LEVELS, axis=-1)
+        return graph.worst_unless(shown, outputs)
 
     with tempfile.TemporaryDirectory() as aside:
         folder = pathlib.Path(aside, "graph")

@@ -21,7 +21,7 @@ import tensorflow as tf
 from export import graph
 from export import serving_status
 from export.image_bytes import decode_batch
-from g2npan_tf import mos
+from export.image_bytes import size_status
 
 Outputs = dict[str, tf.Tensor]
 
@@ -63,9 +63,8 @@ def signatures(
         return _finish(net(pixels, training=False), status, version)
 
     def by_pixels(net: Callable, image: tf.Tensor) -> Outputs:
-        outputs = net(graph.to_scorer_size(image, size), training=False)
-        status = tf.fill(tf.shape(image)[:1], serving_status.OK)
-        return _finish(outputs, status, version)
+        status, pixels = _sized(image, size)
+        return _finish(net(pixels, training=False), status, version)
 
     def explain(net: Callable, data: tf.Tensor) -> Outputs:
         outputs = by_bytes(net, data)
@@ -85,6 +84,19 @@ def signatures(
     }
 
 
+def _sized(image: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Status and squares of pixels, whose sizes are judged as files' are."""
+    count, height, width, _ = tf.unstack(tf.shape(image, tf.int64))
+    code = size_status(height, width)
+    black = (tf.fill([count], code), tf.zeros((count, size, size, 3), tf.uint8))
+    status, pixels = tf.cond(
+        code == serving_status.OK,
+        lambda: graph.judged_to_scorer_size(image, size),
+        lambda: black,
+    )
+    return status, tf.ensure_shape(pixels, (None, size, size, 3))
+
+
 def _finish(
     outputs: Mapping[str, tf.Tensor], status: tf.Tensor, version: int
 ) -> Outputs:
@@ -96,14 +108,7 @@ def _finish(
     failed = tf.logical_and(scored, tf.logical_not(finite))
     status = tf.where(failed, serving_status.NOT_FINITE, status)
     good = tf.logical_and(scored, finite)
-    finished = {
-        name: tf.where(
-            tf.reshape(good, [-1] + [1] * (values.shape.rank - 1)),
-            values,
-            mos.MOS_MIN if name == "mos" else 0.0,
-        )
-        for name, values in outputs.items()
-    }
+    finished = graph.worst_unless(good, outputs)
     versions = tf.fill(tf.shape(status), tf.constant(version, tf.int64))
     return {**finished, "status": status, "version": versions}
 

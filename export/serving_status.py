@@ -3,6 +3,7 @@
 Read by the graph that gives them and by clients; needs no TensorFlow.
 """
 
+from g2npan_tf.content import NO_CONTENT as NO_CONTENT_TEXT
 from g2npan_tf.input_policy import MAX_BYTES
 from g2npan_tf.input_policy import MAX_PIXELS
 from g2npan_tf.input_policy import MAX_SCANS
@@ -17,6 +18,7 @@ TOO_MANY_PIXELS = 4
 TOO_SMALL = 5
 NOT_TAKEN = 6
 NOT_FINITE = 7
+NO_CONTENT = 8
 
 _MESSAGES = {
     OK: OK_TEXT,
@@ -29,6 +31,7 @@ _MESSAGES = {
     "16 bits that are near black or beyond their stated depth, or a BMP that "
     "is compressed or of other than 8, 24 or 32 bits",
     NOT_FINITE: "the model gave no finite score",
+    NO_CONTENT: NO_CONTENT_TEXT,
 }
 
 

@@ -11,7 +11,8 @@ from export.serving_signatures import signatures
 # As in export/serving/batching.config.
 BATCH_SIZES = (1, 2, 4, 8, 16)
 FILE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
-# Of the grey image that is sent; a constant is written only once.
+# Of the grey image that is sent; a constant is written only once. It has no
+# content, but every operation runs all the same.
 _LEVEL = 127
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from g2npan_tf import side_file
+from g2npan_tf.content import scorer_image
 from g2npan_tf.errors import InputError
 from g2npan_tf.errors import missing_package
 from g2npan_tf.images import SCORER_SIZE
@@ -46,7 +47,8 @@ class Assessment:
         nuance: |reference - image|, of the same shape and range.
 
     A map that the model does not have is None: one trained without the GAN
-    has neither `reference` nor `nuance`.
+    has neither `reference` nor `nuance`. A picture without content has none,
+    and NaN for `mos` and `quality`.
     """
 
     mos: float
@@ -66,7 +68,11 @@ class Assessor:
     """
 
     def __init__(
-        self, runner: _Runner, batch_size: int = 16, size: int = SCORER_SIZE
+        self,
+        runner: _Runner,
+        batch_size: int = 16,
+        size: int = SCORER_SIZE,
+        check_content: bool = True,
     ):
         """Wraps a function that runs a scorer on a batch of pixels.
 
@@ -74,9 +80,11 @@ class Assessor:
             runner: Takes uint8 `[batch, size, size, 3]`.
             batch_size: Images at a time.
             size: Side of the scorer's image in pixels, `size` of this object.
+            check_content: As for `load`.
         """
         self._runner = runner
         self._batch_size = batch_size
+        self._check_content = check_content
         self.size = size
 
     @classmethod
@@ -86,6 +94,7 @@ class Assessor:
         *,
         batch_size: int = 16,
         num_threads: int | None = None,
+        check_content: bool = True,
     ) -> "Assessor":
         """Loads an artefact and tries it on one black image.
 
@@ -96,6 +105,8 @@ class Assessor:
             batch_size: Images that are scored at once; limits the memory and
                 does not change a score. LiteRT takes one at a time anyway.
             num_threads: For LiteRT; None takes every core.
+            check_content: Whether pictures without content get NaN
+                (`content.has_content`); False where the caller has looked.
 
         Returns:
             An assessor that gives the same scores whatever the artefact.
@@ -125,7 +136,7 @@ class Assessor:
                 f"{path}: damaged, or not a scorer "
                 f"({' '.join(reason.split())[:200]})"
             ) from error
-        return cls(runner, batch_size, size)
+        return cls(runner, batch_size, size, check_content)
 
     def score(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Predicts the mean opinion score of every image.
@@ -136,15 +147,18 @@ class Assessor:
 
         Returns:
             MOS, float32 `[len(images)]`, range [1, 5], in the same order. No
-            score depends on the other images.
+            score depends on the other images. NaN for a picture without
+            content: blank, or a mask of two levels.
 
         Raises:
             InputError: If an image is not uint8 `[height, width, 3]`.
         """
         scores = [
-            self._runner(batch, False)["mos"] for batch in self._batches(images)
+            np.where(shown, self._runner(batch, False)["mos"], np.nan)
+            for batch, shown in self._batches(images)
         ]
-        return np.concatenate([np.zeros(0, np.float32), *scores])
+        empty = np.zeros(0, np.float32)
+        return np.concatenate([empty, *scores]).astype(np.float32)
 
     def explain(self, images: Sequence[np.ndarray]) -> list[Assessment]:
         """Predicts as `score` does and also returns the maps.
@@ -158,35 +172,48 @@ class Assessor:
         Raises:
             InputError: As `score`.
         """
-        return [
-            _assessment(outputs, index)
-            for outputs in (
-                self._runner(batch, True) for batch in self._batches(images)
-            )
-            for index in range(len(outputs["mos"]))
-        ]
+        assessments = []
+        for batch, shown in self._batches(images):
+            outputs = self._runner(batch, True)
+            assessments += [
+                _assessment(outputs, index)
+                if shown[index]
+                else Assessment(np.nan, np.nan)
+                for index in range(len(batch))
+            ]
+        return assessments
 
-    def _batches(self, images: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-        """Resizes and stacks the images, some at a time."""
+    def _batches(
+        self, images: Sequence[np.ndarray]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Resizes and stacks the images; tells which show something."""
+        black = np.zeros((self.size, self.size, 3), np.uint8)
         for start in range(0, len(images), self._batch_size):
             stop = min(start + self._batch_size, len(images))
-            yield np.stack(
-                [
-                    _scorer_input(images[index], self.size)
-                    for index in range(start, stop)
-                ]
-            )
+            batch = [
+                self._scorer_input(images[index])
+                for index in range(start, stop)
+            ]
+            shown = np.array([item is not None for item in batch])
+            yield np.stack([black if x is None else x for x in batch]), shown
+
+    def _scorer_input(self, pixels: np.ndarray) -> np.ndarray | None:
+        """Checks one image and brings it to the scorer's size."""
+        pixels = _checked(pixels)
+        if self._check_content:
+            return scorer_image(pixels, self.size)
+        return resize(pixels, self.size)
 
 
-def _scorer_input(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Checks one image and brings it to the scorer's size."""
+def _checked(pixels: np.ndarray) -> np.ndarray:
+    """Refuses what is no image."""
     pixels = np.asarray(pixels)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
         raise InputError(
             "an image is uint8 [height, width, 3]. "
             f"Received: {pixels.dtype} {list(pixels.shape)}"
         )
-    return resize(pixels, size)
+    return pixels
 
 
 def _assessment(outputs: dict[str, np.ndarray], index: int) -> Assessment:

@@ -30,14 +30,13 @@ from g2npan_tf.assessor import Assessment
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
 from g2npan_tf.frame_scoring import assessment_of
-from g2npan_tf.frame_scoring import frames_or_row
+from g2npan_tf.frame_scoring import frames_or_rows
 from g2npan_tf.frame_scoring import scored_row
 from g2npan_tf.image_paths import find_images
 from g2npan_tf.image_paths import why_no_file
 from g2npan_tf.images import Frame
 from g2npan_tf.images import decode_frames
 from g2npan_tf.images import read_frames
-from g2npan_tf.images import resize
 from g2npan_tf.input_policy import Limits
 from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import WRITERS
@@ -159,6 +158,8 @@ def load(model: str, batch_size: int, num_threads: int | None) -> Assessor:
     options: dict[str, Any] = {
         "batch_size": batch_size,
         "num_threads": num_threads,
+        # The step that reads looks at the pictures.
+        "check_content": False,
     }
     if REMOTE not in model:
         return Assessor.load(model, **options)
@@ -198,14 +199,14 @@ class _ReadFrames(beam.DoFn):
     def process(self, element: bytes) -> Iterator[Any]:
         """Yields frames of the model's size."""
         path = os.fsdecode(element)
-        for item in _frames_or_rows(path, self._limits):
+        for item in _frames_or_rows(path, self._limits, self._size):
             if isinstance(item, Row):
                 yield beam.pvalue.TaggedOutput(_ROWS, item)
             else:
                 # Not a tuple of texts: names of files need not be text, and
                 # only objects of ours are pickled whatever is in them.
-                key = Row(item.name, notes=item.notes)
-                yield key, resize(item.pixels, self._size)
+                frame, scored = item
+                yield Row(frame.name, notes=frame.notes), scored
 
 
 class _WriteLine(beam.DoFn):
@@ -244,20 +245,23 @@ def _encoded(text: str) -> bytes:
     return text.removesuffix("\n").encode("utf-8", "backslashreplace")
 
 
-def _frames_or_rows(path: str, limits: Limits) -> Iterator[Frame | Row]:
+def _frames_or_rows(
+    path: str, limits: Limits, size: int
+) -> Iterator[tuple[Frame, np.ndarray] | Row]:
     """Reads a file of this machine or of an address."""
     if REMOTE not in path:
         if reason := why_no_file(path):
             yield Row(path, status=reason)
             return
-        yield from frames_or_row(path, read_frames(path, limits))
+        yield from frames_or_rows(path, read_frames(path, limits), size)
         return
     try:
         data = _read_remote(path, limits.max_bytes)
     except InputError as error:
         yield Row(path, status=str(error).removeprefix(f"{path}: "))
         return
-    yield from frames_or_row(path, decode_frames(data, limits, path))
+    frames = decode_frames(data, limits, path)
+    yield from frames_or_rows(path, frames, size)
 
 
 def _read_remote(address: str, max_bytes: int = 2**31) -> bytes:

@@ -19,12 +19,11 @@ from g2npan_tf.assessor import Assessment
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
 from g2npan_tf.frame_scoring import assessment_of
-from g2npan_tf.frame_scoring import frames_or_row
+from g2npan_tf.frame_scoring import frames_or_rows
 from g2npan_tf.frame_scoring import scored_row
 from g2npan_tf.image_paths import why_no_file
 from g2npan_tf.images import Frame
 from g2npan_tf.images import read_frames
-from g2npan_tf.images import resize
 from g2npan_tf.input_policy import DEFAULT_LIMITS
 from g2npan_tf.input_policy import Limits
 from g2npan_tf.report.pictures import DISPLAY_SIZE
@@ -156,20 +155,18 @@ def _load(
     if reason := why_no_file(path):
         yield Row(str(path), status=reason)
         return
-    for item in frames_or_row(str(path), read_frames(path, limits)):
+    for item in frames_or_rows(str(path), read_frames(path, limits), size):
         if isinstance(item, Row):
             yield item
         else:
-            yield _reduced(item, path, size, draw)
+            yield _reduced(*item, path, draw)
 
 
 def _reduced(
-    frame: Frame, path: pathlib.Path, size: int, draw: bool
+    frame: Frame, scored: np.ndarray, path: pathlib.Path, draw: bool
 ) -> _Loaded:
     """Keeps only what will be used of a large image."""
-    scored, drawn = resize(frame.pixels, size), None
-    if draw:
-        drawn = shrunk(frame.pixels, DISPLAY_SIZE)
+    drawn = shrunk(frame.pixels, DISPLAY_SIZE) if draw else None
     number = frame.name.removeprefix(str(path)).replace("#", "_frame_")
     stem = f"{path.stem}{number}"
     return _Loaded(frame.name, stem, scored, drawn, frame.notes)

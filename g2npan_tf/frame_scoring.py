@@ -8,26 +8,40 @@ import math
 from collections.abc import Iterable
 from collections.abc import Iterator
 
+import numpy as np
+
 from g2npan_tf import mos
 from g2npan_tf.assessor import Assessment
+from g2npan_tf.content import NO_CONTENT
+from g2npan_tf.content import scorer_image
 from g2npan_tf.errors import InputError
 from g2npan_tf.images import Frame
 from g2npan_tf.score_rows import OK
 from g2npan_tf.score_rows import Row
 
 
-def frames_or_row(name: str, frames: Iterable[Frame]) -> Iterator[Frame | Row]:
-    """Passes frames on; a row stands for what cannot be read.
+def frames_or_rows(
+    name: str, frames: Iterable[Frame], size: int
+) -> Iterator[tuple[Frame, np.ndarray] | Row]:
+    """Passes on what can be scored; a row stands for what cannot.
 
     Args:
         name: Of the file.
         frames: From `images.read_frames` or `images.decode_frames`.
+        size: Side of the scorer's image in pixels.
 
     Yields:
-        The frames, then the row of what ended them too early, if it did.
+        Each frame with what is scored of it, uint8 `[size, size, 3]`, or the
+        row of one without content; then the row of what ended them too early,
+        if it did.
     """
     try:
-        yield from frames
+        for frame in frames:
+            scored = scorer_image(frame.pixels, size)
+            if scored is None:
+                yield Row(frame.name, status=NO_CONTENT, notes=frame.notes)
+            else:
+                yield frame, scored
     except InputError as error:
         reason = str(error).removeprefix(f"{name}: ")
         yield Row(name, status=reason)

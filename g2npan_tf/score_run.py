@@ -192,7 +192,11 @@ def load_quietly(
     """
     with cli.quiet_stderr():
         return Assessor.load(
-            model, batch_size=batch_size, num_threads=num_threads
+            model,
+            batch_size=batch_size,
+            num_threads=num_threads,
+            # Of files this is done as they are read.
+            check_content=False,
         )
 
 

@@ -11,6 +11,7 @@ from g2npan_tf import model_facts
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.input_policy import Limits
 from g2npan_tf.local_page.server import PageServer
+from tests.pictures import shades
 
 LIMITS = Limits(max_bytes=200_000, max_pixels=100_000)
 FACTS = {"Model": "g2npan.tflite", "Readers": "8, simulated <b>"}
@@ -52,10 +53,10 @@ def running(runner=brightness, **options):
             thread.join()
 
 
-def grey_png(value, size=(40, 20), mode="L"):
-    """The bytes of a grey image."""
+def grey_png(value, size=(32, 16)):
+    """The bytes of a grey image that is not blank."""
     buffer = io.BytesIO()
-    Image.new(mode, size, value).save(buffer, "PNG")
+    shades(value, size).save(buffer, "PNG")
     return buffer.getvalue()
 
 

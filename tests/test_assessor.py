@@ -9,6 +9,7 @@ from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
 from tests.artefacts import save_artefacts
 from tests.artefacts import tiny_scorer
+from tests.pictures import shades
 
 KINDS = ["scorer.keras", "saved_model", "scorer.tflite"]
 
@@ -28,6 +29,10 @@ def assessor(request, artefacts):
 @pytest.fixture
 def pixels():
     return np.random.default_rng(0).integers(0, 256, (7, 128, 128, 3), np.uint8)
+
+
+def rgb(value, size=(32, 32)):
+    return np.asarray(shades(value, size[::-1]).convert("RGB"))
 
 
 def brightness_mos(image):
@@ -66,10 +71,35 @@ def test_scores_do_not_depend_on_batch_mates(assessor, pixels):
 def test_images_of_any_size_are_scored_together(assessor):
     sizes = [(16, 300), (128, 128), (513, 64)]
     images = [
-        np.full((*size, 3), value, np.uint8)
-        for size, value in zip(sizes, (0, 102, 255), strict=True)
+        rgb(value, size)
+        for size, value in zip(sizes, (51, 102, 204), strict=True)
     ]
-    np.testing.assert_allclose(assessor.score(images), [1, 2.6, 5], atol=1e-5)
+    # Rounding to whole levels.
+    scores = assessor.score(images)
+    np.testing.assert_allclose(scores, [1.8, 2.6, 4.2], atol=2e-3)
+
+
+def test_pictures_without_content_are_nan_and_their_mates_scored(assessor):
+    white, mask = np.full((2, 150, 90, 3), 255, np.uint8)
+    mask[40:80, 30:50] = 0
+    images = [white, rgb(102), mask, rgb(51)]
+    scores = assessor.score(images)
+    assert scores.dtype == np.float32
+    np.testing.assert_allclose(scores, [np.nan, 2.6, np.nan, 1.8], atol=1e-5)
+    maps = assessor.explain(images)
+    np.testing.assert_array_equal([one.mos for one in maps], scores)
+    np.testing.assert_allclose(maps[1].quality, 0.4, atol=1e-6)
+    assert np.isnan(maps[2].quality)
+    assert maps[2].cam is maps[2].reference is maps[2].nuance is None
+    assert maps[3].cam.shape == (8, 8)
+
+
+def test_a_caller_who_has_looked_gets_every_score(artefacts):
+    white = np.full((32, 32, 3), 255, np.uint8)
+    path = artefacts / "scorer.keras"
+    assessor = Assessor.load(path, check_content=False)
+    assert assessor.score([white]) == pytest.approx([5.0])
+    assert assessor.explain([white])[0].mos == pytest.approx(5.0)
 
 
 def test_no_images_give_no_scores(assessor):
@@ -80,9 +110,7 @@ def test_no_images_give_no_scores(assessor):
 def test_a_scorer_without_gan_has_no_reference_and_no_nuance(tmp_path):
     path = tmp_path / "scorer.keras"
     tiny_scorer(use_gan=False).save(path)
-    (assessment,) = Assessor.load(path).explain(
-        [np.zeros((64, 64, 3), np.uint8)]
-    )
+    (assessment,) = Assessor.load(path).explain([rgb(90)])
     assert assessment.cam.shape == (8, 8)
     assert assessment.reference is None
     assert assessment.nuance is None
@@ -90,8 +118,9 @@ def test_a_scorer_without_gan_has_no_reference_and_no_nuance(tmp_path):
 
 def test_a_training_workdir_is_an_artefact(artefacts, tmp_path):
     shutil.copy(artefacts / "scorer.keras", tmp_path)
-    white = np.full((32, 32, 3), 255, np.uint8)
-    assert Assessor.load(tmp_path).score([white]) == pytest.approx([5.0])
+    assert Assessor.load(tmp_path).score([rgb(204)]) == pytest.approx(
+        [4.2], 1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -165,8 +194,9 @@ def test_litert_scores_without_tensorflow(artefacts):
         "import sys, numpy;"
         "from g2npan_tf.assessor import Assessor;"
         f"a = Assessor.load({str(artefacts / 'scorer.tflite')!r});"
-        "mos = a.score([numpy.full((40, 40, 3), 255, numpy.uint8)]);"
-        "assert abs(mos[0] - 5) < 1e-4, mos;"
+        "ramp = numpy.arange(30 * 2 * 3, dtype=numpy.uint8);"
+        "mos = a.score([ramp.reshape(30, 2, 3).repeat(15, 1)]);"
+        "assert abs(mos[0] - 1 - 4 * ramp.mean() / 255) < 0.02, mos;"
         "heavy = {'tensorflow', 'keras', 'scipy', 'matplotlib'};"
         "heavy &= set(sys.modules);"
         "assert not heavy, heavy"

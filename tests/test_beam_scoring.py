@@ -17,6 +17,7 @@ from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
 from g2npan_tf.input_policy import Limits
 from g2npan_tf.score_rows import Row
+from tests.pictures import shades
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -47,7 +48,8 @@ class DistantFiles(LocalFileSystem):
 def distant(tmp_path, monkeypatch):
     monkeypatch.setattr(DistantFiles, "folder", str(tmp_path))
     for name, value in (("a.png", 51), ("b.png", 102)):
-        Image.new("L", (20, 20), value).save(tmp_path / name)
+        shades(value).save(tmp_path / name)
+    Image.new("L", (20, 20), 255).save(tmp_path / "blank.png")
     (tmp_path / "empty.png").touch()
     (tmp_path / "large.png").write_bytes(bytes(2000))
     return tmp_path
@@ -90,6 +92,8 @@ def test_files_at_addresses_have_the_same_rows(distant, loads):
     assert found == [
         b"distant://x/a.png,1.8000,0.2000,ok,",
         b"distant://x/b.png,2.6000,0.4000,ok,",
+        b"distant://x/blank.png,,,no content: a blank picture or a mask of "
+        b"two levels,",
         b"distant://x/empty.png,,,empty file,",
         b'distant://x/large.png,,,"more than 1,000 bytes; expected at most '
         b'that",',

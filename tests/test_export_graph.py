@@ -5,8 +5,12 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from export import graph
+from export import serving_status
+from g2npan_tf import content
 from g2npan_tf.images import resize
 from tests.finished_runs import random_images
+from tests.pictures import CONTENT
+from tests.pictures import NO_CONTENT
 
 
 def test_images_of_the_right_size_pass_unchanged():
@@ -34,6 +38,28 @@ def test_every_size_becomes_what_the_image_policy_makes_of_it(size):
         # OpenCV rounds in fixed point: a level may differ by one.
         difference = ours.astype(int) - resize(image)
         assert np.abs(difference).max() <= 1
+
+
+@pytest.mark.parametrize("name", [*NO_CONTENT, *CONTENT])
+def test_content_is_judged_as_elsewhere(name):
+    pixels = (NO_CONTENT | CONTENT)[name]
+    codes, scored = graph.judged_to_scorer_size(pixels[None], 128)
+    no_content = serving_status.NO_CONTENT if name in NO_CONTENT else 0
+    assert codes.numpy().tolist() == [no_content]
+    assert scored.shape == (1, 128, 128, 3)
+
+
+@pytest.mark.parametrize("size", [(16, 20), (40, 40), (700, 17)])
+def test_content_at_the_edge_of_the_rule_is_judged_as_elsewhere(size):
+    rng = np.random.default_rng(0)
+    levels = rng.integers(0, 256, (100, 12), np.uint8)
+    places = np.minimum(rng.geometric(0.97, (100, *size, 3)) - 1, 11)
+    images = np.stack(
+        [row[index] for row, index in zip(levels, places, strict=True)]
+    )
+    expected = [content.has_content(image) for image in images]
+    assert graph.has_content(images).numpy().tolist() == expected
+    assert len(set(expected)) == 2
 
 
 def test_a_written_graph_holds_variables_and_no_keras_object(tmp_path):

@@ -1,9 +1,12 @@
+import functools
 import io
+import itertools
 
 import cv2
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from export import graph
@@ -17,6 +20,8 @@ from tests.finished_runs import random_images
 from tests.image_files import BAD
 from tests.image_files import GOOD
 from tests.image_files import encode
+from tests.pictures import CONTENT
+from tests.pictures import NO_CONTENT
 
 VERSION = 12
 IMAGES = random_images(3, (140, 90))
@@ -124,10 +129,68 @@ def large_scorer(size, scale=1 / 255):
     return keras.Model(image, outputs)
 
 
+SIZES = {
+    (1, 1): serving_status.TOO_SMALL,
+    (15, 40): serving_status.TOO_SMALL,
+    (0, 40): serving_status.TOO_SMALL,
+    (16, 16): serving_status.OK,
+    (2, 2**24): serving_status.TOO_SMALL,
+    (16, 2**21 + 1): serving_status.TOO_MANY_PIXELS,
+}
+
+
+@pytest.fixture(scope="module")
+def signatures():
+    """The functions around the scorer, not saved."""
+    scorer = tiny_scorer()
+    return {
+        name: functools.partial(function, scorer)
+        for name, (function, _) in serving_signatures.signatures(128, 1).items()
+    }
+
+
+@pytest.mark.parametrize(("size", "code"), SIZES.items())
+@pytest.mark.parametrize("name", ["score_pixels", "explain_pixels"])
+def test_pixels_have_the_limits_of_files(signatures, name, size, code):
+    images = np.zeros((2, *size, 3), np.uint8)
+    images[:] = np.arange(size[1])[:, None] % 200
+    outputs = signatures[name](tf.constant(images))
+    assert outputs["status"].numpy().tolist() == [code] * 2
+    scored = code == serving_status.OK
+    for row in range(2):
+        assert (outputs["mos"][row] > 1) == scored
+        assert (outputs["quality"][row] > 0) == scored
+
+
+@pytest.mark.parametrize(
+    "name", ["serving_default", "score_pixels", "explain", "explain_pixels"]
+)
+def test_what_shows_nothing_has_a_code_and_the_worst_score(signatures, name):
+    chosen = [list(group.values()) for group in (NO_CONTENT, CONTENT)]
+    if name.endswith("pixels"):
+        # Only those of one size are a batch.
+        shape = (128, 128, 3)
+        chosen = [[x for x in group if x.shape == shape] for group in chosen]
+        pictures = list(itertools.chain(*chosen))
+    else:
+        pictures = [encode(x, "PNG") for x in itertools.chain(*chosen)]
+    outputs = signatures[name](tf.constant(pictures))
+    blank, good = map(len, chosen)
+    assert blank > 4 < blank + good
+    codes = [serving_status.NO_CONTENT] * blank + [0] * good
+    assert outputs["status"].numpy().tolist() == codes
+    assert not outputs["quality"][:blank].numpy().any()
+    assert set(outputs["mos"][:blank].numpy()) == {1.0}
+    assert (outputs["mos"][blank:].numpy() > 1).all()
+    if name == "explain":
+        assert set(outputs["cam_png_bytes"][:blank].numpy()) == {b""}
+
+
 def test_a_score_that_is_not_finite_is_none(tmp_path):
-    # 0 * inf is NaN: the corner of the second image is black.
+    # 0 * inf is NaN: the corner is black.
     scorer = large_scorer(32, np.inf)
-    images = np.zeros((1, 32, 32, 3), np.uint8)
+    images = CONTENT["shades"][None].copy()
+    images[:, :3, :3] = 0
     files = [encode(images[0], "PNG"), b""]
     for served in serve(scorer, tmp_path / "1", files, images):
         for signature, outputs in served.items():

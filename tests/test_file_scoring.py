@@ -8,6 +8,7 @@ from PIL import Image
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
 from g2npan_tf.file_scoring import score_files
+from tests.pictures import shades
 
 
 def brightness(batch, maps):
@@ -28,7 +29,7 @@ def assessor():
 
 def save_grey(path, value):
     path.parent.mkdir(exist_ok=True, parents=True)
-    Image.new("L", (20, 20), value).save(path)
+    shades(value).save(path)
     return path
 
 
@@ -40,9 +41,11 @@ def test_bad_files_have_their_row_and_the_others_their_score(
     truncated = save_grey(tmp_path / "truncated.png", 90)
     truncated.write_bytes(truncated.read_bytes()[:60])
     Image.new("L", (1, 1)).save(tmp_path / "tiny.png")
-    deep = np.full((20, 20), 65535, np.uint16)
+    deep = np.asarray(shades(204)).astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    Image.new("LA", (20, 20), (51, 0)).save(tmp_path / "alpha.png")
+    alpha = Image.new("L", (32, 32))
+    Image.merge("LA", (shades(51), alpha)).save(tmp_path / "alpha.png")
+    Image.new("L", (32, 32), 255).save(tmp_path / "white.png")
     Image.new("CMYK", (20, 20)).save(tmp_path / "cmyk.jpg")
     expected = {
         "missing.png": "no such file",
@@ -50,9 +53,10 @@ def test_bad_files_have_their_row_and_the_others_their_score(
         "text.png": "not a readable PNG",
         "truncated.png": "damaged or truncated",
         "tiny.png": "1 x 1 pixels; expected at least 16 x 16",
-        "deep.png": 5.0,
+        "deep.png": 4.2,
         "alpha.png": 1.8,
-        "cmyk.jpg": 5.0,
+        "white.png": "no content: a blank picture or a mask of two levels",
+        "cmyk.jpg": "no content",
     }
     paths = [tmp_path / name for name in expected]
     rows = list(score_files(assessor, paths, batch_size=3))
@@ -69,7 +73,7 @@ def test_bad_files_have_their_row_and_the_others_their_score(
 
 
 def test_rows_come_batch_by_batch(tmp_path, assessor):
-    paths = [save_grey(tmp_path / f"{n}.png", n) for n in range(3)]
+    paths = [save_grey(tmp_path / f"{n}.png", n) for n in (20, 30, 40)]
     rows = score_files(assessor, paths, batch_size=1)
     next(rows)
     paths[2].unlink()
@@ -80,7 +84,7 @@ def test_rows_come_batch_by_batch(tmp_path, assessor):
 def test_a_score_that_is_not_finite_is_an_error(tmp_path):
     nan = np.full(1, np.nan, np.float32)
     assessor = Assessor(lambda batch, maps: {"mos": nan, "quality": nan})
-    path = save_grey(tmp_path / "a.png", 0)
+    path = save_grey(tmp_path / "a.png", 90)
     (row,) = score_files(assessor, [path])
     assert row.mos is None
     assert row.status == "the model gave no finite score"
@@ -104,7 +108,7 @@ def test_pictures_of_equal_names_do_not_overwrite_each_other(
 
 def test_pictures_of_long_and_undecodable_names_are_written(tmp_path, assessor):
     names = ["漢" * 83 + ".png", os.fsdecode(b"\xff.png")]
-    paths = [save_grey(tmp_path / name, 9) for name in names]
+    paths = [save_grey(tmp_path / name, 90) for name in names]
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     rows = list(score_files(assessor, paths, explain=pictures))
@@ -113,7 +117,7 @@ def test_pictures_of_long_and_undecodable_names_are_written(tmp_path, assessor):
 
 
 def test_pictures_that_cannot_be_written_end_the_run(tmp_path, assessor):
-    path = save_grey(tmp_path / "a.png", 9)
+    path = save_grey(tmp_path / "a.png", 90)
     missing = pathlib.Path(tmp_path / "missing")
     with pytest.raises(InputError, match="missing: No such file"):
         list(score_files(assessor, [path], explain=missing))

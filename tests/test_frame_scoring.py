@@ -2,22 +2,29 @@ import numpy as np
 import pytest
 
 from g2npan_tf.assessor import Assessment
+from g2npan_tf.content import NO_CONTENT
 from g2npan_tf.errors import InputError
 from g2npan_tf.frame_scoring import assessment_of
-from g2npan_tf.frame_scoring import frames_or_row
+from g2npan_tf.frame_scoring import frames_or_rows
 from g2npan_tf.frame_scoring import scored_row
 from g2npan_tf.images import Frame
+from g2npan_tf.images import resize
 from g2npan_tf.score_rows import Row
+from tests.pictures import shades
 
 
 def test_what_ends_the_frames_becomes_the_last_row():
     def frames():
-        yield Frame("a.dcm#1", np.zeros((16, 16, 3), np.uint8))
-        raise InputError("a.dcm: frame 2 of 2: damaged")
+        yield Frame("a.dcm#1", np.zeros((16, 16, 3), np.uint8), ("inverted",))
+        yield Frame("a.dcm#2", picture)
+        raise InputError("a.dcm: frame 3 of 3: damaged")
 
-    first, last = frames_or_row("a.dcm", frames())
-    assert first.name == "a.dcm#1"
-    assert last == Row("a.dcm", status="frame 2 of 2: damaged")
+    picture = np.asarray(shades(90).convert("RGB"))
+    blank, (frame, scored), last = frames_or_rows("a.dcm", frames(), 64)
+    assert blank == Row("a.dcm#1", status=NO_CONTENT, notes=("inverted",))
+    assert frame.name == "a.dcm#2"
+    np.testing.assert_array_equal(scored, resize(picture, 64))
+    assert last == Row("a.dcm", status="frame 3 of 3: damaged")
 
 
 def test_a_defect_is_no_row():
@@ -26,7 +33,7 @@ def test_a_defect_is_no_row():
         yield
 
     with pytest.raises(ZeroDivisionError):
-        list(frames_or_row("a", frames()))
+        list(frames_or_rows("a", frames(), 64))
 
 
 def test_a_score_becomes_a_row_with_its_quality_and_notes():

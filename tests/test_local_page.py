@@ -13,16 +13,20 @@ from PIL import Image
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
 from g2npan_tf.input_policy import Limits
+from g2npan_tf.images import resize
 from g2npan_tf.local_page import command
 from g2npan_tf.local_page import document
 from g2npan_tf.local_page import upload
 from g2npan_tf.local_page.server import MAX_REQUESTS
 from g2npan_tf.local_page.server import PageServer
+from g2npan_tf.picture_row import encode_png
 from tests import page_server
 from tests.html_checks import Elements
 from tests.page_server import LIMITS
 from tests.page_server import brightness
 from tests.page_server import grey_png
+from tests.pictures import NO_CONTENT
+from tests.pictures import shades
 
 
 @pytest.fixture(scope="module")
@@ -104,16 +108,17 @@ def test_an_upload_gets_its_row_and_its_maps(server):
     assert row["mos"] == pytest.approx(1.8, abs=1e-5)
     assert row["quality"] == pytest.approx(0.2, abs=1e-6)
     assert row["status"] == "ok"
-    assert row["notes"] == ["40 x 20 squeezed to a square"]
-    assert (maps["width"], maps["height"]) == (40, 20)
-    assert np.array_equal(pixels(maps["image"]), np.full((20, 40, 3), 51))
-    assert np.array_equal(
-        pixels(maps["reference"]), np.full((128, 128, 3), 204)
-    )
-    # Viridis at 0.2 and magma at its end, by matplotlib's tables.
-    assert np.abs(pixels(maps["cam"])[5, 5] - [65, 68, 135.0]).max() <= 2
-    assert np.abs(pixels(maps["nuance"])[5, 5] - [252, 253, 191.0]).max() <= 2
-    assert maps["nuance_high"] == pytest.approx(0.6, abs=1e-6)
+    assert row["notes"] == ["32 x 16 squeezed to a square"]
+    assert (maps["width"], maps["height"]) == (32, 16)
+    sent = np.asarray(shades(51, (32, 16)).convert("RGB"))
+    assert np.array_equal(pixels(maps["image"]), sent)
+    negative = 255 - resize(sent, 128)
+    assert np.array_equal(pixels(maps["reference"]), negative)
+    # Viridis at 0.2 and magma near its end, by matplotlib's tables.
+    middle = pixels(maps["cam"])[:, 14:18].mean((0, 1))
+    assert np.abs(middle - [65, 68, 135.0]).max() <= 4
+    assert np.abs(pixels(maps["nuance"])[5, 5] - [252, 253, 191.0]).max() <= 4
+    assert maps["nuance_high"] == pytest.approx(1 - 2 * 39 / 255, abs=1e-6)
 
 
 def test_a_model_without_a_generator_shows_its_cam_only():
@@ -131,6 +136,7 @@ def test_a_model_without_a_generator_shows_its_cam_only():
         (grey_png(51)[:60], "damaged or truncated"),
         (grey_png(51, (8, 8)), "at least 16 x 16"),
         (grey_png(51, (400, 400)), "expected at most 100,000"),
+        (encode_png(NO_CONTENT["white"]), "no content"),
     ],
 )
 def test_what_cannot_be_scored_has_a_row_with_its_reason(server, data, reason):
@@ -151,7 +157,8 @@ def test_a_score_that_is_not_finite_is_said_and_has_no_pictures():
 
 
 def test_only_the_first_frames_of_a_file_come_with_pictures(monkeypatch):
-    frames = [upload.Frame(f"#{n}", np.zeros((16, 16, 3), "u1")) for n in "123"]
+    picture = np.array(shades(90).convert("RGB"))
+    frames = [upload.Frame(f"#{n}", picture) for n in "123"]
     monkeypatch.setattr(upload, "decode_frames", lambda *_: iter(frames))
     monkeypatch.setattr(upload, "MAX_PICTURED", 2)
     scored = upload.score(Assessor(brightness), b"", LIMITS)
@@ -161,7 +168,7 @@ def test_only_the_first_frames_of_a_file_come_with_pictures(monkeypatch):
 
 @pytest.mark.parametrize("token", ["", "wrong", "é"])
 def test_an_upload_without_the_token_is_refused(server, token):
-    status, content = post(server, grey_png(9), X_G2NPAN_Token=token)
+    status, content = post(server, grey_png(19), X_G2NPAN_Token=token)
     assert status == 403
     assert "reload" in content["error"]
 

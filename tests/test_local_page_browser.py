@@ -11,6 +11,7 @@ from g2npan_tf.local_page.server import MAX_REQUESTS
 from tests import page_server
 from tests.browser import without_overflow
 from tests.page_server import grey_png
+from tests.pictures import shades
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_a_chosen_image_is_scored_and_shown(page):
     )
     assert page.inner_text("#mos") == "1.80 of 5"
     assert page.inner_text("#quality") == "0.200 (0 to 1)"
-    assert page.inner_text("#notes") == "40 x 20 squeezed to a square"
+    assert page.inner_text("#notes") == "32 x 16 squeezed to a square"
     assert page.locator("#meter").evaluate("e => [e.min, e.value, e.max]") == [
         1,
         pytest.approx(1.8, abs=1e-5),
@@ -100,7 +101,7 @@ def test_dropped_versions_are_ranked_best_first(page, tmp_path):
 
 
 def test_every_drop_has_a_ranking_of_its_own(page):
-    choose(page, first=9)
+    choose(page, first=19)
     choose(page, second=99)
     page.get_by_role("heading", name="Ranking 2: 1 file").wait_for()
     page.get_by_role("button", name="second").wait_for()
@@ -210,15 +211,17 @@ def test_a_model_without_a_generator_has_no_slider(chromium):
 
 
 def test_images_without_pictures_are_ranked_too(server, page, monkeypatch):
-    frames = [Frame(f"#{n}", np.full((20, 20, 3), n, "u1")) for n in (1, 9)]
+    frames = [
+        Frame(f"#{n}", np.array(shades(n).convert("RGB"))) for n in (19, 99)
+    ]
     monkeypatch.setattr(upload, "decode_frames", lambda *_: iter(frames))
     monkeypatch.setattr(upload, "MAX_PICTURED", 1)
     choose(page, stack=b"")
     rows = page.locator("td.text").all_inner_texts()
-    assert rows[0].startswith("stack#9\nno pictures")
-    assert rows[1] == "stack#1"
-    assert page.inner_text("#view-title") == "stack#1"
-    assert "best: stack#9" in page.inner_text("#status")
+    assert rows[0].startswith("stack#99\nno pictures")
+    assert rows[1] == "stack#19"
+    assert page.inner_text("#view-title") == "stack#19"
+    assert "best: stack#99" in page.inner_text("#status")
 
 
 def test_a_server_that_has_ended_is_said_in_the_row(chromium):

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from g2npan_tf import content
 from g2npan_tf.errors import InputError
 from g2npan_tf.score import score_command
 from tests.artefacts import save_artefacts
 from tests.artefacts import tiny_scorer
+from tests.pictures import NO_CONTENT
+from tests.pictures import shades
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -31,11 +34,11 @@ def model(artefacts):
 
 @pytest.fixture
 def folder(tmp_path):
-    """Two good images and a bad one; the tiny scorer gives 1.8 and 5.0."""
+    """Two good images and a bad one; the tiny scorer gives 1.8 and 4.2."""
     images = tmp_path / "images é"
     (images / "sub").mkdir(parents=True)
-    Image.new("L", (200, 200), 51).save(images / "dark 1.png")
-    Image.new("RGB", (64, 128), "white").save(images / "sub" / "white.bmp")
+    shades(51, (256, 256)).save(images / "dark 1.png")
+    shades(204, (128, 64)).save(images / "sub" / "bright.bmp")
     (images / "text.png").write_text("no image")
     return images
 
@@ -59,14 +62,45 @@ def test_every_artefact_scores_a_folder(artefacts, folder, capsys, artefact):
     assert score_command(model, [str(folder)], file_format="jsonl") == 1
     output, errors = capsys.readouterr()
     rows = list(map(json.loads, output.splitlines()))
-    names = ["dark 1.png", "sub/white.bmp", "text.png"]
+    names = ["dark 1.png", "sub/bright.bmp", "text.png"]
     assert [row["path"] for row in rows] == [str(folder / x) for x in names]
     mos = np.array([row["mos"] for row in rows[:2]])
-    np.testing.assert_allclose(mos, [1.8, 5.0], atol=1e-5)
-    assert rows[1]["notes"] == ["64 x 128 squeezed to a square"]
+    np.testing.assert_allclose(mos, [1.8, 4.2], atol=2e-5)
+    assert rows[1]["notes"] == ["128 x 64 squeezed to a square"]
     assert rows[2]["mos"] is None
     assert rows[2]["status"].startswith("not a readable PNG")
     assert errors == "1 of 3 failed\n"
+
+
+@pytest.mark.parametrize("artefact", ["scorer.keras", "saved_model", ""])
+def test_nothing_is_said_and_drawn_of_what_shows_nothing(
+    artefacts, folder, tmp_path, capsys, artefact
+):
+    for name, pixels in NO_CONTENT.items():
+        Image.fromarray(pixels).save(folder / "sub" / f"{name}.png")
+    pictures, report = tmp_path / "pictures", tmp_path / "report"
+    code = score_command(
+        str(artefacts / artefact),
+        [str(folder / "sub")],
+        file_format="jsonl",
+        explain=str(pictures),
+        report=str(report),
+    )
+    output, errors = capsys.readouterr()
+    assert code == 1
+    count = len(NO_CONTENT)
+    assert f"{count} of {count + 1} failed\n" in errors
+    rows = {row["path"]: row for row in map(json.loads, output.splitlines())}
+    scored = rows.pop(str(folder / "sub" / "bright.bmp"))
+    assert scored["mos"] == pytest.approx(4.2, abs=1e-4)
+    for row in rows.values():
+        assert row["status"] == content.NO_CONTENT
+        assert row["mos"] is row["quality"] is None
+    assert {path.stem.split("_")[0] for path in pictures.iterdir()} == {
+        "bright"
+    }
+    page = (report / "index.html").read_text()
+    assert page.count(content.NO_CONTENT) == count
 
 
 def test_success_is_exit_code_0(model, folder, capsys):
@@ -80,11 +114,12 @@ def test_explain_writes_readable_pictures(model, folder, tmp_path, capsys):
     assert score_command(model, arguments, explain=str(pictures)) == 0
     kinds = ("cam", "nuance", "panel", "reference")
     assert sorted(path.name for path in pictures.iterdir()) == [
-        f"{stem}_{kind}.png" for stem in ("dark 1", "white") for kind in kinds
+        f"{stem}_{kind}.png" for stem in ("bright", "dark 1") for kind in kinds
     ]
     # The tiny scorer's reference is the negative of the image.
     reference = np.asarray(Image.open(pictures / "dark 1_reference.png"))
-    assert np.unique(reference) == [204]
+    sent = np.asarray(Image.open(folder / "dark 1.png"))[::2, ::2]
+    assert np.abs(reference[..., 0] + sent.astype(int) - 255).max() <= 4
     for path in pictures.iterdir():
         Image.open(path).verify()
 
@@ -107,7 +142,7 @@ def test_output_is_a_file_and_nothing_is_printed(
     assert capsys.readouterr().out == ""
     with output.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["mos"] for row in rows] == ["1.8000", "5.0000", ""]
+    assert [row["mos"] for row in rows] == ["1.8000", "4.2000", ""]
     assert rows[0]["path"] == str(folder / "dark 1.png")
 
 

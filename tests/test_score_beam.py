@@ -12,6 +12,7 @@ from g2npan_tf import score
 from g2npan_tf import score_beam
 from g2npan_tf.errors import InputError
 from tests import artefacts
+from tests.pictures import shades
 from tests.tiny import REPOSITORY
 
 pytestmark = pytest.mark.filterwarnings("default")
@@ -40,7 +41,9 @@ def images(tmp_path_factory):
         pixels = rng.integers(0, 256, (40, 30 + number, 3), np.uint8)
         Image.fromarray(pixels).save(folder / f"{number}.png")
     for name in ("=1+1.png", "line\nbreak.png", os.fsdecode(b"\xff.png")):
-        Image.new("LA", (20, 20), (90, 0)).save(folder / name)
+        image = shades(90)
+        Image.merge("LA", (image, image)).save(folder / name)
+    Image.new("L", (20, 20), 255).save(folder / "blank.png")
     (folder / "empty.png").touch()
     (folder / "text.png").write_text("no image")
     (folder / "cut.png").write_bytes((folder / "0.png").read_bytes()[:99])
@@ -81,7 +84,7 @@ def test_the_rows_are_those_of_the_command(
     code = score_beam.score_archive(model, inputs, output, beam_flags=LOCAL)
     assert code == 1
     assert rows(output, file_format) == wanted
-    assert len(wanted) == 16
+    assert len(wanted) == 17
     assert sum(row["status"] == "ok" for row in wanted) == 10
 
 
@@ -100,7 +103,7 @@ def test_two_processes_give_the_same_rows(model, images, tmp_path):
     assert done.returncode == 1, done.stderr
     assert rows(tmp_path / "beam.csv") == wanted
     assert done.stderr.splitlines()[-1] == (
-        f"{tmp_path}/beam.csv: 15 rows, 5 without a score"
+        f"{tmp_path}/beam.csv: 16 rows, 6 without a score"
     )
 
 

@@ -8,7 +8,6 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from g2npan_tf.assessor import Assessment
 from g2npan_tf.assessor import Assessor
@@ -20,6 +19,7 @@ from g2npan_tf.score_rows import Row
 from g2npan_tf.score_rows import write_csv
 from tests.html_checks import Elements
 from tests.html_checks import check_page
+from tests.pictures import shades
 from tests.score_reports import SIMULATED
 from tests.score_reports import brightness
 from tests.score_reports import save_images
@@ -33,7 +33,7 @@ def folders(tmp_path_factory):
     """A report of six images, of which one is an outlier, and two failed."""
     directory = tmp_path_factory.mktemp("reported")
     paths = save_images(directory / "images", ALGORITHMS, num_pairs=6)
-    Image.new("L", (32, 40), 250).save(paths[0])
+    shades(243, (32, 40)).save(paths[0])
     broken = directory / "images" / "<b>broken.png"
     broken.write_text("no image")
     paths = [*paths, broken, directory / "missing.png"]
@@ -173,7 +173,7 @@ def test_hostile_names_stay_text(tmp_path):
     paths = []
     for name in names:
         path = tmp_path / f"{name}.png"
-        Image.new("L", (20, 20), 90).save(os.fsencode(path))
+        shades(90).save(os.fsencode(path))
         paths.append(path)
     write_report(tmp_path / "report", paths)
     for page in ("index.html", "images/00001.html", "images/00004.html"):

@@ -62,7 +62,7 @@ LEVELS = (
         "picture_row",
     },
     {"images", "checkpoints", "data", "evaluation", "evaluation_table"},
-    {"fold_means", "training_data", "output_check"},
+    {"fold_means", "training_data", "output_check", "content"},
     {"gan", "assessor", "baselines"},
     {
         "base_differences",

@@ -10,7 +10,7 @@ import numpy as np
 
 from g2npan_tf.assessor import Assessment
 from g2npan_tf.assessor import Assessor
-from g2npan_tf.frame_scoring import frames_or_row
+from g2npan_tf.frame_scoring import frames_or_rows
 from g2npan_tf.frame_scoring import scored_row
 from g2npan_tf.images import Frame
 from g2npan_tf.images import decode_frames
@@ -81,12 +81,13 @@ def score(assessor: Assessor, data: bytes, limits: Limits) -> list[Scored]:
 
 def _score(assessor: Assessor, data: bytes, limits: Limits) -> Iterator[Scored]:
     """Holds one decoded frame in memory at a time."""
-    frames = frames_or_row("", decode_frames(data, limits))
-    for index, frame in enumerate(frames):
-        if isinstance(frame, Row):
-            yield Scored(frame)
+    frames = decode_frames(data, limits)
+    for index, item in enumerate(frames_or_rows("", frames, assessor.size)):
+        if isinstance(item, Row):
+            yield Scored(item)
             continue
-        (assessment,) = assessor.explain([frame.pixels])
+        frame, scored = item
+        (assessment,) = assessor.explain([scored])
         row = scored_row(frame.name, frame.notes, assessment)
         if index < MAX_PICTURED and row.mos is not None:
             yield Scored(row, _pictures(frame, assessment))

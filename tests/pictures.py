@@ -1,0 +1,76 @@
+"""Pictures with and without content, made from rules."""
+
+import numpy as np
+from PIL import Image
+
+
+def shades(value, size=(32, 32)):
+    """Grey bars around a mean, which resizing keeps at a width of 32 or 128.
+
+    Args:
+        value: 12 to 243.
+        size: Width and height.
+
+    Returns:
+        Of mode L.
+    """
+    width, height = size
+    place = np.arange(width) * 7 // width
+    # Symmetric whatever the width.
+    offsets = np.where(place < 3, -4, 4) * np.abs(place - 3)
+    row = value + (offsets - offsets[::-1]) // 2
+    return Image.fromarray(np.tile(row.astype(np.uint8), (height, 1)))
+
+
+def flat(colour, size=(128, 128)):
+    """One colour; height and width."""
+    return np.full((*size, 3), colour, np.uint8)
+
+
+def mask(low=0, high=255, size=(128, 128)):
+    """A disc of one level on another."""
+    rows, columns = np.ogrid[: size[0], : size[1]]
+    distance = (rows - size[0] / 2) ** 2 + (columns - size[1] / 2) ** 2
+    inside = distance < min(size) ** 2 / 16
+    return np.where(inside, high, low)[..., None].repeat(3, -1).astype("u1")
+
+
+def noise(level, size=(128, 128), spread=2, seed=0):
+    """A level give or take a few."""
+    rng = np.random.default_rng(seed)
+    grain = rng.integers(-spread, spread + 1, (*size, 1))
+    return (level + grain).repeat(3, -1).astype(np.uint8)
+
+
+def with_spots(pixels, count):
+    """The same with some pixels of levels of their own."""
+    changed = pixels.copy()
+    changed.reshape(-1, 3)[:count] = np.arange(60, 60 + 8 * count, 8)[:, None]
+    return changed
+
+
+def red(pixels):
+    """Only one channel shows something."""
+    return pixels * np.array([1, 0, 0], np.uint8)
+
+
+NO_CONTENT = {
+    "white": flat(255),
+    "black": flat(0, (16, 16)),
+    "one colour": flat((17, 99, 203), (300, 40)),
+    "noise of two levels up and down": noise(200),
+    "mask": mask(),
+    "mask of 0 and 1": mask(0, 1, (64, 64)),
+    "mask in colour": mask() // np.array([1, 3, 255], np.uint8),
+    "noise around two levels": np.where(mask() > 0, noise(9), noise(240)),
+    "mask with 16 spots": with_spots(mask(), 16),
+    "large mask": mask(size=(2047, 1100)),
+    "noise that the scorer does not see": noise(99, (1024, 1024), 9),
+}
+CONTENT = {
+    "mask with 17 spots": with_spots(mask(), 17),
+    "noise of nine levels up and down": noise(200, spread=9),
+    "red shades": red(np.asarray(shades(120).convert("RGB"))),
+    "shades": np.asarray(shades(12).convert("RGB")),
+    "large shades": np.asarray(shades(200, (700, 2100)).convert("RGB")),
+}
