@@ -63,13 +63,24 @@ def connect(server: Server) -> Predict:
         except grpc.RpcError as error:
             raise _translated(server, error) from error
         columns = {
-            name: tf.make_ndarray(response.outputs[name])
-            for name in serving_request.OUTPUTS
-            if name in response.outputs
+            name: _array(tf, tensor, len(files))
+            for name, tensor in response.outputs.items()
+            if name in serving_request.OUTPUTS
         }
         return serving_request.scores(server, columns, len(files))
 
     return predict
+
+
+def _array(tf: Any, tensor: Any, count: int) -> Any:
+    """Decodes an output; None if it is not one value for each file."""
+    # Else one value might be spread over any shape that the server names.
+    if [dim.size for dim in tensor.tensor_shape.dim] != [count]:
+        return None
+    try:
+        return tf.make_ndarray(tensor)
+    except (TypeError, ValueError):
+        return None
 
 
 def _channel(grpc: Any, server: Server) -> Any:

@@ -6,7 +6,10 @@ import time
 from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 from typing import TypeVar
+
+import numpy as np
 
 from g2npan_tf.errors import InputError
 
@@ -106,13 +109,13 @@ def with_retries(
 
 
 def scores(
-    server: Server, columns: Mapping[str, Sequence[float]], count: int
+    server: Server, columns: Mapping[str, Any], count: int
 ) -> list[Score]:
     """Makes scores of a server's outputs.
 
     Args:
         server: For the message.
-        columns: Outputs by name.
+        columns: Outputs by name, of a server that nobody vouches for.
         count: How many images were sent.
 
     Returns:
@@ -122,11 +125,20 @@ def scores(
         InputError: If the outputs are not those of a scorer.
     """
     try:
-        rows = list(zip(*(columns[name] for name in OUTPUTS), strict=True))
-        if len(rows) != count:
-            raise ValueError
-        return [Score(float(m), float(q), int(s)) for m, q, s in rows]
+        numbers = [
+            _numbers(columns[name], kinds, count)
+            for name, kinds in zip(OUTPUTS, ("iuf", "iuf", "iu"), strict=True)
+        ]
+        return [Score(*row) for row in zip(*numbers, strict=True)]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{server}: expected outputs {', '.join(OUTPUTS)} of {count} images"
         ) from error
+
+
+def _numbers(column: Any, kinds: str, count: int) -> list:
+    """Reads one output; texts, truth values and nested lists are no numbers."""
+    values = np.array(column)
+    if values.shape != (count,) or values.dtype.kind not in kinds:
+        raise ValueError
+    return values.tolist()

@@ -18,6 +18,8 @@ from g2npan_tf.errors import InputError
 # Too many requests, bad gateway, not available, gateway's timeout.
 _TRY_AGAIN = (429, 502, 503, 504)
 _LONGEST_MESSAGE = 300
+# What reading JSON of another kind raises; the last if it is nested deeply.
+_NO_ANSWER = (ValueError, KeyError, TypeError, RecursionError)
 
 
 def connect(server: Server) -> Predict:
@@ -99,7 +101,7 @@ def _error(answer: bytes) -> str:
     text = answer.decode("utf-8", "replace")
     try:
         text = str(plain_json.parse(text)["error"])
-    except (ValueError, KeyError, TypeError):
+    except _NO_ANSWER:
         pass
     return " ".join(text.split())[:_LONGEST_MESSAGE]
 
@@ -112,6 +114,6 @@ def _parse(server: Server, answer: bytes, count: int) -> list[Score]:
             name: [row[name] for row in rows]
             for name in serving_request.OUTPUTS
         }
-    except (ValueError, KeyError, TypeError):
+    except _NO_ANSWER:
         columns = {}
     return serving_request.scores(server, columns, count)

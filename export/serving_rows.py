@@ -10,12 +10,14 @@ from export import serving_status
 from export.serving_request import Predict
 from export.serving_request import Score
 from export.serving_request import with_retries
+from g2npan_tf import mos
 from g2npan_tf.image_paths import why_no_file
 from g2npan_tf.input_policy import MAX_BYTES
 from g2npan_tf.score_rows import Row
 
 # A message of gRPC has at most 2^31 bytes, one of REST a third more than these.
 MAX_REQUEST_BYTES = 2**28
+NO_SCORE = f"the server gave no score on {mos.MOS_MIN:.0f} to {mos.MOS_MAX:.0f}"
 
 
 def score_files(
@@ -89,4 +91,8 @@ def _row(path: pathlib.Path, score: Score) -> Row:
     """The row of an image that was sent."""
     if score.status != serving_status.OK:
         return Row(str(path), status=serving_status.message(score.status))
+    on_scale = mos.MOS_MIN <= score.mos <= mos.MOS_MAX
+    # Also not if one is NaN.
+    if not (on_scale and 0 <= score.quality <= 1):
+        return Row(str(path), status=NO_SCORE)
     return Row(str(path), score.mos, score.quality)

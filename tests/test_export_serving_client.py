@@ -1,7 +1,9 @@
 import json
+import math
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from export import serving_client
@@ -86,6 +88,59 @@ def test_a_server_that_stays_busy_ends_it(server, images, monkeypatch):
             f"http://{server.rest}", [str(images)], tries=2
         )
     assert server.num_failures == 0
+
+
+@pytest.mark.parametrize(
+    ("scheme", "mos"),
+    # The stand-in writes no NaN in JSON; see test_export_serving_rest.
+    [("grpc", math.nan), ("grpc", 7.5), ("http", 7.5), ("http", 0.3)],
+)
+def test_a_score_off_the_scale_is_a_row_of_its_own(
+    server, images, capsys, monkeypatch, scheme, mos
+):
+    outputs = {
+        "mos": np.array([3, mos, 5], np.float32),
+        "quality": np.array([0.5, 0.5, 1], np.float32),
+        "status": np.zeros(3, np.int32),
+    }
+    monkeypatch.setattr(server, "predict", lambda *_: outputs)
+    address = server.grpc if scheme == "grpc" else server.rest
+    code = serving_client.client_command(
+        f"{scheme}://{address}", [str(images)], file_format="jsonl"
+    )
+    assert code == 1
+    output = capsys.readouterr().out
+    rows = [json.loads(line) for line in output.splitlines()]
+    assert [row["mos"] for row in rows] == [3, None, 5]
+    assert rows[1]["status"] == "the server gave no score on 1 to 5"
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"mos": np.array(["3", "3", "3"])},
+        {"mos": np.array([[3.0], [3.0], [3.0]])},
+        {"quality": np.array([[0.5] * 2] * 3)},
+        {"status": np.array([True, True, True])},
+        {"status": None},
+    ],
+)
+def test_an_answer_of_another_kind_is_one_line(
+    server, images, monkeypatch, scheme, changed
+):
+    outputs = {
+        "mos": np.full(3, 3.0),
+        "quality": np.full(3, 0.5),
+        "status": np.zeros(3, np.int32),
+        **changed,
+    }
+    found = {name: x for name, x in outputs.items() if x is not None}
+    monkeypatch.setattr(server, "predict", lambda *_: found)
+    address = server.grpc if scheme == "grpc" else server.rest
+    with pytest.raises(InputError, match="expected outputs mos") as caught:
+        serving_client.client_command(f"{scheme}://{address}", [str(images)])
+    assert "\n" not in str(caught.value)
 
 
 def test_a_version_can_be_asked_for(server, images):

@@ -71,6 +71,14 @@ def test_scores_are_rows_of_the_outputs():
         {"mos": [1, 2], "quality": [0], "status": [0, 0]},
         {"mos": [1, "x"], "quality": [0, 0], "status": [0, 0]},
         {"mos": None, "quality": [0, 0], "status": [0, 0]},
+        {"mos": ["1", "2"], "quality": [0, 0], "status": [0, 0]},
+        {"mos": [b"1", b"2"], "quality": [0, 0], "status": [0, 0]},
+        {"mos": [1, 2], "quality": [0, None], "status": [0, 0]},
+        {"mos": [1, 2], "quality": [0, 0], "status": [0.5, 0]},
+        {"mos": [1, 2], "quality": [0, 0], "status": [True, False]},
+        {"mos": [1, 10**400], "quality": [0, 0], "status": [0, 0]},
+        {"mos": [[1], [2]], "quality": [0, 0], "status": [0, 0]},
+        {"mos": [[1], 2], "quality": [0, 0], "status": [0, 0]},
     ],
 )
 def test_answers_of_another_kind_of_model_are_refused(columns):

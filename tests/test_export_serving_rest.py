@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import http.server
+import math
 import socket
 import threading
 
@@ -20,6 +21,7 @@ from tests.serving_stand_in import StandIn
 CONNECT = {"http": serving_rest.connect, "grpc": serving_grpc.connect}
 SCHEMES = pytest.mark.parametrize("scheme", CONNECT)
 FILES = [GOOD["PNG RGB"]]
+DEEP = b'{"predictions": ' + b"[" * 200_000
 
 
 @pytest.fixture(scope="module")
@@ -119,9 +121,32 @@ def test_other_codes_are_final(code):
             connect("http", address)(FILES)
 
 
+def test_an_answer_may_hold_nan():
+    body = b'{"predictions": [{"mos": NaN, "quality": 0.5, "status": 0}]}'
+    with answering(200, body) as address:
+        (score,) = connect("http", address)(FILES)
+    assert math.isnan(score.mos)
+
+
+def test_an_error_that_is_nested_deeply_is_one_line():
+    with answering(500, DEEP) as address:
+        with pytest.raises(InputError, match="HTTP 500: ") as caught:
+            connect("http", address)(FILES)
+    assert len(str(caught.value)) < 400
+
+
 @pytest.mark.parametrize(
     "body",
-    [b"", b"<html>", b"[]", b'{"predictions": [1]}', b'{"predictions": []}'],
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b'{"predictions": [1]}',
+        b'{"predictions": []}',
+        b'{"predictions": "3"}',
+        b'{"predictions": [{"mos": "3", "quality": "0.5", "status": "0"}]}',
+        DEEP,
+    ],
 )
 def test_an_answer_that_is_none_is_final(body):
     with answering(200, body) as address:

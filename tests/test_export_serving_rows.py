@@ -1,8 +1,12 @@
+import io
+import math
+
 import pytest
 
 from export import serving_rows
 from export import serving_status
 from export.serving_request import Score
+from g2npan_tf import score_rows
 from g2npan_tf.errors import InputError
 from g2npan_tf.score_rows import Row
 
@@ -82,6 +86,24 @@ def test_large_files_are_sent_in_smaller_requests(
     monkeypatch.setattr(serving_rows, "MAX_REQUEST_BYTES", 10)
     rows(server, files(tmp_path, 5, 5, 5, 9, 3), batch_size=8)
     assert server.requests == [[5, 5], [5], [9], [3]]
+
+
+@pytest.mark.parametrize("mos", [math.nan, math.inf, 7.5, 0.3, -1.0])
+@pytest.mark.parametrize("file_format", score_rows.WRITERS)
+def test_a_score_off_the_scale_is_none(tmp_path, mos, file_format):
+    def predict(files):
+        return [Score(mos, 0.5, 0), Score(3.0, mos, 0), Score(3.0, 0.5, 0)]
+
+    paths = files(tmp_path, 3, 3, 3)
+    found = list(serving_rows.score_files(predict, paths, 3, 1))
+    assert [row.status for row in found] == [
+        *["the server gave no score on 1 to 5"] * (2 if mos != 0.3 else 1),
+        *["ok"] * (1 if mos != 0.3 else 2),
+    ]
+    assert found[0].mos is found[0].quality is None
+    stream = io.StringIO()
+    score_rows.WRITERS[file_format](found, stream)
+    assert "no score on 1 to 5" in stream.getvalue()
 
 
 def test_a_server_that_fails_for_good_ends_it_after_the_rows_before(tmp_path):

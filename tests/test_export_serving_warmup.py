@@ -1,7 +1,6 @@
 import builtins
 import re
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -50,7 +49,7 @@ def test_every_signature_and_batch_size_is_warmed_up(folder, requests):
     assert {request.model_spec.name for request in requests} == {"tiny"}
 
 
-def test_the_requests_are_decoded_and_of_one_grey(folder, requests):
+def test_the_requests_are_decoded_and_have_no_content(folder, requests):
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         model = tf.compat.v1.saved_model.loader.load(
             session, [tf.saved_model.SERVING], str(folder)
@@ -66,8 +65,6 @@ def test_the_requests_are_decoded_and_of_one_grey(folder, requests):
             (fed,) = feeds.values()
             no_content = [serving_status.NO_CONTENT] * len(fed)
             assert outputs["status"].tolist() == no_content
-            # The tiny scorer's quality is the brightness.
-            np.testing.assert_allclose(outputs["quality"], 127 / 255, atol=1e-5)
 
 
 def test_the_file_is_small_whatever_the_size(folder, tmp_path):
