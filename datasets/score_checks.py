@@ -13,6 +13,8 @@ from collections.abc import Sequence
 
 from datasets.folds import NUM_FOLDS
 from datasets.score_scale import Scale
+from g2npan_tf.content import NO_CONTENT
+from g2npan_tf.content import has_content
 from g2npan_tf.errors import InputError
 from g2npan_tf.images import load_image
 from g2npan_tf.input_policy import Limits
@@ -51,7 +53,9 @@ def find_problems(
             for reason in check(row, scale):
                 yield _problem(row, reason)
         for name in FILES:
-            reason = read(row.cells.get(name, "")).problem
+            found = read(row.cells.get(name, ""))
+            is_blank = name == "path" and not found.shows
+            reason = found.problem or (NO_CONTENT if is_blank else "")
             if reason:
                 yield _problem(row, f"{name}: {reason}")
     yield from _duplicates(root, table.rows)
@@ -110,10 +114,17 @@ def _reasons(name: str, row: Row, low: float, high: float) -> Iterator[str]:
 
 @dataclasses.dataclass(frozen=True)
 class _Read:
-    """What is wrong with an image file, or its picture's SHA-256."""
+    """What is wrong with an image file, or what it is a picture of.
+
+    Attributes:
+        problem: Why it cannot be read; empty if it can.
+        picture: SHA-256 of its pixels.
+        shows: Whether it has content.
+    """
 
     problem: str = ""
     picture: bytes = b""
+    shows: bool = True
 
 
 def _read(root: pathlib.Path, limits: Limits, cell: str) -> _Read:
@@ -130,7 +141,8 @@ def _read(root: pathlib.Path, limits: Limits, cell: str) -> _Read:
         hint = "; expected / between folders" if "\\" in cell else ""
         return _Read(str(error).removeprefix(f"{path}: ") + hint)
     shape = str(pixels.shape).encode()
-    return _Read("", hashlib.sha256(shape + pixels.tobytes()).digest())
+    digest = hashlib.sha256(shape + pixels.tobytes()).digest()
+    return _Read("", digest, has_content(pixels))
 
 
 def _resolved(path: pathlib.Path) -> pathlib.Path:

@@ -12,11 +12,13 @@ from g2npan_tf import data
 from g2npan_tf import protocols
 from g2npan_tf.assessor import SCORER_FILE
 from g2npan_tf.config import Config
+from g2npan_tf.content import NO_CONTENT
+from g2npan_tf.content import has_content
+from g2npan_tf.content import scorer_image
 from g2npan_tf.errors import InputError
 from g2npan_tf.image_paths import find_images
 from g2npan_tf.images import SCORER_SIZE
 from g2npan_tf.images import load_image
-from g2npan_tf.images import resize
 from g2npan_tf.keras_archive import check_keras_archive
 
 # Enough for every modality and algorithm to be among them.
@@ -104,9 +106,16 @@ def probe_from_base(run: FinishedRun) -> Probe:
         ) from error
     test = data.divide(builder, run.config).test
     images = data.read(builder, test)["image"]
+    shows = np.array([has_content(image) for image in images], bool)
+    if not shows.any():
+        raise InputError(
+            f"{run.facts['name']}: no test image with content; "
+            "give other images by --images=FOLDER"
+        )
     source = (
         f"test part of {run.facts['name']}, {protocols.describe(run.config)}"
     )
+    images = images[shows]
     return Probe(images[_spread(len(images))], source)
 
 
@@ -121,7 +130,8 @@ def probe_from_folder(folder: pathlib.Path, size: int = SCORER_SIZE) -> Probe:
         At most `MAX_IMAGES` images, brought to the scorer's size.
 
     Raises:
-        InputError: If there are no images, or one of them is damaged.
+        InputError: If there are no images, or one of them is damaged or has
+            no content.
     """
     paths = find_images([str(folder)]).paths if folder.is_dir() else ()
     if paths in ((), (folder,)):
@@ -129,10 +139,16 @@ def probe_from_folder(folder: pathlib.Path, size: int = SCORER_SIZE) -> Probe:
             f"--images={folder}: expected a folder with image files"
         )
     chosen = [paths[index] for index in _spread(len(paths))]
-    images = np.stack(
-        [resize(load_image(path).pixels, size) for path in chosen]
-    )
+    images = np.stack([_probe_image(path, size) for path in chosen])
     return Probe(images, f"files in {folder.name}")
+
+
+def _probe_image(path: pathlib.Path, size: int) -> np.ndarray:
+    """Reads an image that every artefact scores."""
+    pixels = scorer_image(load_image(path).pixels, size)
+    if pixels is None:
+        raise InputError(f"{path}: {NO_CONTENT}")
+    return pixels
 
 
 def _spread(count: int) -> np.ndarray:

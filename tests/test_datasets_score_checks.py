@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from PIL import Image
 
 from datasets.custom_scores import read_scores
 from tests.custom_folder import rows_of
@@ -54,6 +55,14 @@ def test_all_bad_rows_are_reported_at_once_by_line_and_file(folder):
     ):
         assert f": {row['path']}: " in line
         assert reason in line
+
+
+def test_images_without_content_are_named_but_not_sources(folder):
+    rows = with_columns(rows_of(), source_a="a.png", source_b="a.png")
+    Image.new("L", (40, 40), 255).save(folder / "a.png")
+    Image.new("L", (40, 40), 255).save(folder / rows[3]["path"])
+    (found,) = problems(folder, rows)
+    assert found.startswith(f"line 5: {rows[3]['path']}: path: no content")
 
 
 def test_one_row_may_have_several_problems(folder):

@@ -1,7 +1,7 @@
-import cv2
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from PIL import Image
 
 from export import finished_run as runs
 from g2npan_tf.config import Config
@@ -10,13 +10,14 @@ from tests.finished_runs import FACTS
 from tests.finished_runs import finished_run
 from tests.finished_runs import random_images
 from tests.finished_runs import save_run
+from tests.pictures import shades
 
 # Of the fold that the run is tested on.
 CASES = ("case_2_0", "case_2_1")
 
 
 class TinyFusion(tfds.core.GeneratorBasedBuilder):
-    """Five folds of eight grey images; the level tells the fold."""
+    """Five folds of eight images; the first level tells the fold."""
 
     VERSION = tfds.core.Version("1.0.0")
 
@@ -40,11 +41,13 @@ class TinyFusion(tfds.core.GeneratorBasedBuilder):
         for index in range(8):
             level = 40 * fold + index
             case = f"case_{fold}_{index // 4}"
+            image = np.full((128, 128, 3), level, np.uint8)
+            image[64:] = 4 * np.arange(64)[:, None, None]
             texts = {"pair_id": case, "algorithm": "average", "modality": "x"}
             yield (
                 str(level),
                 {
-                    "image": np.full((128, 128, 3), level, np.uint8),
+                    "image": image,
                     "mos": 3.0,
                     "case_id": case,
                     **texts,
@@ -90,11 +93,20 @@ def test_what_is_missing_is_named(tmp_path):
 
 def test_the_probe_is_the_test_part(base):
     probe = runs.probe_from_base(run_on(base))
-    levels = sorted(np.unique(probe.images))
+    levels = sorted(probe.images[:, 0, 0, 0])
     assert levels == list(range(80, 88))
     assert probe.source == (
         "test part of tiny_fusion/1.0.0, group (by case), test fold 2 of 5"
     )
+
+
+def test_images_without_content_are_no_probe(base, monkeypatch):
+    monkeypatch.setattr(runs, "has_content", lambda pixels: pixels[0, 0, 0] % 2)
+    probe = runs.probe_from_base(run_on(base))
+    assert sorted(probe.images[:, 0, 0, 0]) == [81, 83, 85, 87]
+    monkeypatch.setattr(runs, "has_content", lambda pixels: False)
+    with pytest.raises(InputError, match="no test image with content"):
+        runs.probe_from_base(run_on(base))
 
 
 def test_a_long_test_part_is_sampled_from_end_to_end(base, monkeypatch):
@@ -128,11 +140,10 @@ def test_a_base_that_has_become_another_is_an_error(base):
 
 def test_a_folder_of_images_of_any_size_is_a_probe(tmp_path):
     for index, size in enumerate([(128, 128), (200, 90)]):
-        pixels = np.full((*size, 3), 50 + index, np.uint8)
-        cv2.imwrite(str(tmp_path / f"{index}.png"), pixels)
+        shades(50 + index, size[::-1]).save(tmp_path / f"{index}.png")
     probe = runs.probe_from_folder(tmp_path)
     assert probe.images.shape == (2, 128, 128, 3)
-    np.testing.assert_array_equal(probe.images[:, 0, 0, 0], [50, 51])
+    np.testing.assert_array_equal(probe.images[:, 64, 64, 0], [50, 51])
     assert str(tmp_path) not in probe.source
 
 
@@ -140,6 +151,10 @@ def test_a_folder_without_images_is_an_error(tmp_path):
     for path in (tmp_path, tmp_path / "missing"):
         with pytest.raises(InputError, match="a folder with image files"):
             runs.probe_from_folder(path)
+    Image.new("L", (40, 40), 255).save(tmp_path / "blank.png")
+    with pytest.raises(InputError, match=r"blank\.png: no content"):
+        runs.probe_from_folder(tmp_path)
+    (tmp_path / "blank.png").unlink()
     (tmp_path / "fake.png").write_text("text")
     with pytest.raises(InputError, match=r"fake\.png"):
         runs.probe_from_folder(tmp_path)

@@ -6,8 +6,10 @@ from ai_edge_litert.interpreter import Interpreter
 from export.litert_conversion import PRECISIONS
 from export.litert_conversion import SIGNATURE
 from export.litert_conversion import convert
+from g2npan_tf.images import resize
 from tests.finished_runs import finished_run
 from tests.finished_runs import random_images
+from tests.pictures import NO_CONTENT
 
 MAPS = {"mos", "quality", "cam"}
 
@@ -60,6 +62,18 @@ def test_the_score_is_near_that_of_keras(runner, precision):
     expected = scorer.predict(images, verbose=0)["mos"]
     found = [runner(image=x[None])["mos"][0] for x in images]
     np.testing.assert_allclose(found, expected, atol=0.1)
+
+
+@pytest.mark.parametrize("name", NO_CONTENT)
+def test_a_blank_image_has_the_worst_score(runner, name):
+    image = NO_CONTENT[name]
+    outputs = runner(image=resize(image)[None])
+    if all(np.ptp(image[..., channel]) < 5 for channel in range(3)):
+        assert outputs.pop("mos") == [1.0]
+        assert not any(values.any() for values in outputs.values())
+    else:
+        # Of two levels: who calls it has to look.
+        assert outputs["cam"].any()
 
 
 def kernels(model):

@@ -6,16 +6,25 @@ import tensorflow as tf
 
 from export import loaders
 from export import saved_model
+from export import serving_status
 from export import serving_warmup
+from export import tflite
 from export.parity import ParityError
+from g2npan_tf import content
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
+from g2npan_tf.file_scoring import score_files
+from g2npan_tf.images import load_image
 from g2npan_tf.images import resize
 from tests.finished_runs import finished_run
 from tests.finished_runs import probe
 from tests.finished_runs import random_images
+from tests.finished_runs import save_run
 from tests.finished_runs import tamper
+from tests.image_files import GOOD
 from tests.image_files import encode
+from tests.pictures import CONTENT
+from tests.pictures import NO_CONTENT
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +66,67 @@ def test_every_signature_gives_the_scores_of_the_scorer(folder, run):
         assert outputs["version"].tolist() == [1, 1, 1]
         for name in set(outputs) & set(expected):
             np.testing.assert_allclose(outputs[name], expected[name], atol=1e-5)
+
+
+PICTURES = {
+    **{name: encode(x, "PNG") for name, x in (NO_CONTENT | CONTENT).items()},
+    "white JPEG": encode(NO_CONTENT["white"], "JPEG"),
+    "one colour JPEG": encode(NO_CONTENT["one colour"], "JPEG", quality=60),
+    "noise JPEG": encode(CONTENT["noise of nine levels up and down"], "JPEG"),
+    "BMP mask": encode(NO_CONTENT["mask"], "BMP"),
+    **GOOD,
+}
+
+
+@pytest.fixture(scope="module")
+def answers(output, tmp_path_factory):
+    """MOS of every picture's bytes (None without content), by artefact."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for index, data in enumerate(PICTURES.values()):
+        (folder / f"{index:03d}").write_bytes(data)
+    run = save_run(finished_run(), folder / "run")
+    lite = tflite.export(finished_run(), probe(), folder / "lite").path
+    artefacts = {"run": run, "SavedModel": output / "g2npan", "LiteRT": lite}
+    paths = sorted(folder.glob("[0-9]*"))
+    found = {}
+    for name, artefact in artefacts.items():
+        assessor = Assessor.load(artefact)
+        rows = list(score_files(assessor, paths))
+        assert {row.status for row in rows} == {"ok", content.NO_CONTENT}
+        found[name] = [row.mos for row in rows]
+        pixels = [load_image(path).pixels for path in paths]
+        scores = assessor.score(pixels)
+        found[f"Assessor, {name}"] = [
+            None if np.isnan(score) else score for score in scores
+        ]
+    feeds = {"image_bytes": list(PICTURES.values()), "image": pixels[0][None]}
+    outputs = loaders.run_in_session(output / "g2npan" / "1", feeds)
+    served = outputs["serving_default"]
+    codes = {0: False, serving_status.NO_CONTENT: True}
+    found["server"] = [
+        None if codes[code] else score
+        for code, score in zip(served["status"], served["mos"], strict=True)
+    ]
+    return {
+        name: dict(zip(PICTURES, scores, strict=True))
+        for name, scores in found.items()
+    }
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_every_artefact_has_the_same_answer_for_the_same_bytes(
+    answers, picture
+):
+    found = [scores[picture] for scores in answers.values()]
+    if picture in NO_CONTENT:
+        assert found == [None] * 7
+    elif picture in CONTENT:
+        assert None not in found
+    if None in found:
+        assert found == [None] * 7
+    else:
+        # Of other sizes than the scorer's, a level may be rounded otherwise.
+        np.testing.assert_allclose(found, found[0], atol=5e-3)
 
 
 def test_ranks_and_types_are_known(signatures):
