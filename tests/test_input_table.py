@@ -12,6 +12,8 @@ from PIL import Image
 from PIL import ImageCms
 
 from g2npan_tf.errors import InputError
+from g2npan_tf.frame_scoring import frames_or_rows
+from g2npan_tf.images import Frame
 from g2npan_tf.images import Limits
 from g2npan_tf.images import decode_frames
 from g2npan_tf.images import read_frames
@@ -312,6 +314,9 @@ PACKAGES = {
 }
 
 
+NO_CONTENT = "no content"
+
+
 @pytest.mark.parametrize("name", PACKAGES)
 def test_the_rows_about_packages_say_what_comes_out(monkeypatch, name):
     package, seed = PACKAGES[name]
@@ -319,8 +324,14 @@ def test_the_rows_about_packages_say_what_comes_out(monkeypatch, name):
     assert_row(name, outcome(decode_frames(SEEDS[seed])))
 
 
+def test_the_row_of_a_picture_without_content_says_what_comes_out():
+    blank = Frame("x", np.full((20, 20, 3), 255, np.uint8))
+    (row,) = frames_or_rows("x", [blank], 128)
+    assert_row(NO_CONTENT, f"refused: `{row.status}`")
+
+
 def test_every_row_has_a_case_and_every_case_a_row():
-    assert {*CASES, *FILES.values(), *PACKAGES} == set(table())
+    assert {*CASES, *FILES.values(), *PACKAGES, NO_CONTENT} == set(table())
 
 
 def test_several_frames_have_rows_of_their_own():
