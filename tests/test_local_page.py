@@ -12,8 +12,8 @@ from PIL import Image
 
 from g2npan_tf.assessor import Assessor
 from g2npan_tf.errors import InputError
-from g2npan_tf.input_policy import Limits
 from g2npan_tf.images import resize
+from g2npan_tf.input_policy import Limits
 from g2npan_tf.local_page import command
 from g2npan_tf.local_page import document
 from g2npan_tf.local_page import upload
