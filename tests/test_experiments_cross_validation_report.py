@@ -59,7 +59,7 @@ class FoldAssessor:
         self.folder = folder
 
     @classmethod
-    def load(cls, folder):
+    def load(cls, folder, **options):
         return cls(folder)
 
     def explain(self, images):

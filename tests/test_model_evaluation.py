@@ -35,7 +35,9 @@ def run(data_dir, tmp_path, monkeypatch):
     workdir.mkdir()
     config_module.save(settings, facts, workdir / "config.json")
     monkeypatch.setattr(
-        model_evaluation.Assessor, "load", lambda _: BrightnessAssessor()
+        model_evaluation.Assessor,
+        "load",
+        lambda *_, **options: BrightnessAssessor(),
     )
     monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 20)
     return workdir
