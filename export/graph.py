@@ -25,6 +25,7 @@ def write_graph(
     functions: Mapping[str, Function],
     shape: Sequence[int | None],
     folder: pathlib.Path,
+    use_products: bool = True,
 ) -> None:
     """Writes functions of images around a scorer as a SavedModel.
 
@@ -34,10 +35,14 @@ def write_graph(
             be exported and a tensor `image` to named outputs.
         shape: Shape of `image`, uint8, with None for what may vary.
         folder: Made by this function.
+        use_products: As for `inference_form`.
     """
     image = tf.TensorSpec(shape, tf.uint8, name="image")
     write_signatures(
-        scorer, {name: (f, image) for name, f in functions.items()}, folder
+        scorer,
+        {name: (f, image) for name, f in functions.items()},
+        folder,
+        use_products,
     )
 
 
@@ -45,6 +50,7 @@ def write_signatures(
     scorer: keras.Model,
     functions: Mapping[str, tuple[Function, tf.TensorSpec]],
     folder: pathlib.Path,
+    use_products: bool = True,
 ) -> None:
     """Writes functions around a scorer as a SavedModel.
 
@@ -59,8 +65,9 @@ def write_signatures(
             be exported and a tensor to named outputs. With it what that
             tensor is; its name is that of the signature's input.
         folder: Made by this function.
+        use_products: As for `inference_form`.
     """
-    form = inference_form(scorer)
+    form = inference_form(scorer, use_products)
     # Traced once for all signatures, which takes most of the time.
     net = tf.function(lambda image, training: form(image, training=training))
     module = tf.Module()

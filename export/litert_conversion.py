@@ -68,7 +68,13 @@ def convert(
     with tempfile.TemporaryDirectory() as aside:
         folder = pathlib.Path(aside, "graph")
         shape = (1, *scorer.input_shape[1:])
-        graph.write_graph(scorer, {SIGNATURE: explain}, shape, folder)
+        graph.write_graph(
+            scorer,
+            {SIGNATURE: explain},
+            shape,
+            folder,
+            use_products=precision == "float32",
+        )
         converter = tf.lite.TFLiteConverter.from_saved_model(
             str(folder), signature_keys=[SIGNATURE]
         )

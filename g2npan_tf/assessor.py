@@ -262,9 +262,12 @@ def _keras_runner(path: pathlib.Path) -> tuple[_Runner, int]:
     import keras
     import tensorflow as tf
 
+    from g2npan_tf.models.inference_form import inference_form
+
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    form = inference_form(model)
     graph = tf.function(
-        lambda image: model(image, training=False),
+        lambda image: form(image, training=False),
         input_signature=[tf.TensorSpec(model.input_shape, tf.uint8)],
     )
     return lambda batch, maps: _to_numpy(graph(batch)), model.input_shape[1]

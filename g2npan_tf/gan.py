@@ -140,7 +140,9 @@ class PlainAssessment(keras.Model):
         """CAM logits of I_GT where they are the CAM's target."""
         if self.objective.cam_target != "reference":
             return None
-        assessed = self.quality_network({"image": reference}, training=False)
+        assessed = self._train_quality_network(
+            {"image": reference}, training=False
+        )
         return tf.stop_gradient(assessed["cam_logits"])
 
 
@@ -402,8 +404,8 @@ class G2NPAN(keras.Model):
 
     def _blind(self, image: Tensor) -> Batch:
         """The blind path in inference mode, without gradient."""
-        generated = self.generator(image, training=False)
-        assessed = self.quality_network(
+        generated = self._train_generator(image, training=False)
+        assessed = self._train_quality_network(
             _features(image, generated), training=False
         )
         return {name: tf.stop_gradient(x) for name, x in assessed.items()}
@@ -438,7 +440,7 @@ class G2NPAN(keras.Model):
                 "discrepancy": tf.zeros_like(pseudo_reference),
                 "ufw_features": generated["ufw_features"],
             }
-            assessed = self.quality_network(features, training=False)
+            assessed = self._train_quality_network(features, training=False)
         return predicted_quality(assessed["quality_logit"])
 
 

@@ -2,43 +2,55 @@
 
 from typing import Any
 
+import cv2
+import numpy as np
 import tensorflow as tf
 
-from g2npan_tf.foreground import foreground
-
 Tensor = Any
-# Gaussian window of Wang et al., IEEE TIP 13(4), 2004, sec. III-B.
+# Gaussian window and constants of Wang et al., IEEE TIP 13(4), 2004, sec.
+# III-B and III-C, for the range [0, 1].
 WINDOW_SIZE = 11
 WINDOW_SIGMA = 1.5
+C1 = 0.01**2
+C2 = 0.03**2
 
 
-def structural_similarity_map(image: Tensor, reference: Tensor) -> Tensor:
+def similarity_map(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Local SSIM between an image and the best one of its group.
 
+    In float64: variances are differences of squares, of which float32 leaves
+    an error of 1e-4 where a picture is bright and flat.
+
     Args:
-        image: Shape `[batch, height, width, 3]`, range [0, 1].
+        image: Shape `[height, width, 3]`, range [0, 1].
         reference: Same shape and range.
 
     Returns:
-        Map `[batch, height, width, 1]`, range [-1, 1], mean over the channels;
-        borders are mirrored, so that the size stays.
+        Map `[height, width]`, range [-1, 1], mean over the channels; borders
+        are mirrored.
     """
-    margin = WINDOW_SIZE // 2
-    padding = [[0, 0], [margin, margin], [margin, margin], [0, 0]]
-    padded = [tf.pad(x, padding, "SYMMETRIC") for x in (image, reference)]
-    similarity = tf.image.ssim(
-        *padded,
-        max_val=1.0,
-        filter_size=WINDOW_SIZE,
-        filter_sigma=WINDOW_SIGMA,
-        return_index_map=True,
+    x, y = (np.asarray(z, np.float64) for z in (image, reference))
+    mean_x, mean_y = _window_mean(x), _window_mean(y)
+    product, squares = mean_x * mean_y, mean_x**2 + mean_y**2
+    covariance = _window_mean(x * y) - product
+    variances = _window_mean(x**2 + y**2) - squares
+    similarity = ((2 * product + C1) * (2 * covariance + C2)) / (
+        (squares + C1) * (variances + C2)
     )
-    return tf.reshape(similarity, (-1, *image.shape[1:3], 1))
+    return similarity.mean(axis=-1)
 
 
-def quality_map(
-    image: Tensor,
-    reference: Tensor,
+def _window_mean(x: np.ndarray) -> np.ndarray:
+    """Mean under the Gaussian window."""
+    size = (WINDOW_SIZE, WINDOW_SIZE)
+    return cv2.GaussianBlur(
+        x, size, WINDOW_SIGMA, borderType=cv2.BORDER_REFLECT
+    )
+
+
+def local_quality(
+    similarity: Tensor,
+    shown: Tensor,
     quality: Tensor,
     grid: tuple[int, int],
     kappa: float = 0.5,
@@ -55,26 +67,26 @@ def quality_map(
     better or worse than elsewhere, keeps `Q_t`.
 
     Args:
-        image: I_org. Shape `[batch, height, width, 3]`, range [0, 1].
-        reference: I_GT of its group. Same shape and range.
-        quality: Q_t. Shape `[batch]`, range [0, 1].
+        similarity: S, from `similarity_map` or a part of it. Shape
+            `[height, width]`.
+        shown: B, of image or reference. Same shape, 1 or 0.
+        quality: Q_t. A scalar, range [0, 1].
         grid: Rows and columns of the CAM; they divide height and width.
         kappa: Contrast of the map.
 
     Returns:
-        F_GT. Shape `[batch, *grid]`, range [0, 1].
+        F_GT. Shape `grid`, range [0, 1].
     """
-    similarity = structural_similarity_map(image, reference)
-    shown = foreground(tf.maximum(image, reference))
-    size = tf.reduce_sum(shown, (1, 2, 3), keepdims=True)
-    mean = tf.reduce_sum(similarity * shown, (1, 2, 3), keepdims=True)
-    mean = tf.math.divide_no_nan(mean, size)
+    similarity, shown = (tf.cast(x, tf.float32) for x in (similarity, shown))
+    mean = tf.math.divide_no_nan(
+        tf.reduce_sum(similarity * shown), tf.reduce_sum(shown)
+    )
     deviation = shown * (similarity - mean)
     rows, columns = grid
-    cell = (image.shape[1] // rows, image.shape[2] // columns)
-    pooled = tf.nn.avg_pool2d(deviation, cell, cell, "VALID")[..., 0]
-    target = quality[:, None, None] + kappa * pooled
-    return tf.clip_by_value(target, 0.0, 1.0)
+    height, width = similarity.shape
+    cells = (rows, height // rows, columns, width // columns)
+    pooled = tf.reduce_mean(tf.reshape(deviation, cells), (1, 3))
+    return tf.clip_by_value(quality + kappa * pooled, 0.0, 1.0)
 
 
 def normalized_map(cam: Tensor) -> Tensor:

@@ -10,12 +10,11 @@ from g2npan_tf import data
 from g2npan_tf import mos
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
-from g2npan_tf.foreground import foreground_share
-from g2npan_tf.quality_map import quality_map
+from g2npan_tf.foreground import foreground
+from g2npan_tf.quality_map import local_quality
+from g2npan_tf.quality_map import similarity_map
 
 Example = dict[str, tf.Tensor]
-# Images that are decoded and mapped at a time while a part is read.
-READ_BATCH = 32
 # Places drawn for a random crop, of which the fullest is taken.
 CROP_TRIES = 4
 # Seed of the draw between several best images of a group; that of `datasets`.
@@ -73,17 +72,17 @@ def training_batches(
     )
     examples = _with_references(
         examples, builder, _replaced_references(builder, places)
-    ).map(_with_group)
+    ).map(_with_maps, num_parallel_calls=tf.data.AUTOTUNE)
 
-    def targets(batch: Example) -> Example:
-        return _targets(batch, grid, config.cam_kappa)
+    def with_target(example: Example) -> Example:
+        return _with_target(example, grid, config.cam_kappa)
 
     crop = data.tiles_per_side(builder) > 1
     if crop:
         # A crop's target is made of the crop, after every epoch's draw.
         examples = examples.cache().repeat(config.crops_per_image)
     else:
-        examples = examples.batch(READ_BATCH).map(targets).unbatch().cache()
+        examples = examples.map(with_target).cache()
     count = int(examples.reduce(0, lambda n, _: n + 1))
     steps = count // config.batch_size
     if steps == 0:
@@ -104,9 +103,7 @@ def training_batches(
     def prepare(index: tf.Tensor, example: Example) -> Example:
         seed = (tf.cast(config.seed, tf.int64), index)
         if crop:
-            example = _crop(example, seed)
-            batch = {name: x[None] for name, x in example.items()}
-            example = {name: x[0] for name, x in targets(batch).items()}
+            example = with_target(_crop(example, seed))
         return _augment(example, seed) if config.augment else example
 
     batches = stream.map(
@@ -186,56 +183,73 @@ def _with_references(
     ).map(replace)
 
 
-def _with_group(example: Example) -> Example:
-    """A number in place of the name of the pair."""
-    # So many buckets that no two pairs of a base share one.
-    group = tf.strings.to_hash_bucket_fast(example["pair_id"], 2**62)
-    kept = {name: example[name] for name in ("image", "reference", "mos")}
-    return {**kept, "group": group}
-
-
-def _targets(batch: Example, grid: tuple[int, int], kappa: float) -> Example:
-    """What the networks learn from: pixels, quality and CAM target."""
-    quality = mos.to_quality(batch["mos"])
-    image, reference = (
-        tf.image.convert_image_dtype(batch[name], tf.float32)
-        for name in ("image", "reference")
+def _with_maps(example: Example) -> Example:
+    """What is made once of an image: a number for its pair, and its maps."""
+    image, reference = example["image"], example["reference"]
+    similarity = tf.numpy_function(
+        lambda *pair: similarity_map(*(x / 255 for x in pair)),
+        (image, reference),
+        tf.float64,
+        stateful=False,
     )
+    brighter = tf.cast(tf.maximum(image, reference), tf.float32) / 255
     return {
-        "image": batch["image"],
-        "reference": batch["reference"],
-        "quality": quality,
-        "cam_target": quality_map(image, reference, quality, grid, kappa),
-        "group": batch["group"],
+        "image": image,
+        "reference": reference,
+        "mos": example["mos"],
+        # So many buckets that no two pairs of a base share one.
+        "group": tf.strings.to_hash_bucket_fast(example["pair_id"], 2**62),
+        # Half the memory; the rounding is lost in the mean over a cell.
+        "similarity": tf.ensure_shape(
+            tf.cast(similarity, tf.float16), image.shape[:2]
+        ),
+        "shown": foreground(brighter)[..., 0] > 0,
     }
 
 
-def _crop(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
-    """The same random tile of image and reference, at full resolution.
-
-    Choice: of some random places the one with the least background, which
-    says nothing of the quality and fills more than half of a CT slice.
-    """
-    image, reference = example["image"], example["reference"]
-    free = tf.cast(tf.shape(image)[:2] - data.TILE_SIZE + 1, tf.float32)
-    places = tf.random.stateless_uniform((CROP_TRIES, 2), seed)
-    corners = tf.cast(places * free, tf.int32)
-    tiles = tf.stack([_tile(image, corner) for corner in tf.unstack(corners)])
-    fullest = tf.argmax(foreground_share(tf.cast(tiles, tf.float32) / 255))
+def _with_target(
+    example: Example, grid: tuple[int, int], kappa: float
+) -> Example:
+    """What the networks learn from: pixels, quality and CAM target."""
+    quality = mos.to_quality(example["mos"])
     return {
-        "image": tiles[fullest],
-        "reference": _tile(reference, corners[fullest]),
-        "mos": example["mos"],
+        "image": example["image"],
+        "reference": example["reference"],
+        "quality": quality,
+        "cam_target": local_quality(
+            example["similarity"], example["shown"], quality, grid, kappa
+        ),
         "group": example["group"],
     }
 
 
-def _tile(image: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
-    """A tile of an image by its upper left corner (row, column)."""
-    begin = (*tf.unstack(corner), 0)
-    return tf.slice(
-        image, begin, (data.TILE_SIZE, data.TILE_SIZE, image.shape[-1])
-    )
+def _crop(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
+    """The same random tile of image, reference and maps, at full resolution.
+
+    Choice: of some random places the one with the least background, which
+    says nothing of the quality and fills more than half of a CT slice.
+    """
+    shown = example["shown"]
+    free = tf.cast(tf.shape(shown) - data.TILE_SIZE + 1, tf.float32)
+    places = tf.random.stateless_uniform((CROP_TRIES, 2), seed)
+    corners = tf.cast(places * free, tf.int32)
+    sizes = [
+        tf.math.count_nonzero(_tile(shown, corner))
+        for corner in tf.unstack(corners)
+    ]
+    fullest = corners[tf.argmax(sizes)]
+    tiles = {
+        name: _tile(example[name], fullest)
+        for name in ("image", "reference", "similarity", "shown")
+    }
+    return {**example, **tiles}
+
+
+def _tile(whole: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
+    """A tile of an image or map by its upper left corner (row, column)."""
+    rest = whole.shape[2:]
+    begin = (*tf.unstack(corner), *[0] * len(rest))
+    return tf.slice(whole, begin, (data.TILE_SIZE, data.TILE_SIZE, *rest))
 
 
 def _augment(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:

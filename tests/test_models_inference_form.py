@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from keras import ops
 from scipy import ndimage
 
 from g2npan_tf.models.inference_form import inference_form
@@ -117,6 +118,28 @@ def test_the_scorer_gives_the_same_with_both_pairs_joined():
         np.testing.assert_allclose(
             outputs[name], expected, rtol=1e-5, atol=1e-6, err_msg=name
         )
+
+
+@pytest.mark.parametrize("window", [(3, 1), (1, 17), (2, 1), (9, 4), (1, 50)])
+def test_window_means_by_products_are_those_of_the_pooling(window):
+    image = keras.Input((20, 13, 1))
+    mean = ops.average_pool(image, window, strides=1, padding="same")
+    net = keras.Model(image, mean)
+    x = small_map((20, 13, 1))
+    form = inference_form(net)
+    kinds = [type(operation).__name__ for operation in form.operations]
+    assert "AveragePool" not in kinds
+    np.testing.assert_allclose(form(x), net(x), rtol=1e-5, atol=1e-6)
+    kept = inference_form(net, use_products=False)
+    np.testing.assert_array_equal(kept(x), net(x))
+    # What has no such form.
+    for other in (
+        {"strides": 2, "padding": "same"},
+        {"strides": 1, "padding": "valid"},
+    ):
+        pooled = ops.average_pool(image, (2, 2), **other)
+        net = keras.Model(image, pooled)
+        np.testing.assert_array_equal(inference_form(net)(x), net(x))
 
 
 def test_the_network_stays_as_it_was():

@@ -21,6 +21,17 @@ def small_network(dtype=None):
     return keras.Model(image, layers.Add(dtype=dtype)([x, y]))
 
 
+def doubling_network():
+    """Up-sampling before a convolution, and the mean over a window."""
+    keras.utils.set_random_seed(2)
+    image = keras.Input((6, 6, 3))
+    x = layers.UpSampling2D(2)(image)
+    x = layers.Conv2D(4, 3, padding="same", activation="tanh")(x)
+    grey = keras.ops.mean(image, axis=-1, keepdims=True)
+    grey = keras.ops.average_pool(grey, (3, 1), strides=1, padding="same")
+    return keras.Model(image, [x, grey])
+
+
 def pixels(batch_size=3, size=6):
     rng = np.random.default_rng(0)
     shape = (batch_size, size, size, 3)
@@ -51,6 +62,7 @@ def trained_once(build, run):
     ("build", "size", "tolerance"),
     [
         (small_network, 6, 1e-5),
+        (doubling_network, 6, 1e-5),
         (tiny.tiny_discriminator, tiny.SIZE, 1e-4),
         # Normalisation of few values, again and again, magnifies rounding:
         # either form is that far from the same network in float64.
@@ -107,6 +119,14 @@ def test_the_network_is_saved_as_if_it_had_no_other_form(tmp_path):
     again = keras.saving.load_model(tmp_path / "net.keras", safe_mode=True)
     for a, b in zip(again.weights, net.weights, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_slow_operations_have_a_faster_form():
+    run = tf.function(training_form(doubling_network()))
+    graph = run.get_concrete_function(tf.TensorSpec((2, 6, 6, 3))).graph
+    kinds = {operation.type for operation in graph.get_operations()}
+    assert "DepthToSpace" in kinds
+    assert "AvgPool" not in kinds
 
 
 def test_normalisation_is_one_kernel_a_direction():

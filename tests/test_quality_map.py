@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from skimage.metrics import structural_similarity
 
 from g2npan_tf import quality_map
+from g2npan_tf.foreground import foreground
 
 RNG = np.random.default_rng(0)
 REFERENCE = RNG.random((2, 64, 64, 3), dtype=np.float32)
@@ -14,33 +16,56 @@ IMAGE = np.clip(
 QUALITY = np.array([0.3, 0.6], np.float32)
 
 
-def test_similarity_map_is_scikit_image_s_away_from_the_border():
-    ours = quality_map.structural_similarity_map(IMAGE, REFERENCE).numpy()
-    for index in range(2):
-        _, theirs = structural_similarity(
-            IMAGE[index],
-            REFERENCE[index],
-            channel_axis=2,
-            data_range=1.0,
-            gaussian_weights=True,
-            sigma=1.5,
-            use_sample_covariance=False,
-            full=True,
-        )
-        np.testing.assert_allclose(
-            ours[index, 8:-8, 8:-8, 0], theirs.mean(-1)[8:-8, 8:-8], atol=1e-5
-        )
+def targets(images, references, qualities, grid=(4, 4), kappa=0.5):
+    """The target of each whole image."""
+    return np.stack(
+        [
+            quality_map.local_quality(
+                quality_map.similarity_map(image, reference),
+                foreground(np.maximum(image, reference))[..., 0],
+                quality,
+                grid,
+                kappa,
+            )
+            for image, reference, quality in zip(
+                images, references, qualities, strict=True
+            )
+        ]
+    )
+
+
+def test_similarity_map_is_scikit_image_s_to_the_border():
+    ours = quality_map.similarity_map(IMAGE[0], REFERENCE[0])
+    _, theirs = structural_similarity(
+        IMAGE[0].astype(np.float64),
+        REFERENCE[0].astype(np.float64),
+        channel_axis=2,
+        data_range=1.0,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        full=True,
+    )
+    np.testing.assert_allclose(ours, theirs.mean(-1), atol=1e-12)
+
+
+def test_similarity_map_is_tensorflow_s_up_to_its_rounding():
+    ours = quality_map.similarity_map(IMAGE[0], REFERENCE[0])
+    theirs = tf.image.ssim(
+        IMAGE[:1], REFERENCE[:1], 1.0, return_index_map=True
+    ).numpy()
+    np.testing.assert_allclose(ours[5:-5, 5:-5], theirs[0], atol=1e-4)
 
 
 def test_the_reference_itself_is_everywhere_as_good_as_its_score():
-    target = quality_map.quality_map(REFERENCE, REFERENCE, QUALITY, (4, 4))
+    target = targets(REFERENCE, REFERENCE, QUALITY)
     np.testing.assert_allclose(
         target, np.broadcast_to(QUALITY[:, None, None], (2, 4, 4)), atol=1e-5
     )
 
 
 def test_the_mean_of_the_map_is_the_score():
-    target = quality_map.quality_map(IMAGE, REFERENCE, QUALITY, (4, 4)).numpy()
+    target = targets(IMAGE, REFERENCE, QUALITY)
     assert target.std() > 0.001
     np.testing.assert_allclose(target.mean((1, 2)), QUALITY, atol=1e-5)
 
@@ -48,15 +73,15 @@ def test_the_mean_of_the_map_is_the_score():
 def test_a_damaged_corner_is_worse_than_the_rest():
     damaged = REFERENCE.copy()
     damaged[:, :16, :16] = 1 - damaged[:, :16, :16]
-    target = quality_map.quality_map(damaged, REFERENCE, QUALITY, (4, 4))
-    target = target.numpy().reshape(2, -1)
+    target = targets(damaged, REFERENCE, QUALITY)
+    target = target.reshape(2, -1)
     assert (target.argmin(1) == 0).all()
 
 
 def test_black_background_keeps_the_score():
     image, reference = IMAGE.copy(), REFERENCE.copy()
     image[:, :16] = reference[:, :16] = 0
-    target = quality_map.quality_map(image, reference, QUALITY, (4, 4))
+    target = targets(image, reference, QUALITY)
     np.testing.assert_allclose(
         target[:, 0], np.broadcast_to(QUALITY[:, None], (2, 4)), atol=1e-6
     )
@@ -67,21 +92,19 @@ def test_faint_tissue_is_foreground_and_fainter_noise_is_not():
         reference = np.full((1, 64, 64, 3), level, np.float32)
         image = reference * (1 + 0.5 * (RNG.random((1, 64, 64, 1)) - 0.9))
         image[:, 32:] = reference[:, 32:]
-        target = quality_map.quality_map(
-            image.astype(np.float32), reference, QUALITY[:1], (4, 4)
-        )
-        assert (np.ptp(target.numpy()) < 1e-6) == flat
+        target = targets(image.astype(np.float32), reference, QUALITY[:1])
+        assert (np.ptp(target) < 1e-6) == flat
 
 
 def test_an_all_black_pair_gives_no_nan():
     black = np.zeros((1, 64, 64, 3), np.float32)
-    target = quality_map.quality_map(black, black, QUALITY[:1], (4, 4))
+    target = targets(black, black, QUALITY[:1])
     np.testing.assert_allclose(target, 0.3, rtol=1e-6)
 
 
 def test_kappa_zero_is_flat():
-    target = quality_map.quality_map(IMAGE, REFERENCE, QUALITY, (4, 4), 0.0)
-    assert np.ptp(target.numpy(), axis=(1, 2)) == pytest.approx([0, 0])
+    target = targets(IMAGE, REFERENCE, QUALITY, kappa=0.0)
+    assert np.ptp(target, axis=(1, 2)) == pytest.approx([0, 0])
 
 
 def test_normalized_map_spans_zero_to_one_and_survives_constants():

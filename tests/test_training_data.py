@@ -7,9 +7,11 @@ import pytest
 
 from datasets.scored_groups import best_of_group
 from g2npan_tf import data
+from g2npan_tf import quality_map
 from g2npan_tf import training_data
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
+from g2npan_tf.foreground import foreground
 from tests.tiled_base import TiledBase
 
 GRID = (8, 8)
@@ -128,6 +130,45 @@ def test_anchors_stay_references_where_groups_are_split(tmp_path):
     # Blue numbers the judged images from 1 on; it is 0 in all references.
     assert batch["image"][..., 2].all()
     assert not batch["reference"][..., 2].any()
+
+
+def test_a_crop_takes_its_part_of_the_images_map(tmp_path):
+    TiledBase(data_dir=tmp_path).download_and_prepare()
+    config = Config(
+        data="tiled_base",
+        data_dir=str(tmp_path),
+        batch_size=4,
+        crops_per_image=2,
+        augment=False,
+    )
+    builder = data.open_base(config)
+    whole = data.read(builder, np.arange(30), ["reference"])
+    found, _ = batches(builder, config, 3)
+    for batch in found:
+        for index in range(4):
+            tile = batch["image"][index]
+            # Red and green tell the place, blue the image.
+            row, column, blue = tile[0, 0]
+            place = next(
+                i
+                for i, image in enumerate(whole["image"])
+                if image[0, 0, 2] == blue
+            )
+            image, reference = (
+                whole[name][place] / np.float32(255)
+                for name in ("image", "reference")
+            )
+            part = np.s_[row : row + 128, column : column + 128]
+            expected = quality_map.local_quality(
+                quality_map.similarity_map(image, reference)[part],
+                foreground(np.maximum(image, reference))[..., 0][part],
+                batch["quality"][index],
+                GRID,
+                config.cam_kappa,
+            )
+            np.testing.assert_allclose(
+                batch["cam_target"][index], expected, atol=5e-5
+            )
 
 
 def test_ties_between_best_images_are_broken_as_in_a_base():

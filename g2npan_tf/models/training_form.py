@@ -7,6 +7,11 @@ import keras
 import tensorflow as tf
 
 from g2npan_tf.models.blocks import Tensor
+from g2npan_tf.models.inference_form import before_doubling
+from g2npan_tf.models.inference_form import is_window_mean
+from g2npan_tf.models.inference_form import joined_kernel
+from g2npan_tf.models.inference_form import rearranged
+from g2npan_tf.models.inference_form import window_mean
 
 
 def training_form(net: keras.Model) -> Callable[[Any], Any]:
@@ -14,20 +19,23 @@ def training_form(net: keras.Model) -> Callable[[Any], Any]:
 
     Keras normalises a batch by some ten operations that each pass over the
     whole feature map, forward and backward; TensorFlow has one kernel for
-    each direction. The network itself stays what is saved and shipped, of
-    plain Keras layers.
+    each direction. Up-sampling is joined with the convolution after it and
+    means over windows are products, as in `inference_form`. The network itself
+    stays what is saved and shipped, of plain Keras layers.
 
     Args:
         net: Functional model; its layers and variables are used.
 
     Returns:
-        Function from the inputs of `net` to what `net(inputs, training=True)`
-        gives, up to rounding, with the same updates of the moving
-        statistics. With several replicas it is that very call. A function
-        and no model, so that Keras does not save every variable twice.
+        Function from the inputs of `net` and `training` to what `net` gives,
+        up to rounding, with the same updates of the moving statistics. A
+        function and no model, so that Keras does not save every variable
+        twice.
     """
-    twin = keras.models.clone_model(net, clone_function=_layer_for_training)
-    return lambda inputs: twin(inputs, training=True)
+    twin = keras.models.clone_model(
+        net, clone_function=_layer_for_training, call_function=_call
+    )
+    return lambda inputs, training=True: twin(inputs, training=training)
 
 
 def _layer_for_training(layer: Any) -> Any:
@@ -35,6 +43,51 @@ def _layer_for_training(layer: Any) -> Any:
     if isinstance(layer, keras.layers.BatchNormalization):
         return _FusedBatchNormalization(layer)
     return layer
+
+
+def _call(layer: Any, *args: Any, **kwargs: Any) -> Tensor:
+    """Calls a layer or operation, or what takes less time."""
+    if is_window_mean(layer, *args[:1]):
+        return window_mean(layer, *args)
+    small = before_doubling(layer, *args[:1])
+    if small is None:
+        return layer(*args, **kwargs)
+    return _JoinedConvolution(layer)(small)
+
+
+class _JoinedConvolution(keras.layers.Layer):
+    """Another layer's convolution on the map before its up-sampling.
+
+    Args:
+        layer: As `before_doubling` finds it; its variables are used.
+    """
+
+    def __init__(self, layer: keras.layers.Conv2D) -> None:
+        super().__init__(name=layer.name, dtype=layer.dtype_policy)
+        self.layer = layer
+
+    def call(self, inputs: Tensor) -> Tensor:
+        """Convolves.
+
+        Args:
+            inputs: Shape `[batch, height, width, channels]`.
+
+        Returns:
+            Shape `[batch, 2 * height, 2 * width, filters]`.
+        """
+        layer = self.layer
+        kernel = tf.cast(joined_kernel(layer.kernel), layer.compute_dtype)
+        # Not by the convolution, for which oneDNN has no gradient then.
+        padded = tf.pad(inputs, [[0, 0], [1, 1], [1, 1], [0, 0]])
+        pairs = tf.nn.conv2d(padded, kernel, 1, "VALID")
+        if layer.use_bias:
+            pairs = tf.nn.bias_add(pairs, tf.tile(layer.bias, [4]))
+        return layer.activation(rearranged(pairs))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Twice as high and wide."""
+        batch, height, width, _ = input_shape
+        return batch, 2 * height, 2 * width, self.layer.filters
 
 
 class _FusedBatchNormalization(keras.layers.Layer):
