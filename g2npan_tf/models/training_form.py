@@ -14,7 +14,7 @@ from g2npan_tf.models.inference_form import rearranged
 from g2npan_tf.models.inference_form import window_mean
 
 
-def training_form(net: keras.Model) -> Callable[[Any], Any]:
+def training_form(net: keras.Model) -> Callable[..., Any]:
     """Makes a faster way to run a network in training mode.
 
     Keras normalises a batch by some ten operations that each pass over the

@@ -5,6 +5,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import matplotlib
 from matplotlib import font_manager
@@ -36,7 +37,7 @@ def plain_text() -> Iterator[None]:
     """
     names = {font.name for font in font_manager.fontManager.ttflist}
     wide = sorted(name for name in names if any(w in name for w in _WIDE))
-    settings = {
+    settings: dict[Any, Any] = {
         "text.parse_math": False,
         "font.family": ["DejaVu Sans", *wide],
     }
