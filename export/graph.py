@@ -148,8 +148,12 @@ def has_content(image: tf.Tensor) -> tf.Tensor:
     Returns:
         bool `[batch]`.
     """
-    steps = tf.maximum(tf.shape(image)[1:3] // SAMPLED_SIDE, 1)
-    sampled = image[:, :: steps[0], :: steps[1]]
+    sampled = image
+    for axis in (1, 2):
+        side = tf.shape(image)[axis]
+        # Some times faster than a slice with steps.
+        places = tf.range(0, side, tf.maximum(side // SAMPLED_SIDE, 1))
+        sampled = tf.gather(sampled, places, axis=axis)
     total = tf.reduce_prod(tf.shape(sampled)[1:3])
     rows = tf.reshape(tf.transpose(sampled, (0, 3, 1, 2)), (-1, total))
     counts = tf.math.bincount(

@@ -9,10 +9,10 @@ NO_CONTENT = "no content: a blank picture or a mask of two levels"
 # Neighbouring levels that count as one, since a constant page has a level or
 # two of noise behind a JPEG or a scanner.
 NEAR_LEVELS = 5
-# One pixel of so many must lie outside the two windows of levels.
+# More than one pixel of so many must lie outside the windows of levels.
 ONE_IN = 1000
-# Of larger pictures every second, third, ... row and column is looked at.
-SAMPLED_SIDE = 512
+# Every second, third, ... row and column is looked at, at least so many.
+SAMPLED_SIDE = 64
 
 
 def has_content(pixels: np.ndarray) -> bool:
@@ -20,8 +20,9 @@ def has_content(pixels: np.ndarray) -> bool:
 
     Choice: in at least one channel more than a thousandth of the pixels lie
     outside the two windows of five neighbouring levels that hold the most.
-    The emptiest of 1,682 real slices, a CT of the top of a head, has three
-    times as many there (docs/input.md).
+    The emptiest of 1,682 real slices, a CT of the top of a head, has nearly
+    five times as many there (docs/input.md). Looked at are 64 to 127 rows and
+    columns, which takes less than 1 % of scoring.
 
     Args:
         pixels: uint8 `[height, width, 3]`, as decoded: a resized mask has
