@@ -82,6 +82,9 @@ _DECODERS = {
     _RLE: "pydicom",
     **dict.fromkeys((*_JPEG, *_JPEG_2000), "pillow"),
 }
+# What a frame of run lengths has behind the first byte of a count of up to 15:
+# its first segment is at byte 64.
+_RLE_START = b"\0\0\0\x40\0\0\0"
 # What compressed frames start with: JPEG and JPEG 2000, bare and in boxes.
 _FRAME_STARTS = (b"\xff\xd8", b"\xff\x4f", b"\0\0\0\x0cjP")
 # Start of every item of a sequence and fragment of compressed pixels.
@@ -215,10 +218,11 @@ def _frames_there(dataset: "Dataset", count: int) -> int:
     offsets = max(offsets, len(parse_basic_offsets(buffer)))
     if offsets:
         return offsets
-    fragments = generate_fragments(buffer)
-    if dataset.file_meta.TransferSyntaxUID == _RLE:
-        return sum(1 for _ in fragments)
-    return sum(part.startswith(_FRAME_STARTS) for part in fragments)
+    is_rle = dataset.file_meta.TransferSyntaxUID == _RLE
+    return sum(
+        part[1:8] == _RLE_START if is_rle else part.startswith(_FRAME_STARTS)
+        for part in generate_fragments(buffer)
+    )
 
 
 @dataclasses.dataclass(frozen=True)
