@@ -53,7 +53,6 @@ def _good():
         "PNG four colours": encode(grey.quantize(4), "PNG", bits=2),
         "PNG one bit": encode(grey.convert("1"), "PNG"),
         "PNG 16 bits": encode(wide // 3 * 2 + 5, "PNG"),
-        "PNG 16 bits, black": encode(wide * 0, "PNG"),
         "PNG 12 bits": with_chunk(encode(wide // 16, "PNG"), b"sBIT", b"\x0c"),
         "PNG 12 bits scaled up": with_chunk(
             encode(wide // 16 * 16, "PNG"), b"sBIT", b"\x0c"

@@ -163,6 +163,11 @@ def test_one_pixel_does_not_decide_the_range_of_16_bits(brightest):
         images.decode_image(data)
 
 
+def test_16_bit_grey_without_anything_is_black():
+    loaded = images.decode_image(encode(deep(0), "PNG"))
+    assert not loaded.pixels.any()
+
+
 def with_significant_bits(data, bits):
     """A PNG that states how many bits it uses, behind its header."""
     return data[:33] + png_chunk(b"sBIT", bytes([bits])) + data[33:]

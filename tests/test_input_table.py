@@ -207,7 +207,12 @@ CASES = {
     ),
     "DICOM table of smaller numbers": lambda: dicom(
         DEEP,
-        VOILUTSequence=[item(LUTDescriptor=[4, 0, 16], LUTData=bytes(8))],
+        VOILUTSequence=[
+            item(
+                LUTDescriptor=[4001, 0, 16],
+                LUTData=np.arange(4001, dtype="<u2").tobytes(),
+            )
+        ],
     ),
     "DICOM without what the others tell": lambda: to_bytes(
         without("SamplesPerPixel")

@@ -122,7 +122,8 @@ def test_no_row_of_several_files_is_lost_or_doubled(model, images, tmp_path):
 
 def test_the_depth_of_16_bit_grey_may_be_stated(model, tmp_path):
     path, output = tmp_path / "slice.png", tmp_path / "beam.csv"
-    Image.fromarray(np.full((20, 20), 4095 // 5, np.uint16)).save(path)
+    values = np.arange(4096, dtype=np.uint16).reshape(64, 64)
+    Image.fromarray(values).save(path)
     command = [sys.executable, "-m", "g2npan_tf.score_beam", "--grey_bits=12"]
     command += [f"--model={model}", f"--input={path}", f"--output={output}"]
     subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
