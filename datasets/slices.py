@@ -156,10 +156,17 @@ def _png_files(root: pathlib.Path) -> list[pathlib.Path]:
     """All PNG files below a folder; links to folders are not followed."""
     return [
         pathlib.Path(folder) / name
-        for folder, _, names in os.walk(root)
+        for folder, _, names in os.walk(root, onerror=_refuse)
         for name in names
         if name.lower().endswith(".png")
     ]
+
+
+def _refuse(error: OSError) -> None:
+    """Ends a search that would leave a folder out without a word."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"{error.filename}: {reason}") from error
 
 
 def _atlas_slices(

@@ -1,5 +1,6 @@
 """Slices without scores: where they come from and what case they are of."""
 
+import os
 import pathlib
 import pickle
 
@@ -120,3 +121,18 @@ def test_entries_can_be_sent_to_other_processes(tmp_path):
     for entry in (*listed(tmp_path), *slices.list_phantoms(1, 32, 0)):
         again = pickle.loads(pickle.dumps(entry))
         np.testing.assert_array_equal(again.load(), entry.load())
+
+
+def test_a_folder_that_cannot_be_searched_is_named(tmp_path, monkeypatch):
+    write(tmp_path / "a.png")
+    (tmp_path / "locked").mkdir()
+    scandir = os.scandir
+
+    def locked(path):
+        if "locked" in os.fspath(path):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    with pytest.raises(InputError, match="locked: permission denied"):
+        listed(tmp_path)

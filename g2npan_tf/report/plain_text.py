@@ -5,7 +5,6 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import matplotlib
 from matplotlib import font_manager
@@ -37,12 +36,11 @@ def plain_text() -> Iterator[None]:
     """
     names = {font.name for font in font_manager.fontManager.ttflist}
     wide = sorted(name for name in names if any(w in name for w in _WIDE))
-    settings: dict[Any, Any] = {
-        "text.parse_math": False,
-        "font.family": ["DejaVu Sans", *wide],
-    }
+    families = ["DejaVu Sans", *wide]
     with (
-        matplotlib.rc_context(settings),
+        matplotlib.rc_context(
+            {"text.parse_math": False, "font.family": families}
+        ),
         warnings.catch_warnings(record=True) as caught,
     ):
         warnings.filterwarnings("always", message="Glyph ")
