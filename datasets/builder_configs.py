@@ -46,7 +46,23 @@ class CustomConfig(tfds.core.BuilderConfig):
 
 @dataclasses.dataclass(eq=False)
 class ReaderStudyConfig(tfds.core.BuilderConfig):
-    """Denoised CT with radiologists' scores, read from `manual_dir`."""
+    """Denoised CT with radiologists' scores, read from `manual_dir`.
+
+    Attributes:
+        by_set: Folds by set, as up to version 1.1.0, and not by case: each has
+            slices of the abdomen's one patient.
+        version: Of these configs alone.
+        release_notes: By version.
+    """
+
+    version: tfds.core.utils.VersionOrStr | None = "1.2.0"
+    release_notes: dict[str, str] | None = dataclasses.field(
+        default_factory=lambda: {
+            "1.2.0": "The abdomen sets are one case, brain sets 7 and 9 too.",
+            "1.1.0": "A case was a set number over both organs.",
+        }
+    )
+    by_set: bool = False
 
 
 @dataclasses.dataclass(eq=False)
@@ -90,6 +106,11 @@ CONFIGS = [
     ReaderStudyConfig(
         name="reader_study",
         description="Denoised CT with the scores of three radiologists.",
+    ),
+    ReaderStudyConfig(
+        name="reader_study_by_set",
+        description="The same; folds by set; abdomen of one patient.",
+        by_set=True,
     ),
     DistortionsConfig(
         name="distortions",

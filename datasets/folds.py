@@ -37,6 +37,9 @@ def split_by_case(
     the fewest pairs of the case's modalities; of several such folds to the
     one with the fewest pairs at all, then to the first.
 
+    Choice: a case with more pairs than a fold's even share has a fold of its
+    own, so that a test of it is one of nothing else and all others train.
+
     Choice: the paper splits five-fold (sec. 4.1.4) but does not say by what.
     Neighbouring slices of a case are near-copies, so a case is never split.
 
@@ -58,11 +61,15 @@ def split_by_case(
             f"{len(cases)} cases in the data base; expected at least "
             f"{num_folds}, one per fold"
         )
+    order = _by_rarity(cases)
+    large = [c for c in order if len(cases[c]) * num_folds > len(entries)]
+    fold_of = {case_id: fold for fold, case_id in enumerate(large)}
     loads = [collections.Counter[str]() for _ in range(num_folds)]
-    fold_of: dict[str, int] = {}
-    for case_id in _by_rarity(cases):
+    for case_id in (c for c in order if c not in fold_of):
         pairs = collections.Counter(e.modality for e in cases[case_id])
-        fold = min(range(num_folds), key=lambda f: _load(loads[f], pairs))
+        fold = min(
+            range(len(large), num_folds), key=lambda f: _load(loads[f], pairs)
+        )
         fold_of[case_id] = fold
         loads[fold].update(pairs)
     return [

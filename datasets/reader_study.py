@@ -27,6 +27,11 @@ NUM_READERS = 3
 # What was judged -> the end of its scale; all start at 1.
 CRITERIA = {"noise": 14, "contrast": 5, "structure": 5}
 REFERENCE = "NDCT"
+# Brain sets that may be of one patient: their pictures do not tell (normal-dose
+# images correlate by .47, .52 once shifted, as those of two patients do).
+MAYBE_ONE_PATIENT = (7, 9)
+BY_CASE = "abdomen of one patient, one case"
+BY_SET = "by set; abdomen of one patient"
 LAYOUT = (
     "scores.csv and {brain,abdomen}/set_<number>/<letters>.png of the reader "
     "study"
@@ -35,7 +40,7 @@ _TEXTS = ("path", "organ", "set", "method", "is_anchor")
 
 
 def list_groups(
-    root: pathlib.Path,
+    root: pathlib.Path, by_set: bool = False
 ) -> tuple[list[ScoredGroup], dict[str, Any]]:
     """Lists the sets of the study; decodes no image.
 
@@ -47,18 +52,25 @@ def list_groups(
     is kept but does not count: its scale has its best value in the middle.
     Choice: scores outside their scale are mistyped and dropped; how many is
     logged.
-    Choice: a case is a set number over both organs, so that a fold holds two
-    sets of each organ.
+    Choice: the abdomen sets are one case. They are slices of one patient, from
+    the heart downwards: normal-dose images of neighbours correlate by .73 to
+    .94. Brain sets are a case each, since no two are by their pictures of one
+    patient (at most .74, .77 once shifted), but `MAYBE_ONE_PATIENT`: to take
+    two patients for one costs little, one for two makes a test of what was
+    trained.
 
     Args:
         root: Folder with `scores.csv` (columns `path`, `organ`, `set`,
             `method`, `is_anchor` and `r<k>_<criterion>_1_<end>` of each of
             three readers) and the images.
+        by_set: As up to version 1.1.0: a case is a set number over both
+            organs, which puts the abdomen's one patient into every fold.
 
     Returns:
         The sets, and what there is to know of them: `scores`, `num_readers`,
-        `dropped_scores`, and without the anchors `icc_single`, `icc_mean` and
-        `reader_srcc`, each reader's SRCC with the mean of the others.
+        `caveat`, `dropped_scores`, and without the anchors `icc_single`,
+        `icc_mean` and `reader_srcc`, each reader's SRCC with the mean of the
+        others.
 
     Raises:
         InputError: If the table lacks a column, a row is damaged, or a set
@@ -76,12 +88,13 @@ def list_groups(
     facts = {
         "scores": "three radiologists",
         "num_readers": NUM_READERS,
+        "caveat": BY_SET if by_set else BY_CASE,
         "dropped_scores": dropped,
         "icc_single": round(single, 4),
         "icc_mean": round(mean, 4),
         "reader_srcc": [round(float(value), 4) for value in srcc],
     }
-    return _groups(rows, images), facts
+    return _groups(rows, images, by_set), facts
 
 
 def read_exact(path: pathlib.Path) -> np.ndarray:
@@ -185,7 +198,7 @@ def _scored_image(
 
 
 def _groups(
-    rows: Sequence[Row], images: Sequence[ScoredImage]
+    rows: Sequence[Row], images: Sequence[ScoredImage], by_set: bool
 ) -> list[ScoredGroup]:
     """Puts the images of a set together."""
     members: dict[tuple[str, int], list[ScoredImage]] = {}
@@ -195,7 +208,7 @@ def _groups(
     return [
         ScoredGroup(
             pair_id=f"{organ}_set_{position:02d}",
-            case_id=f"set_{position:02d}",
+            case_id=_case(organ, position, by_set),
             modality=f"CT-{organ}",
             images=tuple(group),
             reference=_reference(organ, position, group),
@@ -203,6 +216,17 @@ def _groups(
         )
         for (organ, position), group in members.items()
     ]
+
+
+def _case(organ: str, position: int, by_set: bool) -> str:
+    """Name of the case of a set."""
+    if by_set:
+        return f"set_{position:02d}"
+    if organ == "abdomen":
+        return organ
+    is_joined = organ == "brain" and position in MAYBE_ONE_PATIENT
+    numbers = MAYBE_ONE_PATIENT if is_joined else (position,)
+    return "_".join([organ, *(f"{number:02d}" for number in numbers)])
 
 
 def _reference(organ: str, position: int, group: Sequence[ScoredImage]) -> str:

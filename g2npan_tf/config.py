@@ -18,12 +18,25 @@ from g2npan_tf.errors import InputError
 
 # Folds of every data base.
 NUM_FOLDS = 5
+BOTH = "leave_both_out"
 
 
 def _field(default: Any, help_text: str, source: str, **checks: Any) -> Any:
     """A field with its meaning, its source and what values it takes."""
     metadata = {"help": help_text, "source": source, **checks}
     return dataclasses.field(default=default, metadata=metadata)
+
+
+def num_parts(protocol: str) -> int:
+    """How many parts a protocol has, at most.
+
+    Args:
+        protocol: As `Config.protocol`.
+
+    Returns:
+        25 where folds and groups of algorithms are left out together, else 5.
+    """
+    return NUM_FOLDS**2 if protocol == BOTH else NUM_FOLDS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,22 +65,25 @@ class Config:
     protocol: str = _field(
         "group",
         "What is tested: unseen cases, images (the paper's, optimistic), "
-        "algorithms, a modality, or all but a share of the cases.",
+        "algorithms, algorithms on unseen cases, a modality, or all but a "
+        "share of the cases.",
         "sec. 4.1.3, 4.3",
         choices=(
             "group",
             "image",
             "leave_algorithm_out",
+            BOTH,
             "leave_modality_out",
             "ratio",
         ),
     )
     fold: int = _field(
         0,
-        "Test fold, or which part the protocol leaves out, 0..4.",
+        "Test fold, or which part the protocol leaves out, 0..4; "
+        f"0..24 under {BOTH}.",
         "sec. 4.1.3",
         low=0,
-        high=NUM_FOLDS - 1,
+        high=NUM_FOLDS**2 - 1,
     )
     train_share: float = _field(
         0.8,
@@ -325,6 +341,12 @@ class Config:
         """Checks every value against its field's metadata."""
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
+        last = num_parts(self.protocol) - 1
+        if self.fold > last:
+            raise InputError(
+                f"fold must be at most {last} with protocol={self.protocol}. "
+                f"Received: {self.fold}"
+            )
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON-ready values, in the order of the class."""

@@ -13,7 +13,10 @@ from g2npan_tf import significance
 
 NUM_RESAMPLES = 1000
 CONFIDENCE = 0.95
-BASELINES = ("mean", "algorithm_mean", "pair_mean")
+ALGORITHM_MEAN = "algorithm_modality_mean"
+BASELINES = ("mean", "modality_mean", ALGORITHM_MEAN, "pair_mean")
+# The mean of fewer images says too little of an algorithm or a modality.
+MIN_IMAGES = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +52,26 @@ class Split:
         return np.char.add(np.char.add(self.modality, "/"), self.case_id)
 
     @property
+    def cell(self) -> np.ndarray:
+        """Modality and algorithm of each image. Text `[n]`."""
+        return np.char.add(np.char.add(self.modality, "/"), self.algorithm)
+
+    def at(self, rows: np.ndarray) -> "Split":
+        """Some images of it.
+
+        Args:
+            rows: Their numbers, or a bool `[n]`.
+        """
+        case = self.case_id
+        return Split(
+            self.pair_id[rows],
+            self.algorithm[rows],
+            self.modality[rows],
+            self.mos[rows],
+            None if case is None else case[rows],
+        )
+
+    @property
     def drawn(self) -> str:
         """What `unit` is, in one word."""
         return "group" if self.case_id is None else "case"
@@ -81,18 +104,20 @@ def trivial_baselines(train: Split, test: Split) -> dict[str, np.ndarray]:
         test: The part to predict.
 
     Returns:
-        Predicted MOS `[n]`, 1..5: `mean` (mean MOS of the training part),
-        `algorithm_mean` and, where training has images of the test part's
-        pairs, `pair_mean` (mean MOS of the image's algorithm or pair there;
-        the mean of all for one that is not there).
+        Predicted MOS `[n]`, 1..5: `mean` (mean MOS of the training part);
+        `ALGORITHM_MEAN` (from `algorithm_means`), or `modality_mean` where
+        training has none of the test part's algorithms; and, where it has
+        images of the test part's pairs, `pair_mean` (mean MOS of the image's
+        pair there; the mean of all for one that is not there).
     """
     mean = np.full(len(test.mos), np.mean(train.mos))
-    baselines = {
-        "mean": mean,
-        "algorithm_mean": _means_of(
-            train.algorithm, train.mos, test.algorithm, mean
-        ),
-    }
+    baselines = {"mean": mean}
+    if np.isin(test.algorithm, train.algorithm).any():
+        baselines[ALGORITHM_MEAN] = algorithm_means(train, test)
+    else:
+        baselines["modality_mean"] = _means_of(
+            train.modality, train.mos, test.modality, mean, MIN_IMAGES
+        )
     if np.isin(test.pair_id, train.pair_id).any():
         baselines["pair_mean"] = _means_of(
             train.pair_id, train.mos, test.pair_id, mean
@@ -100,11 +125,38 @@ def trivial_baselines(train: Split, test: Split) -> dict[str, np.ndarray]:
     return baselines
 
 
+def algorithm_means(train: Split, test: Split) -> np.ndarray:
+    """What an image's algorithm and modality alone say of its MOS.
+
+    Args:
+        train: Scores that are known.
+        test: The part to predict.
+
+    Returns:
+        Predicted MOS `[n]`: the mean of the images of the same algorithm and
+        modality, of the same algorithm where there are fewer than
+        `MIN_IMAGES` of both, and of all where there are fewer of that.
+    """
+    mean = np.full(len(test.mos), np.mean(train.mos))
+    rest = _means_of(
+        train.algorithm, train.mos, test.algorithm, mean, MIN_IMAGES
+    )
+    return _means_of(train.cell, train.mos, test.cell, rest, MIN_IMAGES)
+
+
 def _means_of(
-    names: np.ndarray, scores: np.ndarray, wanted: np.ndarray, rest: np.ndarray
+    names: np.ndarray,
+    scores: np.ndarray,
+    wanted: np.ndarray,
+    rest: np.ndarray,
+    at_least: int = 1,
 ) -> np.ndarray:
-    """Mean score of each wanted name; `rest` where it has none."""
-    means = {name: scores[names == name].mean() for name in np.unique(names)}
+    """Mean score of each wanted name; `rest` where it has too few."""
+    means = {
+        name: scores[names == name].mean()
+        for name in np.unique(names)
+        if np.sum(names == name) >= at_least
+    }
     return np.array(
         [
             means.get(name, other)
@@ -159,6 +211,8 @@ def compare(
         method that ranks (`ranks`). Each difference has `p_holm` too,
         corrected for all differences of `gains` together. `units`: how many
         cases or groups a resample draws from, and `drawn`: which.
+        `modalities`, where there are several: of each, by method that ranks,
+        `images` and the `raw` figures and `interval` of `assess`.
     """
     ranking = {
         key: values
@@ -179,9 +233,26 @@ def compare(
             for key, values in predictions.items()
         },
         "gains": gains,
+        "modalities": _by_modality(split, ranking),
         "units": len(set(split.unit)),
         "drawn": split.drawn,
     }
+
+
+def _by_modality(
+    split: Split, predictions: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, Any]]:
+    """Figures of each modality alone; none where there is one only."""
+    names = np.unique(split.modality).tolist()
+    found: dict[str, dict[str, Any]] = {}
+    for modality in names[: len(names) * (len(names) > 1)]:
+        rows = split.modality == modality
+        found[modality] = {}
+        for name, values in predictions.items():
+            judged = assess(split.at(rows), values[rows])
+            kept = {key: judged[key] for key in ("raw", "interval")}
+            found[modality][name] = {"images": int(rows.sum()), **kept}
+    return found
 
 
 def ranks(values: np.ndarray, mean: np.ndarray | None) -> bool:

@@ -66,7 +66,7 @@ def table(results: dict[str, Any]) -> str:
             network was trained, its name as `network`, numbers of `images`,
             `pairs` and (if known) `cases`, `methods` (name to figures from
             `evaluation.assess`), `gains` (name to `evaluation.difference`
-            from that method), `units` and `drawn`, all from
+            from that method), `modalities`, `units` and `drawn`, all from
             `evaluation.compare`; and, where there are grades, `readers` (from
             `single_reader.judge`), of several folds `mean_of_folds` (from
             `fold_means.judge`), where it is another base, other groups or not
@@ -95,11 +95,9 @@ def table(results: dict[str, Any]) -> str:
     readers = results.get("readers", {})
     for name, figures in {**results["methods"], **readers}.items():
         raw, inside = figures["raw"], figures["within_group"]
-        limits = figures["interval"]["srcc"]
+        srcc = _with_limits(raw["srcc"], figures["interval"]["srcc"])
         lines.append(
-            f"| {shown(results, name)} | {number(raw['plcc'])} | "
-            f"{number(raw['srcc'])} "
-            f"({number(limits['low'])} to {number(limits['high'])}) | "
+            f"| {shown(results, name)} | {number(raw['plcc'])} | {srcc} | "
             f"{number(raw['krcc'])} | {number(figures['rounded_krcc'])} | "
             f"{number(raw['rmse'])} | "
             f"{number(figures['mapped']['plcc'])} | "
@@ -118,6 +116,8 @@ def table(results: dict[str, Any]) -> str:
         ]
     if "mean_of_folds" in results:
         lines += ["", *_mean_of_folds(results, drawn)]
+    if results.get("modalities"):
+        lines += ["", *_modalities(results)]
     if results.get("units", FEW_UNITS) < FEW_UNITS:
         lines += ["", few_units_words(results["units"], drawn)]
     return "\n".join(lines)
@@ -144,12 +144,42 @@ def _mean_of_folds(results: Mapping[str, Any], drawn: str) -> list[str]:
         f"are ranked against those of another; bootstrap by {drawn}):"
     ]
     for name, figures in found["methods"].items():
-        limits = f"{number(figures['low'])} to {number(figures['high'])}"
-        line = f"- {shown(results, name)} {number(figures['srcc'])} ({limits})"
+        srcc = _with_limits(figures["srcc"], figures)
+        line = f"- {shown(results, name)} {srcc}"
         if name in found["gains"]:
             line += f"; against it {_verdict(found['gains'][name])}"
         lines.append(line)
     return lines
+
+
+def _modalities(results: Mapping[str, Any]) -> list[str]:
+    """Figures of each modality alone, by method that ranks."""
+    folds = results.get("mean_of_folds", {}).get("modalities", {})
+    lines = [
+        "| modality | images | method | PLCC | SRCC (95 % interval) | SRCC, "
+        "mean of the folds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for modality, methods in results["modalities"].items():
+        for name, figures in methods.items():
+            raw = figures["raw"]
+            mean = folds.get(modality, {}).get(name)
+            cells = [
+                modality,
+                str(figures["images"]),
+                shown(results, name),
+                number(raw["plcc"]),
+                _with_limits(raw["srcc"], figures["interval"]["srcc"]),
+                _with_limits(mean["srcc"], mean) if mean else "-",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def _with_limits(value: float, limits: Mapping[str, float]) -> str:
+    """A figure with both ends of its interval."""
+    low, high = (number(limits[end]) for end in ("low", "high"))
+    return f"{number(value)} ({low} to {high})"
 
 
 def reader_words(figures: Mapping[str, Any]) -> str:

@@ -8,13 +8,17 @@ import numpy as np
 from g2npan_tf import evaluation
 
 # Knows the scores of the base that is scored; see `left_out_means`.
-HERE = "algorithm_mean_here"
+HERE = f"{evaluation.ALGORITHM_MEAN}_here"
 _MEANINGS = {
     "mean": "mean MOS of the training part",
-    "algorithm_mean": "mean MOS of the image's algorithm in the training part",
+    "modality_mean": "mean MOS of the image's modality in the training part, "
+    "which has none of these algorithms",
+    evaluation.ALGORITHM_MEAN: "mean MOS of the image's algorithm and modality "
+    "in the training part (of the algorithm, or of all, where it has fewer "
+    f"than {evaluation.MIN_IMAGES} such images)",
     "pair_mean": "mean MOS of the image's pair in the training part",
-    HERE: "mean MOS of the image's algorithm in the other groups of this very "
-    "base (leave-one-group-out): knows scores that the model never saw",
+    HERE: "the same in the other groups of this very base "
+    "(leave-one-group-out): knows scores that the model never saw",
 }
 
 
@@ -52,11 +56,10 @@ def baselines(
         return values, notes
     if known is None:
         notes.append("baselines: none of training, whose base is not here")
-    elif not np.isin(rows["algorithm"], known["algorithm"]).any():
-        del values["algorithm_mean"]
+    elif evaluation.ALGORITHM_MEAN not in values:
         notes.append(
-            "baselines: no algorithm_mean, since training had none of these "
-            "algorithms"
+            f"baselines: no {evaluation.ALGORITHM_MEAN}, since training had "
+            "none of these algorithms"
         )
     groups = evaluation.split_of(rows, group_by)
     if len(np.unique(groups.pair_id)) > 1:
@@ -70,24 +73,20 @@ def baselines(
 
 
 def left_out_means(split: evaluation.Split) -> np.ndarray:
-    """Mean MOS of each image's algorithm in the other groups of its base.
+    """`algorithm_means` of each group in the other groups of its base.
 
     Args:
         split: Of two groups at least.
 
     Returns:
-        `[n]`, 1..5. No image of its own group counts; the mean of all images
-        of the other groups where none of them has the algorithm.
+        `[n]`, 1..5. No image of its own group counts.
     """
     means = np.zeros(len(split.mos))
     for group in np.unique(split.pair_id):
         inside = split.pair_id == group
-        for algorithm in np.unique(split.algorithm[inside]):
-            here = split.algorithm == algorithm
-            others = split.mos[~inside & here]
-            if not others.size:
-                others = split.mos[~inside]
-            means[inside & here] = others.mean()
+        means[inside] = evaluation.algorithm_means(
+            split.at(~inside), split.at(inside)
+        )
     return means
 
 

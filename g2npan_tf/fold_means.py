@@ -30,8 +30,24 @@ def judge(
         `methods`: by name `srcc` and the 95 % limits `low` and `high`, over
         resamples of `Split.unit` that are drawn in all folds alike; a method
         that is constant in every fold is left out. `gains`: by name of each
-        other one `difference`, `low`, `high`, `p` and `p_holm`.
+        other one `difference`, `low`, `high`, `p` and `p_holm`. `modalities`,
+        where there are several: of each what `methods` is of all.
     """
+    means, gains = _judge(split, fold, predictions)
+    evaluation.correct(list(gains.values()))
+    modalities = {}
+    names = np.unique(split.modality).tolist()
+    for name in names[: len(names) * (len(names) > 1)]:
+        rows = split.modality == name
+        its = {key: values[rows] for key, values in predictions.items()}
+        modalities[name], _ = _judge(split.at(rows), fold[rows], its)
+    return {"methods": means, "gains": gains, "modalities": modalities}
+
+
+def _judge(
+    split: Split, fold: np.ndarray, predictions: Mapping[str, np.ndarray]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`methods` and `gains` of `judge`, the latter not yet corrected."""
     parts = [fold == name for name in np.unique(fold)]
     names = [
         name
@@ -68,8 +84,7 @@ def judge(
                     differences, len(set(split.unit))
                 ),
             }
-    evaluation.correct(list(gains.values()))
-    return {"methods": methods, "gains": gains}
+    return methods, gains
 
 
 def _mean_srcc(

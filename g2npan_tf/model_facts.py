@@ -40,13 +40,16 @@ def has_no_readers(facts: Mapping[str, Any]) -> bool:
 def whose(facts: Mapping[str, Any]) -> str:
     """Whose the scores of a base are, simulated or real, in words.
 
+    With what has to be said beside every figure of the base, if there is
+    such a thing (`caveat`).
+
     Args:
         facts: From `data.facts`.
     """
     scores = facts.get("scores", UNKNOWN)
-    if scores in (SIMULATED, UNKNOWN):
-        return f"{scores} scores"
-    return f"scores of {scores}"
+    is_word = scores in (SIMULATED, UNKNOWN)
+    words = f"{scores} scores" if is_word else f"scores of {scores}"
+    return f"{words}; {facts['caveat']}" if facts.get("caveat") else words
 
 
 def caution(facts: Mapping[str, Any]) -> str:

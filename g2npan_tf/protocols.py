@@ -5,8 +5,10 @@ from collections.abc import Callable
 
 import numpy as np
 
+from g2npan_tf.config import BOTH
 from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import Config
+from g2npan_tf.config import num_parts
 from g2npan_tf.errors import InputError
 
 
@@ -61,6 +63,11 @@ def divide(rows: Rows, config: Config) -> Parts:
       are split, and the best epoch is chosen on the test part. Optimistic.
     * `leave_algorithm_out`: the test part is all images of the algorithms
       `fold`, `fold` + 5, ... in alphabetical order.
+    * `leave_both_out`: the test part is a fold's images of left-out algorithms;
+      neither other images of these cases nor of these algorithms are in any
+      part. Parts 0 to 4 take the fold and the algorithms of the same number,
+      0 to 24 every combination once. Where one case holds a whole modality,
+      the parts of its fold test a modality that training lacks.
     * `leave_modality_out`: likewise all images of the modality number `fold`.
     * `ratio`: `train_share` of the cases of each modality train, drawn with
       `fold` as seed; the others test. What tests at one share tests at every
@@ -71,11 +78,12 @@ def divide(rows: Rows, config: Config) -> Parts:
     drawn with the fold's number as seed; so all seeds of a run choose on the
     same cases.
 
-    Choice: what is left out by algorithm shares its cases with the training
-    part; the trivial baseline `pair_mean` shows what that is worth. Where
-    groups are split so (by `image` too), a training image's reference is the
-    best of its group among the training images: no test image trains as a
-    reference (see `training_data.training_batches`).
+    Choice: what `leave_algorithm_out` leaves out shares its cases with the
+    training part; the trivial baseline `pair_mean` shows what that is worth.
+    Where groups are split (so, by `leave_both_out` and by `image`), a training
+    image's reference is the best of its group among the training images: no
+    image of another part trains as a reference (see
+    `training_data.training_batches`).
 
     Args:
         rows: All judged images of the data base.
@@ -89,10 +97,13 @@ def divide(rows: Rows, config: Config) -> Parts:
         InputError: If a part would have no image.
     """
     is_test = _PROTOCOLS[config.protocol](rows, config)
-    if not is_test.any() or is_test.all():
+    is_seen = ~is_test
+    if config.protocol == BOTH:
+        is_seen = ~np.logical_or(*_fold_and_algorithms(rows, config))
+    if not is_test.any() or not is_seen.any():
         raise InputError(
             f"--protocol={config.protocol} --fold={config.fold}: no image is "
-            f"left to {'train' if is_test.all() else 'test'}; the data base "
+            f"left to {'train' if is_test.any() else 'test'}; the data base "
             f"has {len(set(rows.algorithm))} algorithms, "
             f"{len(set(rows.modality))} modalities and "
             f"{len(set(rows.case_id))} cases"
@@ -101,11 +112,11 @@ def divide(rows: Rows, config: Config) -> Parts:
         is_validation = is_test
     else:
         chosen = _draw_cases(
-            rows, ~is_test, config.validation_share, config.fold
+            rows, is_seen, config.validation_share, config.fold
         )
-        is_validation = ~is_test & np.isin(rows.case_id, chosen)
+        is_validation = is_seen & np.isin(rows.case_id, chosen)
     return Parts(
-        train=rows.index[~is_test & ~is_validation],
+        train=rows.index[is_seen & ~is_validation],
         validation=rows.index[is_validation],
         test=rows.index[is_test],
     )
@@ -120,12 +131,13 @@ def describe(config: Config) -> str:
     Returns:
         One line.
     """
-    fold = f"part {config.fold} of {NUM_FOLDS}"
+    fold = f"part {config.fold} of {num_parts(config.protocol)}"
     return {
         "group": f"group (by case), test fold {config.fold} of {NUM_FOLDS}",
         "image": f"image (OPTIMISTIC: pairs are split and the epoch is chosen "
         f"on the test part), {fold}",
         "leave_algorithm_out": f"leave_algorithm_out, {fold}",
+        BOTH: f"{BOTH}, {fold}",
         "leave_modality_out": f"leave_modality_out, modality {config.fold}",
         "ratio": f"ratio, {config.train_share:.0%} of the cases train, "
         f"draw {config.fold}",
@@ -168,9 +180,30 @@ def _image(rows: Rows, config: Config) -> np.ndarray:
 
 def _leave_algorithm_out(rows: Rows, config: Config) -> np.ndarray:
     """Every fifth algorithm, from `fold` on."""
-    return np.isin(
-        rows.algorithm, np.unique(rows.algorithm)[config.fold :: NUM_FOLDS]
-    )
+    return _is_of_algorithms(rows, config.fold)
+
+
+def _leave_both_out(rows: Rows, config: Config) -> np.ndarray:
+    """Images of a fold that are of left-out algorithms."""
+    return np.logical_and(*_fold_and_algorithms(rows, config))
+
+
+def _fold_and_algorithms(
+    rows: Rows, config: Config
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which images are of a part's fold, and which of its algorithms.
+
+    The first five parts are the diagonal of folds and algorithms, each next
+    five the diagonal beside it.
+    """
+    shift, fold = divmod(config.fold, NUM_FOLDS)
+    algorithms = _is_of_algorithms(rows, (fold + shift) % NUM_FOLDS)
+    return rows.fold == fold, algorithms
+
+
+def _is_of_algorithms(rows: Rows, number: int) -> np.ndarray:
+    """Every fifth algorithm, from a number on."""
+    return np.isin(rows.algorithm, np.unique(rows.algorithm)[number::NUM_FOLDS])
 
 
 def _leave_modality_out(rows: Rows, config: Config) -> np.ndarray:
@@ -194,6 +227,7 @@ _PROTOCOLS: dict[str, Callable[[Rows, Config], np.ndarray]] = {
     "group": _group,
     "image": _image,
     "leave_algorithm_out": _leave_algorithm_out,
+    BOTH: _leave_both_out,
     "leave_modality_out": _leave_modality_out,
     "ratio": _ratio,
 }

@@ -29,6 +29,8 @@ _PLAIN_FIELDS = (
     "stem_filters",
     "use_local_contrast",
 )
+# What is said of the columns of `_apart`.
+_APART = {"case_id": "cases", "pair_id": "pairs", "algorithm": "algorithms"}
 _GAN_FIELDS = (
     "generator_filters",
     "generator_strides",
@@ -87,15 +89,17 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
     Choice: of the same data base only the same parts, since a run of another
     fold was trained on the images that this one is to be tested on. Between
     two data bases no case of the test part may have the name of one that the
-    weights were trained on; where a data base is gone, a line says that this
-    was not looked at.
+    weights were trained on, no pair between two versions of one (cases may
+    have got other names), and no algorithm where algorithms are left out;
+    where a data base is gone, a line says that this was not looked at.
 
     Args:
         config: The run that is to start, with `init_from`.
         facts: From `data.facts`, of its data base.
 
     Raises:
-        InputError: If parts of one data base differ or cases are shared.
+        InputError: If parts of one data base differ, or if cases or left-out
+            algorithms are shared.
     """
     workdir = pathlib.Path(config.init_from)
     source_config, source_facts = config_module.load(workdir / "config.json")
@@ -111,10 +115,8 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
     if json.loads(json.dumps(facts)) == source_facts:
         return
     try:
-        shared = sorted(
-            _cases(source_config, source_facts, "train")
-            & _cases(config, facts, "test")
-        )
+        trained = _names(source_config, source_facts, "train")
+        tested = _names(config, facts, "test")
     except (InputError, OSError, tf.errors.OpError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         print(
@@ -124,13 +126,27 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
             flush=True,
         )
         return
-    if shared:
-        raise InputError(
-            f"--init_from={workdir}: trained on {len(shared)} cases of this "
-            f"run's test part ({', '.join(shared[:3])} ...), in "
-            f"{source_facts['name']}; expected other cases, or other names "
-            "for other patients"
-        )
+    is_same_study = _study(facts) == _study(source_facts)
+    for column in _apart(config, is_same_study):
+        shared = sorted(trained[column] & tested[column])
+        if shared:
+            words = _APART[column]
+            raise InputError(
+                f"--init_from={workdir}: trained on {len(shared)} {words} of "
+                f"this run's test part ({', '.join(shared[:3])} ...), in "
+                f"{source_facts['name']}; expected other {words}, or other "
+                "names for others"
+            )
+
+
+def _apart(config: Config, is_same_study: bool) -> list[str]:
+    """Of which columns start weights and test part may share no name."""
+    columns = ["case_id"]
+    if is_same_study:
+        columns.append("pair_id")
+    if config.protocol in ("leave_algorithm_out", config_module.BOTH):
+        columns.append("algorithm")
+    return columns
 
 
 def flags_of_networks(config: Config) -> list[str]:
@@ -186,16 +202,24 @@ def _network_fields(config: Config) -> tuple[str, ...]:
     return _PLAIN_FIELDS + (_GAN_FIELDS if config.use_gan else ())
 
 
-def _cases(config: Config, facts: dict[str, Any], part: str) -> set[str]:
-    """Names of the cases in a part of a run's data base."""
+def _names(
+    config: Config, facts: dict[str, Any], part: str
+) -> dict[str, set[str]]:
+    """Names of what is in a part of a run's data base, by column."""
     builder = data.reopen(config, facts)
     places = getattr(data.divide(builder, config), part)
-    return set(data.read_scores(builder, places)["case_id"].tolist())
+    rows = data.read_scores(builder, places)
+    return {name: set(rows[name].tolist()) for name in data.TEXTS}
 
 
 def _without_version(facts: dict[str, Any]) -> str:
     """Name and config of a data base."""
     return facts["name"].rpartition("/")[0]
+
+
+def _study(facts: dict[str, Any]) -> str:
+    """What the pairs of a data base are of, however they are divided."""
+    return _without_version(facts).removesuffix("_by_set")
 
 
 def _weights(

@@ -134,7 +134,9 @@ def write_predictions(path, folds, noise, seed):
     more = {
         "case": list(rows["pair_id"]),
         "mean": ["3.0"] * len(rows["mos"]),
-        "algorithm_mean": [f"{2 + i % 3}" for _ in folds for i in places],
+        "algorithm_modality_mean": [
+            f"{2 + i % 3}" for _ in folds for i in places
+        ],
     }
     evaluation_table.write_predictions(path, rows, rows["mos"] + error, more)
 

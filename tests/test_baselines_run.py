@@ -64,7 +64,11 @@ def test_prediction_is_on_the_scale_of_mos_and_in_the_order_of_the_measure():
     assert results["methods"]["oefp"]["raw"]["rmse"] < 0.1
     order = stats.spearmanr(test["values"], test["predicted_mos"]).statistic
     assert order == pytest.approx(1.0)
-    assert set(results["methods"]) == {"oefp", "mean", "algorithm_mean"}
+    assert set(results["methods"]) == {
+        "oefp",
+        "mean",
+        "algorithm_modality_mean",
+    }
 
 
 def test_test_scores_do_not_enter_the_fit():
@@ -90,7 +94,7 @@ def test_pooled_folds_are_each_predicted_by_their_own_fit():
             alone["predicted_mos"],
         )
     # The folds' means differ, but rank nothing.
-    assert set(results["gains"]) == {"algorithm_mean"}
+    assert set(results["gains"]) == {"algorithm_modality_mean"}
 
 
 def test_reversed_measure_is_told():
@@ -157,7 +161,7 @@ def test_command_prints_the_protocols_table_and_writes_every_image(
     assert len({row["id"] for row in written}) == 6
     assert all(float(row["value"]) <= 0 for row in written)
     assert {row["case"] for row in written}.isdisjoint({"", "None"})
-    assert {"fold", "mean", "algorithm_mean"} <= set(written[0])
+    assert {"fold", "mean", "algorithm_modality_mean"} <= set(written[0])
     figures = json.loads(path.with_suffix(".json").read_text())
     assert figures["data"]["scores"] == "simulated"
     assert figures["protocol"].startswith("group")

@@ -35,7 +35,7 @@ def test_help_shows_every_flag_with_default_and_source():
 @pytest.mark.parametrize(
     ("flag", "message"),
     [
-        ("--fold=7", "fold must be at most 4. Received: 7"),
+        ("--fold=7", "fold must be at most 4 with protocol=group. Received: 7"),
         ("--preset=big", "should be one of <compact|paper>"),
         ("--epoch=3", "Unknown command line flag 'epoch'"),
         ("--up_filters=4,x", "--up_filters must be whole numbers"),

@@ -94,6 +94,16 @@ def test_as_many_cases_as_folds_leave_no_fold_empty():
     assert all(split_by_case(entries_of(sizes)))
 
 
+def test_a_case_of_more_than_a_fifth_has_a_fold_of_its_own():
+    sizes = {
+        ("big", "CT-MRI"): 10,
+        **{(f"c{i}", "PET-MRI"): 1 for i in "123456789"},
+    }
+    folds = split_by_case(entries_of(sizes))
+    assert {e.case_id for e in folds[0]} == {"big"}
+    assert sorted(map(len, folds[1:])) == [2, 2, 2, 3]
+
+
 def test_fewer_cases_than_folds_are_refused():
     sizes = {(f"c{i}", "CT-MRI"): 9 for i in range(4)}
     with pytest.raises(InputError, match=r"4 cases .* expected at least 5"):

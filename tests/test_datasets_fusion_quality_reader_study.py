@@ -12,8 +12,8 @@ from tests.study_folder import write_folder
 FOLDS = [f"fold_{k}" for k in range(5)]
 
 
-def build(data_dir, folder):
-    builder = module.Builder(config="reader_study", data_dir=data_dir)
+def build(data_dir, folder, config="reader_study"):
+    builder = module.Builder(config=config, data_dir=data_dir)
     builder.download_and_prepare(
         download_config=tfds.download.DownloadConfig(manual_dir=folder)
     )
@@ -34,7 +34,21 @@ def examples(base):
     return list(split.as_numpy_iterator())
 
 
-def test_every_fold_holds_whole_sets_of_both_organs(base):
+def test_the_first_fold_is_the_patient_of_the_abdomen(base):
+    organs = [
+        {row["case_id"] for row in base.as_dataset(split=f).as_numpy_iterator()}
+        for f in FOLDS
+    ]
+    assert organs[0] == {b"abdomen"}
+    assert b"abdomen" not in set.union(*organs[1:])
+    assert str(base.version) == "1.2.0"
+
+
+def test_every_fold_by_set_holds_whole_sets_of_both_organs(tmp_path):
+    folder = write_folder(tmp_path / "data", rows_of(5))
+    base = build(tmp_path / "tfds", folder, "reader_study_by_set")
+    metadata = tfds.builder_from_directory(base.data_dir).info.metadata
+    assert metadata["caveat"] == "by set; abdomen of one patient"
     for fold in FOLDS:
         rows = list(base.as_dataset(split=fold).as_numpy_iterator())
         assert len(rows) == 8

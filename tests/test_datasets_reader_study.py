@@ -8,6 +8,8 @@ import pytest
 
 from datasets import reader_study
 from datasets.folds import split_by_case
+from g2npan_tf import correlation
+from g2npan_tf import evaluation
 from g2npan_tf.errors import InputError
 from tests.study_folder import rows_of
 from tests.study_folder import write_folder
@@ -93,9 +95,26 @@ def test_agreement_leaves_the_anchors_out(tmp_path):
     assert max(np.abs(facts["reader_srcc"])) < 0.5
 
 
-def test_folds_split_the_sets_over_both_organs(tmp_path):
-    groups, _ = reader_study.list_groups(write_table(tmp_path, rows_of(10)))
+def test_the_abdomen_is_one_case_and_one_fold(tmp_path):
+    groups, facts = reader_study.list_groups(write_table(tmp_path, rows_of(10)))
     folds = split_by_case(groups)
+    assert facts["caveat"] == "abdomen of one patient, one case"
+    assert {g.modality for g in folds[0]} == {"CT-abdomen"}
+    assert len(folds[0]) == 10
+    assert {g.case_id for g in folds[0]} == {"abdomen"}
+    cases = [sorted({g.case_id for g in fold}) for fold in folds[1:]]
+    assert sorted(map(len, cases)) == [2, 2, 2, 3]
+    # Sets 7 and 9 may be of one patient.
+    assert len({c for fold in cases for c in fold}) == 9
+    assert sum("brain_07_09" in fold for fold in cases) == 1
+    assert sorted(map(len, folds[1:])) == [2, 2, 3, 3]
+
+
+def test_folds_by_set_split_the_sets_over_both_organs(tmp_path):
+    table = write_table(tmp_path, rows_of(10))
+    groups, facts = reader_study.list_groups(table, by_set=True)
+    folds = split_by_case(groups)
+    assert facts["caveat"] == "by set; abdomen of one patient"
     for fold in folds:
         assert len(fold) == 4
         assert len({group.case_id for group in fold}) == 2
@@ -137,6 +156,33 @@ def test_missing_columns_are_named(tmp_path):
     (tmp_path / "scores.csv").write_text("path,organ\na,brain\n")
     with pytest.raises(InputError, match=r"no column set.*r3_structure_1_5"):
         reader_study.list_groups(tmp_path)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("by_set", "srcc", "plcc"), [(True, 0.854, 0.888), (False, 0.721, 0.771)]
+)
+def test_real_study_has_the_known_mean_of_algorithm_and_organ(
+    shared_data, by_set, srcc, plcc
+):
+    groups, _ = reader_study.list_groups(shared_data / "reader_study", by_set)
+    rows = [
+        (g.pair_id, i.algorithm, g.modality, i.mos, g.case_id, fold)
+        for fold, members in enumerate(split_by_case(groups))
+        for g in members
+        for i in g.images
+        if not i.features["is_anchor"]
+    ]
+    *columns, fold = map(np.array, zip(*rows, strict=True))
+    whole = evaluation.Split(*columns)
+    predicted = np.zeros(len(fold))
+    for k in range(5):
+        train, test = whole.at(fold != k), whole.at(fold == k)
+        baselines = evaluation.trivial_baselines(train, test)
+        predicted[fold == k] = baselines[evaluation.ALGORITHM_MEAN]
+    figures = correlation.figures(whole.mos, predicted)
+    assert figures["srcc"] == pytest.approx(srcc, abs=5e-4)
+    assert figures["plcc"] == pytest.approx(plcc, abs=5e-4)
 
 
 @pytest.mark.real

@@ -20,6 +20,8 @@ def split(mos, pairs=None, algorithms=None):
     )
 
 
+CT_PET_CT = np.array(["CT", "PET", "CT"])
+MOS_2 = np.array([2.0, 3.0])
 RNG = np.random.default_rng(0)
 BIG = split(RNG.uniform(1, 5, 80))
 GOOD = np.clip(BIG.mos + RNG.normal(0, 0.3, 80), 1, 5)
@@ -27,20 +29,50 @@ BAD = RNG.uniform(1, 5, 80)
 
 
 def test_trivial_baselines_by_hand():
-    train = split([1.0, 5.0, 2.0, 4.0])
+    train = split([1.0, 5.0, 2.0, 4.0, 3.0, 3.0])
     test = split([3.0, 3.0], algorithms=["b", "unseen"])
     baselines = evaluation.trivial_baselines(train, test)
     assert baselines["mean"].tolist() == [3.0, 3.0]
-    assert baselines["algorithm_mean"].tolist() == [4.5, 3.0]
+    assert baselines["algorithm_modality_mean"].tolist() == [4.0, 3.0]
     # The pair of both: (1 + 5) / 2.
     assert baselines["pair_mean"].tolist() == [3.0, 3.0]
+
+
+def test_what_algorithm_and_modality_say_by_hand():
+    train = Split(
+        pair_id=np.array(list("pqrpqrpq")),
+        algorithm=np.array(list("aaaaaabb")),
+        modality=np.array(["CT", "CT", "CT", "PET", "PET", "MR", "CT", "CT"]),
+        mos=np.array([1.0, 2.0, 3.0, 5.0, 5.0, 2.0, 4.0, 4.0]),
+    )
+    test = Split(
+        *(np.array(list(x)) for x in ("xxx", "aab")), CT_PET_CT, train.mos[:3]
+    )
+    # Three of a on CT; two only on PET: all six of a; two of b: all eight.
+    expected = [2.0, 3.0, 3.25]
+    assert evaluation.algorithm_means(train, test).tolist() == expected
+
+
+def test_an_unseen_algorithm_leaves_the_mean_of_its_modality():
+    train = split([1.0, 2.0, 3.0, 5.0])
+    test = Split(
+        *np.array([["x", "x"], ["new", "new"], ["CT-MRI", "PET"]]), MOS_2
+    )
+    baselines = evaluation.trivial_baselines(train, test)
+    assert set(baselines) == {"mean", "modality_mean"}
+    train = dataclasses.replace(
+        train, modality=np.array(["CT-MRI"] * 3 + ["CT"])
+    )
+    values = evaluation.trivial_baselines(train, test)["modality_mean"]
+    # None of PET: all four.
+    assert values.tolist() == [2.0, 2.75]
 
 
 def test_the_mean_of_a_pair_is_no_baseline_where_pairs_are_unseen():
     train, test = split([1.0, 5.0]), split([2.0, 2.0], pairs=["x", "y"])
     assert set(evaluation.trivial_baselines(train, test)) == {
         "mean",
-        "algorithm_mean",
+        "algorithm_modality_mean",
     }
     shared = split([2.0, 2.0], pairs=["p0", "y"])
     lopsided = split([1.0, 5.0, 1.0, 1.0])
@@ -162,10 +194,14 @@ def test_a_mean_never_ranks_not_even_over_pooled_folds(monkeypatch):
     # the worse ones, as where algorithms are left out.
     better = BIG.mos > np.median(BIG.mos)
     means = np.where(better, BIG.mos[~better].mean(), BIG.mos[better].mean())
-    predictions = {"ours": GOOD, "mean": means, "algorithm_mean": means.copy()}
+    predictions = {
+        "ours": GOOD,
+        "mean": means,
+        "algorithm_modality_mean": means.copy(),
+    }
     results = evaluation.compare(BIG, predictions, "ours")
     assert results["gains"] == {}
-    for name in ("mean", "algorithm_mean"):
+    for name in ("mean", "algorithm_modality_mean"):
         figures = results["methods"][name]
         for figure in ("plcc", "srcc", "krcc"):
             assert math.isnan(figures["raw"][figure])
@@ -173,6 +209,20 @@ def test_a_mean_never_ranks_not_even_over_pooled_folds(monkeypatch):
         assert figures["raw"]["rmse"] == pytest.approx(error)
         limits = figures["interval"]["rmse"]
         assert limits["low"] <= error <= limits["high"]
+
+
+def test_each_modality_is_judged_alone(monkeypatch):
+    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 10)
+    names = np.repeat(["CT", "PET"], 40)
+    both = dataclasses.replace(BIG, modality=names)
+    found = evaluation.compare(both, {"ours": GOOD, "bad": BAD}, "ours")
+    assert list(found["modalities"]) == ["CT", "PET"]
+    for name, methods in found["modalities"].items():
+        rows = names == name
+        alone = evaluation.assess(both.at(rows), GOOD[rows])
+        assert methods["ours"]["images"] == 40
+        assert methods["ours"]["raw"] == alone["raw"]
+    assert evaluation.compare(BIG, {"o": GOOD}, "o")["modalities"] == {}
 
 
 def test_pairs_of_any_size_count_alike():

@@ -49,7 +49,7 @@ def scored(monkeypatch):
     }
     predictions = {
         "g2npan": mos + rng.normal(0, 0.5, COUNT),
-        "algorithm_mean": rng.uniform(1, 5, COUNT),
+        "algorithm_modality_mean": rng.uniform(1, 5, COUNT),
     }
     results = {
         "data": FACTS,

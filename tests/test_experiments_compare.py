@@ -86,13 +86,15 @@ def test_trivial_baselines_come_from_the_first_file_that_has_them(
     tmp_path, two
 ):
     texts = [f"{value:.4f}" for value in true_mos()]
-    write(tmp_path / "judged", 0.1, 4, algorithm_mean=texts)
+    write(tmp_path / "judged", 0.1, 4, algorithm_modality_mean=texts)
     words = [str(tmp_path / "judged"), str(tmp_path / "poor")]
     for order in (words, words[::-1]):
         methods = compare.collect(order)["methods"]
-        assert methods["algorithm_mean"]["raw"]["srcc"] == pytest.approx(1)
+        assert methods["algorithm_modality_mean"]["raw"][
+            "srcc"
+        ] == pytest.approx(1)
     without = [str(tmp_path / name) for name in ("good", "poor")]
-    assert "algorithm_mean" not in compare.collect(without)["methods"]
+    assert "algorithm_modality_mean" not in compare.collect(without)["methods"]
 
 
 def test_other_protocols_are_told(tmp_path):

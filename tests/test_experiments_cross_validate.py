@@ -53,7 +53,7 @@ def write_run(output, seed, fold, count=12, epochs=3):
         **single_reader.columns(mos[:, None] + rng.normal(0, 0.3, (count, 3))),
         "case": [f"case_{fold}"] * count,
         "mean": ["3.0"] * count,
-        "algorithm_mean": [f"{2 + i % 3}" for i in places],
+        "algorithm_modality_mean": [f"{2 + i % 3}" for i in places],
     }
     evaluation_table.write_predictions(
         folder / "evaluation" / "predictions.csv", rows, predicted, more
@@ -83,7 +83,7 @@ def test_figures_are_of_all_folds_together(tmp_path):
     )
     single = stats.spearmanr(*np.round(parts[1], 4)).statistic
     assert results["folds"]["(0, 1)"] == pytest.approx(single)
-    assert set(judged["gains"]) == {"algorithm_mean"}
+    assert set(judged["gains"]) == {"algorithm_modality_mean"}
 
 
 def test_folds_of_an_earlier_version_are_pooled_too(tmp_path):

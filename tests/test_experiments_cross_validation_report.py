@@ -45,7 +45,10 @@ def output(runs, tmp_path, monkeypatch):
             folder / "evaluation" / "predictions.csv",
             rows,
             rows["mos"] + noise,
-            {"case": rows["case_id"], "algorithm_mean": noise.astype(str)},
+            {
+                "case": rows["case_id"],
+                "algorithm_modality_mean": noise.astype(str),
+            },
         )
     return tmp_path
 

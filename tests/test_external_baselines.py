@@ -17,19 +17,19 @@ def rows(algorithms, mos, pairs=None, modality="CT"):
     }
 
 
-KNOWN = rows(["a", "b"], [1.0, 4.0], ["q", "q"])
+KNOWN = rows(["a", "b"] * 3, [1.0, 4.0] * 3, list("qqqqqq"))
 
 
 def test_left_out_means_by_hand():
     split = Split(
-        np.array(list("xxyyz")),
-        np.array(list("abaac")),
-        np.array(["CT"] * 5),
-        np.array([1.0, 2.0, 3.0, 5.0, 4.0]),
+        np.array(list("xxyyyz")),
+        np.array(list("abaaac")),
+        np.array(["CT"] * 6),
+        np.array([1.0, 2.0, 3.0, 5.0, 4.0, 4.0]),
     )
-    # x: a of y; b is nowhere else, so all of y and z. y: a of x. z: c is
-    # nowhere else.
-    expected = [4.0, 4.0, 1.0, 1.0, 2.75]
+    # x: a of y; b is nowhere else, so all of y and z. y: one a only, so all
+    # of x and z. z: c is nowhere else.
+    expected = [4.0, 4.0, *[7 / 3] * 3, 3.0]
     assert external_baselines.left_out_means(split).tolist() == expected
 
 
@@ -50,16 +50,20 @@ def test_no_image_tells_of_its_own_group():
 def test_training_tells_of_algorithms_that_are_shared():
     here = rows(["a", "new", "a", "new"], [2.0, 3.0, 4.0, 5.0])
     values, notes = external_baselines.baselines(KNOWN, here, False, "pair_id")
-    assert set(values) == {"mean", "algorithm_mean", external_baselines.HERE}
-    assert values["algorithm_mean"].tolist() == [1.0, 2.5, 1.0, 2.5]
+    assert set(values) == {
+        "mean",
+        "algorithm_modality_mean",
+        external_baselines.HERE,
+    }
+    assert values["algorithm_modality_mean"].tolist() == [1.0, 2.5, 1.0, 2.5]
     assert notes == []
 
 
 def test_without_a_shared_algorithm_its_mean_is_left_out_and_that_is_said():
     here = rows(["x", "y", "x", "y"], [2.0, 3.0, 4.0, 5.0])
     values, notes = external_baselines.baselines(KNOWN, here, False, "pair_id")
-    assert set(values) == {"mean", external_baselines.HERE}
-    assert "no algorithm_mean" in notes[0]
+    assert set(values) == {"mean", "modality_mean", external_baselines.HERE}
+    assert "no algorithm_modality_mean" in notes[0]
 
 
 def test_without_the_training_part_only_the_base_itself_tells():
@@ -79,7 +83,7 @@ def test_a_single_group_is_said_and_tells_nothing_of_itself():
 def test_the_test_part_of_a_run_has_the_baselines_of_its_protocol():
     here = rows(["x", "y", "x", "y"], [2.0, 3.0, 4.0, 5.0])
     values, notes = external_baselines.baselines(KNOWN, here, True, "pair_id")
-    assert set(values) == {"mean", "algorithm_mean"}
+    assert set(values) == {"mean", "modality_mean"}
     assert notes == []
 
 

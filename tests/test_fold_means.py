@@ -1,5 +1,6 @@
 """Figures as the mean of the folds."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -55,6 +56,17 @@ def test_differences_are_paired_and_corrected():
     # Six pairs: no p below 2^-5; two differences.
     assert (gain["p"], gain["p_holm"]) == (2**-5, 2**-4)
     assert found["gains"]["same"]["difference"] == 0
+
+
+def test_each_modality_has_its_own_mean():
+    names = np.where(np.arange(48) % 24 < 12, "CT", "PET")
+    both = dataclasses.replace(SPLIT, modality=names)
+    found = fold_means.judge(both, FOLD, {"ours": OURS})["modalities"]
+    assert list(found) == ["CT", "PET"]
+    rows = names == "PET"
+    alone = fold_means.judge(both.at(rows), FOLD[rows], {"ours": OURS[rows]})
+    assert found["PET"] == alone["methods"]
+    assert fold_means.judge(SPLIT, FOLD, {"ours": OURS})["modalities"] == {}
 
 
 def test_what_is_constant_in_every_fold_is_left_out():

@@ -43,7 +43,7 @@ def results(seed):
     predictions = {
         "g2npan": np.clip(rows["mos"] + rng.normal(0, 0.5, count), 1, 5),
         "mean": np.full(count, 3.0),
-        "algorithm_mean": rng.uniform(1, 5, count),
+        "algorithm_modality_mean": rng.uniform(1, 5, count),
     }
     return {
         "data": {"name": f"base_{seed}/1.0.0", "scores": "simulated"},

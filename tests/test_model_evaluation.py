@@ -59,7 +59,11 @@ def test_without_a_base_it_is_the_test_part_and_nothing_differs(run):
     assert results["network"] == "G2NPAN"
     assert results["readers"]["one reader"]["readers"] == 8
     assert results["differs"] == []
-    assert set(results["methods"]) == {"g2npan", "mean", "algorithm_mean"}
+    assert set(results["methods"]) == {
+        "g2npan",
+        "mean",
+        "algorithm_modality_mean",
+    }
     assert model_evaluation.folder(run, results) == run / "evaluation"
 
 
@@ -72,8 +76,8 @@ def test_another_base_is_scored_whole_and_what_differs_is_said(run, tiled_dir):
     assert results["cases"] == 10
     assert results["data"]["name"] == "tiled_base/1.0.0"
     assert results["trained_on"]["name"].startswith("fusion_quality/phantom")
-    assert set(results["methods"]) == {"g2npan", "mean", HERE}
-    assert set(results["baselines"]) == {"mean", HERE}
+    assert set(results["methods"]) == {"g2npan", "mean", "modality_mean", HERE}
+    assert set(results["baselines"]) == {"mean", "modality_mean", HERE}
     assert [line.partition(":")[0] for line in results["differs"]] == [
         "base",
         "scores",

@@ -21,6 +21,8 @@ TABLE = protocols.Rows(
     algorithm=np.tile(ALGORITHMS, CASES),
     modality=np.repeat(["CT", "PET"], CASES // 2 * len(ALGORITHMS)),
 )
+# One case alone in a fold, with the half of the images that is CT.
+UNEVEN = np.where(TABLE.modality == "CT", 0, 1 + np.arange(140) // 7 % 4)
 
 
 def divide(**settings):
@@ -76,6 +78,44 @@ def test_algorithms_are_left_out_of_training_and_of_the_choice():
     assert values("case_id", parts.test) == set(TABLE.case_id)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.25])
+@pytest.mark.parametrize("folds", [TABLE.fold, UNEVEN])
+def test_neither_case_nor_algorithm_of_a_test_part_is_seen(share, folds):
+    table = dataclasses.replace(TABLE, fold=folds)
+    tests = []
+    for fold in range(25):
+        config = Config(
+            protocol="leave_both_out", fold=fold, validation_share=share
+        )
+        parts = protocols.divide(table, config)
+        for name in ("case_id", "algorithm"):
+            tested = values(name, parts.test)
+            assert not tested & values(name, parts.known)
+            # Nothing is left out but what shares one of them.
+            assert tested | values(name, parts.known) == set(
+                getattr(TABLE, name)
+            )
+        assert not values("case_id", parts.train) & values(
+            "case_id", parts.validation
+        )
+        assert bool(parts.validation.size) == bool(share)
+        assert len(values("case_id", parts.known)) * len(
+            values("algorithm", parts.known)
+        ) == len(parts.known)
+        tests.append(parts.test)
+    # Every image is tested once; the first five parts are the diagonal.
+    np.testing.assert_array_equal(np.sort(np.concatenate(tests)), TABLE.index)
+    diagonal = np.concatenate(tests[:5])
+    assert values("case_id", diagonal) == set(TABLE.case_id)
+    assert values("algorithm", diagonal) == set(ALGORITHMS)
+    assert "part 24 of 25" in protocols.describe(config)
+
+
+def test_only_where_both_are_left_out_there_are_25_parts():
+    with pytest.raises(InputError, match="at most 4 with protocol=group"):
+        Config(protocol="group", fold=5)
+
+
 def test_a_modality_is_left_out():
     parts = divide(protocol="leave_modality_out", fold=1)
     assert values("modality", parts.test) == {"PET"}
@@ -128,7 +168,14 @@ def test_one_modality_cannot_be_left_out():
 
 @pytest.mark.parametrize(
     "protocol",
-    ["group", "image", "leave_algorithm_out", "leave_modality_out", "ratio"],
+    [
+        "group",
+        "image",
+        "leave_algorithm_out",
+        "leave_both_out",
+        "leave_modality_out",
+        "ratio",
+    ],
 )
 def test_every_protocol_is_described(protocol):
     assert protocols.describe(Config(protocol=protocol)).startswith(protocol)

@@ -160,11 +160,19 @@ def test_scores_are_calibrated_on_what_is_known_and_stay_so(
 def test_evaluate_prints_the_table_and_writes_the_files(finished):
     done = command("evaluate.py", f"--workdir={finished}")
     assert done.returncode == 0, done.stderr
-    for text in ("simulated scores", "test fold 0 of 5", "| algorithm_mean |"):
+    for text in (
+        "simulated scores",
+        "test fold 0 of 5",
+        "| algorithm_modality_mean |",
+    ):
         assert text in done.stdout
     results = json.loads((finished / "evaluation/results.json").read_text())
     assert results["images"] == 6
-    assert set(results["methods"]) == {"g2npan", "mean", "algorithm_mean"}
+    assert set(results["methods"]) == {
+        "g2npan",
+        "mean",
+        "algorithm_modality_mean",
+    }
     with (finished / "evaluation/predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
@@ -176,7 +184,7 @@ def test_evaluate_prints_the_table_and_writes_the_files(finished):
         "predicted_mos",
         "case",
         "mean",
-        "algorithm_mean",
+        "algorithm_modality_mean",
         "reader_sd",
         *(f"reader_{number}" for number in range(1, 9)),
     ]

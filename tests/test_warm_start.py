@@ -17,6 +17,7 @@ from g2npan_tf import training
 from g2npan_tf import warm_start
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
+from tests import study_folder
 from tests.custom_folder import rows_of
 from tests.custom_folder import write_folder
 from tests.finished_runs import random_images
@@ -234,6 +235,56 @@ def test_cases_that_the_weights_know_are_refused(heads_elsewhere, on_phantoms):
     shutil.copy(workdir / "config.json", workdir / "best.weights.h5")
     with pytest.raises(InputError, match="this run's test part"):
         warm_start.load(None, dataclasses.replace(config, fold=fold), facts)
+
+
+def test_other_names_of_the_same_sets_are_no_other_cases(tmp_path):
+    folder = study_folder.write_folder(
+        tmp_path / "study", study_folder.rows_of(5)
+    )
+    by_set, by_case = (
+        Config(data=f"fusion_quality/{name}", data_dir=str(tmp_path))
+        for name in ("reader_study_by_set", "reader_study")
+    )
+    bases = [
+        data.open_base(dataclasses.replace(config, manual_dir=str(folder)))
+        for config in (by_set, by_case)
+    ]
+    known, facts = map(data.facts, bases)
+    config_module.save(by_set, known, tmp_path / "config.json")
+    config = dataclasses.replace(by_case, init_from=str(tmp_path))
+    assert not cases(by_set, "train") & cases(config, "test")
+    with pytest.raises(
+        InputError, match=r"trained on 4 pairs .* \(abdomen_set"
+    ):
+        warm_start.check_data(config, facts)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "refused"),
+    [("group", False), ("leave_algorithm_out", True), ("leave_both_out", True)],
+)
+def test_left_out_algorithms_that_the_weights_know_are_refused(
+    monkeypatch, on_phantoms, protocol, refused
+):
+    known, facts, workdir = on_phantoms
+    config = dataclasses.replace(
+        known, protocol=protocol, init_from=str(workdir)
+    )
+    algorithms = {"train": {"pca", "average"}, "test": {"pca"}}
+    monkeypatch.setattr(
+        warm_start,
+        "_names",
+        lambda config, facts, part: {
+            "case_id": {part},
+            "algorithm": algorithms[part],
+        },
+    )
+    other = facts | {"name": "fusion_quality/custom/1.1.0"}
+    if not refused:
+        warm_start.check_data(config, other)
+        return
+    with pytest.raises(InputError, match=r"on 1 algorithms .* \(pca"):
+        warm_start.check_data(config, other)
 
 
 def test_what_shares_cases_by_its_protocol_starts_from_itself(on_phantoms):

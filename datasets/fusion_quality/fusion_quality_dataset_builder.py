@@ -68,8 +68,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     Whole Brain Atlas (K. A. Johnson and J. A. Becker, Harvard Medical
     School). The repository has no licence file: local research use only.
 
-    `reader_study` reads {reader_study.LAYOUT} in `manual_dir`. The images are
-    in the folder BLIND_READER_STUDY of
+    `reader_study` and `reader_study_by_set` read {reader_study.LAYOUT} in
+    `manual_dir`. The images are in the folder BLIND_READER_STUDY of
     https://github.com/babbu3682/MTD-GAN (MIT licence); README.md describes
     the table.
 
@@ -126,7 +126,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             return self._custom_folds(_manual_dir(dl_manager, CUSTOM_LAYOUT))
         if isinstance(config, ReaderStudyConfig):
             root = _manual_dir(dl_manager, reader_study.LAYOUT)
-            groups, facts = reader_study.list_groups(root)
+            groups, facts = reader_study.list_groups(root, config.by_set)
             self._learn(root, facts)
             return split_by_case(groups)
         if isinstance(config, DistortionsConfig):

@@ -161,7 +161,8 @@ def _measured(
     """Measures every image once; the folds as rows of what was measured."""
     from g2npan_tf import data
 
-    numbers = range(config.NUM_FOLDS) if pooled else [settings.fold]
+    count = config.num_parts(settings.protocol)
+    numbers = range(count) if pooled else [settings.fold]
     parts = [
         data.divide(builder, dataclasses.replace(settings, fold=k))
         for k in numbers

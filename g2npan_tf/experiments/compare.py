@@ -34,7 +34,7 @@ PREDICTIONS = "predictions.csv"
 _FACTS = "results.json"
 # What must be equal of an image, whoever scored it.
 _SHARED = ("pair", "algorithm", "modality")
-_WHAT = ("name", "scores")
+_WHAT = {"name": UNKNOWN, "scores": UNKNOWN, "caveat": ""}
 # Where a protocol's words go over to its parts.
 _PART = re.compile(", (?:test fold|part|draw|modality) ")
 # MOS are written with four places.
@@ -232,20 +232,23 @@ def _figures(path: pathlib.Path) -> dict[str, Any]:
 def _data(beside: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """Name and scores of the data base, from the figures beside the files."""
     found = {
-        tuple(known["facts"].get(key, UNKNOWN) for key in _WHAT): known["path"]
+        tuple(
+            known["facts"].get(key, default) for key, default in _WHAT.items()
+        ): known["path"]
         for known in beside.values()
         if known
     }
     if len(found) > 1:
         each = "; ".join(
-            f"{path}: {name} ({whose({'scores': scores})})"
-            for (name, scores), path in found.items()
+            f"{path}: {what[0]} ({whose(dict(zip(_WHAT, what, strict=True)))})"
+            for what, path in found.items()
         )
         raise InputError(
             f"{each}; expected one data base: simulated and real scores are "
             "never put into one table"
         )
-    return dict(zip(_WHAT, next(iter(found), (UNKNOWN, UNKNOWN)), strict=True))
+    what = next(iter(found), _WHAT.values())
+    return {k: v for k, v in zip(_WHAT, what, strict=True) if v}
 
 
 def _protocols(beside: Mapping[str, dict[str, Any]]) -> str:

@@ -34,6 +34,7 @@ from g2npan_tf import single_reader
 from g2npan_tf.atomic_file import written_aside
 from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import Config
+from g2npan_tf.config import num_parts
 from g2npan_tf.errors import InputError
 from g2npan_tf.experiments import cross_validation_plots
 from g2npan_tf.model_facts import whose
@@ -60,7 +61,9 @@ def define_flags() -> None:
     config_module.define_flags()
     flags.DEFINE_string("output", None, "Folder of all runs. Required.")
     flags.DEFINE_list(
-        "folds", [str(k) for k in range(NUM_FOLDS)], "Folds to run."
+        "folds",
+        [str(k) for k in range(NUM_FOLDS)],
+        "Folds to run, or parts of the protocol; `all`.",
     )
     flags.DEFINE_list("seeds", ["0"], "Seeds to run, each over all folds.")
     flags.DEFINE_integer("jobs", 1, "Runs at a time.", lower_bound=1)
@@ -79,7 +82,11 @@ def main(argv: list[str]) -> int:
     output_check.check_settings(
         {"output": [output / name for name in FILES]}, settings
     )
-    folds = numbers("folds", options.folds, NUM_FOLDS - 1)
+    parts = num_parts(settings.protocol)
+    words = (
+        options.folds if options.folds != ["all"] else map(str, range(parts))
+    )
+    folds = numbers("folds", list(words), parts - 1)
     seeds = numbers("seeds", options.seeds, 2**32 - 1)
     _check_folds(settings, bool(options["folds"].present), folds)
     runs = {

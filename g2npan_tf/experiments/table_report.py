@@ -24,7 +24,7 @@ _HEAD = (
     "KRCC rounded",
     "RMSE [0, 1]",
     "SRCC: difference",
-    "SRCC: above the algorithm's mean",
+    "SRCC: above the mean of algorithm and modality",
     *(f"paper: {name.upper()}" for name in correlation.METRICS),
 )
 _DIFFERENCES = (

@@ -6,13 +6,14 @@ import pathlib
 from typing import Any
 
 from g2npan_tf import correlation
+from g2npan_tf import evaluation
 from g2npan_tf import evaluation_table
 from g2npan_tf import protocols
 from g2npan_tf import significance
 from g2npan_tf.atomic_file import written_aside
-from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import PRESETS
 from g2npan_tf.config import Config
+from g2npan_tf.config import num_parts
 from g2npan_tf.errors import InputError
 from g2npan_tf.experiments import table_bars
 from g2npan_tf.experiments import table_figures
@@ -130,9 +131,9 @@ def _row(
         "against": job.row.against if other else "",
         "difference": table_figures.gain(mine, other) if other else None,
         "above_algorithm_mean": table_figures.gain(
-            mine, table_figures.trivial(known, "algorithm_mean")
+            mine, table_figures.trivial(known, evaluation.ALGORITHM_MEAN)
         )
-        if known
+        if known and evaluation.ALGORITHM_MEAN in known[0].trivial
         else None,
         "paper": dict(zip(correlation.METRICS, job.row.paper, strict=True)),
     }
@@ -198,8 +199,9 @@ def smaller(request: Request) -> str:
         words.append(f"preset {base.preset}")
     if base.epochs < PRESETS["paper"].get("epochs", Config().epochs):
         words.append(f"{base.epochs} epochs")
-    if len(request.folds) < NUM_FOLDS:
-        words.append(f"{len(request.folds)} of {NUM_FOLDS} folds")
+    parts = num_parts(base.protocol)
+    if len(request.folds) < parts:
+        words.append(f"{len(request.folds)} of {parts} folds")
     if len(request.names) < len(TABLES[request.table].rows):
         words.append("some of the rows")
     return ", ".join(words)

@@ -14,6 +14,7 @@ from g2npan_tf import config as config_module
 from g2npan_tf import evaluation
 from g2npan_tf import evaluation_table
 from g2npan_tf.baselines.run import SETTINGS
+from g2npan_tf.config import BOTH
 from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import Config
 from g2npan_tf.errors import InputError
@@ -24,7 +25,7 @@ from g2npan_tf.experiments.table_rows import Row
 # Protocols whose parts are judged one by one and averaged: draws have images
 # in common; where algorithms or modalities are left out, pooling would rank
 # the parts' means (see `fold_means`).
-_SINGLE = ("ratio", "leave_modality_out", "leave_algorithm_out")
+_SINGLE = ("ratio", "leave_modality_out", "leave_algorithm_out", BOTH)
 
 
 @dataclasses.dataclass(frozen=True)

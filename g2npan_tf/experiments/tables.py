@@ -20,8 +20,8 @@ from absl import flags
 from g2npan_tf import cli
 from g2npan_tf import config as config_module
 from g2npan_tf import output_check
-from g2npan_tf.config import NUM_FOLDS
 from g2npan_tf.config import Config
+from g2npan_tf.config import num_parts
 from g2npan_tf.errors import InputError
 from g2npan_tf.experiments import cross_validate
 from g2npan_tf.experiments.table_rows import TABLES
@@ -134,13 +134,15 @@ def _base(table: str) -> Config:
 def _folds(base: Config, words: list[str]) -> list[int]:
     """The test folds, or draws."""
     if words != ["all"]:
-        return cross_validate.numbers("folds", words, NUM_FOLDS - 1)
+        return cross_validate.numbers(
+            "folds", words, num_parts(base.protocol) - 1
+        )
     if base.protocol == "leave_modality_out":
         raise InputError(
             "--folds=all: --protocol=leave_modality_out has as many as the "
             "data base has modalities; expected --folds=0,1,..."
         )
-    return list(range(NUM_FOLDS))
+    return list(range(num_parts(base.protocol)))
 
 
 def _names(table: str, wanted: list[str]) -> tuple[str, ...]:
