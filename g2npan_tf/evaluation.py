@@ -211,7 +211,7 @@ def compare(
         method that ranks (`ranks`). Each difference has `p_holm` too,
         corrected for all differences of `gains` together. `units`: how many
         cases or groups a resample draws from, and `drawn`: which.
-        `modalities`, where there are several: of each, by method that ranks,
+        `by_modality`, where there are several: of each, by method that ranks,
         `images` and the `raw` figures and `interval` of `assess`.
     """
     ranking = {
@@ -233,7 +233,7 @@ def compare(
             for key, values in predictions.items()
         },
         "gains": gains,
-        "modalities": _by_modality(split, ranking),
+        "by_modality": _by_modality(split, ranking),
         "units": len(set(split.unit)),
         "drawn": split.drawn,
     }
@@ -249,6 +249,8 @@ def _by_modality(
         rows = split.modality == modality
         found[modality] = {}
         for name, values in predictions.items():
+            if not np.ptp(values[rows]):
+                continue
             judged = assess(split.at(rows), values[rows])
             kept = {key: judged[key] for key in ("raw", "interval")}
             found[modality][name] = {"images": int(rows.sum()), **kept}

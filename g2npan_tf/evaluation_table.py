@@ -66,7 +66,7 @@ def table(results: dict[str, Any]) -> str:
             network was trained, its name as `network`, numbers of `images`,
             `pairs` and (if known) `cases`, `methods` (name to figures from
             `evaluation.assess`), `gains` (name to `evaluation.difference`
-            from that method), `modalities`, `units` and `drawn`, all from
+            from that method), `by_modality`, `units` and `drawn`, all from
             `evaluation.compare`; and, where there are grades, `readers` (from
             `single_reader.judge`), of several folds `mean_of_folds` (from
             `fold_means.judge`), where it is another base, other groups or not
@@ -116,8 +116,8 @@ def table(results: dict[str, Any]) -> str:
         ]
     if "mean_of_folds" in results:
         lines += ["", *_mean_of_folds(results, drawn)]
-    if results.get("modalities"):
-        lines += ["", *_modalities(results)]
+    if results.get("by_modality"):
+        lines += ["", *_by_modality(results)]
     if results.get("units", FEW_UNITS) < FEW_UNITS:
         lines += ["", few_units_words(results["units"], drawn)]
     return "\n".join(lines)
@@ -152,15 +152,15 @@ def _mean_of_folds(results: Mapping[str, Any], drawn: str) -> list[str]:
     return lines
 
 
-def _modalities(results: Mapping[str, Any]) -> list[str]:
+def _by_modality(results: Mapping[str, Any]) -> list[str]:
     """Figures of each modality alone, by method that ranks."""
-    folds = results.get("mean_of_folds", {}).get("modalities", {})
+    folds = results.get("mean_of_folds", {}).get("by_modality", {})
     lines = [
         "| modality | images | method | PLCC | SRCC (95 % interval) | SRCC, "
         "mean of the folds |",
         "|---|---|---|---|---|---|",
     ]
-    for modality, methods in results["modalities"].items():
+    for modality, methods in results["by_modality"].items():
         for name, figures in methods.items():
             raw = figures["raw"]
             mean = folds.get(modality, {}).get(name)

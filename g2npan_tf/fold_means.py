@@ -30,7 +30,7 @@ def judge(
         `methods`: by name `srcc` and the 95 % limits `low` and `high`, over
         resamples of `Split.unit` that are drawn in all folds alike; a method
         that is constant in every fold is left out. `gains`: by name of each
-        other one `difference`, `low`, `high`, `p` and `p_holm`. `modalities`,
+        other one `difference`, `low`, `high`, `p` and `p_holm`. `by_modality`,
         where there are several: of each what `methods` is of all.
     """
     means, gains = _judge(split, fold, predictions)
@@ -41,7 +41,7 @@ def judge(
         rows = split.modality == name
         its = {key: values[rows] for key, values in predictions.items()}
         modalities[name], _ = _judge(split.at(rows), fold[rows], its)
-    return {"methods": means, "gains": gains, "modalities": modalities}
+    return {"methods": means, "gains": gains, "by_modality": modalities}
 
 
 def _judge(

@@ -48,6 +48,12 @@ def limits(
             f"Trained on a formula ({facts['scores']}), to pretrain only: it "
             "knows nothing of what radiologists think.",
         )
+    if facts.get("caveat"):
+        lines.append(
+            f"{facts['name']}: {facts['caveat']}. A figure on it is no figure "
+            "on new patients, and may largely be recognising algorithm and "
+            "modality, whose mean MOS needs no image."
+        )
     for one in evaluations:
         lines += _no_better(one)
     return lines

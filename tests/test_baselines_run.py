@@ -128,8 +128,9 @@ def test_method_with_features_learns_from_the_training_rows_only():
     np.testing.assert_array_equal(test["predicted_mos"], test["values"][:, 0])
 
 
-def test_all_folds_measure_every_image_once(data_dir):
-    config = Config(data_dir=data_dir)
+@pytest.mark.parametrize("protocol", ["group", "leave_both_out"])
+def test_all_folds_measure_every_image_once(data_dir, protocol):
+    config = Config(data_dir=data_dir, protocol=protocol)
     builder = data.open_base(config)
     counts = []
     method = Method(
@@ -143,7 +144,11 @@ def test_all_folds_measure_every_image_once(data_dir):
     assert sorted(tested) == list(range(30))
     for train, test in parts:
         assert set(rows["case_id"][train]).isdisjoint(rows["case_id"][test])
-        assert len(train) + len(test) == 30
+        if protocol == "group":
+            assert len(train) + len(test) == 30
+            continue
+        names = rows["algorithm"]
+        assert set(names[train]).isdisjoint(names[test])
 
 
 def test_command_prints_the_protocols_table_and_writes_every_image(

@@ -216,13 +216,13 @@ def test_each_modality_is_judged_alone(monkeypatch):
     names = np.repeat(["CT", "PET"], 40)
     both = dataclasses.replace(BIG, modality=names)
     found = evaluation.compare(both, {"ours": GOOD, "bad": BAD}, "ours")
-    assert list(found["modalities"]) == ["CT", "PET"]
-    for name, methods in found["modalities"].items():
+    assert list(found["by_modality"]) == ["CT", "PET"]
+    for name, methods in found["by_modality"].items():
         rows = names == name
         alone = evaluation.assess(both.at(rows), GOOD[rows])
         assert methods["ours"]["images"] == 40
         assert methods["ours"]["raw"] == alone["raw"]
-    assert evaluation.compare(BIG, {"o": GOOD}, "o")["modalities"] == {}
+    assert evaluation.compare(BIG, {"o": GOOD}, "o")["by_modality"] == {}
 
 
 def test_pairs_of_any_size_count_alike():

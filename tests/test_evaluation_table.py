@@ -58,6 +58,25 @@ def test_table_names_what_is_left_out_and_other_groups():
     assert evaluation_table.table(whole) == evaluation_table.table(RESULTS)
 
 
+def test_each_modality_has_its_rows():
+    one = {"images": 3, **figures(0.6, 0.1)}
+    mean = {"srcc": 0.2, "low": -0.1, "high": 0.4}
+    results = RESULTS | {
+        "by_modality": {"CT": {"ours": one}, "PET": {"ours": one}},
+        "mean_of_folds": {
+            "methods": {},
+            "gains": {},
+            "by_modality": {"PET": {"ours": mean}},
+        },
+    }
+    lines = evaluation_table.table(results).splitlines()
+    assert lines[-2:] == [
+        "| CT | 3 | ours | 0.500 | 0.600 (0.100 to 0.900) | - |",
+        "| PET | 3 | ours | 0.500 | 0.600 (0.100 to 0.900) | "
+        "0.200 (-0.100 to 0.400) |",
+    ]
+
+
 @pytest.mark.parametrize(
     ("settings", "part"),
     [

@@ -212,12 +212,16 @@ def test_a_run_that_fails_says_why(tmp_path):
         (["--output=x", "--fold=1"], "--fold: expected --folds=..."),
         (["--output=x", "--folds=0,5"], "--folds=0,5: expected different"),
         (["--output=x", "--seeds=1,1"], "--seeds=1,1: expected different"),
+        (
+            ["--output=x", "--folds=25", "--protocol=leave_both_out"],
+            "whole numbers from 0 to 24",
+        ),
         (["--output=x", "--folds=a"], "whole numbers from 0 to 4"),
         (["--output=x", "--protocol=ratio"], "cannot be pooled"),
         (["--output=setup.cfg/x"], "--output=setup.cfg/x: [Errno 20] Not a"),
         (["--output=setup.cfg"], "--output=setup.cfg: [Errno 17] File exists"),
         (
-            ["--output=x", "--protocol=leave_modality_out"],
+            ["--output=x", "--protocol=leave_modality_out", "--folds=all"],
             "expected --folds=0,1,... with one number for each modality",
         ),
     ],

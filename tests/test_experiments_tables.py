@@ -29,6 +29,8 @@ def test_rows_and_folds_that_are_not_there_are_refused():
         tables._names("1", ["OEFP", "VGG11"])
     assert tables._names("1", ["G2NPAN", "OEFP"]) == ("OEFP", "G2NPAN")
     assert tables._folds(Config(), ["all"]) == [0, 1, 2, 3, 4]
+    both = Config(protocol="leave_both_out")
+    assert tables._folds(both, ["all"]) == list(range(25))
     with pytest.raises(InputError, match=r"expected --folds=0,1,\.\.\."):
         tables._folds(Config(protocol="leave_modality_out"), ["all"])
 

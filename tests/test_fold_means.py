@@ -61,12 +61,12 @@ def test_differences_are_paired_and_corrected():
 def test_each_modality_has_its_own_mean():
     names = np.where(np.arange(48) % 24 < 12, "CT", "PET")
     both = dataclasses.replace(SPLIT, modality=names)
-    found = fold_means.judge(both, FOLD, {"ours": OURS})["modalities"]
+    found = fold_means.judge(both, FOLD, {"ours": OURS})["by_modality"]
     assert list(found) == ["CT", "PET"]
     rows = names == "PET"
     alone = fold_means.judge(both.at(rows), FOLD[rows], {"ours": OURS[rows]})
     assert found["PET"] == alone["methods"]
-    assert fold_means.judge(SPLIT, FOLD, {"ours": OURS})["modalities"] == {}
+    assert fold_means.judge(SPLIT, FOLD, {"ours": OURS})["by_modality"] == {}
 
 
 def test_what_is_constant_in_every_fold_is_left_out():

@@ -42,6 +42,10 @@ def test_damaged_side_files_tell_nothing(tmp_path, content):
         (FACTS, "simulated scores"),
         ({"scores": "three radiologists"}, "scores of three radiologists"),
         ({}, "unknown scores"),
+        (
+            {"scores": "three radiologists", "caveat": "by set"},
+            "scores of three radiologists; by set",
+        ),
     ],
 )
 def test_scores_are_told_with_those_who_gave_them(facts, words):

@@ -39,4 +39,7 @@ def test_simulated_scores_are_named_only_where_they_are():
     assert "simulated" not in real
     assert "formula" not in real
     assert "side 512" in real
+    facts = {"name": "b", "scores": "two readers", "caveat": "one patient"}
+    said = model_limits.limits(facts, [], 512)
+    assert any("b: one patient. A figure" in line for line in said)
     assert real.startswith("Research use only. This is not a medical device.")

@@ -88,7 +88,8 @@ def main(argv: list[str]) -> int:
     )
     folds = numbers("folds", list(words), parts - 1)
     seeds = numbers("seeds", options.seeds, 2**32 - 1)
-    _check_folds(settings, bool(options["folds"].present), folds)
+    given = options["folds"].present and options.folds != ["all"]
+    _check_folds(settings, bool(given), folds)
     runs = {
         (seed, fold): dataclasses.replace(settings, seed=seed, fold=fold)
         for seed in seeds
