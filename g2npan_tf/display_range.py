@@ -14,6 +14,7 @@ OUTLIERS = 200
 FULL_BITS = 16
 # Bits that scanners deliver; less would be shown near black in 16.
 USUAL_BITS = 12
+UNUSED_BITS = FULL_BITS - USUAL_BITS
 
 
 def shown_range(values: np.ndarray) -> tuple[float, float]:
@@ -135,6 +136,11 @@ def grey_depth(
     return FULL_BITS, ""
 
 
+def is_near_black(values: np.ndarray, bits: int) -> bool:
+    """Whether there is anything, but nearly all in the range's lowest 16th."""
+    return bool(values.any()) and fits(values, bits - UNUSED_BITS)
+
+
 def check_use(values: np.ndarray, lost: int = 0) -> None:
     """Refuses values that leave most of 16 bits unused, unless all are 0.
 
@@ -145,7 +151,7 @@ def check_use(values: np.ndarray, lost: int = 0) -> None:
     Raises:
         InputError: If nearly all are in the lowest 16th.
     """
-    if not (fits(values, USUAL_BITS - lost) and values.any()):
+    if not is_near_black(values, FULL_BITS - lost):
         return
     bits = 8 if fits(values, 8 - lost) else USUAL_BITS
     highest = ((int(values[values < 2 ** (bits - lost)].max()) + 1) << lost) - 1

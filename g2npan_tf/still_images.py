@@ -19,6 +19,7 @@ from g2npan_tf.display_range import FULL_BITS
 from g2npan_tf.display_range import TABLE_NOTE
 from g2npan_tf.display_range import check_use
 from g2npan_tf.display_range import grey_depth
+from g2npan_tf.display_range import is_near_black
 from g2npan_tf.display_range import white_of_table
 from g2npan_tf.errors import InputError
 from g2npan_tf.input_policy import BoundedReads
@@ -253,6 +254,7 @@ def _to_8_bits(
     highest = 2**bits - 1
     scaled = np.minimum(values, highest) * np.float32(255 / highest)
     note = f"16-bit grey, range 0..{highest}{source} scaled to 8 bits"
+    note += ", near black" * is_near_black(values, bits)
     return Image.fromarray(np.rint(scaled).astype(np.uint8)), note
 
 

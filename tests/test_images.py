@@ -116,6 +116,7 @@ def deep(top):
         (4095, 12, 4095),
         (4095, 16, 65535),
         (250, 8, 255),
+        (250, 12, 4095),
         (20000, None, 65535),
     ],
 )
@@ -126,6 +127,8 @@ def test_16_bit_grey_is_scaled_by_its_depth(file_format, top, bits, highest):
     np.testing.assert_array_equal(loaded.pixels[:2, 0, 0], expected)
     assert f"range 0..{highest}" in loaded.notes[0]
     assert ("--grey_bits" in loaded.notes[0]) == (bits is not None)
+    is_dark = top * 16 <= highest
+    assert loaded.notes[0].endswith(", near black") == is_dark
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "TIFF"])
