@@ -79,7 +79,9 @@ def run_main(monkeypatch, tmp_path):
 
     def call(run):
         monkeypatch.setattr("g2npan_tf.training.run", run)
-        settings = types.SimpleNamespace(epochs=1, grace_seconds=30)
+        settings = types.SimpleNamespace(
+            epochs=1, grace_seconds=30, data_dir="", manual_dir=""
+        )
         monkeypatch.setattr(train.config, "from_flags", lambda: settings)
         monkeypatch.setattr(
             train.flags, "FLAGS", types.SimpleNamespace(workdir=str(tmp_path))
@@ -145,6 +147,26 @@ def test_another_error_of_the_system_is_a_defect(run_main):
 
     with pytest.raises(FileNotFoundError):
         run_main(run)
+
+
+def test_a_run_is_not_written_over_the_one_that_it_starts_from(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "train.py",
+            f"--workdir={tmp_path}",
+            f"--init_from={tmp_path}",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --workdir would overwrite")
+    assert done.stderr.count("\n") == 1
+    assert (tmp_path / "config.json").read_text() == "{}"
 
 
 def test_a_finished_run_is_reported_with_code_zero(run_main, capsys):
