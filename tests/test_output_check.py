@@ -1,10 +1,16 @@
+import ast
 import types
 
 import pytest
+from absl import flags
 
+from export import command
+from export.serving_client import client_command
 from g2npan_tf import output_check
 from g2npan_tf.errors import InputError
 from g2npan_tf.output_check import check
+from g2npan_tf.score_beam import score_archive
+from tests.tiny import REPOSITORY
 
 
 @pytest.fixture
@@ -102,3 +108,54 @@ def test_the_files_of_a_model(tmp_path):
         "g.float16.json",
         "g.float16.parity.json",
     ]
+
+
+def test_the_client_of_a_server_keeps_its_inputs(there):
+    with pytest.raises(InputError, match="--output would overwrite soft"):
+        client_command("http://localhost:1", ["data"], output="soft")
+
+
+def test_a_pipeline_keeps_its_inputs(there, tmp_path):
+    pytest.importorskip("apache_beam")
+    (tmp_path / "list.csv").write_text("data\n")
+    with pytest.raises(InputError, match=r"overwrite list\.csv"):
+        score_archive("model.tflite", ["@list.csv"], "list.csv")
+    (tmp_path / "null.csv").symlink_to("/dev/null")
+    with pytest.raises(InputError, match=r"null\.csv: no regular file"):
+        score_archive("model.tflite", ["data"], "null.csv")
+
+
+def test_an_export_keeps_its_run(there, tmp_path, monkeypatch):
+    (tmp_path / "config.json").touch()
+    values = types.SimpleNamespace(workdir=".", output=".", name="config")
+    monkeypatch.setattr(flags, "FLAGS", values)
+    with pytest.raises(InputError, match=r"overwrite config\.json"):
+        command.run([], ["export"], ["config.tflite", "config.json"])
+
+
+# What only makes folders that were empty, or only files of its own names.
+EXEMPT = {"datasets/samples.py", "benchmarks/panel_report.py"}
+
+
+def test_every_command_with_an_output_checks_it():
+    found = set()
+    packages = ("g2npan_tf", "datasets", "export", "benchmarks")
+    modules = [
+        p for name in packages for p in (REPOSITORY / name).rglob("*.py")
+    ]
+    for path in [*REPOSITORY.glob("*.py"), *modules]:
+        name = path.relative_to(REPOSITORY).as_posix()
+        tree = ast.parse(path.read_text())
+        defined = {
+            node.args[0].value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and ast.unparse(node.func) == "flags.DEFINE_string"
+            and isinstance(node.args[0], ast.Constant)
+        }
+        if defined & {"output", "plot", "report", "explain"}:
+            found.add(name)
+            checks = "output_check.check" in path.read_text()
+            # What `score.py` reads, `score_run.py` does.
+            assert checks or name in {*EXEMPT, "g2npan_tf/score.py"}, name
+    assert len(found) > 12
