@@ -9,6 +9,7 @@ def test_names_are_those_of_the_readme():
         "phantom",
         "whole_brain_atlas",
         "reader_study",
+        "reader_study_by_set",
         "distortions",
         "distortions_whole",
         "custom",
@@ -21,9 +22,11 @@ def test_user_scores_have_no_scale_by_default():
     assert options == (None, None, None)
 
 
-def test_damaged_slices_have_a_version_of_their_own():
-    # A base that was built with the heads of `phantom` is built anew.
+def test_some_have_a_version_of_their_own():
+    # What was built with the heads of `phantom`, or with cases that are none,
+    # is built anew.
     versions = {c.name: c.version for c in builder_configs.CONFIGS}
-    assert versions.pop("distortions") == "1.2.0"
-    assert versions.pop("distortions_whole") == "1.2.0"
+    for name in ("distortions", "distortions_whole", "reader_study"):
+        assert versions.pop(name) == "1.2.0"
+    assert versions.pop("reader_study_by_set") == "1.2.0"
     assert set(versions.values()) == {None}
