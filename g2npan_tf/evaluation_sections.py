@@ -87,7 +87,9 @@ def origin(facts: Mapping[str, Any]) -> Html:
         )
     readers = facts.get("num_readers")
     count = f" ({readers} readers)" if readers else ""
-    return tag("p", tag("b", "Real scores"), f" of {scores}{count}.")
+    said = facts.get("caveat")
+    caveat = f" Cases and folds: {said}." if said else ""
+    return tag("p", tag("b", "Real scores"), f" of {scores}{count}.{caveat}")
 
 
 def title_of(facts: Mapping[str, Any]) -> str:

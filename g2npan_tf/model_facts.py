@@ -89,7 +89,10 @@ def describe(model: str | os.PathLike, facts: dict[str, Any]) -> dict[str, str]:
         readers = f"{facts['num_readers']}, {SIMULATED}"
     described = {
         "Model": pathlib.Path(os.path.abspath(model)).name,
-        "Learned from": str(facts.get("name", "not known")),
+        "Learned from": "; ".join(
+            str(facts[key]) for key in ("name", "caveat") if facts.get(key)
+        )
+        or "not known",
         "Readers": str(readers),
     }
     return described | _further(_side_file(model))

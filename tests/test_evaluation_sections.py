@@ -32,6 +32,11 @@ JUDGED = {
             "Real scores of three radiologists (3 readers).",
         ),
         (
+            {"scores": "three radiologists", "caveat": "by set"},
+            "real",
+            "Real scores of three radiologists. Cases and folds: by set.",
+        ),
+        (
             {"scores": "similarity (no readers)"},
             "a formula's",
             "similarity (no readers). Nobody judged these images.",

@@ -61,6 +61,9 @@ def test_readers_are_told_with_their_number():
         "Learned from": "reader_study",
         "Readers": "three radiologists",
     }
+    real["caveat"] = "by set"
+    learned = model_facts.describe("x", real)["Learned from"]
+    assert learned == "reader_study; by set"
     readers = model_facts.describe("x", {**FACTS, "num_readers": 8})["Readers"]
     assert readers == "8, simulated"
     assert model_facts.describe("x", {})["Readers"] == "not known"
