@@ -2,7 +2,8 @@
 
     python -m benchmarks.bench [--preset=compact] [--output=FILE]
 
-prints two Markdown tables: the figures, and the step by part. Networks are not
+prints three Markdown tables: the figures, the step by part, and the narrow
+network with and without oneDNN. Networks are not
 trained before: their speed does not depend on what they have learned.
 docs/performance.md says how to read it.
 """
@@ -137,6 +138,8 @@ def report(
             "",
             step_parts.table(figures),
             "",
+            _narrow(seconds, folder),
+            "",
             *_reasons(figures, preset),
             *_rules(),
         ]
@@ -167,6 +170,14 @@ def _speed(
     return {figure.subject.name: figure for figure in figures}
 
 
+def _narrow(seconds: float, folder: pathlib.Path) -> str:
+    """The table of the narrow network."""
+    from benchmarks import narrow
+
+    with peak_meter(narrow.THREADS) as peak:
+        return narrow.table(str(folder / "narrow"), ROUNDS, seconds, peak)
+
+
 def _gflop(model: "G2NPAN") -> dict[str, float]:
     """Arithmetic of the networks and of the step, by name."""
     from g2npan_tf import complexity
@@ -194,7 +205,9 @@ def _goal(name: str, preset: str) -> table.Goal | None:
 
     if name == STEP:
         return table.TRAINING_SHARE[preset]
-    if name.startswith("Inference") and not name.endswith(subjects.EAGER):
+    if name.startswith("Inference") and not (
+        name.endswith(subjects.EAGER) or subjects.OPENVINO in name
+    ):
         return table.FORWARD_SHARE[preset]
     return None
 

@@ -30,8 +30,16 @@ def describe() -> dict[str, str]:
         "software": ", ".join(
             [f"Python {platform.python_version()}", *versions]
         ),
+        "TensorFlow's kernels": _kernels(),
         "commit": _commit(),
     }
+
+
+def _kernels() -> str:
+    """Which kernels TensorFlow took when it was loaded."""
+    from tensorflow.python.framework import test_util
+
+    return "oneDNN" if test_util.IsMklEnabled() else "Eigen, oneDNN off"
 
 
 def processor_seconds() -> tuple[float, float]:

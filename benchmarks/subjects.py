@@ -3,6 +3,8 @@
 import contextlib
 import pathlib
 import sys
+from collections.abc import Callable
+from importlib.util import find_spec
 
 import keras
 import numpy as np
@@ -27,22 +29,27 @@ from g2npan_tf.gan import G2NPAN
 THREADS = (1, 2)
 # Operation by operation: for comparison, the project never runs it so.
 EAGER = "Keras, `model(x)`"
+# For comparison, where it is installed.
+OPENVINO = "OpenVINO"
 # Of each fold; four pairs. Decoded images are cached, so more only takes
 # longer to build.
 IMAGES_PER_FOLD = 40
 
 
-def prepare_small_base(data_dir: pathlib.Path) -> None:
-    """Builds a part of the embedded data base, where TFDS finds it.
+def prepare_small_base(data_dir: pathlib.Path, config: str = "phantom") -> None:
+    """Builds a part of an embedded data base, where TFDS finds it.
 
     Args:
         data_dir: Folder of prepared data bases.
+        config: Of `fusion_quality`; one that needs no files.
     """
     tfds.disable_progress_bar()
     few = tfds.download.DownloadConfig(max_examples_per_split=IMAGES_PER_FOLD)
     # Standard output is for the table.
     with contextlib.redirect_stdout(sys.stderr):
-        Builder(data_dir=data_dir).download_and_prepare(download_config=few)
+        Builder(config=config, data_dir=data_dir).download_and_prepare(
+            download_config=few
+        )
 
 
 def training_subjects(model: G2NPAN, config: Config) -> list[Subject]:
@@ -89,7 +96,8 @@ def inference_subjects(
         folder: Gets a SavedModel, `saved_model`, and `scorer.tflite`.
 
     Returns:
-        Keras, `tf.function`, SavedModel, LiteRT with each of `THREADS`.
+        Keras, `tf.function`, SavedModel, LiteRT with each of `THREADS`, and
+        OpenVINO beside it where it is installed.
     """
     rng = np.random.default_rng(0)
     shape = (batch_size, *scorer.input.shape[1:])
@@ -112,8 +120,11 @@ def inference_subjects(
     ]
     path = folder / "scorer.tflite"
     path.write_bytes(tflite.convert(scorer))
+    engines = [_litert, *([_openvino] if find_spec("openvino") else [])]
     return subjects + [
-        _litert(path, images[:1].numpy(), gflop, threads) for threads in THREADS
+        engine(path, images[:1].numpy(), gflop, threads)
+        for threads in THREADS
+        for engine in engines
     ]
 
 
@@ -126,11 +137,30 @@ def _litert(
         runner = interpreter.get_signature_runner(tflite.SIGNATURE)
         # The first call loads the kernels and says so.
         runner(image=image)
-    name = f"Inference, LiteRT float32, {threads} thread"
+    return _engine(
+        "LiteRT float32", lambda: runner(image=image), gflop, threads
+    )
+
+
+def _openvino(
+    path: pathlib.Path, image: np.ndarray, gflop: float, threads: int
+) -> Subject:
+    """OpenVINO with the same file, on one image at a time."""
+    import openvino
+
+    core = openvino.Core()
+    options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
+    model = core.compile_model(core.read_model(path), "CPU", options)
+    return _engine(
+        f"{OPENVINO}, the same file", lambda: model([image]), gflop, threads
+    )
+
+
+def _engine(
+    name: str, call: Callable[[], object], gflop: float, threads: int
+) -> Subject:
+    """An engine that takes one image at a time."""
+    plural = "s" * (threads > 1)
     return Subject(
-        name + "s" * (threads > 1),
-        lambda: runner(image=image),
-        len(image),
-        gflop,
-        threads,
+        f"Inference, {name}, {threads} thread{plural}", call, 1, gflop, threads
     )

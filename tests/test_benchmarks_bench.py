@@ -4,6 +4,7 @@ import pathlib
 import pytest
 
 from benchmarks import bench
+from benchmarks import narrow
 from benchmarks import step_parts
 from benchmarks import subjects
 from g2npan_tf import experiment
@@ -41,6 +42,7 @@ def tiny_bench(monkeypatch):
         lambda threads: contextlib.nullcontext(lambda: 1e6 * threads),
     )
     monkeypatch.setattr(step_parts, "compiled", lambda call: call)
+    monkeypatch.setattr(narrow, "table", lambda *arguments: "narrow network")
     # Tracing the real step and scorer takes longer than all the rest.
     monkeypatch.setattr(G2NPAN, "train_step", lambda self, batch: self(batch))
     infer = subjects.inference_subjects
@@ -76,6 +78,8 @@ def test_report_has_every_figure(tiny_bench, data_dir, tmp_path):
         "Whole step",
     ):
         assert text.count(f"| {name}") == 1, name
+    assert "- TensorFlow's kernels: " in text
+    assert "narrow network" in text
     assert "| 1000000 GFLOP/s | 1000000 to 1000000 |" in text
     assert "| at least 50 %: not reached" in text
     assert "| at least 60 %: not reached" in text
