@@ -22,7 +22,7 @@ def has_content(pixels: np.ndarray) -> bool:
     outside the two windows of five neighbouring levels that hold the most.
     The emptiest of 1,682 real slices, a CT of the top of a head, has nearly
     five times as many there (docs/input.md). Looked at are 64 to 127 rows and
-    columns, which takes less than 1 % of scoring.
+    columns, which takes about 1 % of scoring.
 
     Args:
         pixels: uint8 `[height, width, 3]`, as decoded: a resized mask has
