@@ -185,6 +185,8 @@ def _names(arguments: Sequence[str], stdin: BinaryIO | None) -> Iterator[str]:
             try:
                 with open(path, "rb") as file:
                     yield from _lines(argument, file)
+            except InputError:
+                raise
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 raise InputError(f"{argument}: {reason.lower()}") from error

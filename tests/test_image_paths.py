@@ -118,12 +118,13 @@ def test_a_file_that_begins_with_the_mark_is_a_file(tree):
         ("@missing.txt", None, "@missing.txt: no such file"),
         ("@ct", None, "@ct: is a directory"),
         ("@zero.txt", b"a\0b", "@zero.txt: no text"),
+        ("@a\0b", None, "@a\0b: embedded null"),
     ],
 )
 def test_a_list_that_cannot_be_read_is_one_line(tree, name, content, message):
     if content:
         (tree / name[1:]).write_bytes(content)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=f"^{message}"):
         find_images([name])
 
 
