@@ -39,7 +39,8 @@ def main(argv: list[str]) -> None:
     for index in chosen:
         name = "_".join(str(rows[n][index]) for n in ("pair_id", "algorithm"))
         path = directory / f"{name}_mos{rows['mos'][index]:.2f}.png"
-        cv2.imwrite(str(path), rows["image"][index][..., ::-1])
+        if not cv2.imwrite(str(path), rows["image"][index][..., ::-1]):
+            raise InputError(f"--output: {path} cannot be written")
     print(f"{len(chosen)} samples: {directory}")
 
 
