@@ -148,10 +148,10 @@ def _joined(layer: layers.Conv2D, small: Tensor) -> Tensor:
     kernel, *bias = layer.get_weights()
     joined = ops.convert_to_numpy(joined_kernel(kernel))
     conv.set_weights([joined, *(np.tile(b, 4) for b in bias)])
-    return layers.Activation(layer.activation)(rearranged(pairs))
+    return layers.Activation(layer.activation)(_rearranged(pairs))
 
 
-def rearranged(pairs: Tensor) -> Tensor:
+def _rearranged(pairs: Tensor) -> Tensor:
     """The large map of what `joined_kernel` makes of the small one."""
     # The pairs begin one row and column before the map and end one after it.
     return ops.depth_to_space(pairs, 2)[:, 1:-1, 1:-1]

@@ -10,7 +10,6 @@ from g2npan_tf.models.blocks import Tensor
 from g2npan_tf.models.inference_form import before_doubling
 from g2npan_tf.models.inference_form import is_window_mean
 from g2npan_tf.models.inference_form import joined_kernel
-from g2npan_tf.models.inference_form import rearranged
 from g2npan_tf.models.inference_form import window_mean
 
 
@@ -86,12 +85,25 @@ class _JoinedConvolution(keras.layers.Layer):
         pairs = tf.nn.conv2d(padded, kernel, 1, "VALID")
         if layer.use_bias:
             pairs = tf.nn.bias_add(pairs, tf.tile(layer.bias, [4]))
-        return layer.activation(rearranged(pairs))
+        return layer.activation(_rearranged(pairs))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Twice as high and wide."""
         batch, height, width, _ = input_shape
         return batch, 2 * height, 2 * width, self.layer.filters
+
+
+def _rearranged(pairs: Tensor) -> Tensor:
+    """The large map, by operations whose gradients take little time."""
+    _, height, width, channels = pairs.shape
+    split = tf.reshape(pairs, (-1, height, width, 2, channels // 2))
+    large = tf.reshape(
+        tf.transpose(split, (0, 1, 3, 2, 4)),
+        (-1, 2 * height, 2 * width, channels // 4),
+    )
+    return tf.slice(
+        large, (0, 1, 1, 0), (-1, 2 * height - 2, 2 * width - 2, -1)
+    )
 
 
 class _FusedBatchNormalization(keras.layers.Layer):
