@@ -297,6 +297,8 @@ def _without_nan(value: Any) -> Any:
 
 def _verdict(gain: dict[str, float]) -> str:
     """Whether a method is better than another, in words."""
+    if math.isnan(gain["difference"]):
+        return "not defined: one of the two is constant"
     if gain["low"] > 0:
         word = "above"
     elif gain["high"] < 0:

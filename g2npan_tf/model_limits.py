@@ -1,5 +1,6 @@
 """What the figures of a trained model do not say, for its card."""
 
+import math
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -64,7 +65,7 @@ def _no_better(results: Mapping[str, Any]) -> list[str]:
     lines = []
     for name, scopes in results["gains"].items():
         for scope, gain in scopes.items():
-            if gain["low"] > 0:
+            if gain["low"] > 0 or math.isnan(gain["difference"]):
                 continue
             is_below = gain["high"] < 0
             where = "over all images" if scope == "all" else "within a group"

@@ -113,6 +113,14 @@ def test_verdict_is_that_of_the_interval(limits, word):
     assert f"({limits[0]:.3f} to {limits[1]:.3f}), p 0.042" in text
 
 
+def test_a_difference_to_a_constant_is_none():
+    undefined = dict.fromkeys(("difference", "low", "high"), float("nan"))
+    gains = {"other": {"all": gain(0, 1), "within_group": undefined}}
+    text = evaluation_table.table(RESULTS | {"gains": gains})
+    assert "SRCC within a pair is not defined: one of the two is con" in text
+    assert "nan" not in text
+
+
 def test_predictions_are_one_row_an_image(tmp_path):
     rows = {
         "pair_id": np.array(["p", "p"]),
