@@ -119,8 +119,9 @@ def _pixels(
     pixels, code = _by_format(data, decoders(grey_bits))
     pixels = tf.ensure_shape(pixels, (None, None, 3))
     shown, squares = judged_to_scorer_size(pixels[tf.newaxis], size)
-    code = tf.where(code == status.OK, shown[0], code)
-    return code, squares[0] * tf.cast(code == status.OK, tf.uint8)
+    is_decoded = code == status.OK
+    code = tf.where(is_decoded, shown[0], code)
+    return code, squares[0] * tf.cast(is_decoded, tf.uint8)
 
 
 def decoders(

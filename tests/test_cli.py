@@ -7,8 +7,6 @@ import subprocess
 import sys
 import zipfile
 
-import cv2
-import numpy as np
 import pytest
 
 from g2npan_tf import cli
@@ -16,6 +14,7 @@ from g2npan_tf import config
 from g2npan_tf import keras_archive
 from g2npan_tf.errors import InputError
 from tests.artefacts import tiny_scorer
+from tests.pictures import shades
 from tests.tiny import REPOSITORY
 
 SCRIPT = """
@@ -192,7 +191,7 @@ def test_the_library_leaves_the_environment(program, switch, tmp_path):
 def test_a_command_runs_onednn_kernels_unless_told_otherwise(given, tmp_path):
     scorer = tmp_path / "tiny.keras"
     tiny_scorer().save(scorer)
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((128, 128), np.uint8))
+    shades(99, (128, 128)).save(tmp_path / "a.png")
     done = run_command(
         f"-m g2npan_tf.score --model={scorer} {{0}}/a.png",
         tmp_path,

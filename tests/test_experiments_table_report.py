@@ -16,7 +16,7 @@ def test_markdown_says_what_was_measured_on_what(tmp_path, trainer, capsys):
         "pairs.",
         "paper: SRCC",
         "Other images and other scores",
-        "algorithm mean (trivial)",
+        "algorithm modality mean (trivial)",
         "Simulated scores favour OEFP",
         "THIS COMMAND",
         "(preset compact, 2 epochs, 2 of 5 folds); in full:",

@@ -10,7 +10,6 @@ from hypothesis import HealthCheck
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from datasets.custom_scores import read_scores
 from g2npan_tf import images
@@ -26,6 +25,7 @@ from g2npan_tf.local_page import upload
 from tests.custom_folder import rows_of
 from tests.custom_folder import write_folder
 from tests.image_seeds import seeds
+from tests.pictures import shades
 from tests.score_reports import brightness
 from tests.tiny import REPOSITORY
 
@@ -90,7 +90,7 @@ def three(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     paths = [tmp_path / name for name in ("a.png", "b", "c.png")]
     for path, value in ((paths[0], 51), (paths[2], 102)):
-        Image.new("L", (20, 20), value).save(path)
+        shades(value).save(path)
     return paths
 
 
@@ -184,7 +184,7 @@ def locked(tmp_path, monkeypatch):
     for name in ("a.png", "locked/b.png", "shut/c.png", "z.png"):
         path = tmp_path / "tree" / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (20, 20), 51).save(path)
+        shades(51).save(path)
 
     def without(function, name):
         def refuse(path, *arguments, **options):
