@@ -37,6 +37,7 @@ _STYLE = """
 .ends { display: flex; justify-content: space-between; }
 .scroll { margin-bottom: 12px; }
 .scroll td.text { white-space: nowrap; min-width: 0; }
+.scroll td.text:first-child { white-space: normal; overflow-wrap: normal; }
 .scroll th, .scroll td { padding: 6px 7px; }
 .keys { display: grid; gap: 16px; max-width: 560px; margin: 0 0 16px;
   grid-template-columns: repeat(auto-fit, minmax(200px, 1fr)); }

@@ -113,7 +113,7 @@ def figures(judged: Mapping[str, Any]) -> Html:
     """
     readers = judged.get("readers", {})
     rows = [
-        _figure_row(shown(judged, name), values, name == METHOD)
+        _figure_row(_words(shown(judged, name)), values, name == METHOD)
         for name, values in {**judged["methods"], **readers}.items()
     ]
     said = {
@@ -121,7 +121,7 @@ def figures(judged: Mapping[str, Any]) -> Html:
         **{name: reader_words(values) for name, values in readers.items()},
     }
     meanings = [
-        tag("p", tag("b", name), f": {meaning}.", class_="note")
+        tag("p", tag("b", _words(name)), f": {meaning}.", class_="note")
         for name, meaning in said.items()
     ]
     parts = [
@@ -129,7 +129,7 @@ def figures(judged: Mapping[str, Any]) -> Html:
         *meanings,
     ]
     gains = [
-        _gain_row(name, scope, gain)
+        _gain_row(_words(name), scope, gain)
         for name, scopes in judged["gains"].items()
         for scope, gain in scopes.items()
     ]
@@ -172,6 +172,11 @@ def shares(rows: Sequence[Row], column: str) -> Html:
             )
         )
     return table((Column(column), *_SHARES), lines, f"By {column}")
+
+
+def _words(name: str) -> str:
+    """A name that a narrow column can break."""
+    return name.replace("_", " ")
 
 
 def _figure_row(
@@ -217,7 +222,7 @@ def _fold_table(judged: Mapping[str, Any]) -> Html:
             difference = _with_limits(f"{above:+.3f}", above, gain)
         rows.append(
             (
-                shown(judged, name),
+                _words(shown(judged, name)),
                 _with_limits(number(value), value, figures),
                 difference,
                 gain.get("p_holm") if gain else None,
