@@ -57,7 +57,8 @@ def step_gflop(model: G2NPAN | PlainAssessment) -> dict[str, float]:
     """Counts a training step per image of the batch, part by part.
 
     By the rule of `STEP_RULE`. It is a little more than what is done: the
-    first layer of a network needs no gradient of its input image.
+    first layer of a network needs no gradient of its input image, and
+    up-sampling is joined with the convolution after it.
 
     Args:
         model: A compiled model.
