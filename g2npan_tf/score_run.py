@@ -116,8 +116,8 @@ def find(arguments: Sequence[str], follow_links: bool) -> ImagePaths:
     found = find_images(arguments, follow_links=follow_links)
     if not found.paths:
         raise InputError("no PATH is given (--help says more)")
-    reasons = [f"{path}: {why_no_file(path)}" for path in found.paths[:20]]
     if all(map(os.path.isdir, found.paths)):
+        reasons = [f"{path}: {why_no_file(path)}" for path in found.paths[:20]]
         raise InputError("; ".join(reasons))
     if found.num_links_left_out:
         print(

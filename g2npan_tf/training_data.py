@@ -79,7 +79,7 @@ def training_batches(
 
     crop = data.tiles_per_side(builder) > 1
     if crop:
-        # A crop's target is made of the crop, after every epoch's draw.
+        # A crop's target is of its part of the maps, after every epoch's draw.
         examples = examples.cache().repeat(config.crops_per_image)
     else:
         examples = examples.map(with_target).cache()
