@@ -94,8 +94,9 @@ def check_net(net, inputs, output_shapes, num_parameters, tmp_path):
     )
     assert shapes == with_batch
     first = run(net, keras.tree.map_structure(lambda x: x[:1], inputs))
+    # Another batch size may take another kernel, which sums in another order.
     keras.tree.map_structure(
-        lambda one, two: np.testing.assert_allclose(one, two[:1], atol=1e-5),
+        lambda one, two: np.testing.assert_allclose(one, two[:1], atol=1e-4),
         first,
         both,
     )
