@@ -47,9 +47,9 @@ demo: $(INSTALLED)
 	@$(BIN)/python -m export.tflite --workdir=demo/run --output=demo/exported
 	@echo "4/5 scores of sample images by the SavedModel, with explanations"
 	@$(BIN)/python -m datasets.samples --workdir=demo/run --output=demo/samples
-	@$(BIN)/python -m g2npan_tf.score --model=demo/exported/g2npan --explain=demo/explained demo/samples
+	@$(BIN)/python -m g2npan_tf.scoring.score --model=demo/exported/g2npan --explain=demo/explained demo/samples
 	@echo "5/5 scores of the same images by LiteRT"
-	@$(BIN)/python -m g2npan_tf.score --model=demo/exported/g2npan.tflite demo/samples
+	@$(BIN)/python -m g2npan_tf.scoring.score --model=demo/exported/g2npan.tflite demo/samples
 	@echo
 	@echo "figures:      demo/run/evaluation/results.json (simulated readers)"
 	@echo "report:       demo/run/evaluation/report.html"

@@ -10,10 +10,10 @@ import pathlib
 
 from absl import flags
 
-from g2npan_tf import cli
-from g2npan_tf import config
-from g2npan_tf import output_check
-from g2npan_tf.evaluation_table import table
+from g2npan_tf.core import command
+from g2npan_tf.core import config
+from g2npan_tf.core import outputs
+from g2npan_tf.evaluation.results import table
 
 FILES = ("results.json", "predictions.csv", "report.html", "model_card.md")
 PLACES = ("data", "data_dir", "manual_dir")
@@ -46,43 +46,41 @@ def main(argv: list[str]) -> None:
     """Evaluates a run and writes a folder of figures."""
     options = flags.FLAGS
     if not options.workdir or len(argv) > 1:
-        cli.fail("expected --workdir=FOLDER of a run, and nothing else")
+        command.fail("expected --workdir=FOLDER of a run, and nothing else")
     workdir = pathlib.Path(options.workdir)
     settings, _ = config.load(workdir / "config.json")
     written = FILES if options.output else ()
-    output_check.check_settings(
+    outputs.check_settings(
         {"output": [pathlib.Path(options.output, name) for name in written]},
         dataclasses.replace(
             settings,
             manual_dir=options.manual_dir or "",
             data_dir=options.data_dir or settings.data_dir,
         ),
-        output_check.run_files(workdir),
+        outputs.run_files(workdir),
     )
-    with cli.quiet_stderr():
-        from g2npan_tf import base_selection
-        from g2npan_tf import evaluation_report
-        from g2npan_tf import model_card
-        from g2npan_tf import model_evaluation
-    cli.register_data_bases()
+    with command.quiet_stderr():
+        from g2npan_tf.evaluation import base_selection
+        from g2npan_tf.evaluation import card as model_card
+        from g2npan_tf.evaluation import report
+        from g2npan_tf.evaluation import run
+    command.register_data_bases()
     choice = base_selection.Choice(
         **{name: options[name].value or "" for name in PLACES},
         split=options.split,
         group_by=options.group_by,
         exclude=options.exclude,
     )
-    scored = model_evaluation.score(workdir, choice)
-    output = pathlib.Path(
-        options.output or model_evaluation.folder(workdir, scored.results)
-    )
+    scored = run.score(workdir, choice)
+    output = pathlib.Path(options.output or run.folder(workdir, scored.results))
     try:
-        model_evaluation.write(scored, output)
-        evaluation_report.write(scored, workdir, output)
+        run.write(scored, output)
+        report.write(scored, workdir, output)
         card = model_card.write(
             workdir, scored.assessor.size, output if options.output else None
         )
     except OSError as error:
-        cli.fail(f"{output}: {error.strerror}")
+        command.fail(f"{output}: {error.strerror}")
     print(table(scored.results))
     print(f"\nfigures: {output / 'results.json'}")
     print(f"images:  {output / 'predictions.csv'}")
@@ -91,4 +89,4 @@ def main(argv: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    command.run(main)

@@ -15,8 +15,8 @@ import sys
 from absl import flags
 
 import train
-from g2npan_tf import cli
-from g2npan_tf import config
+from g2npan_tf.core import command as cli
+from g2npan_tf.core import config
 
 DATA = "fusion_quality/distortions"
 
@@ -40,11 +40,11 @@ def next_command(settings: config.Config, workdir: pathlib.Path) -> str:
     Returns:
         One line; base and folder are to be filled in.
     """
-    from g2npan_tf import warm_start
+    from g2npan_tf.training import start_weights
 
     command = [
         *(sys.orig_argv[0], "train.py", f"--init_from={workdir}"),
-        *warm_start.flags_of_networks(settings),
+        *start_weights.flags_of_networks(settings),
     ]
     return f"train on:   {shlex.join(command)} --data=BASE --workdir=FOLDER"
 

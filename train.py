@@ -11,12 +11,12 @@ from typing import Any
 
 from absl import flags
 
-from g2npan_tf import cli
-from g2npan_tf import config
-from g2npan_tf import output_check
-from g2npan_tf.atomic_file import NO_SPACE
-from g2npan_tf.errors import WorkerLostError
-from g2npan_tf.model_facts import whose
+from g2npan_tf.core import command as cli
+from g2npan_tf.core import config
+from g2npan_tf.core import outputs
+from g2npan_tf.core.errors import WorkerLostError
+from g2npan_tf.core.files import NO_SPACE
+from g2npan_tf.scoring.model_facts import whose
 
 config.define_flags()
 flags.adopt_module_key_flags(config)
@@ -42,8 +42,8 @@ def run(settings: config.Config, argv: list[str]) -> int:
         cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
     if not flags.FLAGS.workdir:
         cli.fail("--workdir is required: the folder of the run")
-    output_check.check_settings(
-        {"workdir": output_check.run_files(flags.FLAGS.workdir)}, settings
+    outputs.check_settings(
+        {"workdir": outputs.run_files(flags.FLAGS.workdir)}, settings
     )
     # A shell lets background jobs ignore SIGINT, but who sends it means it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -51,9 +51,9 @@ def run(settings: config.Config, argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, cli.terminate)
     workdir = pathlib.Path(flags.FLAGS.workdir)
     with cli.quiet_stderr():
-        from g2npan_tf import distribution
-        from g2npan_tf import preemption
-        from g2npan_tf import training
+        from g2npan_tf.training import distribution
+        from g2npan_tf.training import grace as preemption
+        from g2npan_tf.training import run as training
     import datasets.fusion_quality.fusion_quality_dataset_builder  # noqa: F401
 
     grace = preemption.GracePeriod(settings.grace_seconds)
@@ -69,7 +69,7 @@ def run(settings: config.Config, argv: list[str]) -> int:
     ) as error:
         return stopped(error, workdir)
     if not settings.epochs:
-        from g2npan_tf import dry_run
+        from g2npan_tf.training import dry_run
 
         print(dry_run.table(summary))
         print("dry run: nothing was saved, nothing is trained")
@@ -116,7 +116,7 @@ def saved(workdir: pathlib.Path) -> str:
     Returns:
         Half a line.
     """
-    from g2npan_tf import checkpoints
+    from g2npan_tf.training import checkpoints
 
     newest = checkpoints.newest(workdir / "checkpoints")
     if newest is None:
@@ -180,7 +180,7 @@ def next_commands(workdir: pathlib.Path) -> str:
         f"--output={models}",
         "LiteRT": f"-m export.tflite --workdir={run} --output={models}",
         "samples": f"-m datasets.samples --workdir={run} --output={samples}",
-        "scores": f"-m g2npan_tf.score --model={run} {samples}",
+        "scores": f"-m g2npan_tf.scoring.score --model={run} {samples}",
     }
     return "\n".join(
         f"{name + ':':<11} {python} {command}"

@@ -23,8 +23,8 @@ from benchmarks.timing import measure
 from datasets import phantom
 from datasets.fusion import fuse
 from g2npan_tf import baselines
-from g2npan_tf import cli
 from g2npan_tf.baselines.grey_levels import luminance
+from g2npan_tf.core import command
 
 Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 MEASURES: dict[str, Callable[..., Any]] = {
@@ -125,4 +125,4 @@ def _one_by_one(
 
 if __name__ == "__main__":
     define_flags()
-    cli.run(main)
+    command.run(main)

@@ -25,16 +25,16 @@ from benchmarks.peak_memory import training_memory_mib
 from benchmarks.timing import PIPELINE
 from benchmarks.timing import STEP
 from benchmarks.timing import measure
-from g2npan_tf import cli
-from g2npan_tf import output_check
-from g2npan_tf.atomic_file import written_aside
-from g2npan_tf.config import DEFAULT_PRESET
-from g2npan_tf.config import PRESETS
-from g2npan_tf.config import Config
+from g2npan_tf.core import command
+from g2npan_tf.core import outputs
+from g2npan_tf.core.config import DEFAULT_PRESET
+from g2npan_tf.core.config import PRESETS
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.files import written_aside
 
 if TYPE_CHECKING:
     from benchmarks.timing import Figure
-    from g2npan_tf.gan import G2NPAN
+    from g2npan_tf.model.train_step import G2NPAN
 
 ROUNDS = 5
 
@@ -65,12 +65,12 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Measures and prints what the command line asks for."""
     if len(argv) > 1:
-        cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
+        command.fail(f"unexpected argument {argv[1]}; all settings are flags")
     given = flags.FLAGS
     output = pathlib.Path(given.output) if given.output else None
     if output and not output.parent.is_dir():
-        cli.fail(f"--output={output}: there is no folder {output.parent}")
-    output_check.check(
+        command.fail(f"--output={output}: there is no folder {output.parent}")
+    outputs.check(
         {"output": [given.output or ""]},
         (),
         folders=[pathlib.Path(given.data_dir or "", "fusion_quality")],
@@ -111,18 +111,18 @@ def report(
     Raises:
         InputError: If the data base has fewer images than a batch.
     """
-    with cli.quiet_stderr():
+    with command.quiet_stderr():
         from benchmarks import step_parts
         from benchmarks import subjects
-        from g2npan_tf import experiment
+        from g2npan_tf.training import build
     if not data_dir:
         data_dir = str(folder / "data")
-        with cli.quiet_stderr():
+        with command.quiet_stderr():
             subjects.prepare_small_base(pathlib.Path(data_dir))
     settings = {**PRESETS[preset], "preset": preset, "batch_size": batch_size}
     # Steps of the warm-up leave Eq. 10 out; those after it are measured.
     config = Config(**settings, data_dir=data_dir, perception_warmup=0)
-    model = experiment.build(config)
+    model = build.build(config)
     figures = _speed(model, config, seconds, folder)
     rows = table.peak_rows(figures.values())
     rows += table.gflop_rows(_gflop(model))
@@ -180,7 +180,7 @@ def _narrow(seconds: float, folder: pathlib.Path) -> str:
 
 def _gflop(model: "G2NPAN") -> dict[str, float]:
     """Arithmetic of the networks and of the step, by name."""
-    from g2npan_tf import complexity
+    from g2npan_tf.training import complexity
 
     parts = complexity.step_gflop(model)
     networks = {
@@ -231,7 +231,7 @@ def _memory_rows(config: Config, folder: pathlib.Path) -> list[list[str]]:
             table.TRAINING_MEMORY if config.preset == DEFAULT_PRESET else None,
         ),
         table.memory_row(
-            "g2npan_tf.score with LiteRT",
+            "g2npan_tf.scoring.score with LiteRT",
             scoring_memory_mib(folder / "scorer.tflite", folder / "pictures"),
         ),
     ]
@@ -273,7 +273,7 @@ def _reasons(figures: dict[str, "Figure"], preset: str) -> list[str]:
 
 def _rules() -> list[str]:
     """How the table was made."""
-    from g2npan_tf import complexity
+    from g2npan_tf.training import complexity
 
     return [
         f"Medians of {ROUNDS} rounds; every round measures everything once, "
@@ -284,4 +284,4 @@ def _rules() -> list[str]:
 
 if __name__ == "__main__":
     define_flags()
-    cli.run(main)
+    command.run(main)

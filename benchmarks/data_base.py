@@ -17,8 +17,8 @@ from unittest import mock
 from absl import flags
 
 from benchmarks.peak_memory import peak_memory_mib
-from g2npan_tf import cli
-from g2npan_tf.errors import InputError
+from g2npan_tf.core import command as cli
+from g2npan_tf.core.errors import InputError
 
 SLOW = ("convolutional_sparse", "pcnn")
 _FIGURES = "figures.json"

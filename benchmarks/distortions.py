@@ -9,8 +9,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from datasets import distortions
 from datasets.fusion import fuse
+from datasets.pretraining import distortions
 
 ALGORITHM = "laplacian_pyramid"
 

@@ -21,9 +21,9 @@ from datasets.fusion.color import luminance
 from datasets.selection import select_pairs
 from datasets.sources import SourcePair
 from datasets.sources import list_atlas_pairs
-from g2npan_tf import cli
 from g2npan_tf.baselines import hossny
 from g2npan_tf.baselines import oefp
+from g2npan_tf.core import command
 
 _SIZE = 128
 # Luminance above which a pixel of either source counts as the head.
@@ -170,4 +170,4 @@ def _grey(image: np.ndarray) -> np.ndarray:
 
 if __name__ == "__main__":
     define_flags()
-    cli.run(main)
+    command.run(main)

@@ -18,11 +18,11 @@ import numpy as np
 from absl import flags
 
 from benchmarks import machine
-from g2npan_tf import cli
-from g2npan_tf.config import PRESETS
+from g2npan_tf.core import command
+from g2npan_tf.core.config import PRESETS
 
 if TYPE_CHECKING:
-    from g2npan_tf.gan import G2NPAN
+    from g2npan_tf.model.train_step import G2NPAN
 
 VARIED: dict[str, tuple[float, ...]] = {
     "batch": (4, 8, 16, 32),
@@ -88,10 +88,10 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Measures, draws and prints."""
     if len(argv) > 1:
-        cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
+        command.fail(f"unexpected argument {argv[1]}; all settings are flags")
     path = pathlib.Path(flags.FLAGS.figure)
     if not path.parent.is_dir():
-        cli.fail(f"--figure={path}: there is no folder {path.parent}")
+        command.fail(f"--figure={path}: there is no folder {path.parent}")
     points = measure(flags.FLAGS.rounds)
     draw(points, path)
     print(*(f"- {k}: {v}" for k, v in machine.describe().items()), sep="\n")
@@ -214,10 +214,10 @@ def draw(points: list[Point], path: pathlib.Path) -> None:
 
 def _graphs(size: int, width: float) -> tuple[float, list[Callable]]:
     """GFLOP an image of a step; step and scoring for batches of any size."""
-    with cli.quiet_stderr():
+    with command.quiet_stderr():
         import tensorflow as tf
 
-        from g2npan_tf import complexity
+        from g2npan_tf.training import complexity
     model = _model(size, width)
     signature = {
         name: tf.TensorSpec((None, *array.shape[1:]), array.dtype)
@@ -235,10 +235,10 @@ def _model(size: int, width: float) -> "G2NPAN":
     """The preset compact for another size or width, without warm-up."""
     import keras
 
-    from g2npan_tf import gan
-    from g2npan_tf.models.discriminator import build_discriminator
-    from g2npan_tf.models.generator import build_generator
-    from g2npan_tf.models.quality_network import build_quality_network
+    from g2npan_tf.model import train_step
+    from g2npan_tf.model.discriminator import build_discriminator
+    from g2npan_tf.model.generator import build_generator
+    from g2npan_tf.model.quality_network import build_quality_network
 
     preset = PRESETS["compact"]
 
@@ -252,7 +252,7 @@ def _model(size: int, width: float) -> "G2NPAN":
         preset["up_scales"],
         image_size=size,
     )
-    model = gan.G2NPAN(
+    model = train_step.G2NPAN(
         generator,
         build_discriminator(filters("discriminator_filters"), image_size=size),
         build_quality_network(
@@ -262,7 +262,7 @@ def _model(size: int, width: float) -> "G2NPAN":
             image_size=size,
         ),
     )
-    objective = gan.Objective(global_batch_size=Setting.batch)
+    objective = train_step.Objective(global_batch_size=Setting.batch)
     model.compile(objective, *(keras.optimizers.Adam() for _ in range(3)))
     return model
 
@@ -294,4 +294,4 @@ def _seconds(
 
 if __name__ == "__main__":
     define_flags()
-    cli.run(main)
+    command.run(main)

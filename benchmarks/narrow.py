@@ -169,9 +169,9 @@ def _process(
 def main(data_dir: str, seconds: float) -> None:
     """Answers until standard input ends."""
     from benchmarks import subjects
-    from g2npan_tf import experiment
-    from g2npan_tf.config import PRESETS
-    from g2npan_tf.config import Config
+    from g2npan_tf.core.config import PRESETS
+    from g2npan_tf.core.config import Config
+    from g2npan_tf.training import build
 
     subjects.prepare_small_base(pathlib.Path(data_dir), DATA)
     config = Config(
@@ -180,7 +180,7 @@ def main(data_dir: str, seconds: float) -> None:
         data_dir=data_dir,
         perception_warmup=0,
     )
-    model = experiment.build(config)
+    model = build.build(config)
     timed = subjects.training_subjects(model, config)
     peaks = {THREADS: lambda: float("nan")}
     measure(timed, peaks, 1, 0.0)
@@ -199,7 +199,7 @@ def main(data_dir: str, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    from g2npan_tf import cli
+    from g2npan_tf.core import command
 
-    cli.set_environment()
+    command.set_environment()
     main(sys.argv[1], float(sys.argv[2]))

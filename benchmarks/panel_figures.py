@@ -7,11 +7,11 @@ import numpy as np
 
 from benchmarks.distortions import ALGORITHM
 from benchmarks.distortions import DISTORTIONS
-from datasets import panel
 from datasets.fusion import ALGORITHMS
 from datasets.fusion import fuse
+from datasets.panel import readers
 from datasets.sources import SourcePair
-from g2npan_tf.correlation import srcc
+from g2npan_tf.evaluation.statistics import srcc
 
 
 def grade_all(pairs: Sequence[SourcePair]) -> tuple[np.ndarray, float]:
@@ -30,9 +30,11 @@ def grade_all(pairs: Sequence[SourcePair]) -> tuple[np.ndarray, float]:
             fused = fuse(pair.source_a, pair.source_b, name)
             start = time.process_time()
             key = f"{pair.pair_id}/{name}"
-            grades.append(panel.grade(pair.source_a, pair.source_b, fused, key))
+            grades.append(
+                readers.grade(pair.source_a, pair.source_b, fused, key)
+            )
             seconds += time.process_time() - start
-    shape = (len(pairs), len(ALGORITHMS), panel.NUM_READERS)
+    shape = (len(pairs), len(ALGORITHMS), readers.NUM_READERS)
     return np.array(grades).reshape(shape), len(grades) / seconds
 
 
@@ -104,8 +106,8 @@ def judge_distortion(name: str, pairs: Sequence[SourcePair]) -> np.ndarray:
         for pair in pairs:
             sources = (pair.source_a, pair.source_b)
             images = (*sources, damage(*sources, level))
-            grades = panel.grade(*images, f"{pair.pair_id}/{name}/{level}")
-            judged.append((panel.mos(grades), panel.score(*images)))
+            grades = readers.grade(*images, f"{pair.pair_id}/{name}/{level}")
+            judged.append((readers.mos(grades), readers.score(*images)))
         rows.append(np.mean(judged, axis=0))
     return np.array(rows)
 
@@ -123,5 +125,5 @@ def judge_sources(pairs: Sequence[SourcePair]) -> np.ndarray:
     for pair in pairs:
         sources = (pair.source_a, pair.source_b)
         images = (fuse(*sources, ALGORITHM), *sources)
-        scores.append([panel.score(*sources, image) for image in images])
+        scores.append([readers.score(*sources, image) for image in images])
     return np.mean(scores, axis=0)

@@ -7,7 +7,7 @@ from matplotlib import figure
 
 from benchmarks.distortions import DISTORTIONS
 from datasets.fusion import ALGORITHMS
-from datasets.panel import PANEL_VERSION
+from datasets.panel.readers import PANEL_VERSION
 
 _LABEL = f"simulated panel {PANEL_VERSION}"
 _UNITS = {

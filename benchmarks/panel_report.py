@@ -4,7 +4,7 @@
         --output=<folder for the plots>
 
 prints Markdown and writes four PNG plots. Every figure is SIMULATED: it
-describes `datasets.panel`, no radiologist's opinion.
+describes `datasets.panel.readers`, no radiologist's opinion.
 """
 
 import pathlib
@@ -17,13 +17,13 @@ from absl import flags
 from benchmarks import panel_figures
 from benchmarks import panel_plots
 from benchmarks.distortions import DISTORTIONS
-from datasets import panel
-from datasets import reader_agreement
+from datasets.custom import agreement as reader_agreement
 from datasets.fusion import ALGORITHMS
+from datasets.panel import readers
 from datasets.selection import select_pairs
 from datasets.sources import SourcePair
 from datasets.sources import list_atlas_pairs
-from g2npan_tf import cli
+from g2npan_tf.core import command
 
 _SIZE = 128
 # Distortions are judged on every fourth pair: 33 of 129.
@@ -54,10 +54,10 @@ def main(argv: list[str]) -> None:
     output.mkdir(parents=True, exist_ok=True)
     grades, speed = panel_figures.grade_all(pairs)
     mos = grades.mean(axis=-1)
-    print(f"# Simulated panel {panel.PANEL_VERSION}: {len(pairs)} pairs\n")
+    print(f"# Simulated panel {readers.PANEL_VERSION}: {len(pairs)} pairs\n")
     print(f"Grading alone: {speed:.0f} images/s on one core.\n")
     agreement = panel_figures.reader_agreement(
-        grades.reshape(-1, panel.NUM_READERS)
+        grades.reshape(-1, readers.NUM_READERS)
     )
     _print_scores(mos, grades, agreement)
     intervals = panel_figures.mean_intervals(
@@ -82,7 +82,7 @@ def _print_scores(
     """Prints the distribution of the scores and the readers' agreement."""
     pairwise = agreement[np.triu_indices(len(agreement), 1)]
     single, mean = reader_agreement.intraclass_correlation(
-        grades.reshape(-1, panel.NUM_READERS).astype(np.float64)
+        grades.reshape(-1, readers.NUM_READERS).astype(np.float64)
     )
     algorithm, pair = panel_figures.variance_shares(mos)
     rows = [
@@ -154,4 +154,4 @@ def _print_table(head: list[str], rows: list[list[str]]) -> None:
 
 if __name__ == "__main__":
     define_flags()
-    cli.run(main)
+    command.run(main)

@@ -14,10 +14,10 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 if TYPE_CHECKING:
-    from g2npan_tf.config import Config
+    from g2npan_tf.core.config import Config
 
 # Pictures that are scored.
 _NUM_PICTURES = 8
@@ -47,7 +47,7 @@ def training_memory_mib(config: "Config", workdir: pathlib.Path) -> float:
 
 
 def scoring_memory_mib(model: pathlib.Path, folder: pathlib.Path) -> float:
-    """Measures g2npan_tf.score on some pictures of noise.
+    """Measures g2npan_tf.scoring.score on some pictures of noise.
 
     Args:
         model: An artefact, e.g. a `.tflite` file.
@@ -65,7 +65,7 @@ def scoring_memory_mib(model: pathlib.Path, folder: pathlib.Path) -> float:
         pixels = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
         cv2.imwrite(str(folder / f"{index}.png"), pixels)
     return peak_memory_mib(
-        ["-m", "g2npan_tf.score", f"--model={model}", str(folder)]
+        ["-m", "g2npan_tf.scoring.score", f"--model={model}", str(folder)]
     )
 
 

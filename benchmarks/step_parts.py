@@ -17,10 +17,10 @@ from benchmarks.timing import PIPELINE
 from benchmarks.timing import STEP
 from benchmarks.timing import Figure
 from benchmarks.timing import Subject
-from g2npan_tf import complexity
-from g2npan_tf.config import Config
-from g2npan_tf.gan import G2NPAN
-from g2npan_tf.quality_map import similarity_map
+from g2npan_tf.core.config import Config
+from g2npan_tf.model.cam_target import similarity_map
+from g2npan_tf.model.train_step import G2NPAN
+from g2npan_tf.training import complexity
 
 Batch = dict[str, tf.Tensor]
 Call = Callable[[], Any]

@@ -18,14 +18,14 @@ from benchmarks.timing import Subject
 from datasets.fusion_quality.fusion_quality_dataset_builder import Builder
 from export import saved_model
 from export import tflite
-from g2npan_tf import cli
-from g2npan_tf import complexity
-from g2npan_tf import data
-from g2npan_tf import experiment
-from g2npan_tf import training_data
-from g2npan_tf.config import Config
-from g2npan_tf.gan import G2NPAN
-from g2npan_tf.models.inference_form import inference_form
+from g2npan_tf.core import command
+from g2npan_tf.core.config import Config
+from g2npan_tf.data import base
+from g2npan_tf.data import batches as training_data
+from g2npan_tf.model.inference_form import inference_form
+from g2npan_tf.model.train_step import G2NPAN
+from g2npan_tf.training import build
+from g2npan_tf.training import complexity
 
 THREADS = (1, 2)
 # Operation by operation: for comparison, the project never runs it so.
@@ -65,14 +65,14 @@ def training_subjects(model: G2NPAN, config: Config) -> list[Subject]:
     Returns:
         `STEP` and `PIPELINE`.
     """
-    builder = data.open_base(config)
+    builder = base.open_base(config)
     batches, steps = training_data.training_batches(
         builder,
-        data.divide(builder, config).train,
+        base.divide(builder, config).train,
         config,
         model.scorer.output["cam"].shape[1:],
     )
-    experiment.compile_model(model, config, steps)
+    build.compile_model(model, config, steps)
     iterator = iter(batches)
     batch = next(iterator)
     step = tf.function(model.train_step)
@@ -135,7 +135,7 @@ def _litert(
     path: pathlib.Path, image: np.ndarray, gflop: float, threads: int
 ) -> Subject:
     """LiteRT on one image at a time."""
-    with cli.quiet_stderr():
+    with command.quiet_stderr():
         interpreter = Interpreter(str(path), num_threads=threads)
         runner = interpreter.get_signature_runner(tflite.SIGNATURE)
         # The first call loads the kernels and says so.

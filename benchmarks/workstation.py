@@ -17,8 +17,8 @@ import tempfile
 
 from absl import flags
 
-from g2npan_tf import cli
-from g2npan_tf.errors import InputError
+from g2npan_tf.core import command as cli
+from g2npan_tf.core.errors import InputError
 
 IMPORT_GOAL = 0.5
 MEMORY_GOAL = 200.0
@@ -30,7 +30,7 @@ _ROOT = pathlib.Path(__file__).parent.parent
 _PROGRAM = """
 import json, re, sys, time
 start, start_processor = time.perf_counter(), time.process_time()
-import g2npan_tf.score
+import g2npan_tf.scoring.score
 from g2npan_tf import Assessor
 import ai_edge_litert.interpreter
 imported = time.perf_counter() - start

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from typing import TypeVar
 
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 NUM_FOLDS = 5
 

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from absl import logging
 
-from datasets import reader_agreement
+from datasets.custom import agreement
 from datasets.scored_groups import ScoredGroup
 from datasets.scored_groups import ScoredImage
-from g2npan_tf.errors import InputError
-from g2npan_tf.images import load_image
-from g2npan_tf.score_table import Row
-from g2npan_tf.score_table import number
-from g2npan_tf.score_table import read_table
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.table import Row
+from g2npan_tf.core.table import number
+from g2npan_tf.core.table import read_table
+from g2npan_tf.images.read import load_image
 
 # Width and height of the images; the noise that was judged is lost below it.
 IMAGE_SIZE = 512
@@ -83,8 +83,8 @@ def list_groups(
     images = [_scored_image(root, row, scores, i) for i, row in enumerate(rows)]
     grades = np.array([image.features["grades"] for image in images])
     judged = grades[[not image.features["is_anchor"] for image in images]]
-    single, mean = reader_agreement.intraclass_correlation(judged)
-    srcc = reader_agreement.agreement_with_others(judged)
+    single, mean = agreement.intraclass_correlation(judged)
+    srcc = agreement.agreement_with_others(judged)
     facts = {
         "scores": "three radiologists",
         "num_readers": NUM_READERS,

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from absl import flags
 
-from g2npan_tf import cli
-from g2npan_tf import config
-from g2npan_tf.errors import InputError
+from g2npan_tf.core import command
+from g2npan_tf.core import config
+from g2npan_tf.core.errors import InputError
 
 
 def define_flags() -> None:
@@ -24,17 +24,19 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Writes the samples, named by their pair, algorithm and readers' MOS."""
     if not flags.FLAGS.workdir or not flags.FLAGS.output or len(argv) > 1:
-        cli.fail("expected --workdir=FOLDER and --output=FOLDER, no arguments")
+        command.fail(
+            "expected --workdir=FOLDER and --output=FOLDER, no arguments"
+        )
     directory = _new_folder(pathlib.Path(flags.FLAGS.output))
     settings, facts = config.load(
         pathlib.Path(flags.FLAGS.workdir) / "config.json"
     )
-    with cli.quiet_stderr():
-        from g2npan_tf import data
+    with command.quiet_stderr():
+        from g2npan_tf.data import base
     import datasets.fusion_quality.fusion_quality_dataset_builder  # noqa: F401
 
-    builder = data.reopen(settings, facts)
-    rows = data.read(builder, data.divide(builder, settings).test)
+    builder = base.reopen(settings, facts)
+    rows = base.read(builder, base.divide(builder, settings).test)
     chosen = spread(rows["mos"], flags.FLAGS.count)
     for index in chosen:
         name = "_".join(str(rows[n][index]) for n in ("pair_id", "algorithm"))
@@ -73,7 +75,7 @@ def spread(mos: np.ndarray, count: int) -> np.ndarray:
 def run() -> None:
     """Runs the command."""
     define_flags()
-    cli.run(main)
+    command.run(main)
 
 
 if __name__ == "__main__":

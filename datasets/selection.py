@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from datasets.folds import AnyGroup
 from datasets.sources import PairEntry
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 GREY_MODALITY = "CT-MRI"
 # The paper's data base: 9 of 129 pairs are grey (sec. 4.1.1).

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 from absl import logging
 
-from g2npan_tf.errors import InputError
-from g2npan_tf.images import load_image
-from g2npan_tf.images import resize
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.images.read import load_image
+from g2npan_tf.images.read import resize
 
 # Folder of the pairs -> folders of `source_a` and `source_b` inside it.
 ATLAS_FOLDERS = {

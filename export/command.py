@@ -12,11 +12,11 @@ from absl import flags
 
 from export.parity import Differences
 from export.parity import ParityError
-from g2npan_tf import cli
-from g2npan_tf import config
-from g2npan_tf import output_check
-from g2npan_tf.errors import InputError
-from g2npan_tf.model_facts import whose
+from g2npan_tf.core import command
+from g2npan_tf.core import config
+from g2npan_tf.core import outputs
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.scoring.model_facts import whose
 
 if TYPE_CHECKING:
     from export.finished_run import FinishedRun
@@ -30,7 +30,7 @@ class Exported:
     """A finished artefact.
 
     Attributes:
-        path: What `g2npan_tf.score --model` takes.
+        path: What `g2npan_tf.scoring.score --model` takes.
         differences: To the Keras scorer, by output.
         notes: What else a person should know of it, a line each.
     """
@@ -80,13 +80,13 @@ def run(
     values = flags.FLAGS
     _check_flags(argv)
     workdir, output = pathlib.Path(values.workdir), pathlib.Path(values.output)
-    output_check.check(
+    outputs.check(
         {"output": [output / name for name in files]},
-        output_check.run_files(workdir),
+        outputs.run_files(workdir),
     )
     # Before the seconds that TensorFlow takes to load.
     config.load(workdir / "config.json")
-    with cli.quiet_stderr():
+    with command.quiet_stderr():
         from export import finished_run
     finished = finished_run.load(workdir)
     probe = (
@@ -145,7 +145,8 @@ def _print_summary(
         f"parity: largest difference to scorer.keras on {len(probe.images)} "
         f"images ({probe.source}):\n"
         f"        {worst}\n"
-        f"next:   python -m g2npan_tf.score --model={exported.path} IMAGES"
+        "next:   python -m g2npan_tf.scoring.score "
+        f"--model={exported.path} IMAGES"
     )
 
 

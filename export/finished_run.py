@@ -7,19 +7,19 @@ from typing import Any
 import keras
 import numpy as np
 
-from g2npan_tf import config as config_module
-from g2npan_tf import data
-from g2npan_tf import protocols
-from g2npan_tf.assessor import SCORER_FILE
-from g2npan_tf.config import Config
-from g2npan_tf.content import NO_CONTENT
-from g2npan_tf.content import has_content
-from g2npan_tf.content import scorer_image
-from g2npan_tf.errors import InputError
-from g2npan_tf.image_paths import find_images
-from g2npan_tf.images import SCORER_SIZE
-from g2npan_tf.images import load_image
-from g2npan_tf.keras_archive import check_keras_archive
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import base
+from g2npan_tf.data import protocols
+from g2npan_tf.images.content import NO_CONTENT
+from g2npan_tf.images.content import has_content
+from g2npan_tf.images.content import scorer_image
+from g2npan_tf.images.paths import find_images
+from g2npan_tf.images.read import SCORER_SIZE
+from g2npan_tf.images.read import load_image
+from g2npan_tf.scoring.assessor import SCORER_FILE
+from g2npan_tf.scoring.keras_archive import check_keras_archive
 
 # Enough for every modality and algorithm to be among them.
 MAX_IMAGES = 32
@@ -32,7 +32,7 @@ class FinishedRun:
     Attributes:
         config: The experiment.
         facts: Facts about its data base: `name` with version, `scores`, ...
-        scorer: The trained Keras scorer (`g2npan_tf.models.scorer`).
+        scorer: The trained Keras scorer (`g2npan_tf.model.scorer`).
     """
 
     config: Config
@@ -99,13 +99,13 @@ def probe_from_base(run: FinishedRun) -> Probe:
         InputError: If that version of the data base is not there any more.
     """
     try:
-        builder = data.reopen(run.config, run.facts)
+        builder = base.reopen(run.config, run.facts)
     except InputError as error:
         raise InputError(
             f"{error}; give other images by --images=FOLDER"
         ) from error
-    test = data.divide(builder, run.config).test
-    images = data.read(builder, test)["image"]
+    test = base.divide(builder, run.config).test
+    images = base.read(builder, test)["image"]
     shows = np.array([has_content(image) for image in images], bool)
     if not shows.any():
         raise InputError(

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from export import serving_status
-from g2npan_tf import mos
-from g2npan_tf.content import NEAR_LEVELS
-from g2npan_tf.content import ONE_IN
-from g2npan_tf.content import SAMPLED_SIDE
-from g2npan_tf.images import SCORER_SIZE
-from g2npan_tf.models.inference_form import inference_form
+from export.serving import status
+from g2npan_tf.core import mos
+from g2npan_tf.images.content import NEAR_LEVELS
+from g2npan_tf.images.content import ONE_IN
+from g2npan_tf.images.content import SAMPLED_SIDE
+from g2npan_tf.images.read import SCORER_SIZE
+from g2npan_tf.model.inference_form import inference_form
 
 # Takes the scorer, to be called with `training=False`, and the input.
 Function = Callable[[Callable, tf.Tensor], dict[str, tf.Tensor]]
@@ -94,9 +94,9 @@ def _traced(
 def to_scorer_size(image: tf.Tensor, size: int = SCORER_SIZE) -> tf.Tensor:
     """Brings images to the square that the scorers work on, in the graph.
 
-    As `g2npan_tf.images.resize`: an axis that shrinks is averaged over areas,
-    one that grows is interpolated linearly, and each result is rounded to
-    whole levels. Images of the right size pass unchanged.
+    As `g2npan_tf.images.read.resize`: an axis that shrinks is averaged over
+    areas, one that grows is interpolated linearly, and each result is rounded
+    to whole levels. Images of the right size pass unchanged.
 
     Args:
         image: uint8 `[batch, height, width, 3]`, 0..255.
@@ -118,7 +118,7 @@ def judged_to_scorer_size(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Brings images to the scorer's square and looks whether they show much.
 
-    As `g2npan_tf.content.scorer_image`.
+    As `g2npan_tf.images.content.scorer_image`.
 
     Args:
         image: uint8 `[batch, height, width, 3]`, 0..255.
@@ -135,12 +135,12 @@ def judged_to_scorer_size(
         lambda: shown,
         lambda: has_content(scored),
     )
-    codes = tf.where(shown, serving_status.OK, serving_status.NO_CONTENT)
+    codes = tf.where(shown, status.OK, status.NO_CONTENT)
     return codes, scored
 
 
 def has_content(image: tf.Tensor) -> tf.Tensor:
-    """`g2npan_tf.content.has_content` in the graph.
+    """`g2npan_tf.images.content.has_content` in the graph.
 
     Args:
         image: uint8 `[batch, height, width, 3]`, 0..255.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from export import parity
-from g2npan_tf import cli
+from g2npan_tf.core import command
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -56,7 +56,7 @@ def run_in_session(
 
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         # It says that it is deprecated; it is meant here.
-        with cli.quiet_stderr():
+        with command.quiet_stderr():
             model = tf.compat.v1.saved_model.loader.load(
                 session, [tf.saved_model.SERVING], str(folder)
             )

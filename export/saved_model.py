@@ -3,7 +3,7 @@
 python -m export.saved_model --workdir=runs/first --output=exported
 
 writes exported/g2npan/1 (2 the next time, ...), compared with scorer.keras
-before it appears there. What it offers stands in export/serving_signatures.py,
+before it appears there. What it offers stands in export/serving/signatures.py,
 how to serve it in docs/serving.md.
 """
 
@@ -22,9 +22,9 @@ from absl import flags
 from export import command
 from export import loaders
 from export import parity
-from g2npan_tf import cli
-from g2npan_tf.errors import InputError
-from g2npan_tf.input_policy import GREY_BITS_HELP
+from g2npan_tf.core import command as cli
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.images.limits import GREY_BITS_HELP
 
 if TYPE_CHECKING:
     import keras
@@ -75,7 +75,7 @@ def export(
         ParityError: If the reloaded model differs from the scorer.
         OSError: If the folder cannot be written.
     """
-    from export import serving_warmup
+    from export.serving import warmup
 
     target = output / name / str(version or next_version(output / name))
     if target.exists():
@@ -86,7 +86,7 @@ def export(
         made = pathlib.Path(aside, target.name)
         write(run.scorer, made, int(target.name), grey_bits)
         size = run.scorer.input_shape[1]
-        warm = serving_warmup.write_warmup(made, name, size)
+        warm = warmup.write_warmup(made, name, size)
         differences = parity.worst(_comparisons(run.scorer, made, probe.images))
         parity.check(differences)
         content = parity.report(
@@ -113,17 +113,15 @@ def write(
     """Writes the scorer with its signatures, not compared yet.
 
     Args:
-        scorer: From `g2npan_tf.models.scorer.build_scorer`.
+        scorer: From `g2npan_tf.model.scorer.build_scorer`.
         folder: Made by this function.
         version: What the output `version` says.
         grey_bits: As of `input_policy.Limits`.
     """
     from export import graph
-    from export import serving_signatures
+    from export.serving import signatures
 
-    offered = serving_signatures.signatures(
-        scorer.input_shape[1], version, grey_bits
-    )
+    offered = signatures.signatures(scorer.input_shape[1], version, grey_bits)
     graph.write_signatures(scorer, offered, folder)
 
 

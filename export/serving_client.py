@@ -20,27 +20,27 @@ from typing import Any
 
 from absl import flags
 
-from export import serving_grpc
-from export import serving_rest
-from export.serving_request import Server
-from export.serving_rows import score_files
-from g2npan_tf import cli
-from g2npan_tf import output_check
-from g2npan_tf.errors import InputError
-from g2npan_tf.input_policy import HIGHEST
-from g2npan_tf.score_rows import OK
-from g2npan_tf.score_rows import WRITERS
-from g2npan_tf.score_rows import Row
-from g2npan_tf.score_run import SOME_FAILED
-from g2npan_tf.score_run import find
-from g2npan_tf.score_run import opened
+from export.serving import grpc_transport
+from export.serving import rest
+from export.serving.request import Server
+from export.serving.rows import score_files
+from g2npan_tf.core import command
+from g2npan_tf.core import outputs
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.images.limits import HIGHEST
+from g2npan_tf.scoring.score_rows import OK
+from g2npan_tf.scoring.score_rows import WRITERS
+from g2npan_tf.scoring.score_rows import Row
+from g2npan_tf.scoring.score_run import SOME_FAILED
+from g2npan_tf.scoring.score_run import find
+from g2npan_tf.scoring.score_run import opened
 
 # Scheme: transport, encrypted, port.
 _SCHEMES = {
-    "http": (serving_rest.connect, False, 8501),
-    "https": (serving_rest.connect, True, 443),
-    "grpc": (serving_grpc.connect, False, 8500),
-    "grpcs": (serving_grpc.connect, True, 8500),
+    "http": (rest.connect, False, 8501),
+    "https": (rest.connect, True, 443),
+    "grpc": (grpc_transport.connect, False, 8500),
+    "grpcs": (grpc_transport.connect, True, 8500),
 }
 
 
@@ -100,7 +100,7 @@ def client_command(
     """
     server = dataclasses.replace(parse_server(url), **settings or {})
     found = find(arguments, follow_links)
-    output_check.check(
+    outputs.check(
         {"output": [output] if output else []},
         [*found.paths, *found.lists, server.authority],
     )
@@ -176,4 +176,4 @@ def define_flags() -> None:
 
 if __name__ == "__main__":
     define_flags()
-    cli.run(main)
+    command.run(main)

@@ -21,14 +21,14 @@ import numpy as np
 from absl import flags
 
 from export import command
-from export import litert_card
-from export import litert_metadata
 from export import parity
-from export.litert_conversion import PRECISIONS
-from export.litert_conversion import SIGNATURE
-from export.litert_conversion import convert
-from g2npan_tf import atomic_file
-from g2npan_tf import cli
+from export.litert import card as litert_card
+from export.litert import metadata
+from export.litert.conversion import PRECISIONS
+from export.litert.conversion import SIGNATURE
+from export.litert.conversion import convert
+from g2npan_tf.core import command as cli
+from g2npan_tf.core import files
 
 if TYPE_CHECKING:
     from export.finished_run import FinishedRun
@@ -109,7 +109,7 @@ def export(
         outputs = run_file(path, probe.images[:1])
         card = litert_card.card(run, precision, outputs, facts)
         described = litert_card.description(run, precision)
-        path.write_bytes(litert_metadata.add(model, described, card))
+        path.write_bytes(metadata.add(model, described, card))
         differences = _compare(run, probe, path, precision)
         _write_json(
             path.with_suffix(".json"), litert_card.side_file(path, card)
@@ -129,7 +129,7 @@ def _move(path: pathlib.Path, output: pathlib.Path) -> None:
     for side_file in side_files:
         (output / side_file.name).unlink(missing_ok=True)
     for made in (model, *side_files):
-        atomic_file.move(made, output / made.name)
+        files.move(made, output / made.name)
 
 
 def _files(path: pathlib.Path) -> list[pathlib.Path]:
@@ -145,7 +145,7 @@ def file_name(name: str, precision: str) -> str:
 
 def _calibration(run: "FinishedRun") -> tuple[np.ndarray, dict[str, Any]]:
     """Images for the ranges of int8, and what the card says of them."""
-    from export import calibration
+    from export.litert import calibration
 
     chosen = calibration.from_base(run)
     return chosen.images, chosen.facts

@@ -7,10 +7,10 @@ import shutil
 import subprocess
 from unittest import mock
 
-from g2npan_tf import cli
+from g2npan_tf.core import command
 
 # Before TensorFlow, as the commands do.
-os.environ.update({**cli.ENVIRONMENT, **os.environ})
+os.environ.update({**command.ENVIRONMENT, **os.environ})
 
 import pytest
 import tensorflow as tf
@@ -19,7 +19,7 @@ from datasets import fusion
 from datasets.fusion_quality import (
     fusion_quality_dataset_builder as builder_module,
 )
-from g2npan_tf import experiment
+from g2npan_tf.training import build
 from tests import browser
 
 # Two logical devices, so that one replica can be compared with two.
@@ -42,13 +42,13 @@ def shared_data():
 @pytest.fixture
 def eager_steps(monkeypatch):
     """Training without a graph: tracing takes longer than some steps."""
-    original = experiment.compile_model
+    original = build.compile_model
 
     def compile_model(model, *arguments):
         original(model, *arguments)
         model.run_eagerly = model.scorer.run_eagerly = True
 
-    monkeypatch.setattr(experiment, "compile_model", compile_model)
+    monkeypatch.setattr(build, "compile_model", compile_model)
 
 
 @pytest.fixture
@@ -117,24 +117,24 @@ def served_model(tmp_path_factory):
     Its quality is the mean brightness of an image.
     """
     from export import saved_model
-    from export import serving_warmup
+    from export.serving import warmup
     from tests.artefacts import tiny_scorer
 
     base = tmp_path_factory.mktemp("served") / "g2npan"
     for version in (1, 3):
         folder = base / str(version)
         saved_model.write(tiny_scorer(), folder, version)
-        serving_warmup.write_warmup(folder, base.name, 128)
+        warmup.write_warmup(folder, base.name, 128)
     return base
 
 
 @pytest.fixture
 def trainer(monkeypatch):
     """Stands for the commands that train, evaluate and measure."""
-    from g2npan_tf import evaluation
+    from g2npan_tf.evaluation import figures
     from tests.made_up_runs import Trainer
 
     fake = Trainer()
     monkeypatch.setattr(subprocess, "run", fake)
-    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 20)
+    monkeypatch.setattr(figures, "NUM_RESAMPLES", 20)
     return fake

@@ -7,11 +7,11 @@ import numpy as np
 
 from export.finished_run import FinishedRun
 from export.finished_run import Probe
-from g2npan_tf import config as config_module
-from g2npan_tf.config import Config
-from g2npan_tf.models.generator import build_generator
-from g2npan_tf.models.quality_network import build_quality_network
-from g2npan_tf.models.scorer import build_scorer
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import Config
+from g2npan_tf.model.generator import build_generator
+from g2npan_tf.model.quality_network import build_quality_network
+from g2npan_tf.model.scorer import build_scorer
 
 FACTS = {"name": "tiny_fusion/1.0.0", "scores": "simulated"}
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 
 def textured(seed, shape=(24, 31)):

@@ -28,11 +28,11 @@ from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from g2npan_tf.assessor import Assessor
-from g2npan_tf.errors import InputError
-from g2npan_tf.file_scoring import score_files
-from g2npan_tf.images import Limits
-from g2npan_tf.images import decode_frames
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.images.read import Limits
+from g2npan_tf.images.read import decode_frames
+from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.file_scoring import score_files
 from tests.image_seeds import seeds
 
 LIMITS = (Limits(), Limits(animations=True, grey_bits=12))

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import ExifTags
 from PIL import Image
 
-from export import serving_status as status
+from export.serving import status as status
 from tests.finished_runs import random_images
 
 
@@ -38,7 +38,7 @@ def with_orientation(value):
 
 
 def _good():
-    """Files that `g2npan_tf.images` takes too."""
+    """Files that `g2npan_tf.images.read` takes too."""
     pixels = noisy()
     image = Image.fromarray(pixels)
     grey = image.convert("L")

@@ -5,10 +5,10 @@ import pathlib
 
 import numpy as np
 
-from g2npan_tf import config as config_module
-from g2npan_tf import evaluation_table
-from g2npan_tf.config import PRESETS
-from g2npan_tf.config import Config
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import PRESETS
+from g2npan_tf.core.config import Config
+from g2npan_tf.evaluation import results
 from g2npan_tf.experiments import table_jobs
 from g2npan_tf.experiments import tables
 from g2npan_tf.experiments.table_rows import TABLES
@@ -94,7 +94,7 @@ class Trainer:
             noise,
             10 * config.seed + config.fold + 1,
         )
-        evaluation_table.write_results(
+        results.write_results(
             workdir / "evaluation" / "results.json", {"figure": 1.0}
         )
 
@@ -138,7 +138,7 @@ def write_predictions(path, folds, noise, seed):
             f"{2 + i % 3}" for _ in folds for i in places
         ],
     }
-    evaluation_table.write_predictions(path, rows, rows["mos"] + error, more)
+    results.write_predictions(path, rows, rows["mos"] + error, more)
 
 
 def request(output, table="1", seeds=(0,), folds=(0,), facts=None, **settings):

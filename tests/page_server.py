@@ -7,10 +7,10 @@ import threading
 import numpy as np
 from PIL import Image
 
-from g2npan_tf import model_facts
-from g2npan_tf.assessor import Assessor
-from g2npan_tf.input_policy import Limits
-from g2npan_tf.local_page.server import PageServer
+from g2npan_tf.images.limits import Limits
+from g2npan_tf.scoring import model_facts
+from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.page.server import PageServer
 from tests.pictures import shades
 
 LIMITS = Limits(max_bytes=200_000, max_pixels=100_000)

@@ -3,10 +3,10 @@
 import numpy as np
 from PIL import Image
 
-from g2npan_tf.assessor import Assessor
-from g2npan_tf.file_scoring import score_files
-from g2npan_tf.score_report import folder
-from g2npan_tf.score_report.writer import Report
+from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.file_scoring import score_files
+from g2npan_tf.scoring.report import folder
+from g2npan_tf.scoring.report.writer import Report
 
 SIMULATED = {"name": "phantom", "scores": "simulated", "num_readers": 8}
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
-from g2npan_tf import cli
+from g2npan_tf.core import command
 
 HTTP_CODES = {"INVALID_ARGUMENT": 400, "NOT_FOUND": 404, "UNAVAILABLE": 503}
 _PATH = re.compile(
@@ -38,7 +38,7 @@ class Servable:
     """One version of a model in a session."""
 
     def __init__(self, folder):
-        with tf.Graph().as_default(), cli.quiet_stderr():
+        with tf.Graph().as_default(), command.quiet_stderr():
             self._session = tf.compat.v1.Session()
             model = tf.compat.v1.saved_model.loader.load(
                 self._session, [tf.saved_model.SERVING], str(folder)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import pretrain
-from datasets.distorted_groups import SCORES
-from datasets.slices import draw_slice
-from g2npan_tf import config as config_module
-from g2npan_tf import training
-from g2npan_tf.config import Config
-from tests.test_training import TINY
-from tests.test_training import command
+from datasets.pretraining.groups import SCORES
+from datasets.pretraining.slices import draw_slice
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import Config
+from g2npan_tf.training import run
+from tests.training.test_run import TINY
+from tests.training.test_run import command
 
 PLAIN = {**TINY, "use_gan": False, "use_local_contrast": True}
 
@@ -80,7 +80,7 @@ def test_a_run_on_whole_images_starts_from_its_weights(
         data_dir=data_dir,
         init_from=str(workdir),
     )
-    training.run(config, tmp_path / "run")
+    run.run(config, tmp_path / "run")
     scorer = keras.saving.load_model(tmp_path / "run/scorer.keras")
     kernels = [
         net.get_layer("quality_network").get_layer("cam").kernel

@@ -1,89 +1,37 @@
 """The house: imports run one way, and every module has its test file."""
 
 import ast
+import graphlib
 import re
+import subprocess
+import sys
 
 import pytest
 
 from tests.tiny import REPOSITORY
 
-# Packages whose modules use each other.
-PACKAGES = (
-    "models",
-    "baselines",
+# Which rooms the modules of a room may import, beside their own.
+MAY_IMPORT = {
+    "core": set(),
+    "model": {"core"},
+    "images": {"core"},
+    "report": {"core"},
+    "data": {"core", "model"},
+    "scoring": {"core", "model", "images", "report"},
+    "evaluation": {"core", "model", "data", "scoring", "report"},
+    "training": {"core", "model", "data", "evaluation", "scoring"},
+    "baselines": {"core", "images", "data", "evaluation"},
+}
+MAY_IMPORT["experiments"] = set(MAY_IMPORT)
+MAY_IMPORT["export"] = set(MAY_IMPORT) - {
+    "training",
     "experiments",
-    "report",
-    "local_page",
-    "score_report",
-)
-# From low to high: a module imports only from levels below its own (or, in
-# one level, from what is named with it).
-LEVELS = (
-    {
-        "errors",
-        "mos",
-        "atomic_file",
-        "foreground",
-        "subbands",
-        "pcnn",
-        "significance",
-        "plain_json",
-    },
-    {
-        "cli",
-        "config",
-        "dicom_header",
-        "display_range",
-        "input_policy",
-        "keras_archive",
-        "score_table",
-        "model_facts",
-        "side_file",
-    },
-    {
-        "losses",
-        "correlation",
-        "models",
-        "tiff_header",
-        "dicom_display",
-        "nifti_images",
-        "quality_map",
-        "averaging",
-        "precision",
-        "report",
-    },
-    {
-        "protocols",
-        "preset_changes",
-        "variants",
-        "dicom_images",
-        "still_images",
-        "progress",
-        "picture_row",
-    },
-    {"images", "checkpoints", "data", "evaluation", "evaluation_table"},
-    {"fold_means", "training_data", "output_check", "content"},
-    {"gan", "assessor", "baselines"},
-    {
-        "base_differences",
-        "base_selection",
-        "external_baselines",
-        "single_reader",
-        "extreme_images",
-    },
-    {"evaluation_plots", "explanation", "model_evaluation"},
-    {"evaluation_sections", "front_matter", "model_limits"},
-    {"evaluation_report", "model_card"},
-    {"callbacks", "complexity", "distribution", "experiment", "preemption"},
-    {"profiling", "stopping", "summaries", "warm_start"},
-    {"dry_run", "recalibration", "run_folder"},
-    {"training"},
-    {"score_rows", "image_paths"},
-    {"frame_scoring"},
-    {"file_scoring", "local_page", "beam_scoring", "score_report"},
-    {"score_run"},
-    {"score", "score_beam", "experiments"},
-)
+    "baselines",
+}
+MAY_IMPORT["datasets"] = MAY_IMPORT["export"] | {"baselines"}
+# Loading them must stay cheap: they are what scores on a workstation.
+LIGHT = ("core", "images", "report", "scoring")
+HEAVY = {"tensorflow", "keras", "scipy"}
 
 
 def modules(package):
@@ -92,10 +40,6 @@ def modules(package):
         for path in (REPOSITORY / package).rglob("*.py")
         if path.name != "__init__.py"
     )
-
-
-def level(name):
-    return next(i for i, names in enumerate(LEVELS) if name in names)
 
 
 def imported(path):
@@ -107,34 +51,60 @@ def imported(path):
             yield from (alias.name for alias in node.names)
 
 
-@pytest.mark.parametrize("path", modules("g2npan_tf"), ids=lambda p: p.stem)
-def test_imports_run_one_way(path):
-    own = path.relative_to(REPOSITORY / "g2npan_tf").parts[0]
-    own = own.removesuffix(".py")
+def room(dotted):
+    parts = dotted.split(".")
+    return parts[1] if parts[0] == "g2npan_tf" and parts[1:] else parts[0]
+
+
+def dotted_name(path):
+    return ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+
+
+PRODUCT = [p for n in ("g2npan_tf", "datasets", "export") for p in modules(n)]
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=dotted_name)
+def test_rooms_import_only_rooms_below(path):
+    own = room(dotted_name(path))
     for name in imported(path):
-        assert name.split(".")[0] not in ("datasets", "export", "benchmarks")
-        if name.startswith("g2npan_tf."):
-            other = name.split(".")[1]
-            assert level(other) < level(own) or own == other in PACKAGES
+        assert not name.startswith(("benchmarks", "tests")), name
+        other = room(name)
+        if other in MAY_IMPORT and other != own:
+            assert other in MAY_IMPORT[own], name
 
 
-@pytest.mark.parametrize(
-    "path",
-    [p for name in ("g2npan_tf", "datasets", "export") for p in modules(name)],
-    ids=lambda p: p.stem,
-)
+def test_no_modules_import_each_other():
+    names = {dotted_name(path): path for path in PRODUCT}
+    graph = {
+        name: {
+            known
+            for target in imported(path)
+            for known in (target, target.rpartition(".")[0])
+            if known in names and known != name
+        }
+        for name, path in names.items()
+    }
+    graphlib.TopologicalSorter(graph).prepare()
+
+
+def test_light_rooms_load_nothing_heavy():
+    names = [dotted_name(p) for n in LIGHT for p in modules(f"g2npan_tf/{n}")]
+    code = (
+        f"import sys, importlib; [importlib.import_module(n) for n in {names}];"
+        f" sys.exit(str({HEAVY} & set(sys.modules) or '') or 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)
+
+
+@pytest.mark.parametrize("path", PRODUCT, ids=dotted_name)
 def test_every_module_has_a_test_file(path):
-    parts = list(path.relative_to(REPOSITORY).with_suffix("").parts)
-    if parts[0] == "g2npan_tf":
-        parts = parts[1:]
-    names = ["_".join(parts[:end]) for end in range(len(parts), 0, -1)]
+    parts = path.relative_to(REPOSITORY).with_suffix("").parts
+    *folders, name = parts[1:] if parts[0] == "g2npan_tf" else parts
     # A package's test may stand for its small modules.
-    found = [
-        name
-        for name in names
-        if (REPOSITORY / "tests" / f"test_{name}.py").exists()
-    ]
-    assert found, f"no test file for {path.name}"
+    names = [name, *folders[-1:]]
+    folder = REPOSITORY.joinpath("tests", *folders)
+    found = [n for n in names if (folder / f"test_{n}.py").exists()]
+    assert found, f"no test file for {dotted_name(path)}"
 
 
 @pytest.mark.parametrize("path", modules("g2npan_tf"), ids=lambda p: p.stem)
@@ -154,9 +124,10 @@ def test_nets_are_called_with_training_named(path):
 def test_only_config_and_commands_read_flags():
     allowed = {
         "config.py",
-        "cli.py",
+        "command.py",
         "score.py",
         "run.py",
+        "samples.py",
         "compare.py",
         "cross_validate.py",
         "diagnose.py",

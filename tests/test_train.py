@@ -11,10 +11,10 @@ import types
 import pytest
 
 import train
-from g2npan_tf import checkpoints
-from g2npan_tf import cli
-from tests.test_training import TINY
+from g2npan_tf.core import command as cli
+from g2npan_tf.training import checkpoints
 from tests.tiny import REPOSITORY
+from tests.training.test_run import TINY
 
 SUMMARY = {
     "data": {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"},
@@ -78,7 +78,7 @@ def run_main(monkeypatch, tmp_path):
     """Calls main with a run that was replaced."""
 
     def call(run):
-        monkeypatch.setattr("g2npan_tf.training.run", run)
+        monkeypatch.setattr("g2npan_tf.training.run.run", run)
         settings = types.SimpleNamespace(
             epochs=1, grace_seconds=30, data_dir="", manual_dir=""
         )

@@ -5,10 +5,10 @@ import pathlib
 import keras
 import numpy as np
 
-from g2npan_tf import checkpoints
-from g2npan_tf.models.discriminator import build_discriminator
-from g2npan_tf.models.generator import build_generator
-from g2npan_tf.models.quality_network import build_quality_network
+from g2npan_tf.model.discriminator import build_discriminator
+from g2npan_tf.model.generator import build_generator
+from g2npan_tf.model.quality_network import build_quality_network
+from g2npan_tf.training import checkpoints
 
 SIZE = 32
 GRID = (2, 2)

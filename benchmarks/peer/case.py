@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from g2npan_tf.config import Config
-from g2npan_tf.gan import G2NPAN
-from g2npan_tf.models.discriminator import build_discriminator
-from g2npan_tf.models.generator import build_generator
-from g2npan_tf.models.quality_network import build_quality_network
+from g2npan_tf.core.config import Config
+from g2npan_tf.model.discriminator import build_discriminator
+from g2npan_tf.model.generator import build_generator
+from g2npan_tf.model.quality_network import build_quality_network
+from g2npan_tf.model.train_step import G2NPAN
 
 Arrays = dict[str, np.ndarray]
 # PyTorch's names of what Keras keeps in a layer.

@@ -22,16 +22,16 @@ from benchmarks.bench_table import BUSY
 from benchmarks.peer import peer_process
 from benchmarks.peer import rounds
 from benchmarks.peer.turns import take_turn
-from g2npan_tf import cli
-from g2npan_tf.config import DEFAULT_PRESET
-from g2npan_tf.config import PRESETS
-from g2npan_tf.config import Config
+from g2npan_tf.core import command
+from g2npan_tf.core.config import DEFAULT_PRESET
+from g2npan_tf.core.config import PRESETS
+from g2npan_tf.core.config import Config
 
 if TYPE_CHECKING:
     from benchmarks.peer import subjects
     from benchmarks.peer.peer_process import PeerProcess
     from benchmarks.peer.rounds import Contender
-    from g2npan_tf.gan import G2NPAN
+    from g2npan_tf.model.train_step import G2NPAN
 
 ROUNDS = 5
 THREADS = 2
@@ -62,10 +62,10 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Compares and prints what the command line asks for."""
     if len(argv) > 1:
-        cli.fail(f"unexpected argument {argv[1]}; all settings are flags")
+        command.fail(f"unexpected argument {argv[1]}; all settings are flags")
     given = flags.FLAGS
     if not given.peer_python:
-        cli.fail(
+        command.fail(
             "--peer_python is missing; expected the python of an environment "
             "with benchmarks/peer/requirements.txt"
         )
@@ -94,19 +94,19 @@ def report(python: str, config: Config, seconds: float) -> str:
         RuntimeError: If the engines do not compute the same.
     """
     peer_process.check(python)
-    with cli.quiet_stderr():
+    with command.quiet_stderr():
         import tensorflow as tf
 
-        from g2npan_tf import data
-        from g2npan_tf import experiment
+        from g2npan_tf.data import base
+        from g2npan_tf.training import build
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
-    settings = {**config.to_json(), "image_size": data.TILE_SIZE}
+    settings = {**config.to_json(), "image_size": base.TILE_SIZE}
     with (
         peer_process.start(python, settings) as peer,
         tempfile.TemporaryDirectory(prefix="g2npan-peer-") as name,
     ):
         folder = pathlib.Path(name)
-        model = experiment.build(config)
+        model = build.build(config)
         facts = [*_counts(model, peer), *_equality(config, peer, folder)]
         rows, others = _speed(model, config, peer, folder, seconds)
     facts.append(f"other programs meanwhile: {others:.0%} of the machine")
@@ -122,7 +122,7 @@ def report(python: str, config: Config, seconds: float) -> str:
 def _counts(model: "G2NPAN", peer: "PeerProcess") -> list[str]:
     """Facts; raises if parameters or arithmetic differ."""
     from benchmarks.peer import case
-    from g2npan_tf import complexity
+    from g2npan_tf.training import complexity
 
     theirs = peer.ask("describe", THREADS)
     facts = {"date": datetime.date.today().isoformat(), **machine.describe()}
@@ -244,4 +244,4 @@ def _peer(
 
 if __name__ == "__main__":
     define_flags()
-    cli.run(main)
+    command.run(main)

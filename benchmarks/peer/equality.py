@@ -12,9 +12,9 @@ from benchmarks.peer import case
 from benchmarks.peer.case import Arrays
 from benchmarks.peer.peer_process import STYLES
 from benchmarks.peer.peer_process import PeerProcess
-from g2npan_tf import experiment
-from g2npan_tf.config import Config
-from g2npan_tf.gan import G2NPAN
+from g2npan_tf.core.config import Config
+from g2npan_tf.model.train_step import G2NPAN
+from g2npan_tf.training import build
 
 # Largest deviations of float32 sums in another order; see `deviations`.
 TOLERANCES = {
@@ -154,7 +154,7 @@ def compute(model: G2NPAN, config: Config, batch: Arrays) -> Arrays:
         "real_logits": model.discriminator(reference, training=False),
         **model.scorer(batch["image"], training=False),
     }
-    experiment.compile_model(model, config, steps=1)
+    build.compile_model(model, config, steps=1)
     recorders = [_Recorder(learning_rate=0.0) for _ in range(3)]
     model.compile(model.objective, *recorders)
     model.reset_metrics()

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from typing import Any
 
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 # Of the peer's step, see `benchmarks.peer.training`.
 STYLES = ("plain", "tuned")

@@ -13,10 +13,10 @@ from ai_edge_litert.interpreter import Interpreter
 from benchmarks.peer.case import random_batch
 from export import saved_model
 from export import tflite
-from g2npan_tf import cli
-from g2npan_tf import experiment
-from g2npan_tf.config import Config
-from g2npan_tf.gan import G2NPAN
+from g2npan_tf.core import command
+from g2npan_tf.core.config import Config
+from g2npan_tf.model.train_step import G2NPAN
+from g2npan_tf.training import build
 
 Call = Callable[[], Any]
 
@@ -34,7 +34,7 @@ def training_step(model: G2NPAN, config: Config) -> Call:
     size = model.scorer.input.shape[1]
     batch = random_batch(config.batch_size, size, seed=0)
     tensors = {name: tf.constant(value) for name, value in batch.items()}
-    experiment.compile_model(model, config, steps=1)
+    build.compile_model(model, config, steps=1)
     step = tf.function(model.train_step)
     return lambda: step(tensors)
 
@@ -84,7 +84,7 @@ def litert(
     image = _pixels(scorer, 1)
     calls: dict[int, Call] = {}
     for number in threads:
-        with cli.quiet_stderr():
+        with command.quiet_stderr():
             interpreter = Interpreter(str(path), num_threads=number)
             runner = interpreter.get_signature_runner(tflite.SIGNATURE)
             # The first call loads the kernels and says so.

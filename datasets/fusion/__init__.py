@@ -19,7 +19,7 @@ from datasets.fusion.pyramid import contrast_pyramid
 from datasets.fusion.pyramid import laplacian_pyramid
 from datasets.fusion.wavelet import discrete_wavelet
 from datasets.fusion.wavelet import stationary_wavelet
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 # The order is part of the data base: add at the end, never reorder.
 ALGORITHMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {

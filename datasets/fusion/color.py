@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 # Y of full-range YCbCr (ITU-R BT.601); I of the linear IHS transform.
 _LUMINANCE_WEIGHTS = {

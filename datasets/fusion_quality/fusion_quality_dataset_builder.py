@@ -10,30 +10,30 @@ from typing import Any
 import tensorflow_datasets as tfds
 from absl import logging
 
-from datasets import panel
 from datasets import phantom
 from datasets import reader_study
-from datasets import slices
-from datasets.builder_configs import CONFIGS
-from datasets.builder_configs import CustomConfig
-from datasets.builder_configs import DistortionsConfig
-from datasets.builder_configs import PhantomConfig
-from datasets.builder_configs import ReaderStudyConfig
-from datasets.builder_configs import WholeBrainAtlasConfig
-from datasets.canonical_writer import CanonicalWriter
-from datasets.canonical_writer import bounded_shuffle
-from datasets.custom_groups import make_groups
-from datasets.custom_groups import split_groups
-from datasets.custom_scores import describe
-from datasets.custom_scores import read_scores
-from datasets.distorted_groups import TILED_SIZE
-from datasets.distorted_groups import DistortedGroup
-from datasets.distorted_groups import distorted_examples
-from datasets.example_features import IMAGE_SIZE
-from datasets.example_features import describe_examples
+from datasets.custom.groups import make_groups
+from datasets.custom.groups import split_groups
+from datasets.custom.scores import describe
+from datasets.custom.scores import read_scores
 from datasets.folds import split_by_case
 from datasets.fusion import ALGORITHMS
 from datasets.fusion import fuse
+from datasets.fusion_quality.canonical_writer import CanonicalWriter
+from datasets.fusion_quality.canonical_writer import bounded_shuffle
+from datasets.fusion_quality.configs import CONFIGS
+from datasets.fusion_quality.configs import CustomConfig
+from datasets.fusion_quality.configs import DistortionsConfig
+from datasets.fusion_quality.configs import PhantomConfig
+from datasets.fusion_quality.configs import ReaderStudyConfig
+from datasets.fusion_quality.configs import WholeBrainAtlasConfig
+from datasets.fusion_quality.features import IMAGE_SIZE
+from datasets.fusion_quality.features import describe_examples
+from datasets.panel import readers
+from datasets.pretraining import slices
+from datasets.pretraining.groups import TILED_SIZE
+from datasets.pretraining.groups import DistortedGroup
+from datasets.pretraining.groups import distorted_examples
 from datasets.scored_groups import ScoredGroup
 from datasets.scored_groups import best_of_group
 from datasets.scored_groups import encode
@@ -44,7 +44,7 @@ from datasets.sources import ATLAS_LAYOUT
 from datasets.sources import PairEntry
 from datasets.sources import SourcePair
 from datasets.sources import list_atlas_pairs
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 AnyGroup = PairEntry | ScoredGroup | DistortedGroup
 CUSTOM_LAYOUT = "images, scores.csv and scale.json"
@@ -74,7 +74,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     the table.
 
     `custom` reads {CUSTOM_LAYOUT} in `manual_dir`; README.md describes them,
-    `python -m datasets.check --manual_dir=...` checks them.
+    `python -m datasets.custom.check --manual_dir=...` checks them.
 
     `distortions` and `distortions_whole` read {slices.LAYOUT}, in
     `manual_dir`; without `manual_dir` they draw heads.
@@ -228,10 +228,10 @@ def fused_examples(pair: SourcePair) -> Iterator[tuple[str, dict[str, Any]]]:
     images = {name: fuse(*sources, name) for name in ALGORITHMS}
     keys = {name: f"{pair.pair_id}/{name}" for name in ALGORITHMS}
     grades = {
-        name: panel.grade(*sources, images[name], seed_key=keys[name])
+        name: readers.grade(*sources, images[name], seed_key=keys[name])
         for name in ALGORITHMS
     }
-    mos = {name: panel.mos(grades[name]) for name in ALGORITHMS}
+    mos = {name: readers.mos(grades[name]) for name in ALGORITHMS}
     # These three are the same in the whole group: encoded once.
     shared = {
         "reference": encode(images[best_of_group(mos, pair.pair_id)]),

@@ -16,7 +16,7 @@ from datasets.phantom.modalities import render_ct
 from datasets.phantom.modalities import render_emission
 from datasets.phantom.modalities import render_mr
 from datasets.sources import SourcePair
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 MODALITIES = ("PET-MRI", "SPECT-MRI", "CT-MRI")
 OVERSAMPLING = 2

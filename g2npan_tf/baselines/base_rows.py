@@ -6,7 +6,7 @@ import numpy as np
 
 from g2npan_tf.baselines.methods import Method
 from g2npan_tf.baselines.methods import Rows
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -39,14 +39,14 @@ def measure_rows(
         InputError: If the method needs source images or references that are
             not there, or is not defined on an image.
     """
-    from g2npan_tf import data
+    from g2npan_tf.data import base
 
     more: tuple[str, ...] = ()
     if method.needs_sources:
         more = _source_features(builder, name)
     elif method.needs_reference:
         more = _true_reference(builder, name)
-    rows: Rows = data.read(builder, places, more)
+    rows: Rows = base.read(builder, places, more)
     if more == _LIST:
         rows |= _unpacked(rows, name)
     values = method.measure(rows)

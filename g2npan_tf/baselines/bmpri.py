@@ -20,7 +20,7 @@ from g2npan_tf.baselines.pseudo_references import as_jpeg2000
 from g2npan_tf.baselines.pseudo_references import blurred
 from g2npan_tf.baselines.pseudo_references import noisy
 from g2npan_tf.baselines.pseudo_references import to_grey
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 NUM_FEATURES = 20
 # How to worsen, five levels, and the neighbour counts that mark structure.

@@ -12,7 +12,7 @@ from skimage.metrics import structural_similarity
 
 from g2npan_tf.baselines.bmpri import import_regression
 from g2npan_tf.baselines.grey_levels import luminance
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 # Standard deviations in pixels between which the bands lie, an octave apart.
 BAND_SDS = (1.0, 2.0, 4.0)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 NUM_LEVELS = 256
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from g2npan_tf import correlation
 from g2npan_tf.baselines.bmpri import bmpri_features
 from g2npan_tf.baselines.bmpri import fit_bmpri
 from g2npan_tf.baselines.bmpri import import_regression
@@ -19,6 +18,7 @@ from g2npan_tf.baselines.oefp import oefp
 from g2npan_tf.baselines.rsfe import rsfe
 from g2npan_tf.baselines.tang import tang
 from g2npan_tf.baselines.tsallis import tsallis
+from g2npan_tf.evaluation import statistics
 
 Rows = dict[str, Any]
 Predictor = Callable[[np.ndarray], np.ndarray]
@@ -42,7 +42,7 @@ def fit_logistic(values: np.ndarray, mos: np.ndarray) -> Predictor:
     """
     # The measures' units differ by some orders of magnitude.
     centre, spread = np.mean(values), np.std(values) or 1.0
-    mapping = correlation.fit_logistic(mos, (values - centre) / spread)
+    mapping = statistics.fit_logistic(mos, (values - centre) / spread)
     return lambda others: mapping((others - centre) / spread)
 
 

@@ -12,21 +12,21 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from g2npan_tf import cli
-from g2npan_tf import config
-from g2npan_tf import correlation
-from g2npan_tf import evaluation
-from g2npan_tf import fold_means
-from g2npan_tf import output_check
-from g2npan_tf import protocols
 from g2npan_tf.baselines.base_rows import measure_rows
 from g2npan_tf.baselines.methods import METHODS
 from g2npan_tf.baselines.methods import Method
 from g2npan_tf.baselines.methods import Rows
-from g2npan_tf.evaluation_table import number
-from g2npan_tf.evaluation_table import table
-from g2npan_tf.evaluation_table import write_predictions
-from g2npan_tf.evaluation_table import write_results
+from g2npan_tf.core import command
+from g2npan_tf.core import config
+from g2npan_tf.core import outputs
+from g2npan_tf.data import protocols
+from g2npan_tf.evaluation import figures as evaluation
+from g2npan_tf.evaluation import fold_means
+from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation.results import number
+from g2npan_tf.evaluation.results import table
+from g2npan_tf.evaluation.results import write_predictions
+from g2npan_tf.evaluation.results import write_results
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -61,38 +61,40 @@ def main(argv: list[str]) -> None:
     """Prints the figures of one method and writes its predictions."""
     options = flags.FLAGS
     if not options.method or len(argv) > 1:
-        cli.fail(f"expected --method={'|'.join(METHODS)}, and no other words")
+        command.fail(
+            f"expected --method={'|'.join(METHODS)}, and no other words"
+        )
     if pathlib.Path(options.output).suffix == ".json":
-        cli.fail(
+        command.fail(
             f"--output={options.output}: expected a CSV file; the figures go "
             "into the JSON file of the same name"
         )
     settings = config.from_flags()
     pooled = options.split == "all"
     if pooled and (options["fold"].present or settings.protocol in UNPOOLED):
-        cli.fail(
+        command.fail(
             "--split=all goes without --fold and without "
             f"--protocol={' or '.join(UNPOOLED)}"
         )
     output = pathlib.Path(options.output)
-    output_check.check_settings(
+    outputs.check_settings(
         {"output": [output, output.with_suffix(".json")]}, settings
     )
-    with cli.quiet_stderr():
-        from g2npan_tf import data
+    with command.quiet_stderr():
+        from g2npan_tf.data import base
 
-        cli.register_data_bases()
-    builder = data.open_base(settings)
+        command.register_data_bases()
+    builder = base.open_base(settings)
     rows, values, folds = _measured(builder, settings, pooled, options.method)
     rows, results = judge(options.method, rows, values, folds)
-    results["data"] = data.facts(builder)
+    results["data"] = base.facts(builder)
     results["protocol"] = protocols.describe(settings) + (
         " and likewise the others, pooled" if pooled else ""
     )
     try:
         _write(output, rows, results)
     except OSError as error:
-        cli.fail(f"{output}: {error.strerror}")
+        command.fail(f"{output}: {error.strerror}")
     print(table(results))
     print(notes(results))
     print(f"images: {output}")
@@ -146,8 +148,8 @@ def judge(
             split, test["fold"], predictions
         )
     if values.ndim == 1:
-        results["unfitted"] = correlation.figures(split.mos, test["values"])
-        kept = correlation.srcc(test["values"], predictions[name])
+        results["unfitted"] = statistics.figures(split.mos, test["values"])
+        kept = statistics.srcc(test["values"], predictions[name])
         results["reversed"] = kept < 0
     return test, results
 
@@ -159,12 +161,12 @@ def _measured(
     name: str,
 ) -> tuple[Rows, np.ndarray, list[Fold]]:
     """Measures every image once; the folds as rows of what was measured."""
-    from g2npan_tf import data
+    from g2npan_tf.data import base
 
     count = config.num_parts(settings.protocol)
     numbers = range(count) if pooled else [settings.fold]
     parts = [
-        data.divide(builder, dataclasses.replace(settings, fold=k))
+        base.divide(builder, dataclasses.replace(settings, fold=k))
         for k in numbers
     ]
     places = np.unique(
@@ -252,4 +254,4 @@ def _write(path: pathlib.Path, rows: Rows, results: dict[str, Any]) -> None:
 
 if __name__ == "__main__":
     define_flags()
-    cli.run(main)
+    command.run(main)

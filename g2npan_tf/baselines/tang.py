@@ -6,8 +6,8 @@ import numpy as np
 
 from g2npan_tf.baselines.grey_levels import check_image
 from g2npan_tf.baselines.grey_levels import luminance
-from g2npan_tf.pcnn import firing_times
-from g2npan_tf.subbands import decompose
+from g2npan_tf.baselines.pcnn import firing_times
+from g2npan_tf.baselines.subbands import decompose
 
 # Coefficients below half a grey level are the rounding of 8-bit pixels.
 _HALF_LEVEL = 0.5 / 255

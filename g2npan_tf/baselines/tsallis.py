@@ -6,7 +6,7 @@ import numpy as np
 
 from g2npan_tf.baselines.grey_levels import check_grey
 from g2npan_tf.baselines.grey_levels import joint_counts
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.errors import InputError
 
 FORMS = ("cvejic", "nava")
 

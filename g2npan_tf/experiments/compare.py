@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from g2npan_tf import cli
-from g2npan_tf import evaluation
-from g2npan_tf import evaluation_table
-from g2npan_tf import fold_means
-from g2npan_tf import output_check
-from g2npan_tf import plain_json
-from g2npan_tf.errors import InputError
-from g2npan_tf.model_facts import UNKNOWN
-from g2npan_tf.model_facts import whose
-from g2npan_tf.score_table import number
+from g2npan_tf.core import command
+from g2npan_tf.core import outputs
+from g2npan_tf.core import plain_json
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.table import number
+from g2npan_tf.evaluation import figures as evaluation
+from g2npan_tf.evaluation import fold_means
+from g2npan_tf.evaluation import results as evaluation_table
+from g2npan_tf.scoring.model_facts import UNKNOWN
+from g2npan_tf.scoring.model_facts import whose
 
 PREDICTIONS = "predictions.csv"
 _FACTS = "results.json"
@@ -49,7 +49,7 @@ def define_flags() -> None:
 def main(argv: list[str]) -> None:
     """Prints the figures of all methods and the differences."""
     files = [_named(word)[1] for word in argv[1:]]
-    output_check.check(
+    outputs.check(
         {"output": [flags.FLAGS.output]},
         [place for file in files for place in (file, *_beside(file))],
     )
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> None:
         try:
             evaluation_table.write_results(path, results)
         except OSError as error:
-            cli.fail(f"--output={path}: {error.strerror}")
+            command.fail(f"--output={path}: {error.strerror}")
 
 
 def collect(words: Sequence[str]) -> dict[str, Any]:
@@ -268,4 +268,4 @@ def _protocols(beside: Mapping[str, dict[str, Any]]) -> str:
 
 if __name__ == "__main__":
     define_flags()
-    cli.run(main)
+    command.run(main)

@@ -22,25 +22,25 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from g2npan_tf import cli
-from g2npan_tf import config as config_module
-from g2npan_tf import correlation
-from g2npan_tf import evaluation
-from g2npan_tf import evaluation_table
-from g2npan_tf import fold_means
-from g2npan_tf import output_check
-from g2npan_tf import protocols
-from g2npan_tf import single_reader
-from g2npan_tf.atomic_file import written_aside
-from g2npan_tf.config import NUM_FOLDS
-from g2npan_tf.config import Config
-from g2npan_tf.config import num_parts
-from g2npan_tf.errors import InputError
+from g2npan_tf.core import command as cli
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core import outputs
+from g2npan_tf.core.config import NUM_FOLDS
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import num_parts
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.files import written_aside
+from g2npan_tf.core.preset_changes import changes
+from g2npan_tf.core.variants import METHOD
+from g2npan_tf.core.variants import name_of
+from g2npan_tf.data import protocols
+from g2npan_tf.evaluation import figures as evaluation
+from g2npan_tf.evaluation import fold_means
+from g2npan_tf.evaluation import results as evaluation_table
+from g2npan_tf.evaluation import single_reader
+from g2npan_tf.evaluation import statistics
 from g2npan_tf.experiments import cross_validation_plots
-from g2npan_tf.model_facts import whose
-from g2npan_tf.preset_changes import changes
-from g2npan_tf.variants import METHOD
-from g2npan_tf.variants import name_of
+from g2npan_tf.scoring.model_facts import whose
 
 # What the output has beside the runs.
 FILES = (
@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
             cli.fail(f"--{name}: expected --{name}s=..., a list")
     settings = config_module.from_flags()
     output = pathlib.Path(options.output)
-    output_check.check_settings(
+    outputs.check_settings(
         {"output": [output / name for name in FILES]}, settings
     )
     parts = num_parts(settings.protocol)
@@ -127,7 +127,7 @@ def run_all(
     """
     # Before there are threads: being quiet is a matter of the whole process.
     with cli.quiet_stderr():
-        importlib.import_module("g2npan_tf.run_folder")
+        importlib.import_module("g2npan_tf.training.workdir")
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         waiting = [
             pool.submit(_run, config, folder_of(output, *key))
@@ -295,7 +295,7 @@ def _fold_figures(rows: list[dict[str, str]]) -> dict[str, float]:
             np.array([float(row[name]) for row in members])
             for name in ("mos", "predicted_mos")
         )
-        figures[f"({key[0]}, {key[1]})"] = correlation.srcc(true, predicted)
+        figures[f"({key[0]}, {key[1]})"] = statistics.srcc(true, predicted)
     return figures
 
 
@@ -337,8 +337,8 @@ def is_done(config: Config, workdir: pathlib.Path) -> bool:
     Raises:
         InputError: If a run of other settings is there.
     """
-    from g2npan_tf import run_folder
-    from g2npan_tf.checkpoints import Progress
+    from g2npan_tf.training import workdir as run_folder
+    from g2npan_tf.training.checkpoints import Progress
 
     run_folder.earlier_facts(workdir, config_module.with_whole_paths(config))
     summary = workdir / run_folder.SUMMARY

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib import figure
 from matplotlib import ticker
 
-from g2npan_tf import correlation
-from g2npan_tf.evaluation_plots import points_of_log
-from g2npan_tf.evaluation_plots import scores_of
+from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation.plots import points_of_log
+from g2npan_tf.evaluation.plots import scores_of
 from g2npan_tf.report.plain_text import plain_text
 
 Row = Mapping[str, str]
@@ -32,9 +32,9 @@ def draw_scatter(rows: Sequence[Row], label: str, path: pathlib.Path) -> None:
         mine = [row["modality"] == modality for row in rows]
         axes.plot(predicted[mine], true[mine], ".", ms=4, label=modality)
     line = np.linspace(predicted.min(), predicted.max(), 200)
-    fit = correlation.fit_logistic(true, predicted)
+    fit = statistics.fit_logistic(true, predicted)
     axes.plot(line, fit(line), "k", lw=1.5, label="logistic fit")
-    srcc = correlation.srcc(true, predicted)
+    srcc = statistics.srcc(true, predicted)
     axes.set(
         xlabel="predicted MOS",
         ylabel="MOS",

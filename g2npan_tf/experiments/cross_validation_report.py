@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from g2npan_tf import data
-from g2npan_tf import evaluation_plots
-from g2npan_tf import evaluation_report
-from g2npan_tf import evaluation_sections
-from g2npan_tf import extreme_images
-from g2npan_tf.assessor import Assessment
-from g2npan_tf.assessor import Assessor
-from g2npan_tf.config import Config
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import base
+from g2npan_tf.evaluation import extreme_images
+from g2npan_tf.evaluation import plots
+from g2npan_tf.evaluation import report
+from g2npan_tf.evaluation import sections
 from g2npan_tf.report import page
 from g2npan_tf.report.page import Html
 from g2npan_tf.report.page import tag
+from g2npan_tf.scoring.assessor import Assessment
+from g2npan_tf.scoring.assessor import Assessor
 
 Row = Mapping[str, str]
 Run = tuple[int, int]
@@ -54,25 +54,25 @@ def write(
         for seed in results["seeds"]
     }
     first = next(iter(by_seed))
-    body = evaluation_report.head(results, results["seeds"][first])
+    body = report.head(results, results["seeds"][first])
     for seed, members in by_seed.items():
         judged = results["seeds"][seed]
         title = f"Figures, seed {seed}"
         body += [
-            page.section(title, evaluation_sections.figures(judged)),
-            evaluation_plots.agreement(members, f"seed {seed}"),
+            page.section(title, sections.figures(judged)),
+            plots.agreement(members, f"seed {seed}"),
         ]
     logs = {
         f"seed {seed}, fold {fold}": folder / "log.csv"
         for (seed, fold), folder in folders.items()
     }
     body += [
-        evaluation_report.details(by_seed[first]),
-        evaluation_report.learning(logs),
+        report.details(by_seed[first]),
+        report.learning(logs),
         _images(by_seed[first], runs, folders, results["data"]),
     ]
-    path = output / evaluation_report.FILE
-    return evaluation_report.save(results["data"], body, path)
+    path = output / report.FILE
+    return report.save(results["data"], body, path)
 
 
 def _images(
@@ -100,7 +100,7 @@ def _images(
         return [explained[row["id"]] for row in chosen]
 
     try:
-        return evaluation_report.images(extreme_images.show(rows, explain))
+        return report.images(extreme_images.show(rows, explain))
     except InputError as error:
         note = tag("p", f"Not shown: {error}", class_="note")
         return page.section("Single images", note)
@@ -115,8 +115,8 @@ def _pixels(
     config: Config, facts: Mapping[str, Any], names: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Reads some images of a base by their names, `pair/algorithm`."""
-    builder = data.reopen(config, dict(facts))
-    rows = data.judged(builder)
+    builder = base.reopen(config, dict(facts))
+    rows = base.judged(builder)
     there = [
         f"{pair}/{algorithm}"
         for pair, algorithm in zip(
@@ -124,7 +124,7 @@ def _pixels(
         )
     ]
     places = rows["index"][np.isin(there, names)]
-    read = data.read(builder, places)
+    read = base.read(builder, places)
     return {
         f"{pair}/{algorithm}": image
         for pair, algorithm, image in zip(

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from g2npan_tf import cli
-from g2npan_tf import config as config_module
-from g2npan_tf import output_check
-from g2npan_tf.model_facts import whose
+from g2npan_tf.core import command
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core import outputs
+from g2npan_tf.scoring.model_facts import whose
 
 # As many of a part, which tell a rank correlation to about a tenth.
 MAX_IMAGES = 64
@@ -36,23 +36,21 @@ def main(argv: list[str]) -> None:
     """Prints what is found in a run."""
     options = flags.FLAGS
     if not options.workdir or len(argv) > 1:
-        cli.fail("expected --workdir=FOLDER of a run, and nothing else")
+        command.fail("expected --workdir=FOLDER of a run, and nothing else")
     workdir = pathlib.Path(options.workdir)
-    output_check.check(
-        {"output": [options.output]}, output_check.run_files(workdir)
-    )
+    outputs.check({"output": [options.output]}, outputs.run_files(workdir))
     config_module.load(workdir / "config.json")
-    with cli.quiet_stderr():
-        from g2npan_tf import evaluation_table
+    with command.quiet_stderr():
+        from g2npan_tf.evaluation import results
         from g2npan_tf.experiments import diagnosis  # noqa: F401
-    cli.register_data_bases()
+    command.register_data_bases()
     found = examine(workdir, options.batches)
     print(table(found))
     if options.output:
         try:
-            evaluation_table.write_results(pathlib.Path(options.output), found)
+            results.write_results(pathlib.Path(options.output), found)
         except OSError as error:
-            cli.fail(f"{options.output}: {error.strerror}")
+            command.fail(f"{options.output}: {error.strerror}")
 
 
 def examine(workdir: pathlib.Path, batches: int) -> dict[str, Any]:
@@ -71,22 +69,24 @@ def examine(workdir: pathlib.Path, batches: int) -> dict[str, Any]:
     Raises:
         InputError: If there is no such run, or its data base is not there.
     """
-    from g2npan_tf import correlation
-    from g2npan_tf import data
-    from g2npan_tf import experiment
-    from g2npan_tf import preset_changes
-    from g2npan_tf import protocols
-    from g2npan_tf import training_data
-    from g2npan_tf import variants
-    from g2npan_tf import warm_start
-    from g2npan_tf.assessor import Assessor
+    from g2npan_tf.core import preset_changes
+    from g2npan_tf.core import variants
+    from g2npan_tf.data import base
+    from g2npan_tf.data import batches as training_data
+    from g2npan_tf.data import protocols
+    from g2npan_tf.evaluation import statistics
     from g2npan_tf.experiments import diagnosis
+    from g2npan_tf.scoring.assessor import Assessor
+    from g2npan_tf.training import build
+    from g2npan_tf.training import start_weights
 
     config, facts = config_module.load(workdir / "config.json")
-    model = warm_start.read_networks(config, workdir / warm_start.WEIGHTS_FILE)
+    model = start_weights.read_networks(
+        config, workdir / start_weights.WEIGHTS_FILE
+    )
     assessor = Assessor.load(workdir, check_content=False)
-    builder = data.reopen(config, facts)
-    parts = data.divide(builder, config)
+    builder = base.reopen(config, facts)
+    parts = base.divide(builder, config)
     found: dict[str, Any] = {
         "data": facts,
         "protocol": protocols.describe(config),
@@ -96,26 +96,26 @@ def examine(workdir: pathlib.Path, batches: int) -> dict[str, Any]:
         "fit": {},
     }
     for name in ("train", "validation", "test"):
-        rows = data.read(builder, _drawn(getattr(parts, name)))
+        rows = base.read(builder, _drawn(getattr(parts, name)))
         if not len(rows["mos"]):
             continue
-        srcc = correlation.srcc(rows["mos"], assessor.score(rows["image"]))
+        srcc = statistics.srcc(rows["mos"], assessor.score(rows["image"]))
         found["fit"][name] = {"images": len(rows["mos"]), "srcc": srcc}
     if config.use_gan:
         places = parts.validation if parts.validation.size else parts.train
-        rows = data.read(builder, _drawn(places), ["reference"])
+        rows = base.read(builder, _drawn(places), ["reference"])
         found["score"] = diagnosis.what_feeds_the_score(
             model,
             rows["image"],
             np.array(rows["reference"]),
             rows["mos"],
-            data.tiles_per_side(builder),
+            base.tiles_per_side(builder),
         )
     grid = model.quality_network.output["cam_logits"].shape[1:]
     stream, steps = training_data.training_batches(
         builder, parts.train, config, grid
     )
-    experiment.compile_model(model, config, steps)
+    build.compile_model(model, config, steps)
     found["gradients"] = diagnosis.gradient_sizes(
         model, model.objective, itertools.islice(stream, batches)
     )
@@ -128,8 +128,8 @@ def table(found: dict[str, Any]) -> str:
     Args:
         found: From `examine`.
     """
-    from g2npan_tf.evaluation_table import number
-    from g2npan_tf.preset_changes import preset_words
+    from g2npan_tf.core.preset_changes import preset_words
+    from g2npan_tf.evaluation.results import number
 
     facts = found["data"]
     lines = [
@@ -179,4 +179,4 @@ def _drawn(places: np.ndarray) -> np.ndarray:
 
 if __name__ == "__main__":
     define_flags()
-    cli.run(main)
+    command.run(main)

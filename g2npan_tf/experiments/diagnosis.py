@@ -9,15 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from g2npan_tf import correlation
-from g2npan_tf.gan import G2NPAN
-from g2npan_tf.gan import Batch
-from g2npan_tf.gan import Objective
-from g2npan_tf.gan import PlainAssessment
-from g2npan_tf.models.scorer import discrepancy_map
-from g2npan_tf.models.scorer import mean_of_tiles
-from g2npan_tf.models.scorer import split_tiles
-from g2npan_tf.models.scorer import tile_weights
+from g2npan_tf.evaluation import statistics
+from g2npan_tf.model.scorer import discrepancy_map
+from g2npan_tf.model.scorer import mean_of_tiles
+from g2npan_tf.model.scorer import split_tiles
+from g2npan_tf.model.scorer import tile_weights
+from g2npan_tf.model.train_step import G2NPAN
+from g2npan_tf.model.train_step import Batch
+from g2npan_tf.model.train_step import Objective
+from g2npan_tf.model.train_step import PlainAssessment
 
 Gradients = list[tf.Tensor]
 # Images at a time; those of a reader study are sixteen tiles each.
@@ -187,11 +187,11 @@ def what_feeds_the_score(
     )
     return {
         "ufw_sd": float(np.std(ufw)),
-        "ufw_srcc": correlation.srcc(mos, ufw),
+        "ufw_srcc": statistics.srcc(mos, ufw),
         "backbone_sd": float(np.std(backbone)),
-        "backbone_srcc": correlation.srcc(mos, backbone),
+        "backbone_srcc": statistics.srcc(mos, backbone),
         "nuance": float(np.mean(nuance)),
-        "nuance_srcc": correlation.srcc(mos, nuance),
+        "nuance_srcc": statistics.srcc(mos, nuance),
         "generated_error": float(np.mean(generated_error)),
         "image_error": float(np.mean(image_error)),
     }

@@ -5,8 +5,8 @@ import pathlib
 import numpy as np
 from matplotlib import figure
 
-from g2npan_tf import correlation
-from g2npan_tf.atomic_file import written_aside
+from g2npan_tf.core.files import written_aside
+from g2npan_tf.evaluation import statistics
 from g2npan_tf.experiments.table_report import Results
 from g2npan_tf.experiments.table_report import figure_values
 from g2npan_tf.experiments.table_report import heading
@@ -28,12 +28,12 @@ def draw(results: Results, path: pathlib.Path) -> None:
     plot = figure.Figure(figsize=(9.0, 4.4), layout="constrained")
     axes = plot.subplots()
     width = 0.8 / len(rows)
-    place = np.arange(len(correlation.METRICS))
+    place = np.arange(len(statistics.METRICS))
     for index, row in enumerate(rows):
         ours = figure_values(row["raw"])
         limits = np.array(
             [
-                [row["interval"][name][end] for name in correlation.METRICS]
+                [row["interval"][name][end] for name in statistics.METRICS]
                 for end in ("low", "high")
             ],
             float,
@@ -47,7 +47,7 @@ def draw(results: Results, path: pathlib.Path) -> None:
         axes.plot(x, figure_values(row["paper"]), "kD", mfc="white", ms=4)
     axes.plot([], [], "kD", mfc="white", ms=4, label="paper (its own data)")
     axes.axhline(0, color="k", lw=0.8)
-    axes.set_xticks(place, [name.upper() for name in correlation.METRICS])
+    axes.set_xticks(place, [name.upper() for name in statistics.METRICS])
     axes.set_title(f"{heading(results)}\n{_short(results)}", fontsize=8)
     axes.legend(fontsize=7, ncols=4, loc="upper center")
     bottom, top = axes.get_ylim()

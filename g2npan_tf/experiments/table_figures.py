@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from g2npan_tf import correlation
-from g2npan_tf import evaluation
-from g2npan_tf import mos
-from g2npan_tf import significance
-from g2npan_tf.errors import InputError
+from g2npan_tf.core import mos
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.evaluation import figures
+from g2npan_tf.evaluation import significance
+from g2npan_tf.evaluation import statistics
 
 Figures = dict[str, Any]
 
@@ -62,7 +62,7 @@ def judge(parts: Sequence[Part]) -> Figures:
 
     def means(rows: Sequence[np.ndarray]) -> list[float]:
         each = [
-            list(correlation.figures(t[r], p[r]).values())
+            list(statistics.figures(t[r], p[r]).values())
             for t, p, r in zip(true, predicted, rows, strict=True)
         ]
         return np.mean(each, axis=0).tolist()
@@ -70,20 +70,20 @@ def judge(parts: Sequence[Part]) -> Figures:
     units = [part.unit for part in parts]
     values = _resampled(units, means)
     measured = means([np.arange(len(unit)) for unit in units])
-    limits = [evaluation.limits(column) for column in values.T]
+    limits = [figures.limits(column) for column in values.T]
     rounded = [
-        correlation.krcc(part.mos, np.round(part.predicted)) for part in parts
+        statistics.krcc(part.mos, np.round(part.predicted)) for part in parts
     ]
     return {
         "images": len(set(np.concatenate([part.image for part in parts]))),
         "pairs": len(set(np.concatenate([part.pair for part in parts]))),
         "units": len(set(np.concatenate(units))),
-        "raw": dict(zip(correlation.METRICS, measured, strict=True)),
+        "raw": dict(zip(statistics.METRICS, measured, strict=True)),
         "rounded_krcc": float(np.mean(rounded)),
         "interval": {
             name: {"low": low, "high": high}
             for name, (low, high) in zip(
-                correlation.METRICS, limits, strict=True
+                statistics.METRICS, limits, strict=True
             )
         },
     }
@@ -119,15 +119,15 @@ def gain(first: Sequence[Part], second: Sequence[Part]) -> Figures:
 
     def mean(rows: Sequence[np.ndarray]) -> float:
         differences = [
-            correlation.srcc(a.mos[r], a.predicted[r])
-            - correlation.srcc(b.mos[r], b.predicted[r])
+            statistics.srcc(a.mos[r], a.predicted[r])
+            - statistics.srcc(b.mos[r], b.predicted[r])
             for (a, b), r in zip(common, rows, strict=True)
         ]
         return float(np.mean(differences))
 
     units = [a.unit for a, _ in common]
     values = _resampled(units, mean)
-    low, high = evaluation.limits(values)
+    low, high = figures.limits(values)
     return {
         "images": len(set(np.concatenate([a.image for a, _ in common]))),
         "difference": mean([np.arange(len(unit)) for unit in units]),
@@ -191,4 +191,4 @@ def _resampled(units: Sequence[np.ndarray], statistic: Any) -> np.ndarray:
             [rows[owner[rows] == k] - start[k] for k in range(len(units))]
         )
 
-    return evaluation.resample(np.concatenate(units), split, 0)
+    return figures.resample(np.concatenate(units), split, 0)

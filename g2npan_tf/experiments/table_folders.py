@@ -6,8 +6,8 @@ import pathlib
 from typing import Any
 
 from g2npan_tf.baselines.run import SETTINGS
-from g2npan_tf.config import Config
-from g2npan_tf.config import with_whole_paths
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import with_whole_paths
 from g2npan_tf.experiments.table_rows import Row
 
 # What leaves a run's figures as they are, or is a folder of its own.

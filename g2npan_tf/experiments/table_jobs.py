@@ -5,15 +5,15 @@ import pathlib
 import sys
 from typing import Any
 
-from g2npan_tf import warm_start
-from g2npan_tf.config import Config
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.experiments import table_runs
 from g2npan_tf.experiments.table_folders import folder_name
 from g2npan_tf.experiments.table_rows import TABLES
 from g2npan_tf.experiments.table_rows import configured
 from g2npan_tf.experiments.table_rows import lacks_start_weights
 from g2npan_tf.experiments.table_runs import Job
+from g2npan_tf.training import start_weights
 
 # Reason and command by name of the row.
 LeftOut = dict[str, dict[str, str]]
@@ -94,11 +94,11 @@ def check_start_weights(request: Request, wanted: dict[str, Job]) -> None:
         if not table_runs.missing(job):
             continue
         try:
-            warm_start.check(job.config)
+            start_weights.check(job.config)
             for config in job.runs.values():
                 part = (config.fold, config.train_share)
                 if part not in parts:
-                    warm_start.check_data(config, request.facts)
+                    start_weights.check_data(config, request.facts)
                 parts.add(part)
         except InputError as error:
             raise InputError(f"row {name}: {error}") from error

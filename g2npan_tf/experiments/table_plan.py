@@ -10,10 +10,10 @@ import sys
 from typing import TYPE_CHECKING
 from typing import Any
 
-from g2npan_tf import config as config_module
-from g2npan_tf import data
-from g2npan_tf.atomic_file import written_aside
-from g2npan_tf.config import Config
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.files import written_aside
+from g2npan_tf.data import base
 from g2npan_tf.experiments import table_jobs
 from g2npan_tf.experiments import table_runs
 from g2npan_tf.experiments.cross_validate import REPOSITORY
@@ -84,8 +84,8 @@ def plan(request: Request, builder: "tfds.core.DatasetBuilder") -> str:
 def _images(job: Job, builder: "tfds.core.DatasetBuilder") -> int:
     """Images or crops in an epoch, of the first fold."""
     first = next(iter(job.runs.values()))
-    count = len(data.divide(builder, first).train)
-    tiled = data.tiles_per_side(builder) > 1
+    count = len(base.divide(builder, first).train)
+    tiled = base.tiles_per_side(builder) > 1
     return count * (first.crops_per_image if tiled else 1)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from g2npan_tf import correlation
-from g2npan_tf.atomic_file import written_aside
-from g2npan_tf.evaluation_table import number
+from g2npan_tf.core.files import written_aside
+from g2npan_tf.core.preset_changes import preset_words
+from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation.results import number
 from g2npan_tf.experiments.table_rows import PAPER_DATA
-from g2npan_tf.model_facts import whose
-from g2npan_tf.preset_changes import preset_words
+from g2npan_tf.scoring.model_facts import whose
 
 Results = Mapping[str, Any]
 _HEAD = (
@@ -25,7 +25,7 @@ _HEAD = (
     "RMSE [0, 1]",
     "SRCC: difference",
     "SRCC: above the mean of algorithm and modality",
-    *(f"paper: {name.upper()}" for name in correlation.METRICS),
+    *(f"paper: {name.upper()}" for name in statistics.METRICS),
 )
 _DIFFERENCES = (
     "Differences: paired bootstrap by case, 95 % interval; p two-sided, "
@@ -204,7 +204,7 @@ def _record(row: Mapping[str, Any]) -> dict[str, Any]:
         name: row[name]
         for name in ("name", "epochs", "images", "pairs", "rounded_krcc")
     }
-    for name in correlation.METRICS:
+    for name in statistics.METRICS:
         record[name] = row["raw"][name]
         for end in ("low", "high"):
             record[f"{name}_{end}"] = row["interval"][name][end]
@@ -214,7 +214,7 @@ def _record(row: Mapping[str, Any]) -> dict[str, Any]:
             value = row[kind][end] if row[kind] else ""
             record[f"{kind}_{end}"] = value
     return record | {
-        f"paper_{name}": row["paper"][name] for name in correlation.METRICS
+        f"paper_{name}": row["paper"][name] for name in statistics.METRICS
     }
 
 
@@ -227,4 +227,4 @@ def figure_values(figures: Mapping[str, float]) -> np.ndarray:
     Returns:
         Shape `[4]`, float64.
     """
-    return np.array([figures[name] for name in correlation.METRICS], float)
+    return np.array([figures[name] for name in statistics.METRICS], float)

@@ -5,16 +5,17 @@ import json
 import pathlib
 from typing import Any
 
-from g2npan_tf import correlation
-from g2npan_tf import evaluation
-from g2npan_tf import evaluation_table
-from g2npan_tf import protocols
-from g2npan_tf import significance
-from g2npan_tf.atomic_file import written_aside
-from g2npan_tf.config import PRESETS
-from g2npan_tf.config import Config
-from g2npan_tf.config import num_parts
-from g2npan_tf.errors import InputError
+from g2npan_tf.core.config import PRESETS
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import num_parts
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.files import written_aside
+from g2npan_tf.core.preset_changes import changes
+from g2npan_tf.data import protocols
+from g2npan_tf.evaluation import figures
+from g2npan_tf.evaluation import results as evaluation_table
+from g2npan_tf.evaluation import significance
+from g2npan_tf.evaluation import statistics
 from g2npan_tf.experiments import table_bars
 from g2npan_tf.experiments import table_figures
 from g2npan_tf.experiments import table_report
@@ -25,7 +26,6 @@ from g2npan_tf.experiments.table_jobs import Request
 from g2npan_tf.experiments.table_jobs import jobs
 from g2npan_tf.experiments.table_rows import TABLES
 from g2npan_tf.experiments.table_runs import Job
-from g2npan_tf.preset_changes import changes
 
 _PANEL_NOTE = (
     "Simulated scores favour OEFP: the panel's criterion of detail is a "
@@ -131,11 +131,11 @@ def _row(
         "against": job.row.against if other else "",
         "difference": table_figures.gain(mine, other) if other else None,
         "above_algorithm_mean": table_figures.gain(
-            mine, table_figures.trivial(known, evaluation.ALGORITHM_MEAN)
+            mine, table_figures.trivial(known, figures.ALGORITHM_MEAN)
         )
-        if known and evaluation.ALGORITHM_MEAN in known[0].trivial
+        if known and figures.ALGORITHM_MEAN in known[0].trivial
         else None,
-        "paper": dict(zip(correlation.METRICS, job.row.paper, strict=True)),
+        "paper": dict(zip(statistics.METRICS, job.row.paper, strict=True)),
     }
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from typing import Any
 
-from g2npan_tf.config import Config
+from g2npan_tf.core.config import Config
 
 # Whose scores the paper's figures are of; never those of the figures beside.
 PAPER_DATA = (

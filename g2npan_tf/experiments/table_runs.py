@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from g2npan_tf import config as config_module
-from g2npan_tf import evaluation
-from g2npan_tf import evaluation_table
 from g2npan_tf.baselines.run import SETTINGS
-from g2npan_tf.config import BOTH
-from g2npan_tf.config import NUM_FOLDS
-from g2npan_tf.config import Config
-from g2npan_tf.errors import InputError
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import BOTH
+from g2npan_tf.core.config import NUM_FOLDS
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.evaluation import figures
+from g2npan_tf.evaluation import results
 from g2npan_tf.experiments import cross_validate
 from g2npan_tf.experiments.table_figures import Part
 from g2npan_tf.experiments.table_rows import Row
@@ -207,14 +207,14 @@ def _by_draw(
 
 def _read(path: pathlib.Path) -> list[dict[str, str]]:
     """Predictions of a file."""
-    return evaluation_table.read_predictions(path)
+    return results.read_predictions(path)
 
 
 def _part(seed: str, draw: str, rows: list[dict[str, str]]) -> Part:
     """Rows of a file of predictions as arrays."""
     column = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     mos = column["mos"].astype(float)
-    split = evaluation.Split(
+    split = figures.Split(
         column["pair"],
         column["algorithm"],
         column["modality"],
@@ -231,7 +231,7 @@ def _part(seed: str, draw: str, rows: list[dict[str, str]]) -> Part:
         predicted=column["predicted_mos"].astype(float),
         trivial={
             name: column[name].astype(float)
-            for name in evaluation.BASELINES
+            for name in figures.BASELINES
             if name in column
         },
     )

@@ -17,12 +17,12 @@ from typing import Any
 
 from absl import flags
 
-from g2npan_tf import cli
-from g2npan_tf import config as config_module
-from g2npan_tf import output_check
-from g2npan_tf.config import Config
-from g2npan_tf.config import num_parts
-from g2npan_tf.errors import InputError
+from g2npan_tf.core import command
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core import outputs
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import num_parts
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.experiments import cross_validate
 from g2npan_tf.experiments.table_rows import TABLES
 
@@ -57,19 +57,19 @@ def main(argv: list[str]) -> None:
     """Fills the table and prints it, or says what that would take."""
     options = flags.FLAGS
     if not options.table or len(argv) > 1:
-        cli.fail(f"expected --table={'|'.join(TABLES)}, and no other words")
+        command.fail(f"expected --table={'|'.join(TABLES)}, and no other words")
     base = _base(options.table)
     output = pathlib.Path(options.output)
-    output_check.check_settings({"output": [output / "rates.json"]}, base)
+    outputs.check_settings({"output": [output / "rates.json"]}, base)
     folds = _folds(base, options.folds)
     seeds = cross_validate.numbers("seeds", options.seeds, 2**32 - 1)
     names = _names(options.table, options.rows)
-    with cli.quiet_stderr():
-        from g2npan_tf import data
+    with command.quiet_stderr():
+        from g2npan_tf.data import base as data
         from g2npan_tf.experiments import table_jobs
         from g2npan_tf.experiments import table_plan
 
-        cli.register_data_bases()
+        command.register_data_bases()
     builder = data.open_base(base)
     request = table_jobs.Request(
         table=options.table,
@@ -117,13 +117,13 @@ def _base(table: str) -> Config:
     for name in _ROWS_SET:
         if options[name].present:
             expected = f"--{name}s=LIST" if name in ("fold", "seed") else "none"
-            cli.fail(f"--{name}: the rows set it; expected {expected}")
+            command.fail(f"--{name}: the rows set it; expected {expected}")
     if table != "3":
         return config_module.from_flags()
     if options["train_share"].present:
-        cli.fail("--train_share: the rows of Table 3 set it; expected none")
+        command.fail("--train_share: the rows of Table 3 set it; expected none")
     if options.protocol not in (None, "ratio"):
-        cli.fail(
+        command.fail(
             f"--protocol={options.protocol}: Table 3 is of --protocol=ratio"
         )
     options["protocol"].value = "ratio"
@@ -181,4 +181,4 @@ def _commands(table: str, base: Config) -> dict[str, str]:
 
 if __name__ == "__main__":
     define_flags()
-    cli.run(main)
+    command.run(main)

@@ -1,0 +1,1 @@
+"""Scores and images of one's own: read, checked, listed."""

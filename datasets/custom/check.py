@@ -1,0 +1,164 @@
+"""Checks a folder of the user's own images and scores, and draws the scores.
+
+    python -m datasets.custom.check --manual_dir=FOLDER --plot=scores.png
+
+Prints every problem on a line of its own. Exit code 0: the folder can be
+built; 1: it has problems; 2: there is nothing to check.
+"""
+
+import pathlib
+
+import numpy as np
+from absl import flags
+from matplotlib import figure
+
+from datasets.custom.groups import make_groups
+from datasets.custom.groups import split_groups
+from datasets.custom.scores import SCORES_FILE
+from datasets.custom.scores import CustomScores
+from datasets.custom.scores import describe
+from datasets.custom.scores import files_of
+from datasets.custom.scores import opinions_of
+from datasets.custom.scores import read_scores
+from g2npan_tf.core import command
+from g2npan_tf.core import mos
+from g2npan_tf.core import outputs
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.files import written_aside
+from g2npan_tf.report.plain_text import plain_text
+
+_SIZE = 128
+# Algorithms that a box plot still shows; of more, the best and the worst.
+_MAX_BOXES = 40
+
+
+def define_flags() -> None:
+    """Defines the flags; not at import, since commands share their names."""
+    flags.DEFINE_string(
+        "manual_dir",
+        None,
+        "Folder with the images, scores.csv and scale.json.",
+        required=True,
+    )
+    flags.DEFINE_string("plot", "scores.png", "PNG to draw the scores to.")
+
+
+def main(argv: list[str]) -> int:
+    """Checks the folder, prints what was found and returns the exit code."""
+    if len(argv) > 1:
+        command.fail(f"unexpected argument {argv[1]}; all settings are flags")
+    root = pathlib.Path(flags.FLAGS.manual_dir)
+    outputs.check({"plot": [flags.FLAGS.plot]}, files_of(root))
+    scores = read_scores(root)
+    if scores.problems:
+        for problem in scores.problems:
+            print(f"{SCORES_FILE}, {problem}")
+        print(f"{len(scores.problems)} problem(s) in {root / SCORES_FILE}")
+        return 1
+    try:
+        folds = split_groups(scores, make_groups(scores, _SIZE))
+    except InputError as error:
+        print(f"{SCORES_FILE}: {error}")
+        return 1
+    sizes = [sum(len(group.images) for group in fold) for fold in folds]
+    print("\n".join(_summary(scores, sizes)))
+    draw_scores(scores, pathlib.Path(flags.FLAGS.plot))
+    print(f"plot: {flags.FLAGS.plot}")
+    return 0
+
+
+@plain_text()
+def draw_scores(scores: CustomScores, path: pathlib.Path) -> None:
+    """Draws the MOS histogram and a box for each algorithm.
+
+    Args:
+        scores: Without problems.
+        path: PNG to write.
+
+    Raises:
+        InputError: If the file cannot be written.
+    """
+    values = opinions_of(scores).mos
+    boxes = _by_algorithm(scores)
+    height = 1.2 + 0.25 * max(8, len(boxes))
+    plot = figure.Figure(figsize=(10.0, height), layout="constrained")
+    left, right = plot.subplots(1, 2)
+    ends = (mos.MOS_MIN, mos.MOS_MAX)
+    left.hist(values, bins=16, range=ends, edgecolor="white")
+    left.set(xlabel="MOS", ylabel="images", xlim=ends)
+    left.set_title(
+        f"{len(values):,} images, mean {values.mean():.2f}, "
+        f"sd {values.std():.2f}"
+    )
+    right.boxplot(
+        list(boxes.values()),
+        tick_labels=[f"{n} ({len(v)})" for n, v in boxes.items()],
+        orientation="horizontal",
+    )
+    right.invert_yaxis()
+    right.set(xlabel="MOS", title="by algorithm (images)")
+    right.set_xlim(mos.MOS_MIN - 0.1, mos.MOS_MAX + 0.1)
+    plot.suptitle(f"scores: {scores.scores}")
+    try:
+        with written_aside(path) as aside:
+            plot.savefig(
+                aside, format="png", dpi=80, metadata={"Software": None}
+            )
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"--plot={path}: {reason}") from error
+
+
+def _by_algorithm(scores: CustomScores) -> dict[str, np.ndarray]:
+    """MOS of each algorithm, the best mean first."""
+    names = np.array([row.cells["algorithm"] for row in scores.rows])
+    values = opinions_of(scores).mos
+    boxes = {name: values[names == name] for name in np.unique(names)}
+    ranked = sorted(boxes, key=lambda name: -boxes[name].mean())
+    if len(ranked) > _MAX_BOXES:
+        half = _MAX_BOXES // 2
+        ranked = [*ranked[:half], *ranked[-half:]]
+    return {str(name): boxes[name] for name in ranked}
+
+
+def _summary(scores: CustomScores, sizes: list[int]) -> list[str]:
+    """What there is to know of a folder without problems."""
+    facts = describe(scores)
+    values = opinions_of(scores).mos
+    groups = {row.cells["pair_id"] for row in scores.rows}
+    lines = [
+        f"{len(values)} images of {len(groups)} pairs, no problems; "
+        f"images in fold_0 to fold_4: {', '.join(map(str, sizes))}",
+        f"MOS (1 to 5, {scores.scores}): mean {values.mean():.2f}, "
+        f"sd {values.std():.2f}, {values.min():.2f} to {values.max():.2f}",
+    ]
+    if scores.readers:
+        lines += _reader_lines(scores, facts)
+    return lines
+
+
+def _reader_lines(scores: CustomScores, facts: dict) -> list[str]:
+    """What there is to know of the single readers."""
+    intervals = opinions_of(scores).interval
+    known = intervals[~np.isnan(intervals)]
+    width = f"{np.median(known):.2f}" if known.size else "unknown"
+    agreement = ", ".join(
+        f"{name} {'unknown' if value is None else format(value, '.2f')}"
+        for name, value in zip(
+            scores.readers, facts["reader_srcc"], strict=True
+        )
+    )
+    rejected = ", ".join(facts["rejected_readers"]) or "none"
+    return [
+        f"95 % interval of the MOS: half its width is {width} (median)",
+        f"ICC(2,1) {facts['icc_single']}, ICC(2,k) {facts['icc_mean']} "
+        f"of the readers kept",
+        f"rejected by the screening of BT.500: {rejected}"
+        + (" (never any of five or fewer)" if len(scores.readers) < 6 else ""),
+        f"SRCC with the mean of the other readers: {agreement}",
+    ]
+
+
+if __name__ == "__main__":
+    define_flags()
+    command.run(main)

@@ -1,0 +1,1 @@
+"""The simulated panel of readers and what it judges by."""

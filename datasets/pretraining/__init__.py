@@ -1,0 +1,1 @@
+"""Damaged slices for pretraining without scores."""

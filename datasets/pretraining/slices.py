@@ -1,0 +1,197 @@
+"""Medical slices that nobody has judged, to learn from without readers."""
+
+import dataclasses
+import functools
+import os
+import pathlib
+from collections.abc import Callable
+
+import numpy as np
+
+from datasets import phantom
+from datasets.folds import NUM_FOLDS
+from datasets.sources import ATLAS_FOLDERS
+from datasets.sources import atlas_case
+from datasets.sources import split_atlas_name
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.images.read import load_image
+from g2npan_tf.images.read import resize
+
+LAYOUT = (
+    "PNG slices, in folders of any depth, or those of the Whole Brain Atlas"
+)
+# Folders of the atlas with grey images, which show texture as scanners do.
+_GREY = {"CT": "CT", "MRI": "MR"}
+_NO_MODALITY = "unspecified"
+# Number of the first head; those of config `phantom` begin at 0. A multiple
+# of 6, so that modalities and weightings come in the same order.
+FIRST_HEAD = 600_000
+
+
+@dataclasses.dataclass(frozen=True)
+class SliceEntry:
+    """A slice that is known by name but not read or drawn yet.
+
+    Attributes:
+        pair_id: Unique name; the images made of a slice are a group.
+        case_id: Patient or subject; folds never split a case.
+        modality: `CT`, `MR` or `unspecified`.
+        load: Makes the slice, uint8 `[size, size, 3]`, RGB.
+    """
+
+    pair_id: str
+    case_id: str
+    modality: str
+    load: Callable[[], np.ndarray]
+
+
+def list_slices(
+    root: pathlib.Path, size: int, is_whole: bool
+) -> list[SliceEntry]:
+    """Lists the slices of a folder; decodes none.
+
+    Of a folder in the layout of the Whole Brain Atlas the grey ones, with its
+    cases. Of any other folder all PNG files below it.
+
+    Choice: a folder with slices is a case; where there are fewer than one for
+    each fold, every file is.
+
+    Args:
+        root: The folder.
+        size: Side of the loaded slices in pixels.
+        is_whole: Whether slices are brought to that size; else their middle
+            is cut out, so that texture keeps its scale.
+
+    Returns:
+        The slices by their paths.
+
+    Raises:
+        InputError: If there is no PNG file, or one of the atlas is not named
+            after its case and slice.
+    """
+    load = functools.partial(read_slice, size=size, is_whole=is_whole)
+    if all((root / name).is_dir() for name in ATLAS_FOLDERS):
+        return _atlas_slices(root, load)
+    files = sorted(_png_files(root))
+    if not files:
+        raise InputError(f"{root}: no PNG files; expected {LAYOUT}")
+    by_folder = len({file.parent for file in files}) >= NUM_FOLDS
+    entries = []
+    for file in files:
+        name = file.relative_to(root).with_suffix("")
+        case = name.parent if by_folder else name
+        entries.append(
+            SliceEntry(
+                name.as_posix(),
+                case.as_posix(),
+                _NO_MODALITY,
+                functools.partial(load, file),
+            )
+        )
+    return entries
+
+
+def list_phantoms(num_cases: int, size: int, seed: int) -> list[SliceEntry]:
+    """Lists the grey slices of built-in heads; draws none.
+
+    Choice: heads that config `phantom` has under no seed, since a run that
+    starts from a pretraining is tested on those.
+
+    Args:
+        num_cases: Number of heads; each has an MR slice, a third CT too.
+        size: Side of the slices in pixels.
+        seed: Other seeds give other heads.
+
+    Returns:
+        The slices by their cases.
+    """
+    entries = []
+    for case in range(num_cases):
+        has_ct = phantom.MODALITIES[case % len(phantom.MODALITIES)] == "CT-MRI"
+        for modality in ("CT", "MR") if has_ct else ("MR",):
+            case_id = f"head_{case:03d}"
+            load = functools.partial(
+                draw_slice, FIRST_HEAD + case, size, seed, modality
+            )
+            entries.append(
+                SliceEntry(f"{modality}_{case_id}", case_id, modality, load)
+            )
+    return entries
+
+
+def read_slice(path: pathlib.Path, size: int, is_whole: bool) -> np.ndarray:
+    """Reads a slice and brings it to the size of the data base.
+
+    Args:
+        path: The file.
+        size: Side of the result in pixels.
+        is_whole: As in `list_slices`.
+
+    Returns:
+        uint8 `[size, size, 3]`, RGB.
+
+    Raises:
+        InputError: If the file is unusable, or too small to be cut.
+    """
+    pixels = load_image(path).pixels
+    if is_whole:
+        return resize(pixels, size)
+    height, width = pixels.shape[:2]
+    if min(height, width) < size:
+        raise InputError(
+            f"{path}: {width}x{height} pixels; expected at least "
+            f"{size}x{size}; fusion_quality/distortions_whole takes any"
+        )
+    top, left = (height - size) // 2, (width - size) // 2
+    return pixels[top : top + size, left : left + size]
+
+
+def draw_slice(case: int, size: int, seed: int, modality: str) -> np.ndarray:
+    """Draws the CT or MR slice of a built-in head, uint8 `[size, size, 3]`."""
+    pair = phantom.phantom_pair(case, size, seed)
+    return pair.source_a if modality == "CT" else pair.source_b
+
+
+def _png_files(root: pathlib.Path) -> list[pathlib.Path]:
+    """All PNG files below a folder; links to folders are not followed."""
+    return [
+        pathlib.Path(folder) / name
+        for folder, _, names in os.walk(root, onerror=_refuse)
+        for name in names
+        if name.lower().endswith(".png")
+    ]
+
+
+def _refuse(error: OSError) -> None:
+    """Ends a search that would leave a folder out without a word."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        reason = (error.strerror or str(error)).lower()
+        raise InputError(f"{error.filename}: {reason}") from error
+
+
+def _atlas_slices(
+    root: pathlib.Path, load: Callable[..., np.ndarray]
+) -> list[SliceEntry]:
+    """The grey slices of the atlas, each with the case of its pair."""
+    entries = []
+    for group, folders in ATLAS_FOLDERS.items():
+        for folder in folders:
+            if folder not in _GREY:
+                continue
+            files = sorted(
+                (root / group / folder).glob("*.png"),
+                key=lambda file: (len(file.stem), file.stem),
+            )
+            for file in files:
+                case, position = split_atlas_name(file)
+                entries.append(
+                    SliceEntry(
+                        f"{group}_{folder}_{case}_{position}",
+                        atlas_case(group, case),
+                        _GREY[folder],
+                        functools.partial(load, file),
+                    )
+                )
+    if not entries:
+        raise InputError(f"{root}: no PNG files; expected {LAYOUT}")
+    return entries

@@ -1,0 +1,162 @@
+"""Turns a scorer into the content of a LiteRT file, in four precisions."""
+
+import pathlib
+import re
+import tempfile
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from g2npan_tf.core import command
+from g2npan_tf.images.content import NEAR_LEVELS
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+SIGNATURE = "serving_default"
+# Weights in float16, computed in float32; weights in int8, activations
+# quantised for each image as it comes; all in int8 with fixed ranges.
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
+# Operations of the inner layers, which full int8 quantises: of the generator
+# from its first residual block on (and all but the last two up-sampling
+# blocks), and of the quality network from VGG's second block on.
+_INNER = (r"down1_residual", r"down[2-9]", r"ufw\d", r"block[2-9]_")
+
+
+def convert(
+    scorer: "keras.Model",
+    precision: str = "float32",
+    calibration: np.ndarray | None = None,
+) -> bytes:
+    """Converts a scorer to LiteRT.
+
+    By way of a SavedModel of raw variables: the converter fails on the Keras
+    model itself. The batch is fixed, since up-sampling with an open one needs
+    many more operations.
+
+    Args:
+        scorer: From `g2npan_tf.model.scorer.build_scorer`.
+        precision: One of `PRECISIONS`.
+        calibration: For `int8`, images as the scorer takes them. uint8
+            `[n, size, size, 3]`.
+
+    Returns:
+        Content of the file: signature `serving_default` from `image`, uint8
+        `[1, size, size, 3]`, to the scorer's outputs, float32, whatever the
+        precision is. Built-in operations only. A blank image has MOS 1,
+        quality 0 and maps of zeros.
+    """
+    import tensorflow as tf
+
+    from export import graph
+
+    def explain(
+        net: "keras.Model", image: "tf.Tensor"
+    ) -> dict[str, "tf.Tensor"]:
+        outputs = net(image, training=False)
+        # A histogram has no built-in operation: masks are left to who calls.
+        levels = tf.cast(image, tf.float32)
+        highest = tf.reduce_max(levels, axis=(1, 2))
+        spread = highest - tf.reduce_min(levels, axis=(1, 2))
+        shown = tf.reduce_any(spread >= NEAR_LEVELS, axis=-1)
+        return graph.worst_unless(shown, outputs)
+
+    with tempfile.TemporaryDirectory() as aside:
+        folder = pathlib.Path(aside, "graph")
+        shape = (1, *scorer.input_shape[1:])
+        graph.write_graph(
+            scorer,
+            {SIGNATURE: explain},
+            shape,
+            folder,
+            use_products=precision == "float32",
+        )
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            str(folder), signature_keys=[SIGNATURE]
+        )
+        builtins = tf.lite.OpsSet.TFLITE_BUILTINS
+        converter.target_spec.supported_ops = [builtins]
+        if precision != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if precision == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        with command.quiet_stderr(), warnings.catch_warnings():
+            # TensorFlow calibrates with its own, deprecated interpreter.
+            warnings.simplefilter("ignore")
+            if precision == "int8":
+                return _full_int8(converter, scorer, calibration)
+            return converter.convert()
+
+
+def _full_int8(
+    converter: "tf.lite.TFLiteConverter",
+    scorer: "keras.Model",
+    images: np.ndarray | None,
+) -> bytes:
+    """Quantises weights and activations, with ranges from images.
+
+    Choice: what works at the image's own resolution stays float32 (the first
+    convolution and the last two up-sampling blocks of the generator, the
+    nuance, the stem of the quality network), since the nuance is a small
+    difference of large values; and so does the head from the projection of
+    the warehouses' features on, since one range would have to fit these and
+    VGG's. It is 1 % of the weights. docs/export.md says what else was tried.
+    """
+    import tensorflow as tf
+
+    if images is None:
+        raise ValueError("int8 needs images to calibrate on")
+
+    def examples() -> Iterator[dict[str, np.ndarray]]:
+        return ({"image": image[None]} for image in images)
+
+    ops = tf.lite.OpsSet
+    converter.representative_dataset = examples
+    # What has no int8 form (the input's cast) stays float.
+    converter.target_spec.supported_ops = [
+        ops.TFLITE_BUILTINS_INT8,
+        ops.TFLITE_BUILTINS,
+    ]
+    lite = tf.lite.experimental
+    # The one public way to leave chosen operations as they are.
+    quantizer = lite.QuantizationDebugger(
+        converter=converter, debug_dataset=examples
+    )
+    kept = float_operations(quantizer.calibrated_model, scorer)
+    quantizer.options = lite.QuantizationDebugOptions(denylisted_nodes=kept)
+    return quantizer.get_nondebug_quantized_model()
+
+
+def float_operations(model: bytes, scorer: "keras.Model") -> list[str]:
+    """Names the operations that full int8 leaves in float32.
+
+    Args:
+        model: Content of a `.tflite` file of the scorer.
+        scorer: What it was made of; its layers' names count.
+
+    Returns:
+        Names of the operations' outputs.
+    """
+    up = [f"up{i}_" for i in range(1, _number_of_up_blocks(scorer) - 1)]
+    inner = re.compile(f"/({'|'.join([*_INNER, *up])})")
+    content = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    graph = content.subgraphs[0]
+    names = [
+        graph.tensors[index].name.decode()
+        for operation in graph.operators
+        for index in operation.outputs
+    ]
+    return [name for name in names if not inner.search(name)]
+
+
+def _number_of_up_blocks(scorer: "keras.Model") -> int:
+    """Up-sampling blocks of the generator; 0 if there is none."""
+    layers = {layer.name: layer for layer in scorer.layers}
+    if "generator" not in layers:
+        return 0
+    names = [layer.name for layer in layers["generator"].layers]
+    return sum(bool(re.fullmatch(r"up\d+_conv", name)) for name in names)

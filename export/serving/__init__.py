@@ -1,0 +1,1 @@
+"""TensorFlow Serving: signatures, statuses, transport, configuration."""

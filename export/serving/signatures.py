@@ -1,0 +1,129 @@
+"""The functions that a served model offers, around the scorer.
+
+| signature | input | outputs |
+|---|---|---|
+| `serving_default` | `image_bytes` | scores |
+| `score_pixels` | `image` | scores |
+| `explain` | `image_bytes` | scores, `cam`, pictures |
+| `explain_pixels` | `image` | scores, maps |
+
+`image_bytes` is a string `[batch]` of whole PNG, JPEG or BMP files; `image` is
+uint8 `[batch, height, width, 3]`, RGB. Scores: `mos` float32 `[batch]`, 1..5;
+`quality` float32 `[batch]`, 0..1; `status` int32 `[batch]`, a code of
+`export.serving.status`; `version` int64 `[batch]`, that of the model's folder.
+"""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+
+import tensorflow as tf
+
+from export import graph
+from export.serving import status as serving_status
+from export.serving.image_bytes import decode_batch
+from export.serving.image_bytes import size_status
+
+Outputs = dict[str, tf.Tensor]
+
+SCORES = ("mos", "quality")
+# Of what a client may want to show; TF Serving's REST interface sends outputs
+# of names that end in _bytes in base 64.
+PICTURES = {
+    "cam": "cam_png_bytes",
+    "nuance": "nuance_png_bytes",
+    "reference": "reference_png_bytes",
+}
+
+
+def signatures(
+    size: int, version: int, grey_bits: int | None = None
+) -> dict[str, tuple[graph.Function, tf.TensorSpec]]:
+    """The signatures of a SavedModel.
+
+    Choice: a row without a score has MOS 1 and quality 0, the worst, so that
+    a client that overlooks its status errs on the safe side and no NaN, which
+    JSON lacks, is sent; its maps are 0 and its pictures empty.
+    Choice: the pictures show numbers, on the same scale for every image:
+    255 is 1. The nuance and the reference are in RGB; the CAM is grey and
+    enlarged linearly between the centres of its cells.
+
+    Args:
+        size: Side of the scorer's image in pixels.
+        version: What the output `version` says.
+        grey_bits: As of `input_policy.Limits`, fixed in the graph.
+
+    Returns:
+        By name a function and what it takes, for `graph.write_signatures`.
+    """
+    # Traced once for both signatures of bytes.
+    decode = tf.function(lambda data: decode_batch(data, size, grey_bits))
+
+    def by_bytes(net: Callable, data: tf.Tensor) -> Outputs:
+        pixels, status = decode(data)
+        return _finish(net(pixels, training=False), status, version)
+
+    def by_pixels(net: Callable, image: tf.Tensor) -> Outputs:
+        status, pixels = _sized(image, size)
+        return _finish(net(pixels, training=False), status, version)
+
+    def explain(net: Callable, data: tf.Tensor) -> Outputs:
+        outputs = by_bytes(net, data)
+        return {**_scores(outputs), "cam": outputs["cam"]} | {
+            picture: _draw(outputs[name], outputs["status"], size)
+            for name, picture in PICTURES.items()
+            if name in outputs
+        }
+
+    files = tf.TensorSpec([None], tf.string, name="image_bytes")
+    image = tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")
+    return {
+        "serving_default": (lambda *x: _scores(by_bytes(*x)), files),
+        "score_pixels": (lambda *x: _scores(by_pixels(*x)), image),
+        "explain": (explain, files),
+        "explain_pixels": (by_pixels, image),
+    }
+
+
+def _sized(image: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Status and squares of pixels, whose sizes are judged as files' are."""
+    count, height, width, _ = tf.unstack(tf.shape(image, tf.int64))
+    code = size_status(height, width)
+    black = (tf.fill([count], code), tf.zeros((count, size, size, 3), tf.uint8))
+    status, pixels = tf.cond(
+        code == serving_status.OK,
+        lambda: graph.judged_to_scorer_size(image, size),
+        lambda: black,
+    )
+    return status, tf.ensure_shape(pixels, (None, size, size, 3))
+
+
+def _finish(
+    outputs: Mapping[str, tf.Tensor], status: tf.Tensor, version: int
+) -> Outputs:
+    """Replaces what is no score, and adds status and version."""
+    finite = tf.reduce_all(
+        [tf.math.is_finite(outputs[name]) for name in SCORES], axis=0
+    )
+    scored = status == serving_status.OK
+    failed = tf.logical_and(scored, tf.logical_not(finite))
+    status = tf.where(failed, serving_status.NOT_FINITE, status)
+    good = tf.logical_and(scored, finite)
+    finished = graph.worst_unless(good, outputs)
+    versions = tf.fill(tf.shape(status), tf.constant(version, tf.int64))
+    return {**finished, "status": status, "version": versions}
+
+
+def _scores(outputs: Outputs) -> Outputs:
+    """Drops the maps."""
+    return {name: outputs[name] for name in (*SCORES, "status", "version")}
+
+
+def _draw(values: tf.Tensor, status: tf.Tensor, size: int) -> tf.Tensor:
+    """Encodes a map 0..1 of every row as PNG; strings `[batch]`."""
+    if values.shape.rank == 3:
+        values = tf.image.resize(values[..., tf.newaxis], (size, size))
+    levels = tf.cast(tf.round(tf.clip_by_value(values, 0, 1) * 255), tf.uint8)
+    pictures = tf.map_fn(
+        tf.io.encode_png, levels, fn_output_signature=tf.string
+    )
+    return tf.where(status == serving_status.OK, pictures, b"")

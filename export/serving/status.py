@@ -1,0 +1,48 @@
+"""What the codes in the output `status` of a served model mean.
+
+Read by the graph that gives them and by clients; needs no TensorFlow.
+"""
+
+from g2npan_tf.images.content import NO_CONTENT as NO_CONTENT_TEXT
+from g2npan_tf.images.limits import MAX_BYTES
+from g2npan_tf.images.limits import MAX_PIXELS
+from g2npan_tf.images.limits import MAX_SCANS
+from g2npan_tf.images.limits import MIN_SIDE
+from g2npan_tf.scoring.score_rows import OK as OK_TEXT
+
+OK = 0
+DAMAGED = 1
+UNKNOWN_FORMAT = 2
+TOO_MANY_BYTES = 3
+TOO_MANY_PIXELS = 4
+TOO_SMALL = 5
+NOT_TAKEN = 6
+NOT_FINITE = 7
+NO_CONTENT = 8
+
+_MESSAGES = {
+    OK: OK_TEXT,
+    DAMAGED: "damaged or truncated image",
+    UNKNOWN_FORMAT: "not a PNG, JPEG or BMP image",
+    TOO_MANY_BYTES: f"more than {MAX_BYTES:,} bytes",
+    TOO_MANY_PIXELS: f"more than {MAX_PIXELS:,} pixels",
+    TOO_SMALL: f"expected at least {MIN_SIDE} x {MIN_SIDE} pixels",
+    NOT_TAKEN: f"an animation, a JPEG of more than {MAX_SCANS} scans, a PNG of "
+    "16 bits that are near black or beyond their stated depth, or a BMP that "
+    "is compressed or of other than 8, 24 or 32 bits",
+    NOT_FINITE: "the model gave no finite score",
+    NO_CONTENT: NO_CONTENT_TEXT,
+}
+
+
+def message(code: int) -> str:
+    """Says what a code means, in one line.
+
+    Args:
+        code: From the output `status`.
+
+    Returns:
+        `ok` for 0, else why the image has no score.
+    """
+    # A later server may know more.
+    return _MESSAGES.get(code, f"status {code} of the server")

@@ -1,0 +1,1 @@
+"""What every room needs: settings, the MOS scale, errors, commands, files."""

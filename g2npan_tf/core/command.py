@@ -1,0 +1,196 @@
+"""Runs a command: quiet start, one line for bad input, an exit code."""
+
+import contextlib
+import importlib
+import io
+import os
+import sys
+import tempfile
+import types
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+from absl import app
+from absl import flags
+from absl import logging
+
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.errors import missing_package
+
+ENVIRONMENT = {
+    # Native code logs harmless fall-backs as errors; real ones raise.
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "KERAS_BACKEND": "tensorflow",
+    # On by itself only with AVX-512 VNNI, bfloat16 or AMX.
+    "TF_ENABLE_ONEDNN_OPTS": "1",
+}
+USAGE_ERROR = 2
+# sysexits.h: the same command may succeed when it is tried again.
+WORKER_LOST = 75
+# What shells say of a process that a signal ended: 128 and its number.
+INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: like Ctrl-C, but not by a hand."""
+
+
+def set_environment() -> None:
+    """Sets what TensorFlow reads when it is imported, and only then.
+
+    So commands import the heavy modules inside their main function. What the
+    user's environment says already, stays.
+    """
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+
+
+def terminate(number: int, frame: Any) -> None:
+    """Handles SIGTERM by `Terminated`."""
+    raise Terminated
+
+
+def fail(message: object) -> None:
+    """Prints `error: message` as one line and leaves with exit code 2."""
+    line = " ".join(str(message).split())
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(USAGE_ERROR)
+
+
+def _tell_uncaught(
+    kind: type[BaseException],
+    error: BaseException,
+    trace: types.TracebackType | None,
+) -> None:
+    """Makes one line of a package that this installation lacks.
+
+    Commands import packages in many places, some when they are loaded.
+    """
+    if isinstance(error, ModuleNotFoundError):
+        message = missing_package(error)
+        if message:
+            fail(message)
+    sys.__excepthook__(kind, error, trace)
+
+
+# This module is imported by commands, and by them first.
+sys.excepthook = _tell_uncaught
+
+
+@contextlib.contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Holds back what native libraries print on stderr while they load.
+
+    TensorFlow greets with several lines that no setting switches off. If the
+    block fails by a defect, they are printed after all.
+    """
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except InputError:
+            raise
+        except BaseException:
+            held.seek(0)
+            os.write(saved, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def register_data_bases() -> None:
+    """Makes the data bases of a checkout known to TFDS by their names.
+
+    The package does not contain them: elsewhere TFDS knows those that are
+    prepared already.
+    """
+    with contextlib.suppress(ModuleNotFoundError):
+        importlib.import_module(
+            "datasets.fusion_quality.fusion_quality_dataset_builder"
+        )
+
+
+def run(
+    main: Callable[[list[str]], int | None], known_only: bool = False
+) -> None:
+    """Parses the flags, calls `main(argv)` and exits with what it returns.
+
+    Args:
+        main: Takes the arguments that are not flags (`argv[0]` is the
+            program) and returns an exit code or None. An `InputError`, or
+            what the system refuses (`OSError`), becomes one line on stderr and
+            exit code 2; Ctrl-C that main does not handle becomes exit code
+            130; any other exception is a defect and keeps its traceback.
+        known_only: Whether flags that nobody defined are left in `argv` for
+            another parser instead of being refused.
+    """
+    set_environment()
+    logging.set_verbosity(logging.ERROR)
+    _check_surroundings()
+    try:
+        try:
+            app.run(
+                lambda argv: _guarded(main, argv),
+                flags_parser=lambda argv: _parse(argv, known_only),
+            )
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (head, less) went away: nothing is wrong with us.
+        _drop_stdout()
+    except OSError as error:
+        if error.errno is None:
+            raise
+        _drop_stdout()
+        # A failed write names no file.
+        fail(f"{error.filename or 'standard output'}: {error.strerror}")
+
+
+def _check_surroundings() -> None:
+    """Refuses what no command can work with, before anything is opened."""
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")
+    if sys.stdout is None:
+        # The next file would take its place and get what is printed.
+        fail("standard output is closed")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # Not every terminal has the signs of every name.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        fail("the current folder has been deleted")
+
+
+def _drop_stdout() -> None:
+    """Python would complain once more when it flushes stdout at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parse(argv: list[str], known_only: bool) -> list[str]:
+    """Parses flags; a mistyped one is a line, not a usage page."""
+    try:
+        return flags.FLAGS(argv, known_only)
+    except SystemExit:
+        # absl ends with 1 after --help, which is no failure.
+        sys.exit(0)
+    except flags.Error as error:
+        fail(f"{error} (--help lists the flags)")
+        raise
+
+
+def _guarded(main: Callable, argv: list[str]) -> int | None:
+    """Calls main and turns expected exceptions into exit codes."""
+    try:
+        return main(argv)
+    except InputError as error:
+        fail(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return None

@@ -1,0 +1,577 @@
+"""Every hyper-parameter, written once: name, type, default, meaning, source.
+
+The command-line flags, `config.json` and the presets are made from `Config`.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Iterable
+from typing import Any
+
+from absl import flags
+
+from g2npan_tf.core import plain_json
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.files import written_aside
+
+# Folds of every data base.
+NUM_FOLDS = 5
+BOTH = "leave_both_out"
+
+
+def _field(default: Any, help_text: str, source: str, **checks: Any) -> Any:
+    """A field with its meaning, its source and what values it takes."""
+    metadata = {"help": help_text, "source": source, **checks}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def num_parts(protocol: str) -> int:
+    """How many parts a protocol has, at most.
+
+    Args:
+        protocol: As `Config.protocol`.
+
+    Returns:
+        25 where folds and groups of algorithms are left out together, else 5.
+    """
+    return NUM_FOLDS**2 if protocol == BOTH else NUM_FOLDS
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """One experiment. The defaults are the preset `paper`.
+
+    Raises:
+        InputError: If a value is outside what its field takes.
+    """
+
+    preset: str = _field(
+        "paper",
+        "Setting that the other flags start from.",
+        "sec. 4.1.3 (paper), two-core machines (compact)",
+        choices=("compact", "paper"),
+    )
+
+    # Data
+    data: str = _field(
+        "fusion_quality/phantom", "TFDS name of the data base.", "Choice"
+    )
+    data_dir: str = _field("", "Where TFDS keeps prepared data bases.", "TFDS")
+    manual_dir: str = _field(
+        "", "Source files for a data base that is not built yet.", "TFDS"
+    )
+    protocol: str = _field(
+        "group",
+        "What is tested: unseen cases, images (the paper's, optimistic), "
+        "algorithms, algorithms on unseen cases, a modality, or all but a "
+        "share of the cases.",
+        "sec. 4.1.3, 4.3",
+        choices=(
+            "group",
+            "image",
+            "leave_algorithm_out",
+            BOTH,
+            "leave_modality_out",
+            "ratio",
+        ),
+    )
+    fold: int = _field(
+        0,
+        "Test fold, or which part the protocol leaves out, 0..4; "
+        f"0..24 under {BOTH}.",
+        "sec. 4.1.3",
+        low=0,
+        high=NUM_FOLDS**2 - 1,
+    )
+    train_share: float = _field(
+        0.8,
+        "Share of the cases that train under --protocol=ratio.",
+        "Table 3",
+        low=0.1,
+        high=0.9,
+    )
+    validation_share: float = _field(
+        0.125,
+        "Share of the training cases that choose the best epoch.",
+        "Choice: never the test fold",
+        low=0.0,
+        high=0.5,
+    )
+    augment: bool = _field(
+        True,
+        "Flips and right-angle rotations, which keep the quality.",
+        "Choice",
+    )
+
+    crops_per_image: int = _field(
+        4,
+        "Random crops of an image in an epoch, where images are cut in tiles.",
+        "Choice",
+        low=1,
+    )
+
+    # Networks
+    use_gan: bool = _field(
+        True, "False: the plain quality network on the image.", "Fig. 6"
+    )
+    generator_filters: tuple[int, ...] = _field(
+        (32, 64, 128), "Channels of the down blocks, UFW width last.", "Choice"
+    )
+    generator_strides: tuple[int, ...] = _field(
+        (1, 2, 2), "Strides of the down blocks; product 4.", "Choice"
+    )
+    up_filters: tuple[int, ...] = _field(
+        (64, 32, 32), "Channels of the up layers but the last.", "Choice"
+    )
+    up_scales: tuple[int, ...] = _field(
+        (2, 2, 1, 1), "Up-sampling factors of the up layers.", "Choice"
+    )
+    num_ufw: int = _field(
+        5, "Stacked UFW; 0 is the ablation G2N.", "sec. 3.2.2", low=0, high=20
+    )
+    use_generator_skip: bool = _field(
+        False,
+        "The generator changes the image's own logits instead of drawing the "
+        "image anew.",
+        "Choice: Zhang et al. 2017",
+    )
+    discriminator_filters: tuple[int, ...] = _field(
+        (64, 128, 256, 512), "Channels of the discriminator.", "Choice"
+    )
+    conditional: bool = _field(
+        False, "Discriminator also sees the input image.", "Eq. 2"
+    )
+    backbone: str = _field(
+        "vgg11",
+        "Backbone of the quality network.",
+        "Table 2",
+        choices=("vgg11", "vgg16", "vgg19"),
+    )
+    vgg_width: float = _field(
+        1.0, "Factor on the backbone's channels.", "Choice", low=0.01, high=4.0
+    )
+    vgg_batch_norm: bool = _field(
+        False, "Batch normalisation in the backbone.", "Choice"
+    )
+    stem_filters: int = _field(
+        0,
+        "Filters of each first convolution of the quality network: the "
+        "image's and the nuance's. 0: they share the backbone's first width.",
+        "Choice",
+        low=0,
+    )
+    use_local_contrast: bool = _field(
+        False,
+        "The quality network also sees the image without its local mean, for "
+        "qualities that hang on fine texture.",
+        "Choice: Kang et al. 2014",
+    )
+    backbone_weights: str = _field(
+        "",
+        "Pretrained backbone: a .safetensors file in torchvision's layout.",
+        "Table 2 (+pre)",
+    )
+    init_from: str = _field(
+        "",
+        "Workdir of another run, whose best weights the networks start with.",
+        "Choice",
+    )
+
+    # Losses
+    reconstruction_weight: float = _field(
+        0.5, "theta: weight of the reconstruction loss.", "Eq. 2", low=0.0
+    )
+    adversarial_weight: float = _field(
+        1.0,
+        "Weight of the generator's adversarial term.",
+        "Eq. 2 (1)",
+        low=0.0,
+    )
+    cam_weight: float = _field(
+        1.0, "phi: weight of the CAM loss; 0 is G2NPN.", "Eq. 9", low=0.0
+    )
+    correlation_weight: float = _field(
+        0.0,
+        "Weight of 1 - PLCC over the batch in AQA's loss.",
+        "Choice: Li et al. 2020",
+        low=0.0,
+    )
+    ranking_weight: float = _field(
+        0.0,
+        "Weight of the pairwise ranking loss within a group in AQA's loss.",
+        "Choice: Burges et al. 2005",
+        low=0.0,
+    )
+    quality_weight: float = _field(
+        0.01,
+        "gamma: weight of AQA's loss for the generator.",
+        "Eq. 12",
+        low=0.0,
+    )
+    non_saturating: bool = _field(
+        False, "Generator minimises -log D instead of log(1 - D).", "Eq. 2"
+    )
+    cam_target: str = _field(
+        "quality_map",
+        "Ground truth of the CAM: local quality, or the reference's own CAM.",
+        "Eq. 6",
+        choices=("quality_map", "reference"),
+    )
+    cam_kappa: float = _field(
+        0.5, "Contrast of the local-quality map.", "Choice", low=0.0, high=2.0
+    )
+    use_perception_weight: bool = _field(
+        True, "Quality-aware discriminator; False is Eq. 3 (G2NN).", "Eq. 11"
+    )
+    perception_pass: str = _field(
+        "full",
+        "Assess the generated image by a second pass, or reuse the first "
+        "pass's features with zero nuance.",
+        "Eq. 10",
+        choices=("full", "fast"),
+    )
+    indicator_epsilon: float = _field(
+        0.0,
+        "Above 0: W is 1 where the assessment errs by less than this.",
+        "Hallucinated-IQA",
+        low=0.0,
+        high=1.0,
+    )
+    perception_warmup: int = _field(
+        5, "Epochs with W = 0, i.e. Eq. 3.", "Choice", low=0
+    )
+    calibrate_scores: bool = _field(
+        False,
+        "Fit scale and offset of the finished network's logit to the scores "
+        "of training and validation part.",
+        "Choice: Platt 1999",
+    )
+
+    # Training
+    epochs: int = _field(
+        1500,
+        "Passes over the training part; 0: a dry run, which tries and measures "
+        "everything and saves nothing.",
+        "sec. 4.1.3",
+        low=0,
+    )
+    batch_size: int = _field(
+        16, "Images per step, over all replicas.", "Choice", low=1
+    )
+    learning_rate: float = _field(
+        2e-4, "Adam's rate at the start.", "sec. 4.1.3", low=1e-8, high=1.0
+    )
+    lr_schedule: str = _field(
+        "step",
+        "How the rate falls: by steps (the paper's), or along half a cosine "
+        "to 0 at the last epoch, which suits some hundred steps; the three "
+        "flags of --lr_decay are of no use then.",
+        "sec. 4.1.3 (step), Loshchilov & Hutter 2017 (cosine)",
+        choices=("step", "cosine"),
+    )
+    lr_decay: float = _field(
+        0.95, "Factor on the learning rate.", "sec. 4.1.3", low=0.01, high=1.0
+    )
+    lr_decay_every: int = _field(
+        20, "Units between two decays.", "sec. 4.1.3", low=1
+    )
+    lr_decay_unit: str = _field(
+        "epoch",
+        "Unit of the decay; literally batches, which stops learning early.",
+        "sec. 4.1.3",
+        choices=("epoch", "batch"),
+    )
+    generator_ema: float = _field(
+        0.0,
+        "Above 0, e.g. 0.999: the scorer uses the moving average of the "
+        "generator's weights with this momentum.",
+        "Choice",
+        low=0.0,
+        high=0.99999,
+    )
+    early_stopping_epochs: int = _field(
+        150,
+        "End after this many epochs without a better validation SRCC; 0: "
+        "never.",
+        "Choice: a tenth (paper) or a third (compact) of the epochs. On a "
+        "small validation part SRCC is noisy and a later best is common",
+        low=0,
+    )
+    precision: str = _field(
+        "float32",
+        "Arithmetic of the networks' layers while they train (for GPUs and "
+        "TPUs); weights, losses and what is shipped are float32.",
+        "Choice",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+    )
+    seed: int = _field(
+        0,
+        "Seed of weights, order and augmentation.",
+        "Choice",
+        low=0,
+        high=2**32 - 1,
+    )
+    deterministic: bool = _field(
+        False, "Bit-equal runs on one device, slower.", "Choice"
+    )
+    grace_seconds: int = _field(
+        30,
+        "Seconds from SIGTERM to the end: the epoch is finished if it fits.",
+        "Kubernetes (30)",
+        low=0,
+    )
+    distribute: str = _field(
+        "none",
+        "tf.distribute strategy: one device, all GPUs of this machine, or "
+        "those of all machines in TF_CONFIG.",
+        "Choice",
+        choices=("none", "mirrored", "multi_worker"),
+    )
+
+    profile: str = _field(
+        "",
+        "START:END: write a TensorBoard profile of these steps of this "
+        "session, from 1.",
+        "TensorBoard",
+    )
+
+    def __post_init__(self) -> None:
+        """Checks every value against its field's metadata."""
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
+        last = num_parts(self.protocol) - 1
+        if self.fold > last:
+            raise InputError(
+                f"fold must be at most {last} with protocol={self.protocol}. "
+                f"Received: {self.fold}"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON-ready values, in the order of the class."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Config":
+        """Reads what `to_json` wrote.
+
+        Raises:
+            InputError: If a name is unknown.
+        """
+        known = {field.name: field for field in dataclasses.fields(cls)}
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise InputError(f"unknown configuration fields: {unknown}")
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**fields)
+
+
+# What a preset changes against the paper's setting.
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {},
+    # For two cores: few, wide, low-resolution layers, a rate and statistics
+    # that fit some hundred steps.
+    "compact": {
+        "generator_filters": (32, 32, 48),
+        "generator_strides": (2, 2, 1),
+        "up_filters": (48, 32, 32),
+        "up_scales": (1, 1, 2, 2),
+        "discriminator_filters": (32, 64, 96, 128),
+        "vgg_width": 0.375,
+        "vgg_batch_norm": True,
+        "adversarial_weight": 0.01,
+        "calibrate_scores": True,
+        "epochs": 60,
+        "early_stopping_epochs": 20,
+        "learning_rate": 1e-3,
+        "lr_decay_every": 2,
+    },
+}
+DEFAULT_PRESET = "compact"
+
+
+def define_flags(names: Iterable[str] | None = None) -> None:
+    """Defines one flag per field of `Config`.
+
+    Args:
+        names: Of the fields; None: all.
+    """
+    for field in dataclasses.fields(Config):
+        if names is not None and field.name not in names:
+            continue
+        _DEFINERS[_kind(field)](field, _help(field))
+
+
+def from_flags(**defaults: Any) -> Config:
+    """Makes the configuration: the preset, then the flags that were given.
+
+    Fields whose flag is not defined keep the preset's value.
+
+    Args:
+        **defaults: Fields in which a command differs from the preset.
+
+    Raises:
+        InputError: If a value is outside what its field takes.
+    """
+    given = {
+        field.name: _value(field, flags.FLAGS[field.name].value)
+        for field in dataclasses.fields(Config)
+        if field.name in flags.FLAGS and flags.FLAGS[field.name].present
+    }
+    preset = given.get("preset", DEFAULT_PRESET)
+    return Config(**{**PRESETS[preset], **defaults, **given, "preset": preset})
+
+
+def with_whole_paths(config: Config) -> Config:
+    """The same with absolute folders, so that a run may be read elsewhere.
+
+    Args:
+        config: `data_dir`, `manual_dir` and `init_from` may be relative.
+
+    Returns:
+        A copy.
+    """
+    return dataclasses.replace(
+        config,
+        **{
+            name: os.path.abspath(getattr(config, name))
+            for name in ("data_dir", "manual_dir", "init_from")
+            if getattr(config, name)
+        },
+    )
+
+
+def to_flags(config: Config) -> list[str]:
+    """The flags that `from_flags` makes the same configuration of.
+
+    Args:
+        config: Any.
+
+    Returns:
+        One `--name=value` for each field.
+    """
+    return [
+        f"--{field.name}={_text(getattr(config, field.name))}"
+        for field in dataclasses.fields(config)
+    ]
+
+
+def _kind(field: dataclasses.Field) -> str:
+    """Which definer a field's flag needs."""
+    if "choices" in field.metadata:
+        return "choices"
+    return type(field.default).__name__
+
+
+def _help(field: dataclasses.Field) -> str:
+    """Meaning, default of each preset and source."""
+    if field.name == "preset":
+        return (
+            f"{field.metadata['help']} Default: {DEFAULT_PRESET}. "
+            f"Source: {field.metadata['source']}."
+        )
+    defaults = {
+        preset: _text(values.get(field.name, field.default))
+        for preset, values in PRESETS.items()
+    }
+    if len(set(defaults.values())) == 1:
+        shown = f"Default: {defaults['paper'] or 'empty'}."
+    else:
+        shown = "Default: " + ", ".join(
+            f"{text} ({preset})" for preset, text in defaults.items()
+        )
+        shown += "."
+    source = field.metadata["source"]
+    return f"{field.metadata['help']} {shown} Source: {source}."
+
+
+def _text(value: Any) -> str:
+    """A value as it is written on the command line."""
+    if isinstance(value, tuple):
+        return ",".join(str(item) for item in value)
+    return str(value)
+
+
+def _value(field: dataclasses.Field, value: Any) -> Any:
+    """A flag's value as the field's type."""
+    if not isinstance(field.default, tuple):
+        return value
+    try:
+        return tuple(int(item) for item in value)
+    except ValueError:
+        raise InputError(
+            f"--{field.name} must be whole numbers with commas between. "
+            f"Received: {_text(tuple(value))}"
+        ) from None
+
+
+def _check(field: dataclasses.Field, value: Any) -> None:
+    """Raises if a value is outside what its field takes."""
+    rules = field.metadata
+    name, text = field.name, _text(value)
+    if "choices" in rules and value not in rules["choices"]:
+        raise InputError(
+            f"{name} must be one of {', '.join(rules['choices'])}. "
+            f"Received: {text}"
+        )
+    if "low" in rules and not value >= rules["low"]:
+        raise InputError(
+            f"{name} must be at least {rules['low']}. Received: {text}"
+        )
+    if "high" in rules and not value <= rules["high"]:
+        raise InputError(
+            f"{name} must be at most {rules['high']}. Received: {text}"
+        )
+
+
+_DEFINERS = {
+    "choices": lambda field, text: flags.DEFINE_enum(
+        field.name, None, list(field.metadata["choices"]), text
+    ),
+    "bool": lambda field, text: flags.DEFINE_bool(field.name, None, text),
+    "int": lambda field, text: flags.DEFINE_integer(field.name, None, text),
+    "float": lambda field, text: flags.DEFINE_float(field.name, None, text),
+    "str": lambda field, text: flags.DEFINE_string(field.name, None, text),
+    "tuple": lambda field, text: flags.DEFINE_list(field.name, None, text),
+}
+
+
+def save(config: Config, facts: dict[str, Any], path: pathlib.Path) -> None:
+    """Writes `config.json`: the configuration and facts about the data.
+
+    Args:
+        config: The experiment.
+        facts: JSON-ready facts of the data base (what its scores are, ...).
+        path: File to write; replaced whole.
+    """
+    text = json.dumps({"config": config.to_json(), "data": facts}, indent=2)
+    with written_aside(path) as aside:
+        aside.write_text(text + "\n")
+
+
+def load(path: pathlib.Path) -> tuple[Config, dict[str, Any]]:
+    """Reads what `save` wrote.
+
+    Returns:
+        The configuration and the facts about the data.
+
+    Raises:
+        InputError: If the file is missing or damaged.
+    """
+    try:
+        content = plain_json.parse(path.read_text())
+        facts = content["data"]
+        if not isinstance(facts["name"], str):
+            raise TypeError("data: name is no text")
+        return Config.from_json(content["config"]), facts
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: not found; expected the workdir of a training run"
+        ) from None
+    # A ValueError is bad JSON, bad UTF-8 or a value outside its range.
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a run's config.json ({error})") from None

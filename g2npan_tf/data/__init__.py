@@ -1,0 +1,1 @@
+"""A data set, its protocols and its training batches."""

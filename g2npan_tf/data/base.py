@@ -1,0 +1,358 @@
+"""From TFDS folds to arrays: which cases train, choose and test; decoding."""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from g2npan_tf.core.config import NUM_FOLDS
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import protocols
+
+TEXTS = ("pair_id", "case_id", "algorithm", "modality")
+_FOLDS = range(NUM_FOLDS)
+# Side in pixels of what the networks see: a whole fused image, or a tile.
+TILE_SIZE = 128
+
+
+def open_base(config: Config) -> tfds.core.DatasetBuilder:
+    """Opens the data base and builds it first where that was not done yet.
+
+    Args:
+        config: `data`, `data_dir` and `manual_dir` are used, in TFDS' sense.
+
+    Returns:
+        A prepared builder.
+
+    Raises:
+        InputError: If TFDS knows no such data base or it lacks the folds.
+    """
+    try:
+        builder = tfds.builder(config.data, data_dir=config.data_dir or None)
+        features = set(builder.info.features or ())
+    except (
+        tfds.core.DatasetNotFoundError,
+        AssertionError,
+        ImportError,
+        OSError,
+        ValueError,
+        tf.errors.OpError,
+    ) as error:
+        raise InputError(
+            f"--data={config.data}: TFDS has no such data base. Expected a "
+            f"name such as fusion_quality/phantom ({_first_line(error)})"
+        ) from error
+    absent = {"image", "reference", "mos", *TEXTS} - features
+    if absent:
+        raise InputError(
+            f"--data={config.data}: examples lack {', '.join(sorted(absent))}; "
+            "expected a data base of scored images"
+        )
+    if not builder.is_prepared():
+        print(f"building {config.data} in {builder.data_dir}", file=sys.stderr)
+        if not sys.stderr.isatty():
+            tfds.disable_progress_bar()
+        _build(builder, config)
+    missing = {f"fold_{k}" for k in _FOLDS} - set(builder.info.splits)
+    if missing:
+        raise InputError(
+            f"--data={config.data}: expected the splits fold_0 .. fold_4, "
+            f"not found: {', '.join(sorted(missing))}"
+        )
+    return builder
+
+
+def _build(builder: tfds.core.DatasetBuilder, config: Config) -> None:
+    """Builds a data base from what is in the manual folder, if it needs one."""
+    try:
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(
+                manual_dir=config.manual_dir or None
+            )
+        )
+    except InputError:
+        raise
+    except (AssertionError, OSError, tf.errors.OpError) as error:
+        raise InputError(
+            f"{config.data}: cannot be built in {builder.data_dir} "
+            f"({_first_line(error)})"
+        ) from error
+
+
+def reopen(
+    config: Config, run_facts: dict[str, Any]
+) -> tfds.core.DatasetBuilder:
+    """Opens the data base of a run in the very version it was trained on.
+
+    Never builds: another version would have other images and scores.
+
+    Args:
+        config: The run's; `data_dir` is used.
+        run_facts: What `facts` said when the run began.
+
+    Returns:
+        A prepared builder.
+
+    Raises:
+        InputError: If that version is not there any more, or has become
+            another base of the same name.
+    """
+    name, _, version = run_facts["name"].rpartition("/")
+    folder = config.data_dir or None
+    where = folder or "the default folder of TFDS"
+    try:
+        builder = tfds.builder(f"{name}:{version}", data_dir=folder)
+        if not builder.is_prepared():
+            raise InputError("not built")
+    except (
+        # What TFDS raises for an unknown name, configuration and version.
+        tfds.core.DatasetNotFoundError,
+        ValueError,
+        AssertionError,
+        OSError,
+    ) as error:
+        raise InputError(
+            f"{run_facts['name']}: the data base of the run is not in "
+            f"{where} any more"
+        ) from error
+    _check_same(builder, run_facts, where)
+    return builder
+
+
+def _check_same(
+    builder: tfds.core.DatasetBuilder, run_facts: dict[str, Any], where: str
+) -> None:
+    """Refuses other images or scores of the same name.
+
+    Only facts that both have are compared: earlier versions of this project
+    noted fewer of them.
+    """
+    # Lists and tuples are one in config.json.
+    noted, here = (
+        json.loads(json.dumps(dict(x))) for x in (run_facts, facts(builder))
+    )
+    for fact, value in noted.items():
+        if fact in here and here[fact] != value:
+            raise InputError(
+                f"{noted['name']}: the run began on one with {fact}={value}, "
+                f"that in {where} has {fact}={here[fact]}; expected the same "
+                "data base"
+            )
+
+
+def facts(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
+    """What every figure made from the data base must say about it.
+
+    Returns:
+        `name` with version of the base, its metadata, e.g. `scores`, and
+        `images` and `bytes` of all its splits: bases of the user's own images
+        have one name, whatever they hold.
+    """
+    metadata = dict(builder.info.metadata or {})
+    splits = builder.info.splits.values()
+    return {
+        "name": builder.info.full_name,
+        **metadata,
+        "images": sum(split.num_examples for split in splits),
+        "bytes": sum(int(split.num_bytes) for split in splits),
+    }
+
+
+def tiles_per_side(builder: tfds.core.DatasetBuilder) -> int:
+    """How many tiles a side of the base's images has.
+
+    Where texture counts (`sampling` is `tiles` in the metadata) images keep
+    their size; networks learn from random crops and score a grid of tiles.
+
+    Args:
+        builder: From `open_base`.
+
+    Returns:
+        1 for images that are scored whole.
+
+    Raises:
+        InputError: If the images do not consist of whole tiles.
+    """
+    side = builder.info.features["image"].shape[0]
+    tiled = (builder.info.metadata or {}).get("sampling") == "tiles"
+    count = side // TILE_SIZE if tiled and side else 1
+    if side != count * TILE_SIZE:
+        raise InputError(
+            f"{builder.info.full_name}: images of side {side}; expected "
+            f"{TILE_SIZE}, or a multiple of it where sampling is tiles"
+        )
+    return count
+
+
+def judged(builder: tfds.core.DatasetBuilder) -> dict[str, np.ndarray]:
+    """Lists the images that readers judged, without decoding them.
+
+    Args:
+        builder: From `open_base`.
+
+    Returns:
+        Arrays with one row an image: `index`, its place in the data base,
+        `fold`, int64 `[n]`, and the texts of `read`. Anchors are left out:
+        their scores were given, not judged.
+    """
+    table, is_anchor = read_table(builder, TEXTS)
+    sizes = [builder.info.splits[f"fold_{k}"].num_examples for k in _FOLDS]
+    return {
+        "index": np.flatnonzero(~is_anchor),
+        "fold": np.repeat(_FOLDS, sizes)[~is_anchor],
+        **{name: decoded_texts(table, name)[~is_anchor] for name in TEXTS},
+    }
+
+
+def read_table(
+    builder: tfds.core.DatasetBuilder, names: Iterable[str]
+) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """Reads some features of every image, anchors too.
+
+    Args:
+        builder: From `open_base`.
+        names: Of the features; images are decoded only if named.
+
+    Returns:
+        The rows in the order of the data base; which are anchors, bool `[n]`.
+    """
+    flags = {"is_anchor"} & set(builder.info.features)
+    rows = list(examples_of(builder, {*names, *flags}).as_numpy_iterator())
+    return rows, np.array([row.get("is_anchor", False) for row in rows], bool)
+
+
+def divide(
+    builder: tfds.core.DatasetBuilder, config: Config
+) -> protocols.Parts:
+    """Divides a data base into training, validation and test.
+
+    Args:
+        builder: From `open_base`.
+        config: See `protocols.divide`.
+
+    Returns:
+        Places of the images of each part, anchors in none (see `judged`).
+
+    Raises:
+        InputError: If a part would have no image.
+    """
+    rows = judged(builder)
+    names = [field.name for field in dataclasses.fields(protocols.Rows)]
+    return protocols.divide(
+        protocols.Rows(**{name: rows[name] for name in names}), config
+    )
+
+
+def read(
+    builder: tfds.core.DatasetBuilder,
+    places: np.ndarray,
+    more: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Reads some images, for scoring.
+
+    Args:
+        builder: From `open_base`.
+        places: Their places in the data base, from `divide`.
+        more: Further features, e.g. `source_a`.
+
+    Returns:
+        Arrays with one row an image: `image` uint8 `[n, size, size, 3]`,
+        `mos` float32 `[n]`, 1..5, and the texts `pair_id`, `case_id`,
+        `algorithm`, `modality`, in the order of the data base. Further
+        features are lists, since their sizes may differ.
+    """
+    names = ("image", "mos", *TEXTS)
+    return read_columns(builder, places, names, more)
+
+
+def read_scores(
+    builder: tfds.core.DatasetBuilder, places: np.ndarray
+) -> dict[str, Any]:
+    """Reads what `read` does but the images, which are not decoded."""
+    return read_columns(builder, places, ("mos", *TEXTS), ())
+
+
+def read_columns(
+    builder: tfds.core.DatasetBuilder,
+    places: np.ndarray,
+    names: Iterable[str],
+    more: Iterable[str],
+) -> dict[str, Any]:
+    """Reads features of some images.
+
+    Args:
+        builder: From `open_base`.
+        places: Their places in the data base.
+        names: Features of one size, given as arrays, texts decoded.
+        more: Further features, given as lists.
+
+    Returns:
+        Columns by name, in the order of the data base.
+    """
+    examples = at_places(examples_of(builder, (*names, *more)), places)
+    rows = list(examples.as_numpy_iterator())
+    columns: dict[str, Any] = {
+        name: decoded_texts(rows, name)
+        if name in TEXTS
+        else np.array([row[name] for row in rows])
+        for name in names
+    }
+    return columns | {name: [row[name] for row in rows] for name in more}
+
+
+def decoded_texts(rows: list[dict[str, Any]], name: str) -> np.ndarray:
+    """A text feature of each row, as Python's text, `[n]`."""
+    texts = np.array([row[name] for row in rows]).astype(bytes)
+    return np.char.decode(texts, "utf-8")
+
+
+def examples_of(
+    builder: tfds.core.DatasetBuilder, names: Iterable[str]
+) -> tf.data.Dataset:
+    """All examples, one fold after the other, always in the same order.
+
+    Args:
+        builder: From `open_base`.
+        names: Of the features that an example is to have.
+
+    Returns:
+        One example after the other, decoded.
+    """
+    return builder.as_dataset(
+        split="+".join(f"fold_{k}" for k in _FOLDS),
+        decoders=tfds.decode.PartialDecoding(dict.fromkeys(names, True)),
+        read_config=tfds.ReadConfig(
+            interleave_cycle_length=1, try_autocache=False
+        ),
+    )
+
+
+def at_places(examples: tf.data.Dataset, places: np.ndarray) -> tf.data.Dataset:
+    """The examples at some places.
+
+    Args:
+        examples: From `examples_of`.
+        places: Places in the data base, int64 `[n]`.
+
+    Returns:
+        These examples, in the order of the data base.
+    """
+    wanted = np.zeros(max(places, default=0) + 1, bool)
+    wanted[places] = True
+    return (
+        examples.take(len(wanted))
+        .enumerate()
+        .filter(lambda place, _: tf.constant(wanted)[place])
+        .map(lambda _, example: example)
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    """The first line of an exception's text."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,272 @@
+"""From a data base to training batches: references, crops, targets."""
+
+import zlib
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from g2npan_tf.core import mos
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import base
+from g2npan_tf.model.cam_target import local_quality
+from g2npan_tf.model.cam_target import similarity_map
+from g2npan_tf.model.foreground import foreground
+
+Example = dict[str, tf.Tensor]
+# Places drawn for a random crop, of which the fullest is taken.
+CROP_TRIES = 4
+# Seed of the draw between several best images of a group; that of `datasets`.
+TIE_SEED = 0
+
+
+def training_batches(
+    builder: tfds.core.DatasetBuilder,
+    places: np.ndarray,
+    config: Config,
+    grid: tuple[int, int],
+    first_epoch: int = 0,
+    worker: int = 0,
+    workers: int = 1,
+    replicas: int = 1,
+) -> tuple[tf.data.Dataset, int]:
+    """Endless batches of the training part, the same for the same seed.
+
+    Decoded once and cached; where images are scored by tiles, an epoch has
+    `crops_per_image` random crops of each. Order, crops and augmentation
+    depend on the seed and on the number of the example in the run only, so
+    that a run that goes on at `first_epoch` sees what an uninterrupted one
+    would.
+
+    Choice: where some images of a group are not among the training images,
+    the best of those that are is their reference, and not the base's: that may
+    be a test image, whose pixels and rank would train. Anchors are in no part
+    and stay references.
+
+    Args:
+        builder: From `data.open_base`.
+        places: Places of the training images, from `data.divide`.
+        config: Batch size, seed, augmentation, `crops_per_image` and
+            `cam_kappa` are used.
+        grid: Rows and columns of the CAM.
+        first_epoch: Epochs that are already done.
+        worker: Number of the worker; it gets each example whose number
+            leaves this remainder.
+        workers: How many there are.
+        replicas: Of all workers; a batch is for one of them.
+
+    Returns:
+        The batches, dicts of `image` and `reference`, uint8
+        `[batch, size, size, 3]`; `quality`, float32 `[batch]`, 0..1;
+        `cam_target`, float32 `[batch, *grid]`, 0..1; `group`, int64
+        `[batch]`, equal for images of one pair; and the number of steps of
+        an epoch (the incomplete last one is left out).
+
+    Raises:
+        InputError: If there are fewer images than a batch has.
+    """
+    examples = base.at_places(
+        base.examples_of(builder, ("image", "reference", "mos", "pair_id")),
+        places,
+    )
+    examples = _with_references(
+        examples, builder, _replaced_references(builder, places)
+    ).map(_with_maps, num_parallel_calls=tf.data.AUTOTUNE)
+
+    def with_target(example: Example) -> Example:
+        return _with_target(example, grid, config.cam_kappa)
+
+    crop = base.tiles_per_side(builder) > 1
+    if crop:
+        # A crop's target is of its part of the maps, after every epoch's draw.
+        examples = examples.cache().repeat(config.crops_per_image)
+    else:
+        examples = examples.map(with_target).cache()
+    count = int(examples.reduce(0, lambda n, _: n + 1))
+    steps = count // config.batch_size
+    if steps == 0:
+        raise InputError(
+            f"--batch_size={config.batch_size}: the training part of "
+            f"{config.data} has only {count} images"
+        )
+    used = steps * config.batch_size
+    stream = (
+        examples.shuffle(count, seed=config.seed)
+        .take(used)
+        .repeat()
+        .enumerate()
+        .skip(first_epoch * used)
+        .shard(workers, worker)
+    )
+
+    def prepare(index: tf.Tensor, example: Example) -> Example:
+        seed = (tf.cast(config.seed, tf.int64), index)
+        if crop:
+            example = with_target(_crop(example, seed))
+        return _augment(example, seed) if config.augment else example
+
+    batches = stream.map(
+        prepare,
+        num_parallel_calls=tf.data.AUTOTUNE,
+        deterministic=True,
+    ).batch(config.batch_size // replicas, drop_remainder=True)
+    return batches.prefetch(tf.data.AUTOTUNE), steps
+
+
+def _replaced_references(
+    builder: tfds.core.DatasetBuilder, places: np.ndarray
+) -> np.ndarray:
+    """Finds the references of groups that training has in part only.
+
+    Args:
+        builder: From `data.open_base`.
+        places: Places of the training images.
+
+    Returns:
+        Place of each training image's new reference, in the order of the data
+        base; -1 where that of the base stays. int64 `[n]`.
+    """
+    table, is_anchor = base.read_table(builder, ("pair_id", "mos"))
+    pairs = base.decoded_texts(table, "pair_id")
+    scores = np.array([row["mos"] for row in table])
+    is_ours = np.zeros(len(table), bool)
+    is_ours[places] = True
+    ours: dict[str, list[int]] = {}
+    for place in np.flatnonzero(is_ours).tolist():
+        ours.setdefault(pairs[place], []).append(place)
+    best = np.full(len(table), -1)
+    split = ours.keys() & set(pairs[~is_ours])
+    for pair in split - set(pairs[is_anchor]):
+        best[ours[pair]] = _best_of_group(np.array(ours[pair]), scores, pair)
+    return best[is_ours]
+
+
+def _best_of_group(
+    places: np.ndarray, scores: np.ndarray, pair_id: str
+) -> np.int64:
+    """Place of the best of some images of a group, as a base chooses it.
+
+    That is `datasets.scored_groups.best_of_group`: ties are broken at random
+    with a fixed seed and the group's name.
+    """
+    best = places[scores[places] == scores[places].max()]
+    seed = [TIE_SEED, zlib.crc32(pair_id.encode())]
+    return best[np.random.default_rng(seed).integers(len(best))]
+
+
+def _with_references(
+    examples: tf.data.Dataset,
+    builder: tfds.core.DatasetBuilder,
+    references: np.ndarray,
+) -> tf.data.Dataset:
+    """Examples with the images at some places as references; -1: unchanged."""
+    is_new = references >= 0
+    if not is_new.any():
+        return examples
+    # One image a group, so a fraction of what is cached of the examples.
+    chosen, numbers = np.unique(references[is_new], return_inverse=True)
+    images = tf.constant(
+        base.read_columns(builder, chosen, ("image",), ())["image"]
+    )
+    rows = np.full(len(references), -1)
+    rows[is_new] = numbers
+
+    def replace(row: tf.Tensor, example: Example) -> Example:
+        reference = tf.cond(
+            row < 0, lambda: example["reference"], lambda: images[row]
+        )
+        return {**example, "reference": reference}
+
+    return tf.data.Dataset.zip(
+        tf.data.Dataset.from_tensor_slices(rows), examples
+    ).map(replace)
+
+
+def _with_maps(example: Example) -> Example:
+    """What is made once of an image: a number for its pair, and its maps."""
+    image, reference = example["image"], example["reference"]
+    similarity = tf.numpy_function(
+        lambda *pair: similarity_map(*(x / 255 for x in pair)),
+        (image, reference),
+        tf.float64,
+        stateful=False,
+    )
+    brighter = tf.cast(tf.maximum(image, reference), tf.float32) / 255
+    return {
+        "image": image,
+        "reference": reference,
+        "mos": example["mos"],
+        # So many buckets that no two pairs of a base share one.
+        "group": tf.strings.to_hash_bucket_fast(example["pair_id"], 2**62),
+        # Half the memory; the rounding is lost in the mean over a cell.
+        "similarity": tf.ensure_shape(
+            tf.cast(similarity, tf.float16), image.shape[:2]
+        ),
+        "shown": foreground(brighter)[..., 0] > 0,
+    }
+
+
+def _with_target(
+    example: Example, grid: tuple[int, int], kappa: float
+) -> Example:
+    """What the networks learn from: pixels, quality and CAM target."""
+    quality = mos.to_quality(example["mos"])
+    return {
+        "image": example["image"],
+        "reference": example["reference"],
+        "quality": quality,
+        "cam_target": local_quality(
+            example["similarity"], example["shown"], quality, grid, kappa
+        ),
+        "group": example["group"],
+    }
+
+
+def _crop(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
+    """The same random tile of image, reference and maps, at full resolution.
+
+    Choice: of some random places the one with the least background, which
+    says nothing of the quality and fills more than half of a CT slice.
+    """
+    shown = example["shown"]
+    free = tf.cast(tf.shape(shown) - base.TILE_SIZE + 1, tf.float32)
+    places = tf.random.stateless_uniform((CROP_TRIES, 2), seed)
+    corners = tf.cast(places * free, tf.int32)
+    sizes = [
+        tf.math.count_nonzero(_tile(shown, corner))
+        for corner in tf.unstack(corners)
+    ]
+    fullest = corners[tf.argmax(sizes)]
+    tiles = {
+        name: _tile(example[name], fullest)
+        for name in ("image", "reference", "similarity", "shown")
+    }
+    return {**example, **tiles}
+
+
+def _tile(whole: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
+    """A tile of an image or map by its upper left corner (row, column)."""
+    rest = whole.shape[2:]
+    begin = (*tf.unstack(corner), *[0] * len(rest))
+    return tf.slice(whole, begin, (base.TILE_SIZE, base.TILE_SIZE, *rest))
+
+
+def _augment(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
+    """One of the eight symmetries of the square, for image and maps alike.
+
+    Never blur, noise or re-scaling: they would change the quality.
+    """
+    draw = tf.random.stateless_uniform([2], seed, 0, 8, dtype=tf.int32)
+    turns, flip = draw[0] % 4, draw[1] % 2 == 1
+
+    def turn(x: tf.Tensor) -> tf.Tensor:
+        x = tf.image.rot90(x, turns)
+        return tf.cond(flip, lambda: tf.reverse(x, [1]), lambda: x)
+
+    return {
+        **example,
+        "image": turn(example["image"]),
+        "reference": turn(example["reference"]),
+        "cam_target": turn(example["cam_target"][..., None])[..., 0],
+    }

@@ -1,0 +1,233 @@
+"""Evaluation protocols: which images train, choose the epoch, and test."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from g2npan_tf.core.config import BOTH
+from g2npan_tf.core.config import NUM_FOLDS
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import num_parts
+from g2npan_tf.core.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """What a protocol looks at, one row an image that readers judged.
+
+    Attributes:
+        index: Place in the data base. int64 `[n]`.
+        fold: Fold of the data base. int64 `[n]`, 0..4.
+        case_id: Patient; never split by `group`. Text `[n]`.
+        algorithm: Text `[n]`.
+        modality: Text `[n]`.
+    """
+
+    index: np.ndarray
+    fold: np.ndarray
+    case_id: np.ndarray
+    algorithm: np.ndarray
+    modality: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """Which images do what, by their place in the data base, each sorted.
+
+    Attributes:
+        train: The networks learn from them. int64 `[n]`.
+        validation: They choose the best epoch; equal to `test` in `image`.
+        test: The figures are made from them.
+    """
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    @property
+    def known(self) -> np.ndarray:
+        """Images whose scores a method may use: all but the test part's."""
+        seen = np.union1d(self.train, self.validation)
+        return np.setdiff1d(seen, self.test)
+
+
+def divide(rows: Rows, config: Config) -> Parts:
+    """Divides the images of a data base as the protocol says.
+
+    Section: 4.1.3 (five folds, 80/20), 4.3 (ratios 2:8 to 8:2).
+
+    * `group`: the test part is fold `fold` of the data base, which splits no
+      case.
+    * `image`: the paper's: a fifth of the images, drawn with one seed; pairs
+      are split, and the best epoch is chosen on the test part. Optimistic.
+    * `leave_algorithm_out`: the test part is all images of the algorithms
+      `fold`, `fold` + 5, ... in alphabetical order.
+    * `leave_both_out`: the test part is a fold's images of left-out algorithms;
+      neither other images of these cases nor of these algorithms are in any
+      part. Parts 0 to 4 take the fold and the algorithms of the same number,
+      0 to 24 every combination once. Where one case holds a whole modality,
+      the parts of its fold test a modality that training lacks.
+    * `leave_modality_out`: likewise all images of the modality number `fold`.
+    * `ratio`: `train_share` of the cases of each modality train, drawn with
+      `fold` as seed; the others test. What tests at one share tests at every
+      smaller one too, so that Table 3's rows can be compared on it.
+
+    Choice: but for `image`, the epoch is chosen on cases of the training part:
+    `validation_share` of each modality's, at least one where there are three,
+    drawn with the fold's number as seed; so all seeds of a run choose on the
+    same cases.
+
+    Choice: what `leave_algorithm_out` leaves out shares its cases with the
+    training part; the trivial baseline `pair_mean` shows what that is worth.
+    Where groups are split (so, by `leave_both_out` and by `image`), a training
+    image's reference is the best of its group among the training images: no
+    image of another part trains as a reference (see
+    `training_data.training_batches`).
+
+    Args:
+        rows: All judged images of the data base.
+        config: `protocol`, `fold`, `train_share` and `validation_share` are
+            used.
+
+    Returns:
+        The three parts.
+
+    Raises:
+        InputError: If a part would have no image.
+    """
+    is_test = _PROTOCOLS[config.protocol](rows, config)
+    is_seen = ~is_test
+    if config.protocol == BOTH:
+        is_seen = ~np.logical_or(*_fold_and_algorithms(rows, config))
+    if not is_test.any() or not is_seen.any():
+        raise InputError(
+            f"--protocol={config.protocol} --fold={config.fold}: no image is "
+            f"left to {'train' if is_test.any() else 'test'}; the data base "
+            f"has {len(set(rows.algorithm))} algorithms, "
+            f"{len(set(rows.modality))} modalities and "
+            f"{len(set(rows.case_id))} cases"
+        )
+    if config.protocol == "image":
+        is_validation = is_test
+    else:
+        chosen = _draw_cases(
+            rows, is_seen, config.validation_share, config.fold
+        )
+        is_validation = is_seen & np.isin(rows.case_id, chosen)
+    return Parts(
+        train=rows.index[is_seen & ~is_validation],
+        validation=rows.index[is_validation],
+        test=rows.index[is_test],
+    )
+
+
+def describe(config: Config) -> str:
+    """The protocol in words, as every figure needs it beside it.
+
+    Args:
+        config: `protocol`, `fold` and `train_share` are used.
+
+    Returns:
+        One line.
+    """
+    fold = f"part {config.fold} of {num_parts(config.protocol)}"
+    return {
+        "group": f"group (by case), test fold {config.fold} of {NUM_FOLDS}",
+        "image": f"image (OPTIMISTIC: pairs are split and the epoch is chosen "
+        f"on the test part), {fold}",
+        "leave_algorithm_out": f"leave_algorithm_out, {fold}",
+        BOTH: f"{BOTH}, {fold}",
+        "leave_modality_out": f"leave_modality_out, modality {config.fold}",
+        "ratio": f"ratio, {config.train_share:.0%} of the cases train, "
+        f"draw {config.fold}",
+    }[config.protocol]
+
+
+def _draw_cases(
+    rows: Rows, among: np.ndarray, share: float, seed: int
+) -> list[str]:
+    """A share of each modality's cases, one at least of three or more."""
+    rng = np.random.default_rng(seed)
+    chosen: list[str] = []
+    for names in _cases_by_modality(rows, among):
+        count = round(share * len(names))
+        if share and len(names) >= 3:
+            count = max(1, count)
+        chosen += rng.choice(names, count, replace=False).tolist()
+    return chosen
+
+
+def _cases_by_modality(rows: Rows, among: np.ndarray) -> list[list[str]]:
+    """Names of the cases of each modality, all in alphabetical order."""
+    modality = dict(zip(rows.case_id[among], rows.modality[among], strict=True))
+    return [
+        sorted(case for case in modality if modality[case] == wanted)
+        for wanted in sorted(set(modality.values()))
+    ]
+
+
+def _group(rows: Rows, config: Config) -> np.ndarray:
+    """One fold of the data base."""
+    return rows.fold == config.fold
+
+
+def _image(rows: Rows, config: Config) -> np.ndarray:
+    """A fifth of the images; one seed, so that the five are disjoint."""
+    place = np.random.default_rng(0).permutation(len(rows.index))
+    return place % NUM_FOLDS == config.fold
+
+
+def _leave_algorithm_out(rows: Rows, config: Config) -> np.ndarray:
+    """Every fifth algorithm, from `fold` on."""
+    return _is_of_algorithms(rows, config.fold)
+
+
+def _leave_both_out(rows: Rows, config: Config) -> np.ndarray:
+    """Images of a fold that are of left-out algorithms."""
+    return np.logical_and(*_fold_and_algorithms(rows, config))
+
+
+def _fold_and_algorithms(
+    rows: Rows, config: Config
+) -> tuple[np.ndarray, np.ndarray]:
+    """Which images are of a part's fold, and which of its algorithms.
+
+    The first five parts are the diagonal of folds and algorithms, each next
+    five the diagonal beside it.
+    """
+    shift, fold = divmod(config.fold, NUM_FOLDS)
+    algorithms = _is_of_algorithms(rows, (fold + shift) % NUM_FOLDS)
+    return rows.fold == fold, algorithms
+
+
+def _is_of_algorithms(rows: Rows, number: int) -> np.ndarray:
+    """Every fifth algorithm, from a number on."""
+    return np.isin(rows.algorithm, np.unique(rows.algorithm)[number::NUM_FOLDS])
+
+
+def _leave_modality_out(rows: Rows, config: Config) -> np.ndarray:
+    """One modality."""
+    wanted = np.unique(rows.modality)[config.fold : config.fold + 1]
+    return np.isin(rows.modality, wanted)
+
+
+def _ratio(rows: Rows, config: Config) -> np.ndarray:
+    """The cases that a draw leaves: the last ones of a random order."""
+    rng = np.random.default_rng(config.fold)
+    drawn: list[str] = []
+    for names in _cases_by_modality(rows, np.ones(len(rows.index), bool)):
+        # One case trains at least where there are two.
+        count = max(len(names) > 1, round(config.train_share * len(names)))
+        drawn += rng.permutation(names)[:count].tolist()
+    return ~np.isin(rows.case_id, drawn)
+
+
+_PROTOCOLS: dict[str, Callable[[Rows, Config], np.ndarray]] = {
+    "group": _group,
+    "image": _image,
+    "leave_algorithm_out": _leave_algorithm_out,
+    BOTH: _leave_both_out,
+    "leave_modality_out": _leave_modality_out,
+    "ratio": _ratio,
+}

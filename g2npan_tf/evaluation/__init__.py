@@ -1,0 +1,1 @@
+"""Statistics, figures, reports and cards of a model."""

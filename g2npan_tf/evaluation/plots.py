@@ -1,0 +1,136 @@
+"""The plots of the HTML report of an evaluation."""
+
+import csv
+import pathlib
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+import numpy as np
+
+from g2npan_tf.core import mos
+from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation.extreme_images import Row
+from g2npan_tf.report.page import Html
+from g2npan_tf.report.page import tag
+from g2npan_tf.report.plots import Bar
+from g2npan_tf.report.plots import Series
+from g2npan_tf.report.plots import bars
+from g2npan_tf.report.plots import curves
+from g2npan_tf.report.plots import scatter
+
+_MOS_RANGE = (mos.MOS_MIN, mos.MOS_MAX)
+
+
+def agreement(rows: Sequence[Row], name: str = "") -> Html:
+    """Scatter with the logistic fit, and the algorithms' means beside MOS.
+
+    Args:
+        rows: Of predictions.csv.
+        name: Of what the rows are, for the headings.
+    """
+    true, predicted = scores_of(rows)
+    line = np.linspace(predicted.min(), predicted.max(), 200)
+    fit = statistics.fit_logistic(true, predicted)(line)
+    ending = f", {name}" if name else ""
+    plot = scatter(
+        predicted.tolist(),
+        true.tolist(),
+        title=f"MOS by prediction, with fitted logistic{ending}",
+        x_label="predicted MOS",
+        y_label="MOS",
+        curve=(line.tolist(), fit.tolist()),
+        y_range=(0.9, 5.1),
+    )
+    return tag(
+        "div",
+        tag("figure", plot, class_="card"),
+        tag("figure", _algorithm_bars(rows, ending), class_="card"),
+        class_="grid",
+    )
+
+
+def learning_curves(logs: Mapping[str, pathlib.Path]) -> Html:
+    """Quality loss and validation SRCC of each run by epoch.
+
+    Args:
+        logs: `log.csv` by name of the run; files that are not there are left
+            out.
+
+    Returns:
+        The plots; a note where no run has a log.
+    """
+    plots = []
+    for column, title in (
+        ("quality_loss", "Quality loss (Eq. 7), training part"),
+        ("val_srcc", "SRCC, validation part"),
+    ):
+        series = [
+            Series(name, *points)
+            for name, log in logs.items()
+            if (points := points_of_log(log, column))
+        ]
+        if series:
+            plot = curves(series, title=title, x_label="epoch", y_label=column)
+            plots.append(tag("figure", plot, class_="card"))
+    if not plots:
+        return tag("p", "The run has no log.csv.", class_="note")
+    return tag("div", *plots, class_="grid")
+
+
+def scores_of(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
+    """MOS and predicted MOS of rows of predictions.csv, `[n]`, 1..5."""
+    true, predicted = (
+        np.array([float(row[name]) for row in rows])
+        for name in ("mos", "predicted_mos")
+    )
+    return true, predicted
+
+
+def _algorithm_bars(rows: Sequence[Row], ending: str) -> Html:
+    """Mean MOS and mean prediction of each algorithm, best MOS first."""
+    by_name: dict[str, list[Row]] = {}
+    for row in rows:
+        by_name.setdefault(row["algorithm"], []).append(row)
+    scored = {name: scores_of(members) for name, members in by_name.items()}
+    items = []
+    for name in sorted(scored, key=lambda n: -scored[n][0].mean()):
+        for values, label, colour in zip(
+            scored[name], (name, "predicted"), (6, 1), strict=True
+        ):
+            mean, spread = float(values.mean()), float(values.std())
+            low, high = np.clip((mean - spread, mean + spread), *_MOS_RANGE)
+            items.append(Bar(label, mean, float(low), float(high), colour))
+    return bars(
+        items,
+        title=f"Mean MOS and prediction by algorithm{ending}",
+        x_label="mean of the images; whiskers: standard deviation",
+        x_range=_MOS_RANGE,
+    )
+
+
+def points_of_log(
+    log: pathlib.Path, column: str
+) -> tuple[list[float], list[float]] | None:
+    """Reads a column of a run's log.
+
+    Args:
+        log: `log.csv`.
+        column: Its name.
+
+    Returns:
+        Epochs and values, as long as each other; None where there are none,
+        or no log.
+    """
+    try:
+        with log.open(newline="") as file:
+            values = [
+                (float(row["epoch"]), float(row[column]))
+                for row in csv.DictReader(file)
+                if row.get(column)
+            ]
+    except OSError:
+        return None
+    if not values:
+        return None
+    epochs, heights = map(list, zip(*values, strict=True))
+    return epochs, heights

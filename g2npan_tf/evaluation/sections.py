@@ -1,0 +1,240 @@
+"""The tables of the HTML report of an evaluation, and its heading."""
+
+import math
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
+
+from g2npan_tf.core import mos
+from g2npan_tf.core.variants import METHOD
+from g2npan_tf.core.variants import shown
+from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation.extreme_images import Row
+from g2npan_tf.evaluation.plots import scores_of
+from g2npan_tf.evaluation.results import FEW_UNITS
+from g2npan_tf.evaluation.results import few_units_words
+from g2npan_tf.evaluation.results import number
+from g2npan_tf.evaluation.results import reader_words
+from g2npan_tf.report import page
+from g2npan_tf.report.page import Html
+from g2npan_tf.report.page import tag
+from g2npan_tf.report.tables import Cell
+from g2npan_tf.report.tables import Column
+from g2npan_tf.report.tables import table
+from g2npan_tf.scoring import model_facts
+
+_FIGURES = (
+    Column("method"),
+    Column("PLCC", 3, descending=True),
+    Column("SRCC (95 % interval)", descending=True),
+    Column("KRCC", 3, descending=True, explanation="tau-b"),
+    Column("KRCC rounded", 3, explanation="predictions rounded to 1..5"),
+    Column("RMSE", 3, explanation="on [0, 1]"),
+    Column("PLCC mapped", 3, explanation="after the 4-parameter logistic"),
+    Column("in group", 3, descending=True, explanation="mean SRCC of groups"),
+    Column("best found", 3, explanation="share of groups"),
+)
+_GAINS = (
+    Column("against"),
+    Column("SRCC"),
+    Column("difference (95 % interval)", descending=True),
+    Column("p", 4, explanation="two-sided, from the paired bootstrap"),
+    Column("p, Holm", 4, explanation="corrected for all rows here"),
+)
+_FOLDS = (
+    Column("method"),
+    Column("SRCC in a fold, mean (95 % interval)", descending=True),
+    Column("difference (95 % interval)", descending=True),
+    Column("p, Holm", 4, explanation="corrected for all rows here"),
+)
+_SHARES = (
+    Column("images", 0),
+    Column("MOS", 2, descending=True),
+    Column("predicted MOS", 2, descending=True),
+    Column("predicted - MOS", 2),
+    Column("SRCC", 3, descending=True),
+    Column("RMSE", 3, explanation="on [0, 1]"),
+)
+_SCOPES = {"all": "over all images", "within_group": "within a group"}
+
+
+def origin(facts: Mapping[str, Any]) -> Html:
+    """Whose scores the figures are judged by: simulated or real.
+
+    Args:
+        facts: From `data.facts`.
+
+    Returns:
+        A line; a warning where no reader stands behind the figures.
+    """
+    scores = facts.get("scores")
+    if scores == "simulated":
+        return tag(
+            "p",
+            tag("b", "Simulated scores. "),
+            "No radiologist judged these images: the MOS come from a panel "
+            "of simulated readers.",
+            class_="warning",
+        )
+    if not scores:
+        return tag("p", "Nobody said whose scores these are.", class_="warning")
+    if model_facts.has_no_readers(facts):
+        return tag(
+            "p",
+            tag("b", "A formula's scores: "),
+            f"{scores}. Nobody judged these images.",
+            class_="warning",
+        )
+    readers = facts.get("num_readers")
+    count = f" ({readers} readers)" if readers else ""
+    said = facts.get("caveat")
+    caveat = f" Cases and folds: {said}." if said else ""
+    return tag("p", tag("b", "Real scores"), f" of {scores}{count}.{caveat}")
+
+
+def title_of(facts: Mapping[str, Any]) -> str:
+    """What is judged by what, for headings."""
+    kind = "simulated" if facts.get("scores") == "simulated" else "real"
+    if model_facts.has_no_readers(facts):
+        kind = "a formula's"
+    if not facts.get("scores"):
+        kind = "unknown"
+    return f"Evaluation on {facts['name']} ({kind} scores)"
+
+
+def figures(judged: Mapping[str, Any]) -> Html:
+    """Figures of every method and gains of the network over each other one.
+
+    Args:
+        judged: `methods` and `gains` of `evaluation.compare`, `network`
+            (what the trained one is called), and `baselines` (what each
+            trivial one predicts), `readers` and `mean_of_folds` if there are
+            any.
+    """
+    readers = judged.get("readers", {})
+    rows = [
+        _figure_row(_words(shown(judged, name)), values, name == METHOD)
+        for name, values in {**judged["methods"], **readers}.items()
+    ]
+    said = {
+        **judged.get("baselines", {}),
+        **{name: reader_words(values) for name, values in readers.items()},
+    }
+    meanings = [
+        tag("p", tag("b", _words(name)), f": {meaning}.", class_="note")
+        for name, meaning in said.items()
+    ]
+    parts = [
+        table(_FIGURES, rows, "Agreement with the readers' scores"),
+        *meanings,
+    ]
+    gains = [
+        _gain_row(_words(name), scope, gain)
+        for name, scopes in judged["gains"].items()
+        for scope, gain in scopes.items()
+    ]
+    if gains:
+        caption = f"{shown(judged, METHOD)} minus each other method that ranks"
+        parts.append(tag("h3", "Differences"))
+        parts.append(table(_GAINS, gains, caption))
+    if "mean_of_folds" in judged:
+        parts += [tag("h3", "Fold by fold"), _fold_table(judged)]
+    drawn = judged.get("drawn", "group")
+    note = (
+        f"Intervals and p: 1,000 bootstrap resamples of whole {drawn}s; Holm's "
+        "correction is for all differences of a table."
+    )
+    if judged.get("units", FEW_UNITS) < FEW_UNITS:
+        note += f" {few_units_words(judged['units'], drawn)}"
+    return page.join(*parts, tag("p", note, class_="note"))
+
+
+def shares(rows: Sequence[Row], column: str) -> Html:
+    """Figures of the images of each algorithm or modality.
+
+    Args:
+        rows: Of predictions.csv.
+        column: What the images of a line have in common.
+    """
+    lines = []
+    for name in sorted({row[column] for row in rows}):
+        members = [row for row in rows if row[column] == name]
+        true, predicted = scores_of(members)
+        means = (true.mean(), predicted.mean())
+        lines.append(
+            (
+                name,
+                len(members),
+                *map(float, means),
+                float(means[1] - means[0]),
+                statistics.srcc(true, predicted),
+                statistics.rmse(*map(mos.to_quality, (true, predicted))),
+            )
+        )
+    return table((Column(column), *_SHARES), lines, f"By {column}")
+
+
+def _words(name: str) -> str:
+    """A name that a narrow column can break."""
+    return name.replace("_", " ")
+
+
+def _figure_row(
+    name: str, values: Mapping[str, Any], is_network: bool
+) -> tuple:
+    """One method's line; the trained network's name is bold."""
+    raw, inside = values["raw"], values["within_group"]
+    limits = values["interval"]["srcc"]
+    return (
+        tag("b", name) if is_network else name,
+        raw["plcc"],
+        _with_limits(number(raw["srcc"]), raw["srcc"], limits),
+        raw["krcc"],
+        values["rounded_krcc"],
+        raw["rmse"],
+        values["mapped"]["plcc"],
+        inside["srcc"],
+        inside["top1"],
+    )
+
+
+def _gain_row(name: str, scope: str, gain: Mapping[str, float]) -> tuple:
+    """One difference's line."""
+    value = gain["difference"]
+    return (
+        name,
+        _SCOPES[scope],
+        _with_limits(f"{value:+.3f}", value, gain),
+        gain.get("p"),
+        gain.get("p_holm"),
+    )
+
+
+def _fold_table(judged: Mapping[str, Any]) -> Html:
+    """SRCC within each fold, averaged; pooled, folds are ranked too."""
+    found = judged["mean_of_folds"]
+    rows = []
+    for name, figures in found["methods"].items():
+        value, gain = figures["srcc"], found["gains"].get(name)
+        difference: Any = Cell(Html("&ndash;"), None)
+        if gain:
+            above = gain["difference"]
+            difference = _with_limits(f"{above:+.3f}", above, gain)
+        rows.append(
+            (
+                _words(shown(judged, name)),
+                _with_limits(number(value), value, figures),
+                difference,
+                gain.get("p_holm") if gain else None,
+            )
+        )
+    caption = f"Mean of the folds, and {shown(judged, METHOD)} minus the others"
+    return table(_FOLDS, rows, caption)
+
+
+def _with_limits(shown: str, value: float, limits: Mapping[str, float]) -> Cell:
+    """A figure with both ends of its interval, sorted by the figure."""
+    if not math.isfinite(value):
+        return Cell(Html("&ndash;"), None)
+    low, high = (number(limits[end]) for end in ("low", "high"))
+    return Cell(f"{shown} ({low} to {high})", value)

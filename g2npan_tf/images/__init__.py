@@ -1,0 +1,1 @@
+"""An untrusted file becomes uint8 RGB, or one line of error."""

@@ -1,0 +1,250 @@
+"""An untrusted image file becomes uint8 RGB, or one clear line of error.
+
+This is the project's only policy for image files from outside; docs/input.md
+tells it input by input. The format is judged by content, never by suffix, and
+the limits are checked before anything is decoded.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import stat
+import warnings
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+from PIL import UnidentifiedImageError
+
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.images.dicom import is_dicom
+from g2npan_tf.images.dicom import open_dicom
+from g2npan_tf.images.limits import DEFAULT_LIMITS
+from g2npan_tf.images.limits import Limits
+from g2npan_tf.images.limits import LoadedImage
+from g2npan_tf.images.nifti import is_nifti
+from g2npan_tf.images.nifti import open_nifti
+from g2npan_tf.images.still import open_still
+
+KNOWN = "PNG, JPEG, BMP, TIFF, DICOM or NIfTI"
+# Width and height that every scorer works on (sec. 4.1.1).
+SCORER_SIZE = 128
+# Names that not every system has.
+_NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+_Opener = Callable[[bytes, Limits], tuple[int, Iterator[LoadedImage]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """One image of a file.
+
+    Attributes:
+        name: The path as given; with `#3` behind it for the third frame of a
+            file with several.
+        pixels: uint8 `[height, width, 3]`, RGB, 0..255.
+        notes: As of `LoadedImage`.
+    """
+
+    name: str
+    pixels: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def read_frames(
+    path: str | os.PathLike, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[Frame]:
+    """Reads every image of one file that nobody vouches for.
+
+    Args:
+        path: A file of a format of docs/input.md, whatever its suffix.
+        limits: What is accepted.
+
+    Yields:
+        The frames in the file's order, each decoded when it is asked for.
+
+    Raises:
+        InputError: If there is no such file, it cannot be read, or
+            `decode_frames` refuses it. The line starts with the path.
+    """
+    try:
+        yield from decode_frames(
+            _read(pathlib.Path(path), limits), limits, os.fspath(path)
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (OSError, ValueError) as error:
+        # Names that no file can have are a ValueError.
+        reason = (getattr(error, "strerror", None) or str(error)).lower()
+        raise InputError(f"{path}: {reason}") from error
+
+
+def decode_frames(
+    data: bytes, limits: Limits = DEFAULT_LIMITS, name: str = ""
+) -> Iterator[Frame]:
+    """Decodes every image of one file that nobody vouches for.
+
+    Args:
+        data: The whole file.
+        limits: What is accepted.
+        name: What the frames are called.
+
+    Yields:
+        The frames in the file's order, each decoded when it is asked for.
+
+    Raises:
+        InputError: If the format is unknown, the file is damaged, truncated or
+            outside of the limits, or has values for which no range is defined.
+    """
+    if not data:
+        raise InputError("empty file")
+    open_file = _opener(data)
+    # What the others say may quote the file.
+    quote = open_file is open_still
+    with _only_input_errors(quote):
+        count, images = open_file(data, limits)
+    for number in range(1, count + 1):
+        where = f"frame {number} of {count}: " if count > 1 else ""
+        with _only_input_errors(quote, where):
+            image = next(images)
+            _check_pixels(image.pixels)
+        height, width = image.pixels.shape[:2]
+        notes = image.notes
+        if height != width:
+            notes = (*notes, f"{width} x {height} squeezed to a square")
+        own_name = f"{name}#{number}" if count > 1 else name
+        yield Frame(own_name, image.pixels, notes)
+
+
+def load_image(
+    path: str | os.PathLike, limits: Limits = DEFAULT_LIMITS
+) -> LoadedImage:
+    """Reads a file of a single image; else as `read_frames`.
+
+    Args:
+        path: A file of a format of docs/input.md, whatever its suffix.
+        limits: What is accepted.
+
+    Returns:
+        Its pixels and the notes on conversions.
+
+    Raises:
+        InputError: As `read_frames`, or if there are several images.
+    """
+    try:
+        return _single(read_frames(path, limits))
+    except InputError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        raise InputError(f"{path}: {reason}") from error
+
+
+def decode_image(data: bytes, limits: Limits = DEFAULT_LIMITS) -> LoadedImage:
+    """Decodes a file of a single image; else as `decode_frames`.
+
+    Args:
+        data: The whole file.
+        limits: What is accepted.
+
+    Returns:
+        Its pixels and the notes on conversions.
+
+    Raises:
+        InputError: As `decode_frames`, or if there are several images.
+    """
+    return _single(decode_frames(data, limits))
+
+
+def resize(pixels: np.ndarray, size: int = SCORER_SIZE) -> np.ndarray:
+    """Brings an image to the square that the scorers work on.
+
+    An axis that shrinks is averaged over areas, as in the data base; one that
+    grows is interpolated linearly. Other shapes than a square are squeezed.
+
+    Args:
+        pixels: uint8 `[height, width, 3]`, 0..255.
+        size: New height and width in pixels.
+
+    Returns:
+        uint8 `[size, size, 3]`, 0..255.
+    """
+    height, width = pixels.shape[:2]
+    shrunk_size = (min(width, size), min(height, size))
+    shrunk = cv2.resize(pixels, shrunk_size, interpolation=cv2.INTER_AREA)
+    return cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR)
+
+
+def _read(path: pathlib.Path, limits: Limits) -> bytes:
+    """Reads a regular file of bounded size."""
+    # Opening a pipe would wait for its writer; a folder cannot be opened for
+    # reading on every system.
+    if os.path.isdir(path):
+        raise InputError("not a regular file")
+    descriptor = os.open(path, os.O_RDONLY | _NO_WAITING)
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise InputError("not a regular file")
+        size = status.st_size
+        if size > limits.max_bytes:
+            raise InputError(
+                f"{size:,} bytes; expected at most {limits.max_bytes:,}"
+            )
+        # No more, should it have grown since.
+        return file.read(size)
+
+
+def _opener(data: bytes) -> _Opener:
+    """Chooses the decoder by content."""
+    # A DICOM file may start as another format does, so it comes first.
+    if is_dicom(data):
+        return open_dicom
+    return open_nifti if is_nifti(data) else open_still
+
+
+def _single(frames: Iterator[Frame]) -> LoadedImage:
+    """The frame of a file that has but one."""
+    frame = next(frames)
+    if next(frames, None) is not None:
+        raise InputError("several images in one file; expected a single one")
+    return LoadedImage(frame.pixels, frame.notes)
+
+
+def _check_pixels(pixels: Any) -> None:
+    """Raises unless a decoder kept its word: uint8 `[height, width, 3]`."""
+    is_array = isinstance(pixels, np.ndarray)
+    shape = pixels.shape if is_array else ()
+    if not is_array or pixels.dtype != np.uint8 or shape[2:] != (3,):
+        kind = f"{pixels.dtype} {list(shape)}" if is_array else "no array"
+        raise InputError(f"decoded to {kind}; expected one grey or RGB image")
+    if not pixels.size:
+        raise InputError(f"decoded to {list(shape)}; expected some pixels")
+
+
+@contextlib.contextmanager
+def _only_input_errors(quote: bool, where: str = "") -> Iterator[None]:
+    """Turns whatever a decoder raises into one line."""
+    try:
+        with warnings.catch_warnings():
+            # What decoders only warn of is checked here or does no harm.
+            warnings.simplefilter("ignore")
+            yield
+    except InputError as error:
+        raise InputError(f"{where}{error}") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{where}more pixels than any limit") from None
+    except Exception as error:
+        # Decoders raise nearly anything on damaged bytes; all of it means
+        # the same to the caller.
+        line = f"{where}damaged or truncated image"
+        if not quote:
+            raise InputError(line) from None
+        if isinstance(error, UnidentifiedImageError):
+            line = f"not a readable {KNOWN} file"
+        else:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            line = f"{line} ({reason})"
+        raise InputError(line) from error

@@ -1,0 +1,220 @@
+"""The attention-based quality network (AQA): a VGG whose CAM is its score."""
+
+from typing import Any
+
+import keras
+
+from g2npan_tf.model.blocks import Tensor
+from g2npan_tf.model.blocks import batch_norm
+from g2npan_tf.model.blocks import conv
+
+# Convolutions per block of Simonyan & Zisserman (ICLR 2015), table 1, columns
+# A, D and E, and the channels of the five blocks.
+VGG_REPEATS = {
+    "vgg11": (1, 1, 2, 2, 2),
+    "vgg16": (2, 2, 3, 3, 3),
+    "vgg19": (2, 2, 4, 4, 4),
+}
+VGG_FILTERS = (64, 128, 256, 512, 512)
+# Sides in pixels of the windows of `local_contrast`, an octave apart.
+BAND_WINDOWS = (3, 5, 9, 17)
+# Window over which the power of a band is averaged.
+POWER_WINDOW = 9
+# A deviation below this, on [0, 1], is quantisation.
+POWER_FLOOR = 0.8 / 255
+# What is small on [0, 1] but tells the quality is brought to these units.
+BAND_UNIT = 0.05
+DETAIL_UNIT = 0.1
+# Logarithms of power lie about this far below 0 and this far apart.
+LOG_POWER_MEAN, LOG_POWER_UNIT = -7.0, 2.0
+
+
+def build_quality_network(
+    backbone: str = "vgg11",
+    width: float = 1.0,
+    use_batch_norm: bool = False,
+    ufw_shape: tuple[int, int, int] | None = (32, 32, 128),
+    image_size: int = 128,
+    use_local_contrast: bool = False,
+    stem_filters: int = 0,
+) -> keras.Model:
+    """Builds the AQA network with its class activation map.
+
+    `F_conca = concat(F_last, vgg(I_org, I_sub))`, global average pooling and
+    one dense unit. Applying the unit before the pooling is the same sum in
+    another order and gives the CAM on the way: `Q_pre = mean(CAM + b)`.
+
+    Equation: 5
+
+    Choice: F_last passes a 1 x 1 projection to a quarter of the VGG's width
+    (normalised and rectified where the VGG's features are) and is
+    average-pooled to the VGG's grid; `I_org` and `I_sub` have one convolution
+    each of half the VGG's first width, so that pretrained weights fit from the
+    second convolution on; the last max-pool is left out (8 x 8 grid, as Zhou
+    et al., CVPR 2016, do for VGG); no 4096-wide layers.
+
+    Args:
+        backbone: `vgg11`, `vgg16` or `vgg19`.
+        width: Factor on the VGG's channels.
+        use_batch_norm: Batch normalisation after each VGG convolution.
+        ufw_shape: Shape of F_last without the batch axis, or None for the
+            network without GAN, which sees the image only.
+        image_size: Height and width of the image in pixels.
+        use_local_contrast: The image's convolution also sees its
+            `local_contrast`, and the nuance is given in units of
+            `DETAIL_UNIT`.
+        stem_filters: Filters of the image's and of the nuance's first
+            convolution, each; 0 for equal shares of the VGG's first width.
+
+    Returns:
+        Model from a dict, `image` and (with a GAN) `discrepancy`, float
+        `[batch, size, size, 3]`, range [0, 1], and `ufw_features`
+        `[batch, *ufw_shape]`, to a dict: `cam_logits` (CAM + b,
+        `[batch, size / 16, size / 16]`) and `quality_logit` (Q_pre,
+        `[batch]`), both float32.
+
+    Raises:
+        ValueError: If the backbone is unknown.
+    """
+    if backbone not in VGG_REPEATS:
+        raise ValueError(
+            f"backbone must be one of {sorted(VGG_REPEATS)}. "
+            f"Received: backbone={backbone}"
+        )
+    filters = [max(2, int(width * value)) for value in VGG_FILTERS]
+    inputs = _inputs(image_size, ufw_shape)
+    seen = _with_local_contrast(inputs) if use_local_contrast else inputs
+    num_stems = 1 if ufw_shape is None else 2
+    x = _stem(seen, stem_filters or filters[0] // num_stems, use_batch_norm)
+    x = _vgg(x, VGG_REPEATS[backbone], filters, use_batch_norm)
+    if ufw_shape is not None:
+        projected = filters[-1] // 4
+        x = _join(x, inputs["ufw_features"], projected, use_batch_norm)
+    cam_logits = keras.layers.Conv2D(1, 1, dtype="float32", name="cam")(x)
+    cam_logits = keras.layers.Reshape(
+        cam_logits.shape[1:3], dtype="float32", name="cam_logits"
+    )(cam_logits)
+    quality_logit = keras.ops.mean(cam_logits, axis=(1, 2))
+    return keras.Model(
+        inputs,
+        {"cam_logits": cam_logits, "quality_logit": quality_logit},
+        name="quality_network",
+    )
+
+
+def local_contrast(image: Tensor) -> Tensor:
+    """Texture and edges by their scale, and how strong they are where.
+
+    Choice: noise and its removal change an image by some hundredths of full
+    scale, at scales that differ from method to method, which the start weights
+    of a network drown in anatomy. Bands of an octave and their local power are
+    the input of blind quality measures of images (Moorthy & Bovik, DIIVINE,
+    IEEE TIP 2011); a network learns squares of its input slowly.
+
+    Args:
+        image: Shape `[batch, height, width, 3]`, range [0, 1].
+
+    Returns:
+        `[batch, height, width, 8]`: for each of `BAND_WINDOWS` the difference
+        of the mean channel's means over this window and the one before (the
+        pixel itself before the first), in units of `BAND_UNIT`, and the
+        logarithm of that difference's mean power, brought to the order of 1.
+    """
+    finer = keras.ops.mean(image, axis=-1, keepdims=True)
+    grey, channels = finer, []
+    for side in BAND_WINDOWS:
+        coarser = _window_mean(grey, side)
+        band = finer - coarser
+        power = _window_mean(keras.ops.square(band), POWER_WINDOW)
+        level = keras.ops.log(power + POWER_FLOOR**2) - LOG_POWER_MEAN
+        channels += [band / BAND_UNIT, level / LOG_POWER_UNIT]
+        finer = coarser
+    return keras.ops.concatenate(channels, axis=-1)
+
+
+def _window_mean(x: Tensor, side: int) -> Tensor:
+    """Mean over a window round each pixel; at the border over what is there.
+
+    By rows, then by columns: the same mean for 2 and not `side` times the
+    work of a pixel.
+    """
+    for window in ((side, 1), (1, side)):
+        x = keras.ops.average_pool(x, window, strides=1, padding="same")
+    return x
+
+
+def _with_local_contrast(inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs with texture and nuance at the scale of the image."""
+    image = inputs["image"]
+    seen = {
+        **inputs,
+        "image": keras.ops.concatenate([image, local_contrast(image)], -1),
+    }
+    if "discrepancy" in inputs:
+        seen["discrepancy"] = inputs["discrepancy"] / DETAIL_UNIT
+    return seen
+
+
+def _inputs(
+    image_size: int, ufw_shape: tuple[int, int, int] | None
+) -> dict[str, Any]:
+    """Makes the input tensors by name."""
+    shapes = {"image": (image_size, image_size, 3)}
+    if ufw_shape is not None:
+        shapes["discrepancy"] = (image_size, image_size, 3)
+        shapes["ufw_features"] = ufw_shape
+    return {n: keras.Input(shape, name=n) for n, shape in shapes.items()}
+
+
+def _stem(inputs: dict[str, Any], filters: int, use_batch_norm: bool) -> Tensor:
+    """First VGG convolution: image and discrepancy apart, then together."""
+    names = [name for name in ("image", "discrepancy") if name in inputs]
+    stems = [conv(inputs[name], filters, name=f"{name}_conv") for name in names]
+    if len(stems) == 1:
+        x = stems[0]
+    else:
+        x = keras.layers.Concatenate(name="stem")(stems)
+    return _activation(x, "stem", use_batch_norm)
+
+
+def _vgg(
+    x: Tensor,
+    repeats: tuple[int, ...],
+    filters: list[int],
+    use_batch_norm: bool,
+) -> Tensor:
+    """VGG from its second convolution on, without the last max-pool."""
+    for block, (count, width) in enumerate(
+        zip(repeats, filters, strict=True), start=1
+    ):
+        first = 2 if block == 1 else 1
+        for index in range(first, count + 1):
+            name = f"block{block}_conv{index}"
+            x = _activation(conv(x, width, name=name), name, use_batch_norm)
+        if block < len(repeats):
+            x = keras.layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
+    return x
+
+
+def _activation(x: Tensor, name: str, use_batch_norm: bool) -> Tensor:
+    """Optional batch normalisation, then ReLU, as in torchvision's VGG-BN."""
+    if use_batch_norm:
+        x = batch_norm(x, name=f"{name}_bn")
+    return keras.layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _join(
+    x: Tensor, ufw_features: Tensor, filters: int, use_batch_norm: bool
+) -> Tensor:
+    """Concatenates the projected, pooled UFW features to the VGG's.
+
+    The stacked UFW add up to several times the VGG's normalised features, so
+    that they are normalised and rectified like those.
+    """
+    y = keras.layers.Conv2D(filters, 1, name="ufw_projection")(ufw_features)
+    if use_batch_norm:
+        y = _activation(y, "ufw_projection", use_batch_norm)
+    y = keras.layers.AveragePooling2D(
+        ufw_features.shape[1] // x.shape[1], name="ufw_pool"
+    )(y)
+    return keras.layers.Concatenate(name="features")([y, x])

@@ -1,0 +1,183 @@
+"""The blind path that is shipped: uint8 pixels in, MOS and maps out."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from g2npan_tf.core import mos
+from g2npan_tf.model.blocks import Tensor
+from g2npan_tf.model.foreground import foreground_share
+
+
+def discrepancy_map(image: Tensor, pseudo_reference: Tensor) -> Tensor:
+    """The "nuance": what the best version of the image has and it has not.
+
+    Equation: 4
+
+    Args:
+        image: I_org. Shape `[batch, height, width, 3]`, range [0, 1].
+        pseudo_reference: I_hq = G(I_org). Same shape and range.
+
+    Returns:
+        I_sub of the same shape, range [0, 1].
+    """
+    return ops.absolute(pseudo_reference - image)
+
+
+def predicted_quality(quality_logit: Tensor) -> Tensor:
+    """The quality that a logit stands for: the sigmoid.
+
+    Equation: 8
+
+    Args:
+        quality_logit: Q_pre or a map of CAM logits. Any shape, any real.
+
+    Returns:
+        Same shape, range (0, 1).
+    """
+    return ops.sigmoid(quality_logit)
+
+
+def split_tiles(image: Tensor, tiles_per_side: int) -> Tensor:
+    """Cuts images into a grid of tiles.
+
+    Args:
+        image: Shape `[batch, tiles * size, tiles * size, 3]`.
+        tiles_per_side: Rows and columns of the grid.
+
+    Returns:
+        `[batch * tiles * tiles, size, size, 3]`, row by row.
+    """
+    size = image.shape[1] // tiles_per_side
+    grid = (-1, tiles_per_side, size, tiles_per_side, size * 3)
+    # Five axes at most: LiteRT transposes no more without slow extra steps.
+    tiles = ops.transpose(ops.reshape(image, grid), (0, 1, 3, 2, 4))
+    return ops.reshape(tiles, (-1, size, size, 3))
+
+
+def join_tiles(tiles: Tensor, tiles_per_side: int) -> Tensor:
+    """Puts maps of tiles together; the inverse of `split_tiles`.
+
+    Args:
+        tiles: Shape `[batch * tiles * tiles, size, size, ...]`.
+        tiles_per_side: Rows and columns of the grid.
+
+    Returns:
+        `[batch, tiles * size, tiles * size, ...]`.
+    """
+    size, channels = tiles.shape[1], tiles.shape[3:]
+    depth = channels[0] if channels else 1
+    grid = (-1, tiles_per_side, tiles_per_side, size, size * depth)
+    image = ops.transpose(ops.reshape(tiles, grid), (0, 1, 3, 2, 4))
+    side = tiles_per_side * size
+    return ops.reshape(image, (-1, side, side, *channels))
+
+
+def tile_weights(tiles: Tensor, tiles_per_side: int) -> Tensor:
+    """How much each tile counts for its image.
+
+    Choice: by how much of it is not background: more than half of a CT slice
+    is black, where nothing can be better or worse.
+
+    Args:
+        tiles: From `split_tiles`, range [0, 1].
+        tiles_per_side: Rows and columns of the grid.
+
+    Returns:
+        Shape `[batch, tiles * tiles]`; above 0, so that a black image has a
+        mean.
+    """
+    grid = (-1, tiles_per_side**2)
+    return ops.reshape(foreground_share(tiles), grid) + 1e-3
+
+
+def mean_of_tiles(quality: Tensor, weights: Tensor) -> Tensor:
+    """The quality of whole images from that of their tiles.
+
+    Args:
+        quality: Of each tile, row by row. Shape `[batch * tiles * tiles]`.
+        weights: From `tile_weights`.
+
+    Returns:
+        Shape `[batch]`; the plain mean for a black image.
+    """
+    weighted = weights * ops.reshape(quality, (-1, weights.shape[1]))
+    return ops.sum(weighted, axis=1) / ops.sum(weights, axis=1)
+
+
+def build_scorer(
+    quality_network: keras.Model,
+    generator: keras.Model | None = None,
+    tiles_per_side: int = 1,
+) -> keras.Model:
+    """Joins the trained networks to the one graph that scores an image.
+
+    Choice: where texture counts (`tiles_per_side > 1`), an image is not
+    shrunk but cut into tiles; its quality is `mean_of_tiles` and its maps are
+    theirs side by side.
+
+    Args:
+        quality_network: From `build_quality_network`.
+        generator: From `build_generator`, or None if trained without GAN.
+        tiles_per_side: Tiles of the networks' size along a side of the image.
+
+    Returns:
+        Functional model from `image`, uint8 `[batch, size, size, 3]`, RGB,
+        where size is `tiles_per_side` times that of the networks, to
+        a dict of float32: `mos` `[batch]`, 1..5; `quality` `[batch]`, 0..1;
+        `cam` `[batch, rows, columns]`, local quality 0..1; and with a
+        generator `reference` (I_hq) and `nuance` (I_sub), both
+        `[batch, size, size, 3]`, 0..1.
+    """
+    side = tiles_per_side * quality_network.input["image"].shape[1]
+    image = keras.Input((side, side, 3), dtype="uint8", name="image")
+    # The scaling is a layer, so that no client can preprocess wrongly.
+    scaled = keras.layers.Rescaling(1 / 255, dtype="float32", name="scaling")(
+        image
+    )
+    if tiles_per_side > 1:
+        scaled = split_tiles(scaled, tiles_per_side)
+    features = {"image": scaled}
+    maps = {}
+    if generator is not None:
+        generated = generator(scaled, training=False)
+        nuance = discrepancy_map(scaled, generated["pseudo_reference"])
+        features["discrepancy"] = nuance
+        features["ufw_features"] = generated["ufw_features"]
+        maps = {"reference": generated["pseudo_reference"], "nuance": nuance}
+    assessed = quality_network(features, training=False)
+    quality = predicted_quality(assessed["quality_logit"])
+    maps["cam"] = predicted_quality(assessed["cam_logits"])
+    if tiles_per_side > 1:
+        weights = tile_weights(scaled, tiles_per_side)
+        quality = mean_of_tiles(quality, weights)
+        maps = {n: join_tiles(x, tiles_per_side) for n, x in maps.items()}
+    outputs = {"mos": mos.to_mos(quality), "quality": quality, **maps}
+    return keras.Model(image, outputs, name="scorer")
+
+
+def predict(
+    scorer: keras.Model, images: np.ndarray, batch_size: int
+) -> dict[str, np.ndarray]:
+    """Scores images batch by batch, also on more replicas than images.
+
+    A replica without images would fail in TensorFlow, so that each batch is
+    filled up with copies whose scores are dropped.
+
+    Args:
+        scorer: From `build_scorer`.
+        images: uint8 `[n, size, size, 3]`, n > 0.
+        batch_size: Images at a time; rounded up to a multiple of the
+            replicas.
+
+    Returns:
+        What `build_scorer` describes, as arrays of n rows.
+    """
+    replicas = scorer.distribute_strategy.num_replicas_in_sync
+    filled = np.resize(
+        images, (-(-len(images) // replicas) * replicas, *images.shape[1:])
+    )
+    scores = scorer.predict(
+        filled, batch_size=-(-batch_size // replicas) * replicas, verbose=0
+    )
+    return {name: values[: len(images)] for name, values in scores.items()}

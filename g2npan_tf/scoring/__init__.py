@@ -1,0 +1,1 @@
+"""Images become scores: artefacts, the command, pages and pipelines."""

@@ -1,0 +1,321 @@
+"""Scores images with any artefact of the project: one class, one result.
+
+TensorFlow is imported only for the artefacts that need it; a `.tflite` file
+runs on LiteRT alone.
+"""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Sequence
+
+import numpy as np
+
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.errors import missing_package
+from g2npan_tf.images.content import scorer_image
+from g2npan_tf.images.read import SCORER_SIZE
+from g2npan_tf.images.read import resize
+from g2npan_tf.scoring import side_file
+from g2npan_tf.scoring.keras_archive import check_keras_archive
+
+ARTEFACTS = (
+    "a training workdir, scorer.keras, a SavedModel folder or a .tflite file"
+)
+SCORER_FILE = "scorer.keras"
+# Side in pixels of a cell of the class activation map.
+CAM_CELL = 16
+
+# Maps uint8 `[batch, 128, 128, 3]` to named float32 outputs, batch first; the
+# flag says whether the maps are wanted beside the scores.
+_Runner = Callable[[np.ndarray, bool], dict[str, np.ndarray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Assessment:
+    """What the scorer says about one image, and what it looked at.
+
+    Attributes:
+        mos: Predicted mean opinion score, range [1, 5].
+        quality: The same on the range [0, 1].
+        cam: Local quality, float32 `[8, 8]`, range [0, 1], 1 is good.
+        reference: Generated best version of the image, float32
+            `[128, 128, 3]`, RGB, range [0, 1].
+        nuance: |reference - image|, of the same shape and range.
+
+    A map that the model does not have is None: one trained without the GAN
+    has neither `reference` nor `nuance`. A picture without content has none,
+    and NaN for `mos` and `quality`.
+    """
+
+    mos: float
+    quality: float
+    cam: np.ndarray | None = None
+    reference: np.ndarray | None = None
+    nuance: np.ndarray | None = None
+
+
+class Assessor:
+    """A loaded artefact; use `Assessor.load`.
+
+    Example:
+    >>> assessor = Assessor.load("run/scorer.keras")  # doctest: +SKIP
+    >>> assessor.score([load_image("fused.png").pixels])  # doctest: +SKIP
+    array([3.42], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        runner: _Runner,
+        batch_size: int = 16,
+        size: int = SCORER_SIZE,
+        check_content: bool = True,
+    ):
+        """Wraps a function that runs a scorer on a batch of pixels.
+
+        Args:
+            runner: Takes uint8 `[batch, size, size, 3]`.
+            batch_size: Images at a time.
+            size: Side of the scorer's image in pixels, `size` of this object.
+            check_content: As for `load`.
+        """
+        self._runner = runner
+        self._batch_size = batch_size
+        self._check_content = check_content
+        self.size = size
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike,
+        *,
+        batch_size: int = 16,
+        num_threads: int | None = None,
+        check_content: bool = True,
+    ) -> "Assessor":
+        """Loads an artefact and tries it on one black image.
+
+        Args:
+            path: `scorer.keras`, a training workdir that holds one, a
+                SavedModel folder, a folder of numbered versions of it (the
+                highest is taken) or a `.tflite` file.
+            batch_size: Images that are scored at once; limits the memory and
+                does not change a score. LiteRT takes one at a time anyway.
+            num_threads: For LiteRT; None takes every core.
+            check_content: Whether pictures without content get NaN
+                (`content.has_content`); False where the caller has looked.
+
+        Returns:
+            An assessor that gives the same scores whatever the artefact.
+
+        Raises:
+            InputError: If there is no such artefact, it is of another kind,
+                damaged, not a scorer, not the file that the side file of a
+                `.tflite` describes, or needs a package that is missing.
+        """
+        path = pathlib.Path(path)
+        try:
+            load_runner = _loader(path, num_threads or os.cpu_count() or 1)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InputError(f"{path}: {reason}") from error
+        try:
+            runner, size = load_runner()
+            _try(runner, size)
+        except ModuleNotFoundError as error:
+            raise InputError(
+                f"{path}: {missing_package(error) or error}"
+            ) from error
+        except Exception as error:
+            # Parsers raise nearly anything on a damaged artefact.
+            reason = f"{type(error).__name__}: {error}"
+            raise InputError(
+                f"{path}: damaged, or not a scorer "
+                f"({' '.join(reason.split())[:200]})"
+            ) from error
+        return cls(runner, batch_size, size, check_content)
+
+    def score(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Predicts the mean opinion score of every image.
+
+        Args:
+            images: uint8 arrays `[height, width, 3]`, RGB, of any sizes; an
+                array `[batch, height, width, 3]` is such a sequence.
+
+        Returns:
+            MOS, float32 `[len(images)]`, range [1, 5], in the same order. No
+            score depends on the other images. NaN for a picture without
+            content: blank, or a mask of two levels.
+
+        Raises:
+            InputError: If an image is not uint8 `[height, width, 3]`.
+        """
+        scores = [
+            np.where(shown, self._runner(batch, False)["mos"], np.nan)
+            for batch, shown in self._batches(images)
+        ]
+        empty = np.zeros(0, np.float32)
+        return np.concatenate([empty, *scores]).astype(np.float32)
+
+    def explain(self, images: Sequence[np.ndarray]) -> list[Assessment]:
+        """Predicts as `score` does and also returns the maps.
+
+        Args:
+            images: As for `score`.
+
+        Returns:
+            One assessment per image, in the same order.
+
+        Raises:
+            InputError: As `score`.
+        """
+        assessments = []
+        for batch, shown in self._batches(images):
+            outputs = self._runner(batch, True)
+            assessments += [
+                _assessment(outputs, index)
+                if shown[index]
+                else Assessment(np.nan, np.nan)
+                for index in range(len(batch))
+            ]
+        return assessments
+
+    def _batches(
+        self, images: Sequence[np.ndarray]
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Resizes and stacks the images; tells which show something."""
+        black = np.zeros((self.size, self.size, 3), np.uint8)
+        for start in range(0, len(images), self._batch_size):
+            stop = min(start + self._batch_size, len(images))
+            batch = [
+                self._scorer_input(images[index])
+                for index in range(start, stop)
+            ]
+            shown = np.array([item is not None for item in batch])
+            yield np.stack([black if x is None else x for x in batch]), shown
+
+    def _scorer_input(self, pixels: np.ndarray) -> np.ndarray | None:
+        """Checks one image and brings it to the scorer's size."""
+        pixels = _checked(pixels)
+        if self._check_content:
+            return scorer_image(pixels, self.size)
+        return resize(pixels, self.size)
+
+
+def _checked(pixels: np.ndarray) -> np.ndarray:
+    """Refuses what is no image."""
+    pixels = np.asarray(pixels)
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+        raise InputError(
+            "an image is uint8 [height, width, 3]. "
+            f"Received: {pixels.dtype} {list(pixels.shape)}"
+        )
+    return pixels
+
+
+def _assessment(outputs: dict[str, np.ndarray], index: int) -> Assessment:
+    """Takes one image's row out of a batch of outputs."""
+    maps = {
+        name: outputs[name][index]
+        for name in ("cam", "reference", "nuance")
+        if name in outputs
+    }
+    mos = float(outputs["mos"][index])
+    return Assessment(mos, float(outputs["quality"][index]), **maps)
+
+
+def _loader(
+    path: pathlib.Path, num_threads: int
+) -> Callable[[], tuple[_Runner, int]]:
+    """Tells by name and content which kind of artefact a path is."""
+    if not os.path.exists(path):
+        # Says why, if it is something else than that.
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            path.stat()
+        raise InputError(f"{path}: no such model; expected {ARTEFACTS}")
+    if (path / SCORER_FILE).is_file():
+        path = path / SCORER_FILE
+    if path.is_dir():
+        path = _newest_version(path)
+    if (path / "saved_model.pb").is_file():
+        return lambda: _saved_model_runner(path)
+    if path.is_file() and path.suffix == ".keras":
+        check_keras_archive(path)
+        return lambda: _keras_runner(path)
+    if path.is_file() and path.suffix == ".tflite":
+        side_file.check(path)
+        return lambda: _litert_runner(path, num_threads)
+    raise InputError(f"{path}: not a model; expected {ARTEFACTS}")
+
+
+def _newest_version(path: pathlib.Path) -> pathlib.Path:
+    """The highest version of a folder as TF Serving wants it, or itself."""
+    versions = [p for p in path.iterdir() if p.name.isdecimal()]
+    return max(versions, key=lambda p: int(p.name), default=path)
+
+
+def _keras_runner(path: pathlib.Path) -> tuple[_Runner, int]:
+    """Runs a `.keras` file as one graph; with the side of its image."""
+    import keras
+    import tensorflow as tf
+
+    from g2npan_tf.model.inference_form import inference_form
+
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    form = inference_form(model)
+    graph = tf.function(
+        lambda image: form(image, training=False),
+        input_signature=[tf.TensorSpec(model.input_shape, tf.uint8)],
+    )
+    return lambda batch, maps: _to_numpy(graph(batch)), model.input_shape[1]
+
+
+def _saved_model_runner(path: pathlib.Path) -> tuple[_Runner, int]:
+    """Runs the pixel signatures of a SavedModel; with its image's side."""
+    import tensorflow as tf
+
+    model = tf.saved_model.load(str(path))
+
+    def run(batch: np.ndarray, maps: bool) -> dict[str, np.ndarray]:
+        name = "explain_pixels" if maps else "score_pixels"
+        return _to_numpy(model.signatures[name](image=tf.constant(batch)))
+
+    # Its images may have any size, so the map tells what it works on.
+    explained = model.signatures["explain_pixels"].structured_outputs
+    return run, explained["cam"].shape[1] * CAM_CELL
+
+
+def _litert_runner(path: pathlib.Path, num_threads: int) -> tuple[_Runner, int]:
+    """Runs a `.tflite` file, an image at a time; with its image's side."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
+    names = list(interpreter.get_signature_list())
+    name = "serving_default" if len(names) > 1 else names[0]
+    signature = interpreter.get_signature_runner(name)
+
+    def run(batch: np.ndarray, maps: bool) -> dict[str, np.ndarray]:
+        rows = [signature(image=row[None]) for row in batch]
+        return {
+            key: np.concatenate([row[key] for row in rows]) for key in rows[0]
+        }
+
+    return run, int(interpreter.get_input_details()[0]["shape"][1])
+
+
+def _to_numpy(outputs: dict) -> dict[str, np.ndarray]:
+    """Copies TensorFlow's named outputs."""
+    return {name: tensor.numpy() for name, tensor in outputs.items()}
+
+
+def _try(runner: _Runner, size: int) -> None:
+    """Scores one black image: a model that is no scorer shows it here."""
+    black = np.zeros((1, size, size, 3), np.uint8)
+    for maps in (False, True):
+        outputs = runner(black, maps)
+        for name in ("mos", "quality"):
+            if name not in outputs or outputs[name].shape != (1,):
+                raise ValueError(f"expected an output {name} of shape [batch]")

@@ -1,0 +1,85 @@
+"""Draws what a score rests on: CAM, generated reference and nuance."""
+
+import pathlib
+
+import numpy as np
+
+from g2npan_tf.core import mos
+from g2npan_tf.core.files import written_aside
+from g2npan_tf.report.picture_row import Bar
+from g2npan_tf.report.picture_row import View
+from g2npan_tf.report.picture_row import draw_row
+from g2npan_tf.report.picture_row import encode_png
+from g2npan_tf.report.pictures import DISPLAY_SIZE
+from g2npan_tf.report.pictures import MAGMA
+from g2npan_tf.report.pictures import VIRIDIS
+from g2npan_tf.report.pictures import nuance_colours
+from g2npan_tf.report.pictures import overlay
+from g2npan_tf.report.pictures import shrunk
+from g2npan_tf.report.pictures import to_uint8
+from g2npan_tf.scoring.assessor import Assessment
+
+
+def save_explanation(
+    assessment: Assessment,
+    pixels: np.ndarray,
+    directory: pathlib.Path,
+    stem: str,
+) -> list[pathlib.Path]:
+    """Writes the maps of one image and a panel of all of them as PNG.
+
+    `<stem>_cam.png` is the CAM over the grey image, `<stem>_reference.png`
+    the generated reference as it is, `<stem>_nuance.png` the nuance averaged
+    over the channels, `<stem>_panel.png` everything side by side. The CAM's
+    colours always span 0..1, so that pictures compare; those of the nuance
+    span 0 to the number at its bar.
+
+    Args:
+        assessment: From `Assessor.explain`. Maps that it lacks are left out.
+        pixels: The image that was scored. uint8 `[height, width, 3]`, RGB.
+        directory: An existing folder. Files of the same name are replaced.
+        stem: Start of the files' names, without a suffix.
+
+    Returns:
+        The files that were written, each whole or not at all.
+    """
+    pixels = shrunk(pixels, DISPLAY_SIZE)
+    views = _views(assessment, pixels)
+    shape = pixels.shape[:2]
+    title = f"Predicted MOS {assessment.mos:.2f} of {mos.MOS_MAX:.0f}"
+    pictures = {"panel": draw_row(views, shape, title, stem)}
+    for view in views:
+        if view.bar:
+            pictures[view.name] = draw_row([view], shape, title, stem)
+    if assessment.reference is not None:
+        pictures["reference"] = encode_png(to_uint8(assessment.reference))
+    paths = []
+    for name, data in pictures.items():
+        path = directory / f"{stem}_{name}.png"
+        with written_aside(path) as aside:
+            aside.write_bytes(data)
+        paths.append(path)
+    return paths
+
+
+def _views(assessment: Assessment, pixels: np.ndarray) -> list[View]:
+    """The pictures of a panel, from left to right."""
+    views = [View("image", "Image", pixels)]
+    if assessment.reference is not None:
+        drawn = to_uint8(assessment.reference)
+        views.append(View("reference", "Generated reference", drawn))
+    if assessment.nuance is not None:
+        views.append(_nuance_view(assessment.nuance))
+    if assessment.cam is not None:
+        label = "local quality, 1 = good; mark: this image"
+        bar = Bar(VIRIDIS, 1.0, label, assessment.quality)
+        drawn = overlay(assessment.cam, pixels)
+        views.append(View("cam", "Where it is good (CAM)", drawn, bar))
+    return views
+
+
+def _nuance_view(nuance: np.ndarray) -> View:
+    """The nuance, averaged over the channels, from 0 to its maximum."""
+    drawn, high = nuance_colours(nuance)
+    bar = Bar(MAGMA, high, "|reference - image|, 1 = full range")
+    return View("nuance", "What differs (nuance)", drawn, bar)

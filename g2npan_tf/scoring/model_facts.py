@@ -1,0 +1,145 @@
+"""What an artefact's side file tells of the model: data, readers, version."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from g2npan_tf.core import plain_json
+
+SIMULATED = "simulated"
+UNKNOWN = "unknown"
+# How the name of scores ends that are a formula's.
+NO_READERS = "(no readers)"
+
+
+def read(model: str | os.PathLike) -> dict[str, Any]:
+    """Reads the facts about the data that a model learned from.
+
+    Args:
+        model: An artefact, as for `Assessor.load`.
+
+    Returns:
+        The facts that training kept (`name`, `scores`, `num_readers`...);
+        empty if there is no side file, or none that can be read.
+    """
+    return _side_file(model).get("data", {})
+
+
+def is_simulated(facts: Mapping[str, Any]) -> bool:
+    """Whether the model's readers were simulated."""
+    return facts.get("scores") == SIMULATED
+
+
+def has_no_readers(facts: Mapping[str, Any]) -> bool:
+    """Whether a formula gave the scores, as for pretraining."""
+    return str(facts.get("scores", "")).endswith(NO_READERS)
+
+
+def whose(facts: Mapping[str, Any]) -> str:
+    """Whose the scores of a base are, simulated or real, in words.
+
+    With what has to be said beside every figure of the base, if there is
+    such a thing (`caveat`).
+
+    Args:
+        facts: From `data.facts`.
+    """
+    scores = facts.get("scores", UNKNOWN)
+    is_word = scores in (SIMULATED, UNKNOWN)
+    words = f"{scores} scores" if is_word else f"scores of {scores}"
+    return f"{words}; {facts['caveat']}" if facts.get("caveat") else words
+
+
+def caution(facts: Mapping[str, Any]) -> str:
+    """What must be known of a model that learned from no radiologist.
+
+    Args:
+        facts: From `read`.
+
+    Returns:
+        One sentence; empty if readers stand behind its scores, or nobody said
+        whose they are.
+    """
+    if is_simulated(facts):
+        learned = "simulated readers"
+    elif has_no_readers(facts):
+        learned = f"a formula, {facts['scores']}"
+    else:
+        return ""
+    return (
+        f"This model predicts {learned}, not radiologists: its scores show "
+        "how the method works and say nothing on what radiologists would say."
+    )
+
+
+def describe(model: str | os.PathLike, facts: dict[str, Any]) -> dict[str, str]:
+    """Puts the facts into words for people.
+
+    Args:
+        model: The artefact.
+        facts: From `read`.
+
+    Returns:
+        Names and values, in the order in which they are shown.
+    """
+    readers = facts.get("scores") or "not known"
+    if is_simulated(facts) and facts.get("num_readers"):
+        readers = f"{facts['num_readers']}, {SIMULATED}"
+    described = {
+        "Model": pathlib.Path(os.path.abspath(model)).name,
+        "Learned from": "; ".join(
+            str(facts[key]) for key in ("name", "caveat") if facts.get(key)
+        )
+        or "not known",
+        "Readers": str(readers),
+    }
+    return described | _further(_side_file(model))
+
+
+def _further(side: dict[str, Any]) -> dict[str, str]:
+    """What else a side file says: how it was tested, which file it is."""
+    settings = side.get("config")
+    settings = settings if isinstance(settings, dict) else {}
+    protocol = settings.get("protocol")
+    values = {
+        "Protocol": side.get("protocol")
+        or (protocol and f"{protocol}, fold {settings.get('fold')}"),
+        "Precision": side.get("precision"),
+        "Version": side.get("version"),
+        "SHA-256": side.get("sha256"),
+    }
+    return {name: str(value) for name, value in values.items() if value}
+
+
+def _side_file(model: str | os.PathLike) -> dict[str, Any]:
+    """The first side file that tells of the data; empty if there is none."""
+    try:
+        candidates = _candidates(pathlib.Path(model))
+    except (OSError, ValueError):
+        candidates = []
+    for candidate in candidates:
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            content = plain_json.parse(candidate.read_bytes())
+            return {**content, "data": dict(content["data"])}
+    return {}
+
+
+def _candidates(path: pathlib.Path) -> list[pathlib.Path]:
+    """Where the facts may be: beside a file, inside a folder."""
+    if path.suffix == ".tflite":
+        return [path.with_suffix(".json")]
+    folder = path if path.is_dir() else path.parent
+    versions = (
+        sorted(
+            (p for p in folder.iterdir() if p.name.isdecimal()),
+            key=lambda p: int(p.name),
+            reverse=True,
+        )
+        if folder.is_dir()
+        else []
+    )
+    return [folder / "config.json", folder / "parity.json"] + [
+        version / "parity.json" for version in versions[:1]
+    ]

@@ -1,0 +1,125 @@
+"""One upload becomes rows with pictures: scores, and what they rest on."""
+
+import base64
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+
+from g2npan_tf.images.limits import Limits
+from g2npan_tf.images.read import Frame
+from g2npan_tf.images.read import decode_frames
+from g2npan_tf.report.pictures import VIRIDIS
+from g2npan_tf.report.pictures import coloured
+from g2npan_tf.report.pictures import nuance_colours
+from g2npan_tf.report.pictures import shrunk
+from g2npan_tf.report.pictures import to_uint8
+from g2npan_tf.scoring.assessor import Assessment
+from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.frame_scoring import frames_or_rows
+from g2npan_tf.scoring.frame_scoring import scored_row
+from g2npan_tf.scoring.score_rows import Row
+
+# Longest side in pixels of the image as the page shows it.
+DISPLAY_SIZE = 768
+# The same of the CAM's colours, which have no detail.
+_CAM_SIZE = 256
+# Frames of one file that come with pictures; the others have their row.
+MAX_PICTURED = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Pictures:
+    """What the page shows of one image; addresses that hold PNGs.
+
+    Attributes:
+        width: Of the uploaded image in pixels.
+        height: Of the uploaded image in pixels.
+        image: As uploaded, at most `DISPLAY_SIZE` pixels a side.
+        cam: Colours of the local quality, without the image.
+        reference: Generated reference, as the model made it.
+        nuance: Colours of the nuance, from 0 to `nuance_high`.
+        nuance_high: Share of full range at the end of the colour scale.
+    """
+
+    width: int
+    height: int
+    image: str
+    cam: str | None = None
+    reference: str | None = None
+    nuance: str | None = None
+    nuance_high: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """A row of an upload; `path` is empty, or `#3` for the third frame."""
+
+    row: Row
+    pictures: Pictures | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Names and values for JSON."""
+        return dataclasses.asdict(self)
+
+
+def score(assessor: Assessor, data: bytes, limits: Limits) -> list[Scored]:
+    """Scores what one uploaded file holds.
+
+    Args:
+        assessor: What scores.
+        data: The file, which nobody vouches for.
+        limits: What is accepted of it.
+
+    Returns:
+        One row per frame; at least one, with the reason if it has no score.
+    """
+    return list(_score(assessor, data, limits))
+
+
+def _score(assessor: Assessor, data: bytes, limits: Limits) -> Iterator[Scored]:
+    """Holds one decoded frame in memory at a time."""
+    frames = decode_frames(data, limits)
+    for index, item in enumerate(frames_or_rows("", frames, assessor.size)):
+        if isinstance(item, Row):
+            yield Scored(item)
+            continue
+        frame, scored = item
+        (assessment,) = assessor.explain([scored])
+        row = scored_row(frame.name, frame.notes, assessment)
+        if index < MAX_PICTURED and row.mos is not None:
+            yield Scored(row, _pictures(frame, assessment))
+        else:
+            yield Scored(row)
+
+
+def _pictures(frame: Frame, assessment: Assessment) -> Pictures:
+    """Encodes the image and the maps that the model gives."""
+    height, width = frame.pixels.shape[:2]
+    image = shrunk(frame.pixels, DISPLAY_SIZE)
+    maps: dict[str, Any] = {}
+    if assessment.cam is not None:
+        maps["cam"] = _address(_smooth(assessment.cam, image))
+    if assessment.reference is not None:
+        maps["reference"] = _address(to_uint8(assessment.reference))
+    if assessment.nuance is not None:
+        drawn, high = nuance_colours(assessment.nuance)
+        maps.update(nuance=_address(drawn), nuance_high=high)
+    return Pictures(width, height, _address(image), **maps)
+
+
+def _smooth(cam: np.ndarray, image: np.ndarray) -> np.ndarray:
+    """Colours of the local quality, between the cells by cubic curves."""
+    height, width = shrunk(image, _CAM_SIZE).shape[:2]
+    values = cv2.resize(
+        cam.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+    )
+    return coloured(values, VIRIDIS)
+
+
+def _address(pixels: np.ndarray) -> str:
+    """Encodes pixels without loss: they are looked at closely."""
+    png = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1]
+    return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode()

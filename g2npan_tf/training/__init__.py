@@ -1,0 +1,1 @@
+"""One run: networks, checkpoints, callbacks, calibration."""

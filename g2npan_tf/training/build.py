@@ -1,0 +1,147 @@
+"""What a configuration means: its networks, its objective, its optimisers."""
+
+import pathlib
+
+import keras
+
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import base
+from g2npan_tf.model import precision
+from g2npan_tf.model.discriminator import build_discriminator
+from g2npan_tf.model.generator import build_generator
+from g2npan_tf.model.quality_network import build_quality_network
+from g2npan_tf.model.train_step import G2NPAN
+from g2npan_tf.model.train_step import Objective
+from g2npan_tf.model.train_step import PlainAssessment
+from g2npan_tf.training.pretrained import load_vgg_weights
+
+
+def build(config: Config, tiles_per_side: int = 1) -> G2NPAN | PlainAssessment:
+    """Builds the networks of an experiment.
+
+    Args:
+        config: Its network settings are used.
+        tiles_per_side: From `data.tiles_per_side`.
+
+    Returns:
+        An uncompiled model, with pretrained weights if the config names them.
+
+    Raises:
+        InputError: If the settings do not fit each other, or the file of
+            pretrained weights does not fit the network.
+    """
+    try:
+        with precision.policy(config.precision):
+            networks = _networks(config)
+    except ValueError as error:
+        raise InputError(f"network settings: {error}") from error
+    generator, discriminator, quality_network, average = networks
+    if config.backbone_weights:
+        load_vgg_weights(
+            quality_network,
+            config.backbone,
+            pathlib.Path(config.backbone_weights),
+        )
+    if generator is None:
+        return PlainAssessment(quality_network, tiles_per_side)
+    return G2NPAN(
+        generator, discriminator, quality_network, tiles_per_side, average
+    )
+
+
+def compile_model(
+    model: G2NPAN | PlainAssessment, config: Config, steps: int
+) -> None:
+    """Gives each network its Adam and the step its loss weights.
+
+    Section: 4.1.3
+
+    Args:
+        model: From `build`.
+        config: Loss and optimiser settings are used.
+        steps: Steps of an epoch.
+    """
+    objective = Objective(
+        global_batch_size=config.batch_size,
+        reconstruction_weight=config.reconstruction_weight,
+        adversarial_weight=config.adversarial_weight,
+        cam_weight=config.cam_weight,
+        correlation_weight=config.correlation_weight,
+        ranking_weight=config.ranking_weight,
+        quality_weight=config.quality_weight,
+        non_saturating=config.non_saturating,
+        cam_target=config.cam_target,
+        use_perception_weight=config.use_perception_weight,
+        perception_pass=config.perception_pass,
+        indicator_epsilon=config.indicator_epsilon,
+        warmup_steps=config.perception_warmup * steps,
+        generator_ema=config.generator_ema,
+    )
+
+    def adam() -> keras.Optimizer:
+        return precision.with_loss_scale(
+            keras.optimizers.Adam(_schedule(config, steps)), config.precision
+        )
+
+    if isinstance(model, PlainAssessment):
+        model.compile(objective, adam())
+    else:
+        model.compile(objective, adam(), adam(), adam())
+
+
+def _schedule(
+    config: Config, steps: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """The learning rate of each step."""
+    if config.lr_schedule == "cosine":
+        # A dry run has no epoch, but two steps all the same.
+        return keras.optimizers.schedules.CosineDecay(
+            config.learning_rate, decay_steps=max(1, config.epochs) * steps
+        )
+    unit = steps if config.lr_decay_unit == "epoch" else 1
+    return keras.optimizers.schedules.ExponentialDecay(
+        config.learning_rate,
+        decay_steps=config.lr_decay_every * unit,
+        decay_rate=config.lr_decay,
+        staircase=True,
+    )
+
+
+def _networks(config: Config) -> tuple[keras.Model | None, ...]:
+    """Generator, discriminator, quality network and averaged generator."""
+    generator, discriminator, average, features = None, None, None, None
+    if config.use_gan:
+        generator = _generator(config)
+        features = tuple(generator.output["ufw_features"].shape[1:])
+    quality_network = build_quality_network(
+        config.backbone,
+        config.vgg_width,
+        config.vgg_batch_norm,
+        features,
+        base.TILE_SIZE,
+        config.use_local_contrast,
+        config.stem_filters,
+    )
+    if generator is not None:
+        discriminator = build_discriminator(
+            config.discriminator_filters, config.conditional, base.TILE_SIZE
+        )
+        # The last to be built: the other networks start as without it.
+        if config.generator_ema:
+            average = _generator(config)
+            average.set_weights(generator.get_weights())
+    return generator, discriminator, quality_network, average
+
+
+def _generator(config: Config) -> keras.Model:
+    """The generator of an experiment."""
+    return build_generator(
+        config.generator_filters,
+        config.generator_strides,
+        config.up_filters,
+        config.up_scales,
+        config.num_ufw,
+        base.TILE_SIZE,
+        config.use_generator_skip,
+    )

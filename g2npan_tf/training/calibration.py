@@ -1,0 +1,109 @@
+"""Brings a trained scorer's scores to the readers' scale.
+
+Networks that are trained on crops, and whose batch statistics move, predict
+scores that are too close to each other and off by something that differs from
+run to run: harmless within a run, but not beside the scores of another.
+"""
+
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+from scipy import optimize
+from scipy import special
+
+from g2npan_tf.model.scorer import split_tiles
+from g2npan_tf.model.scorer import tile_weights
+from g2npan_tf.training import checkpoints
+
+# So many images tell two numbers well enough.
+MAX_IMAGES = 512
+_BATCH = 8
+# Limits of the scale, beyond which the network says nothing of the quality.
+_SCALE = (0.1, 10.0)
+_OFFSET = (-10.0, 10.0)
+# A map of exactly 0 or 1 has no finite logit.
+_LARGEST_LOGIT = 30.0
+
+
+def fit(
+    logits: np.ndarray, weights: np.ndarray, quality: np.ndarray
+) -> tuple[float, float]:
+    """The scale and offset of a network's logits that fit the readers best.
+
+    Least squares of `sum(w * sigmoid(scale * logit + offset)) / sum(w)`
+    against the quality.
+
+    Choice: Platt's scaling (1999), here for a regression. The scale is above
+    0, so that no order within a run changes where images are no tiles.
+
+    Args:
+        logits: Q_pre of each tile of each image. Shape `[n, tiles]`.
+        weights: How much each tile counts, above 0. Same shape.
+        quality: Readers' quality. Shape `[n]`, range [0, 1].
+
+    Returns:
+        Scale, 0.1 to 10, and offset, -10 to 10.
+    """
+    shares = weights / weights.sum(axis=1, keepdims=True)
+
+    def errors(values: np.ndarray) -> np.ndarray:
+        scaled = special.expit(np.exp(values[0]) * logits + values[1])
+        return (shares * scaled).sum(axis=1) - quality
+
+    limits = list(zip(np.log(_SCALE), _OFFSET, strict=True))
+    found = optimize.least_squares(errors, np.zeros(2), bounds=limits)
+    return float(np.exp(found.x[0])), float(found.x[1])
+
+
+def recalibrate(
+    path: pathlib.Path,
+    images: np.ndarray,
+    quality: np.ndarray,
+    tiles_per_side: int,
+) -> tuple[bytes, dict[str, Any]]:
+    """Fits a saved scorer to readers' scores that it may know.
+
+    What is found goes into the quality network's last layer, so that score
+    and class activation map stay one, and nothing is added to the graph.
+
+    Args:
+        path: `scorer.keras`; not changed.
+        images: uint8 `[n, size, size, 3]`, n > 0, of the scorer's size.
+        quality: Readers' quality. Shape `[n]`, range [0, 1].
+        tiles_per_side: The scorer's.
+
+    Returns:
+        Content of the new `scorer.keras`, and what was done: `scale` and
+        `offset` of the logit, `images`.
+    """
+    scorer = keras.saving.load_model(path, compile=False, safe_mode=True)
+    logits, weights = _tile_logits(scorer, images, tiles_per_side)
+    scale, offset = fit(logits, weights, np.asarray(quality, np.float64))
+    last = scorer.get_layer("quality_network").get_layer("cam")
+    kernel, bias = last.get_weights()
+    last.set_weights([scale * kernel, scale * bias + offset])
+    done = {"scale": scale, "offset": offset, "images": len(images)}
+    return checkpoints.content(scorer.save, checkpoints.SCORER), done
+
+
+def _tile_logits(
+    scorer: keras.Model, images: np.ndarray, tiles_per_side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logit and weight of each tile, float64 `[n, tiles]` both."""
+    cam_only = keras.Model(scorer.input, scorer.output["cam"])
+    logits, weights = [], []
+    for start in range(0, len(images), _BATCH):
+        batch = images[start : start + _BATCH]
+        cam = cam_only.predict_on_batch(batch).astype(np.float64)
+        rows, side = len(cam), cam.shape[1] // tiles_per_side
+        grid = (rows, tiles_per_side, side, tiles_per_side, side)
+        # The logit of a tile is the mean of its map's (Eq. 5).
+        cells = np.clip(special.logit(cam), -_LARGEST_LOGIT, _LARGEST_LOGIT)
+        logits.append(cells.reshape(grid).mean(axis=(2, 4)).reshape(rows, -1))
+        tiles = split_tiles(batch.astype(np.float32) / 255, tiles_per_side)
+        weights.append(
+            keras.ops.convert_to_numpy(tile_weights(tiles, tiles_per_side))
+        )
+    return np.concatenate(logits), np.concatenate(weights, dtype=np.float64)

@@ -1,0 +1,228 @@
+"""What happens at the end of an epoch: figures, log, best model, resume.
+
+The order in `training.run` matters: `ValidationFigures` writes into the logs
+that the callbacks after it read.
+"""
+
+import csv
+import pathlib
+import sys
+import time
+from typing import Any
+
+import keras
+import numpy as np
+import tqdm
+
+from g2npan_tf.core import mos
+from g2npan_tf.core.files import written_aside
+from g2npan_tf.evaluation import statistics
+from g2npan_tf.model import precision
+from g2npan_tf.model.scorer import predict
+from g2npan_tf.training import checkpoints
+
+Logs = dict[str, Any]
+
+
+class ValidationFigures(keras.callbacks.Callback):
+    """Adds `val_plcc`, `val_srcc`, `val_krcc`, `val_rmse` to the logs.
+
+    Computed over the whole validation part, in inference mode, with RMSE on
+    [0, 1] as in the paper.
+
+    Args:
+        images: uint8 `[n, size, size, 3]`.
+        scores: Readers' MOS, `[n]`, 1..5.
+        batch_size: Images scored at a time.
+    """
+
+    def __init__(
+        self, images: np.ndarray, scores: np.ndarray, batch_size: int
+    ) -> None:
+        super().__init__()
+        self.images, self.batch_size = images, batch_size
+        self.quality = mos.to_quality(scores)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Scores the validation part."""
+        if logs is None or not len(self.images):
+            return
+        predicted = predict(self.model.scorer, self.images, self.batch_size)
+        values = statistics.figures(self.quality, predicted["quality"])
+        logs.update({f"val_{name}": value for name, value in values.items()})
+
+
+class LearningRate(keras.callbacks.Callback):
+    """Adds the epoch's first `learning_rate`, one for all networks."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Reads the rate of the next step."""
+        rate = self.model.quality_optimizer.learning_rate
+        self.rate = float(keras.ops.convert_to_numpy(rate))
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Adds it to the logs."""
+        if logs is not None:
+            logs["learning_rate"] = self.rate
+
+
+class LogFile(keras.callbacks.Callback):
+    """Appends one row an epoch to `log.csv`; a resumed run goes on in it.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: pathlib.Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Drops rows of epochs that are being repeated, then appends."""
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        row = {"epoch": epoch + 1, **values}
+        rows = []
+        if self.path.exists():
+            with self.path.open(newline="") as file:
+                rows = [
+                    r for r in csv.DictReader(file) if int(r["epoch"]) <= epoch
+                ]
+        with (
+            written_aside(self.path) as aside,
+            aside.open("w", newline="") as file,
+        ):
+            writer = csv.DictWriter(file, list(row))
+            writer.writeheader()
+            writer.writerows([*rows, row])
+
+
+class Keeper(keras.callbacks.Callback):
+    """Keeps the best scorer by `val_srcc` and a checkpoint to go on from.
+
+    Without a validation part the last epoch is the best.
+
+    Args:
+        workdir: Folder of the run; gets `scorer.keras`, `best.weights.h5` and
+            `checkpoints/`.
+        progress: Where the run stands.
+        best: Files of its best epoch, from `checkpoints.restore`.
+    """
+
+    def __init__(
+        self,
+        workdir: pathlib.Path,
+        progress: checkpoints.Progress,
+        best: checkpoints.Files,
+    ) -> None:
+        super().__init__()
+        self.workdir, self.progress, self.best = workdir, progress, best
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Saves a checkpoint, and the scorer if it is the best so far."""
+        logs = logs or {}
+        best = self.progress
+        figure = logs.get("val_srcc", float(epoch))
+        # NaN (constant predictions) is better than nothing, and nothing else.
+        figure = -1.5 if np.isnan(figure) else float(figure)
+        state = checkpoints.content(self.model.save_weights, checkpoints.STATE)
+        undefined = figure < -1 and best.best_figure < -1
+        is_best = undefined or figure > best.best_figure
+        if is_best:
+            best = checkpoints.Progress(epoch + 1, epoch + 1, figure)
+            self.best = {
+                checkpoints.BEST: state,
+                checkpoints.SCORER: checkpoints.content(
+                    precision.in_float32(self.model.scorer).save,
+                    checkpoints.SCORER,
+                ),
+            }
+        self.progress = checkpoints.Progress(
+            epoch + 1, best.best_epoch, best.best_figure
+        )
+        self._save(state)
+        if is_best:
+            self.publish()
+
+    def replace_scorer(self, model: keras.Model, scorer: bytes) -> None:
+        """Puts another scorer in the place of the best epoch's, for good.
+
+        Args:
+            model: What was trained, in the state of the last epoch.
+            scorer: Content of the new `scorer.keras`.
+        """
+        self.best = {**self.best, checkpoints.SCORER: scorer}
+        self._save(checkpoints.content(model.save_weights, checkpoints.STATE))
+        self.publish()
+
+    def _save(self, state: bytes) -> None:
+        """Writes the checkpoint of the last epoch."""
+        checkpoints.save(
+            {checkpoints.STATE: state, **self.best},
+            self.progress,
+            self.workdir / "checkpoints",
+        )
+
+    def publish(self) -> None:
+        """Makes the best epoch's files in the workdir those of the checkpoint.
+
+        After the checkpoint and when a run goes on, so that they are never of
+        an epoch that is trained again.
+        """
+        for name, content in self.best.items():
+            path = self.workdir / name
+            if not path.exists() or path.read_bytes() != content:
+                with written_aside(path) as aside:
+                    aside.write_bytes(content)
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """A bar with the time left on a terminal, a line per epoch otherwise.
+
+    Args:
+        epochs: Epochs of the whole run.
+        steps: Steps of an epoch.
+        first_epoch: Epochs that are already done.
+    """
+
+    def __init__(self, epochs: int, steps: int, first_epoch: int = 0) -> None:
+        super().__init__()
+        self.epochs, self.steps, self.first_epoch = epochs, steps, first_epoch
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Starts the bar and the clock."""
+        self.start = time.monotonic()
+        self.bar = tqdm.tqdm(
+            total=self.epochs * self.steps,
+            initial=self.first_epoch * self.steps,
+            unit="step",
+            disable=not sys.stderr.isatty(),
+            dynamic_ncols=True,
+        )
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Moves the bar."""
+        self.bar.update()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Shows the figures of the epoch."""
+        shown = {
+            name: f"{logs[name]:.4g}"
+            for name in ("quality_loss", "reconstruction_loss", "val_srcc")
+            if logs and name in logs
+        }
+        self.bar.set_description(f"epoch {epoch + 1}/{self.epochs}")
+        self.bar.set_postfix(shown)
+        if self.bar.disable:
+            done = epoch + 1 - self.first_epoch
+            seconds = (time.monotonic() - self.start) / done
+            left = seconds * (self.epochs - epoch - 1)
+            figures = "  ".join(f"{k} {v}" for k, v in shown.items())
+            print(
+                f"epoch {epoch + 1}/{self.epochs}  {figures}  "
+                f"{seconds:.1f} s/epoch, {left / 60:.1f} min left",
+                flush=True,
+            )
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Closes the bar."""
+        self.bar.close()

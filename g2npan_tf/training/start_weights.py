@@ -1,0 +1,272 @@
+"""A warm start: the best weights of another run, and nothing else of it."""
+
+import dataclasses
+import json
+import pathlib
+import sys
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.preset_changes import differing
+from g2npan_tf.data import base
+from g2npan_tf.model.train_step import G2NPAN
+from g2npan_tf.model.train_step import PlainAssessment
+from g2npan_tf.training import build
+
+WEIGHTS_FILE = "best.weights.h5"
+# What the shapes of the weights hang on, without and with a GAN.
+_PLAIN_FIELDS = (
+    "use_gan",
+    "backbone",
+    "vgg_width",
+    "vgg_batch_norm",
+    "stem_filters",
+    "use_local_contrast",
+)
+# What is said of the columns of `_apart`.
+_APART = {"case_id": "cases", "pair_id": "pairs", "algorithm": "algorithms"}
+_GAN_FIELDS = (
+    "generator_filters",
+    "generator_strides",
+    "up_filters",
+    "up_scales",
+    "num_ufw",
+    "use_generator_skip",
+    "discriminator_filters",
+    "conditional",
+)
+
+
+def check(config: Config) -> None:
+    """Refuses a run whose networks are others, before anything is built.
+
+    Choice: all networks are taken or none. A quality network without GAN
+    sees no nuance and no UFW features, so that `use_gan` must agree as well.
+
+    Args:
+        config: The run that is to start, with `init_from`.
+
+    Raises:
+        InputError: If `init_from` is no run with saved weights, if a network
+            setting differs (each is named), or if the weights of the backbone
+            are to come from another file.
+    """
+    workdir = pathlib.Path(config.init_from)
+    source, _ = config_module.load(workdir / "config.json")
+    if not (workdir / WEIGHTS_FILE).is_file():
+        raise InputError(
+            f"{workdir / WEIGHTS_FILE}: not found; train.py writes it after "
+            "the first epoch"
+        )
+    if config.backbone_weights:
+        raise InputError(
+            f"--init_from={workdir} gives all weights; expected no "
+            "--backbone_weights beside it"
+        )
+    fields = _network_fields(config)
+    there, here = source.to_json(), config.to_json()
+    differing = [
+        f"{name}={there[name]} there and {here[name]} here"
+        for name in fields
+        if there[name] != here[name]
+    ]
+    if differing:
+        raise InputError(
+            f"--init_from={workdir}: its networks are others: "
+            f"{', '.join(differing)}; expected the same flags"
+        )
+
+
+def check_data(config: Config, facts: dict[str, Any]) -> None:
+    """Refuses weights that have learned from what a run is tested on.
+
+    Choice: of the same data base only the same parts, since a run of another
+    fold was trained on the images that this one is to be tested on. Between
+    two data bases no case of the test part may have the name of one that the
+    weights were trained on, no pair between two versions of one (cases may
+    have got other names), and no algorithm where algorithms are left out;
+    where a data base is gone, a line says that this was not looked at.
+
+    Args:
+        config: The run that is to start, with `init_from`.
+        facts: From `data.facts`, of its data base.
+
+    Raises:
+        InputError: If parts of one data base differ, or if cases or left-out
+            algorithms are shared.
+    """
+    workdir = pathlib.Path(config.init_from)
+    source_config, source_facts = config_module.load(workdir / "config.json")
+    same_base = _without_version(facts) == _without_version(source_facts)
+    for name in ("protocol", "fold", "train_share"):
+        there, here = getattr(source_config, name), getattr(config, name)
+        if same_base and there != here:
+            raise InputError(
+                f"--init_from={workdir}: trained with {name}={there} on the "
+                "same data base, this run may test on images that it has "
+                f"seen; expected {name}={here}"
+            )
+    if json.loads(json.dumps(facts)) == source_facts:
+        return
+    try:
+        trained = _names(source_config, source_facts, "train")
+        tested = _names(config, facts, "test")
+    except (InputError, OSError, tf.errors.OpError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        print(
+            f"not checked whether --init_from={workdir} was trained on cases "
+            f"of the test part: {reason}",
+            file=sys.stderr,
+            flush=True,
+        )
+        return
+    is_same_study = _study(facts) == _study(source_facts)
+    for column in _apart(config, is_same_study):
+        shared = sorted(trained[column] & tested[column])
+        if shared:
+            words = _APART[column]
+            raise InputError(
+                f"--init_from={workdir}: trained on {len(shared)} {words} of "
+                f"this run's test part ({', '.join(shared[:3])} ...), in "
+                f"{source_facts['name']}; expected other {words}, or other "
+                "names for others"
+            )
+
+
+def _apart(config: Config, is_same_study: bool) -> list[str]:
+    """Of which columns start weights and test part may share no name."""
+    columns = ["case_id"]
+    if is_same_study:
+        columns.append("pair_id")
+    if config.protocol in ("leave_algorithm_out", config_module.BOTH):
+        columns.append("algorithm")
+    return columns
+
+
+def flags_of_networks(config: Config) -> list[str]:
+    """The flags that a run needs to start from the weights of another.
+
+    Args:
+        config: Of the other run.
+
+    Returns:
+        The preset and `--name=value` of each network setting in which the
+        run differs from it.
+    """
+    names = {*differing(config)} & {*_network_fields(config)} | {"preset"}
+    return [
+        flag
+        for flag in config_module.to_flags(config)
+        if flag.partition("=")[0].removeprefix("--") in names
+    ]
+
+
+def load(
+    model: G2NPAN | PlainAssessment, config: Config, facts: dict[str, Any]
+) -> None:
+    """Gives the networks the weights of another run's best epoch.
+
+    Optimisers, schedule, epoch and log start anew. The data base may be
+    another, and so may everything that is no network setting.
+
+    Choice: the networks are taken as the other run's scorer uses them, so
+    that the first figures continue its best ones: its averaged generator if
+    it has one, both as weights and as the start of an average.
+
+    Args:
+        model: From `experiment.build`; compiled or not.
+        config: Its `init_from` is the workdir of the other run.
+        facts: From `data.facts`, of this run's data base.
+
+    Raises:
+        InputError: As `check` and `check_data`, or if the weights are damaged
+            or not finite; nothing is loaded then.
+    """
+    check(config)
+    check_data(config, facts)
+    workdir = pathlib.Path(config.init_from)
+    source_config, source_facts = config_module.load(workdir / "config.json")
+    for network, weights in _weights(model, source_config, workdir):
+        network.set_weights(weights)
+    print(f"start weights: {workdir} ({source_facts['name']})", flush=True)
+
+
+def _network_fields(config: Config) -> tuple[str, ...]:
+    """What the shapes of a run's weights hang on."""
+    return _PLAIN_FIELDS + (_GAN_FIELDS if config.use_gan else ())
+
+
+def _names(
+    config: Config, facts: dict[str, Any], part: str
+) -> dict[str, set[str]]:
+    """Names of what is in a part of a run's data base, by column."""
+    builder = base.reopen(config, facts)
+    places = getattr(base.divide(builder, config), part)
+    rows = base.read_scores(builder, places)
+    return {name: set(rows[name].tolist()) for name in base.TEXTS}
+
+
+def _without_version(facts: dict[str, Any]) -> str:
+    """Name and config of a data base."""
+    return facts["name"].rpartition("/")[0]
+
+
+def _study(facts: dict[str, Any]) -> str:
+    """What the pairs of a data base are of, however they are divided."""
+    return _without_version(facts).removesuffix("_by_set")
+
+
+def _weights(
+    model: G2NPAN | PlainAssessment,
+    source_config: Config,
+    workdir: pathlib.Path,
+) -> list[tuple[keras.Model, list[np.ndarray]]]:
+    """Each network of the model with the weights that it gets."""
+    source = read_networks(source_config, workdir / WEIGHTS_FILE)
+    pairs = [(model.quality_network, source.quality_network)]
+    if isinstance(model, G2NPAN):
+        generator = source.scorer.get_layer("generator")
+        pairs += [
+            (model.generator, generator),
+            (model.discriminator, source.discriminator),
+        ]
+        if model.averaged_generator is not None:
+            pairs.append((model.averaged_generator, generator))
+    return [(network, other.get_weights()) for network, other in pairs]
+
+
+def read_networks(
+    config: Config, path: pathlib.Path
+) -> G2NPAN | PlainAssessment:
+    """The networks of a run with their weights, without optimisers.
+
+    Args:
+        config: Of the run.
+        path: Its `best.weights.h5`.
+
+    Returns:
+        An uncompiled model of single tiles.
+
+    Raises:
+        InputError: If the file is not there, damaged or not finite.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: not there; expected a run's best weights")
+    source = build.build(
+        dataclasses.replace(config, backbone_weights="", precision="float32")
+    )
+    try:
+        source.load_weights(path)
+    except Exception as error:
+        # Readers raise nearly anything on a damaged file.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path}: damaged ({reason})") from error
+    if not all(np.isfinite(w).all() for w in source.get_weights()):
+        raise InputError(f"{path}: has values that are not finite")
+    return source

@@ -1,0 +1,127 @@
+"""Parts never share a case; a base is opened as it was."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import base
+
+
+@pytest.fixture(scope="module")
+def config(data_dir):
+    return Config(data_dir=data_dir, batch_size=4)
+
+
+@pytest.fixture(scope="module")
+def builder(config):
+    return base.open_base(config)
+
+
+def cases_of(builder, places):
+    return set(base.read(builder, places)["case_id"])
+
+
+@pytest.mark.parametrize("fold", range(5))
+def test_every_case_is_in_exactly_one_part(builder, config, fold):
+    parts = base.divide(builder, dataclasses.replace(config, fold=fold))
+    cases = [
+        cases_of(builder, part)
+        for part in (parts.train, parts.validation, parts.test)
+    ]
+    assert sum(map(len, cases)) == 10
+    assert set.union(*cases) == {f"phantom_{i:03}" for i in range(10)}
+    assert len(cases[2]) == 2
+    assert cases[1]
+
+
+def test_a_test_part_is_the_fold_of_the_base(builder, config):
+    split = builder.as_dataset(split="fold_3").as_numpy_iterator()
+    rows = base.read(
+        builder, base.divide(builder, dataclasses.replace(config, fold=3)).test
+    )
+    for row, image, mos in zip(split, rows["image"], rows["mos"], strict=True):
+        np.testing.assert_array_equal(row["image"], image)
+        assert row["mos"] == mos
+
+
+def test_scattered_places_are_read_in_order(builder):
+    everything = base.read(builder, np.arange(30))
+    some = base.read(builder, np.array([2, 17, 29]))
+    assert len(everything["mos"]) == 30
+    for name, column in some.items():
+        np.testing.assert_array_equal(column, everything[name][[2, 17, 29]])
+    assert not len(base.read(builder, np.array([], int))["mos"])
+
+
+def test_read_gives_one_row_an_image(builder, config):
+    rows = base.read(builder, base.divide(builder, config).test)
+    assert rows["image"].shape == (6, 128, 128, 3)
+    assert rows["image"].dtype == np.uint8
+    assert len(set(rows["case_id"])) == 2
+    assert sorted(set(rows["algorithm"])) == [
+        "average",
+        "discrete_wavelet",
+        "laplacian_pyramid",
+    ]
+    assert ((rows["mos"] >= 1) & (rows["mos"] <= 5)).all()
+
+
+def test_read_gives_further_features_as_they_are_stored(builder):
+    rows = base.read(builder, np.array([3, 29]), ("source_a", "grades"))
+    assert [image.shape for image in rows["source_a"]] == [(128, 128, 3)] * 2
+    means = [grades.mean() for grades in rows["grades"]]
+    np.testing.assert_allclose(means, rows["mos"], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "name", ["no_such_base", "fusion_quality/no_config", "a/b/c", ""]
+)
+def test_unknown_bases_are_one_line(config, name):
+    with pytest.raises(InputError, match="no such data base") as info:
+        base.open_base(dataclasses.replace(config, data=name))
+    assert "\n" not in str(info.value)
+
+
+def test_reopen_never_builds(config, tmp_path):
+    with pytest.raises(InputError, match=r"not in .* any more"):
+        base.reopen(
+            dataclasses.replace(config, data_dir=str(tmp_path)),
+            {"name": "fusion_quality/phantom/1.0.0"},
+        )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "changed", [{"images": 999}, {"bytes": 1}, {"scores": "two readers"}]
+)
+def test_reopen_refuses_another_base_of_the_same_name(builder, config, changed):
+    facts = base.facts(builder)
+    ((name, value),) = changed.items()
+    with pytest.raises(InputError) as info:
+        base.reopen(config, facts | changed)
+    said = str(info.value)
+    assert f"began on one with {name}={value}, that in" in said
+    assert f"has {name}={facts[name]}; expected the same data base" in said
+    assert "\n" not in said
+
+
+def test_reopen_compares_only_what_was_noted_of_both(builder, config):
+    facts = base.facts(builder)
+    for known in (
+        facts,
+        {"name": facts["name"]},
+        {"name": facts["name"], "scores": facts["scores"]},
+        facts | {"noted_by_a_later_version": [1, 2]},
+    ):
+        assert base.reopen(config, known).data_path == builder.data_path
+
+
+def test_facts_say_that_scores_are_simulated(builder):
+    facts = base.facts(builder)
+    assert facts["images"] == 30
+    assert facts["bytes"] > 30 * 1000
+    assert facts["scores"] == "simulated"
+    assert facts["name"].startswith("fusion_quality/phantom/")

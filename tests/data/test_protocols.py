@@ -1,0 +1,181 @@
+"""What each protocol leaves out, on a table made by hand."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import pytest
+
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import protocols
+
+ALGORITHMS = ["a", "b", "c", "d", "e", "f", "g"]
+# Twenty cases of one pair each, four a fold; the first half is CT.
+CASES = 20
+TABLE = protocols.Rows(
+    # Places with gaps, as anchors leave them.
+    index=3 * np.arange(CASES * len(ALGORITHMS)),
+    fold=np.repeat(np.arange(CASES) % 5, len(ALGORITHMS)),
+    case_id=np.repeat([f"case_{i:02}" for i in range(CASES)], len(ALGORITHMS)),
+    algorithm=np.tile(ALGORITHMS, CASES),
+    modality=np.repeat(["CT", "PET"], CASES // 2 * len(ALGORITHMS)),
+)
+# One case alone in a fold, with the half of the images that is CT.
+UNEVEN = np.where(TABLE.modality == "CT", 0, 1 + np.arange(140) // 7 % 4)
+
+
+def divide(**settings):
+    return protocols.divide(TABLE, Config(**settings))
+
+
+def values(name, places):
+    return set(getattr(TABLE, name)[np.asarray(places) // 3])
+
+
+@pytest.mark.parametrize("fold", range(5))
+@pytest.mark.parametrize(
+    "protocol", ["group", "image", "leave_algorithm_out", "ratio"]
+)
+def test_every_image_has_a_part_and_the_test_part_is_kept_apart(protocol, fold):
+    parts = divide(protocol=protocol, fold=fold)
+    everything = np.union1d(
+        np.union1d(parts.train, parts.validation), parts.test
+    )
+    np.testing.assert_array_equal(everything, TABLE.index)
+    assert not np.intersect1d(parts.train, parts.test).size
+    assert not np.intersect1d(parts.train, parts.validation).size
+    assert not np.intersect1d(parts.known, parts.test).size
+    for part in (parts.train, parts.validation, parts.test):
+        assert part.size
+
+
+@pytest.mark.parametrize("protocol", ["group", "image", "leave_algorithm_out"])
+def test_the_five_parts_test_every_image_once(protocol):
+    tests = [divide(protocol=protocol, fold=k).test for k in range(5)]
+    np.testing.assert_array_equal(np.sort(np.concatenate(tests)), TABLE.index)
+
+
+@pytest.mark.parametrize("protocol", ["group", "ratio"])
+def test_no_case_is_in_two_parts(protocol):
+    parts = divide(protocol=protocol, fold=1)
+    cases = [values("case_id", part) for part in dataclasses.astuple(parts)]
+    assert sum(map(len, cases)) == len(set.union(*cases)) == CASES
+
+
+def test_the_papers_protocol_splits_pairs_and_chooses_on_the_test_part():
+    parts = divide(protocol="image")
+    np.testing.assert_array_equal(parts.validation, parts.test)
+    assert values("case_id", parts.train) & values("case_id", parts.test)
+    np.testing.assert_array_equal(parts.known, parts.train)
+    assert "OPTIMISTIC" in protocols.describe(Config(protocol="image"))
+
+
+def test_algorithms_are_left_out_of_training_and_of_the_choice():
+    parts = divide(protocol="leave_algorithm_out", fold=1)
+    assert values("algorithm", parts.test) == {"b", "g"}
+    assert values("algorithm", parts.known) == {"a", "c", "d", "e", "f"}
+    assert values("case_id", parts.test) == set(TABLE.case_id)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+@pytest.mark.parametrize("folds", [TABLE.fold, UNEVEN])
+def test_neither_case_nor_algorithm_of_a_test_part_is_seen(share, folds):
+    table = dataclasses.replace(TABLE, fold=folds)
+    tests = []
+    for fold in range(25):
+        config = Config(
+            protocol="leave_both_out", fold=fold, validation_share=share
+        )
+        parts = protocols.divide(table, config)
+        for name in ("case_id", "algorithm"):
+            tested = values(name, parts.test)
+            assert not tested & values(name, parts.known)
+            # Nothing is left out but what shares one of them.
+            assert tested | values(name, parts.known) == set(
+                getattr(TABLE, name)
+            )
+        assert not values("case_id", parts.train) & values(
+            "case_id", parts.validation
+        )
+        assert bool(parts.validation.size) == bool(share)
+        assert len(values("case_id", parts.known)) * len(
+            values("algorithm", parts.known)
+        ) == len(parts.known)
+        tests.append(parts.test)
+    # Every image is tested once; the first five parts are the diagonal.
+    np.testing.assert_array_equal(np.sort(np.concatenate(tests)), TABLE.index)
+    diagonal = np.concatenate(tests[:5])
+    assert values("case_id", diagonal) == set(TABLE.case_id)
+    assert values("algorithm", diagonal) == set(ALGORITHMS)
+    assert "part 24 of 25" in protocols.describe(config)
+
+
+def test_only_where_both_are_left_out_there_are_25_parts():
+    with pytest.raises(InputError, match="at most 4 with protocol=group"):
+        Config(protocol="group", fold=5)
+
+
+def test_a_modality_is_left_out():
+    parts = divide(protocol="leave_modality_out", fold=1)
+    assert values("modality", parts.test) == {"PET"}
+    assert values("modality", parts.known) == {"CT"}
+    with pytest.raises(InputError, match=r"left to test; .* 2 modalities"):
+        divide(protocol="leave_modality_out", fold=2)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_a_ratio_is_of_the_cases_of_each_modality(share):
+    parts = divide(protocol="ratio", train_share=share)
+    known = values("case_id", parts.known)
+    assert len(known) == round(share * CASES)
+    halves = [sum(int(case[-2:]) < 10 for case in known)] * 2
+    assert halves[0] == round(share * CASES / 2)
+    other = divide(protocol="ratio", train_share=share, fold=1)
+    assert values("case_id", other.known) != known
+
+
+def test_what_tests_at_one_ratio_tests_at_every_smaller_one():
+    shares = [0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]
+    tests = [
+        set(divide(protocol="ratio", train_share=share, fold=2).test)
+        for share in shares
+    ]
+    for smaller, larger in itertools.pairwise(tests):
+        assert larger < smaller
+
+
+def test_the_validation_part_has_each_modality_and_may_be_left_out():
+    parts = divide(validation_share=0.01)
+    assert values("modality", parts.validation) == {"CT", "PET"}
+    assert len(values("case_id", parts.validation)) == 2
+    assert not divide(validation_share=0.0).validation.size
+
+
+def test_the_seed_of_a_run_does_not_move_the_parts():
+    one, two = divide(seed=0), divide(seed=1)
+    for a, b in zip(
+        dataclasses.astuple(one), dataclasses.astuple(two), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_one_modality_cannot_be_left_out():
+    table = dataclasses.replace(TABLE, modality=np.full(len(TABLE.index), "CT"))
+    with pytest.raises(InputError, match="no image is left to train"):
+        protocols.divide(table, Config(protocol="leave_modality_out"))
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        "group",
+        "image",
+        "leave_algorithm_out",
+        "leave_both_out",
+        "leave_modality_out",
+        "ratio",
+    ],
+)
+def test_every_protocol_is_described(protocol):
+    assert protocols.describe(Config(protocol=protocol)).startswith(protocol)

@@ -1,0 +1,200 @@
+"""The simulated panel: grades that mean something and never change."""
+
+import types
+
+import cv2
+import numpy as np
+import pytest
+
+from benchmarks.distortions import DISTORTIONS
+from datasets.fusion import fuse
+from datasets.panel import readers
+from datasets.selection import select_pairs
+from datasets.sources import list_atlas_pairs
+from g2npan_tf.core.errors import InputError
+
+
+def synthetic_pair(seed, kind):
+    """A round head: textured MR with a skull, and warm uptake or bone."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.indices((64, 64)) - 31.5
+    radius = np.hypot(rows, columns)
+    folds = cv2.GaussianBlur(rng.normal(size=(64, 64)), (0, 0), 1.5)
+    mr = np.where(radius < 25, 110 + 350 * folds, 0)
+    mr = np.where((radius > 27) & (radius < 30), 180, mr)
+    mr = mr.clip(0, 255).astype(np.uint8)[..., np.newaxis].repeat(3, axis=-1)
+    coarse = cv2.GaussianBlur(rng.normal(size=(64, 64)), (0, 0), 5)
+    if kind == "colour":
+        uptake = np.where(radius < 24, 0.5 + 4 * coarse, 0).clip(0, 1)
+        other = uptake[..., np.newaxis] * (255, 130, 20)
+    else:
+        bone = np.where((radius > 25) & (radius < 30), 240, 0)
+        tissue = np.where(radius <= 25, 90 + 400 * coarse, bone)
+        other = tissue.clip(0, 255)[..., np.newaxis].repeat(3, axis=-1)
+    return types.SimpleNamespace(source_a=other.astype(np.uint8), source_b=mr)
+
+
+@pytest.fixture(scope="module")
+def synthetic():
+    return [synthetic_pair(i, k) for i in range(3) for k in ("colour", "grey")]
+
+
+@pytest.fixture
+def real(shared_data):
+    entries = list_atlas_pairs(shared_data / "whole_brain_atlas", 128)
+    return [entry.load() for entry in select_pairs(entries, 23)]
+
+
+def judge(pairs, name):
+    """Mean score and mean MOS for each level of damage."""
+    damage, levels = DISTORTIONS[name]
+    rows = []
+    for level in levels:
+        judged = []
+        for i, pair in enumerate(pairs):
+            sources = (pair.source_a, pair.source_b)
+            images = (*sources, damage(*sources, level))
+            grades = readers.grade(*images, f"{i}/{name}/{level}")
+            judged.append((readers.score(*images), readers.mos(grades)))
+        rows.append(np.mean(judged, axis=0))
+    return np.array(rows).T
+
+
+def check_fall(scores, mos, slack):
+    """Scores fall at each level; the grades may tie at the scale's end."""
+    assert len(scores) >= 5
+    assert (np.diff(scores) < 0).all()
+    assert (np.diff(mos) < slack).all()
+    assert mos[-1] < mos[0] - 1.5
+
+
+@pytest.mark.parametrize("name", DISTORTIONS)
+def test_graded_damage_lowers_the_mos(synthetic, name):
+    pairs = synthetic[::2] if name == "colour_loss" else synthetic
+    check_fall(*judge(pairs, name), slack=0.15)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", DISTORTIONS)
+def test_graded_damage_lowers_the_mos_of_real_pairs(real, name):
+    check_fall(*judge(real, name), slack=0.05)
+
+
+def mean_score(pairs, choose):
+    return np.mean(
+        [readers.score(p.source_a, p.source_b, choose(p)) for p in pairs]
+    )
+
+
+def check_sources_lose(pairs):
+    fusion = mean_score(
+        pairs, lambda p: fuse(p.source_a, p.source_b, "laplacian_pyramid")
+    )
+    assert fusion > mean_score(pairs, lambda p: p.source_a) + 0.5
+    assert fusion > mean_score(pairs, lambda p: p.source_b) + 0.5
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_a_source_alone_is_worse_than_a_good_fusion(synthetic, kind):
+    check_sources_lose(synthetic[kind::2])
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("modality", ["CT-MRI", "PET-MRI", "SPECT-MRI"])
+def test_a_source_alone_is_worse_than_a_real_fusion(real, modality):
+    check_sources_lose([p for p in real if p.modality == modality])
+
+
+def graded(pair, key):
+    fused = fuse(pair.source_a, pair.source_b, "laplacian_pyramid")
+    return readers.grade(pair.source_a, pair.source_b, fused, key)
+
+
+def fixed_images(gain):
+    """No random numbers, so that only the panel can change the grades."""
+    rows, columns = np.indices((48, 48))
+    waves = 128 + 100 * np.sin(rows * columns / 60)
+    mr = waves.astype(np.uint8)[..., np.newaxis].repeat(3, axis=-1)
+    uptake = np.where(np.hypot(rows - 24, columns - 24) < 16, 1.0, 0.2)
+    functional = (uptake[..., np.newaxis] * (240, 120, 40)).astype(np.uint8)
+    fused = fuse(functional, mr, "laplacian_pyramid")
+    return functional, mr, np.rint(gain * fused).astype(np.uint8)
+
+
+def test_grades_of_this_version_stay():
+    # Other numbers here need another PANEL_VERSION.
+    assert readers.PANEL_VERSION == "1.1.0"
+    good, dim = fixed_images(1.0), fixed_images(0.9)
+    assert readers.grade(*good, "pinned/d").tolist() == [3, 2, 2, 2, 2, 3, 2, 3]
+    assert readers.grade(*dim, "pinned/f").tolist() == [2, 2, 3, 2, 2, 2, 2, 2]
+    assert readers.score(*good) == pytest.approx(2.534, abs=2e-3)
+    assert readers.score(*dim) == pytest.approx(1.973, abs=2e-3)
+
+
+def test_grades_are_integers_from_1_to_5_for_every_reader(synthetic):
+    grades = np.array([graded(synthetic[0], str(i)) for i in range(50)])
+    assert grades.dtype == np.int32
+    assert grades.shape == (50, readers.NUM_READERS)
+    assert 1 <= grades.min() < grades.max() <= 5
+
+
+def test_same_key_gives_same_grades_and_another_key_others(synthetic):
+    first = graded(synthetic[0], "pair/a")
+    np.testing.assert_array_equal(first, graded(synthetic[0], "pair/a"))
+    others = [graded(synthetic[0], f"pair/{i}") for i in range(20)]
+    assert any((first != other).any() for other in others)
+
+
+def test_readers_differ_in_leniency(synthetic):
+    grades = np.array([graded(synthetic[1], str(i)) for i in range(100)])
+    assert np.ptp(grades.mean(axis=0)) > 0.4
+
+
+def test_readers_differ_in_what_they_look_at(synthetic):
+    pair = synthetic[0]
+    fused = fuse(pair.source_a, pair.source_b, "laplacian_pyramid")
+    grey = DISTORTIONS["colour_loss"][0](pair.source_a, pair.source_b, 0.6)
+    blurred = cv2.GaussianBlur(fused, (0, 0), 0.8)
+    opinions = [
+        readers._opinions(
+            readers.criteria.measure(pair.source_a, pair.source_b, f)
+        )
+        for f in (grey, blurred)
+    ]
+    preferred = np.subtract(*opinions)
+    assert np.ptp(preferred) > 0.3
+
+
+def test_mos_of_many_draws_is_the_score(synthetic):
+    pair = synthetic[0]
+    fused = fuse(pair.source_a, pair.source_b, "laplacian_pyramid")
+    score = readers.score(pair.source_a, pair.source_b, fused)
+    grades = [graded(pair, str(i)) for i in range(400)]
+    assert np.mean(grades) == pytest.approx(score, abs=0.1)
+
+
+def test_readers_errors_are_standard_normal_and_independent():
+    draws = np.array([readers._normal_draws(str(i)) for i in range(4000)])
+    np.testing.assert_allclose(draws.mean(axis=0), 0, atol=0.07)
+    covariance = np.cov(draws.T)
+    np.testing.assert_allclose(covariance, np.eye(len(covariance)), atol=0.1)
+
+
+@pytest.mark.parametrize("level", [0, 255])
+@pytest.mark.parametrize("size", [1, 2, 32])
+def test_constant_images_are_graded(level, size):
+    flat = np.full((size, size, 3), level, np.uint8)
+    assert 1 <= readers.mos(readers.grade(flat, flat, flat, "flat")) <= 5
+    assert 1 <= readers.score(flat, flat, flat) <= 5
+
+
+def test_black_fusion_of_a_real_head_is_the_worst(synthetic):
+    for pair in synthetic:
+        black = np.zeros_like(pair.source_b)
+        assert readers.score(pair.source_a, pair.source_b, black) < 1.3
+
+
+def test_wrong_shape_is_refused(synthetic):
+    pair = synthetic[0]
+    with pytest.raises(InputError, match="source_b"):
+        readers.grade(pair.source_a, pair.source_b[:-1], pair.source_a, "x/y")

@@ -1,0 +1,203 @@
+"""The radiologists' reader study."""
+
+import csv
+
+import cv2
+import numpy as np
+import pytest
+
+from datasets import reader_study
+from datasets.folds import split_by_case
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.evaluation import figures as evaluation
+from g2npan_tf.evaluation import statistics
+from tests.study_folder import rows_of
+from tests.study_folder import write_folder
+from tests.study_folder import write_table
+
+
+def images_of(root):
+    groups, _ = reader_study.list_groups(root)
+    return {image.name: image for group in groups for image in group.images}
+
+
+def test_groups_are_the_sets_of_an_organ(tmp_path):
+    groups, _ = reader_study.list_groups(write_table(tmp_path, rows_of(2)))
+    assert [group.pair_id for group in groups] == [
+        "brain_set_01",
+        "brain_set_02",
+        "abdomen_set_01",
+        "abdomen_set_02",
+    ]
+    assert {group.modality for group in groups} == {"CT-brain", "CT-abdomen"}
+    for group in groups:
+        assert [image.algorithm for image in group.images] == [
+            "MTD",
+            "WGAN",
+            "LDCT",
+            "NDCT",
+        ]
+
+
+def test_the_normal_dose_image_is_the_reference(tmp_path):
+    groups, _ = reader_study.list_groups(write_table(tmp_path, rows_of(1)))
+    assert groups[0].reference == "brain/set_01/NDCT.png"
+
+
+def test_only_the_two_given_images_are_anchors(tmp_path):
+    images = images_of(write_table(tmp_path, rows_of(1))).values()
+    anchors = [i.algorithm for i in images if i.features["is_anchor"]]
+    assert sorted(anchors) == ["LDCT", "LDCT", "NDCT", "NDCT"]
+
+
+def test_mos_is_the_mean_of_contrast_and_structure(tmp_path):
+    images = images_of(write_table(tmp_path, rows_of(1)))
+    image = images["brain/set_01/AA.png"]
+    assert image.mos == pytest.approx((13 / 3 + 11 / 3) / 2)
+    np.testing.assert_allclose(image.features["grades"], [4.0, 3.5, 4.5])
+    np.testing.assert_array_equal(image.features["contrast"], [4, 4, 5])
+    np.testing.assert_array_equal(image.features["noise"], [7, 7, 7])
+
+
+@pytest.mark.parametrize("cell", ["6", "0", "33", "", "?", "nan"])
+def test_mistyped_scores_are_dropped_and_counted(tmp_path, cell, caplog):
+    rows = rows_of(1)
+    rows[0]["r2_structure_1_5"] = cell
+    groups, facts = reader_study.list_groups(write_table(tmp_path, rows))
+    assert facts["dropped_scores"] == 1
+    assert "1 mistyped scores dropped" in caplog.text
+    image = groups[0].images[0]
+    assert image.mos == pytest.approx((13 / 3 + 4) / 2)
+    dropped = [False, True, False]
+    assert np.isnan(image.features["structure"]).tolist() == dropped
+    assert np.isnan(image.features["grades"]).tolist() == dropped
+
+
+def test_image_without_any_score_is_refused(tmp_path):
+    rows = rows_of(1)
+    for k in (1, 2, 3):
+        rows[0][f"r{k}_contrast_1_5"] = "9"
+    with pytest.raises(InputError, match="line 2: no score on the scale"):
+        reader_study.list_groups(write_table(tmp_path, rows))
+
+
+def test_agreement_leaves_the_anchors_out(tmp_path):
+    rows = rows_of(5)
+    rng = np.random.default_rng(0)
+    for row in rows:
+        for k in (1, 2, 3):
+            grade = {"LDCT": 1, "NDCT": 5}.get(row["method"])
+            grade = grade or rng.integers(1, 6)
+            row[f"r{k}_contrast_1_5"] = row[f"r{k}_structure_1_5"] = str(grade)
+    _, facts = reader_study.list_groups(write_table(tmp_path, rows))
+    # Readers who guess agree on nothing but the anchors.
+    assert abs(facts["icc_single"]) < 0.35
+    assert max(np.abs(facts["reader_srcc"])) < 0.5
+
+
+def test_the_abdomen_is_one_case_and_one_fold(tmp_path):
+    groups, facts = reader_study.list_groups(write_table(tmp_path, rows_of(10)))
+    folds = split_by_case(groups)
+    assert facts["caveat"] == "abdomen of one patient, one case"
+    assert {g.modality for g in folds[0]} == {"CT-abdomen"}
+    assert len(folds[0]) == 10
+    assert {g.case_id for g in folds[0]} == {"abdomen"}
+    cases = [sorted({g.case_id for g in fold}) for fold in folds[1:]]
+    assert sorted(map(len, cases)) == [2, 2, 2, 3]
+    # Sets 7 and 9 may be of one patient.
+    assert len({c for fold in cases for c in fold}) == 9
+    assert sum("brain_07_09" in fold for fold in cases) == 1
+    assert sorted(map(len, folds[1:])) == [2, 2, 3, 3]
+
+
+def test_folds_by_set_split_the_sets_over_both_organs(tmp_path):
+    table = write_table(tmp_path, rows_of(10))
+    groups, facts = reader_study.list_groups(table, by_set=True)
+    folds = split_by_case(groups)
+    assert facts["caveat"] == "by set; abdomen of one patient"
+    for fold in folds:
+        assert len(fold) == 4
+        assert len({group.case_id for group in fold}) == 2
+        organs = sorted(group.modality for group in fold)
+        assert organs == 2 * ["CT-abdomen"] + 2 * ["CT-brain"]
+
+
+def test_pixels_are_kept_as_the_readers_saw_them(tmp_path):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (512, 512), np.uint8)
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    found = reader_study.read_exact(tmp_path / "a.png")
+    np.testing.assert_array_equal(found, np.dstack([pixels] * 3))
+
+
+def test_resized_images_are_refused(tmp_path):
+    folder = write_folder(tmp_path / "study", rows_of(1), size=128)
+    with pytest.raises(InputError, match="128x128 pixels; expected 512x512"):
+        reader_study.read_exact(folder / "brain/set_01/AA.png")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"set": "one"}, "line 2: set is 'one'"),
+        ({"is_anchor": ""}, "is_anchor ''"),
+        ({"is_anchor": "01"}, "is_anchor '01'"),
+        ({"method": "NDCT"}, "2 images of method NDCT in set 1 of brain"),
+    ],
+)
+def test_damaged_rows_are_refused(tmp_path, change, message):
+    rows = rows_of(1)
+    rows[0].update(change)
+    with pytest.raises(InputError, match=message):
+        reader_study.list_groups(write_table(tmp_path, rows))
+
+
+def test_missing_columns_are_named(tmp_path):
+    (tmp_path / "scores.csv").write_text("path,organ\na,brain\n")
+    with pytest.raises(InputError, match=r"no column set.*r3_structure_1_5"):
+        reader_study.list_groups(tmp_path)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("by_set", "srcc", "plcc"), [(True, 0.854, 0.888), (False, 0.721, 0.771)]
+)
+def test_real_study_has_the_known_mean_of_algorithm_and_organ(
+    shared_data, by_set, srcc, plcc
+):
+    groups, _ = reader_study.list_groups(shared_data / "reader_study", by_set)
+    rows = [
+        (g.pair_id, i.algorithm, g.modality, i.mos, g.case_id, fold)
+        for fold, members in enumerate(split_by_case(groups))
+        for g in members
+        for i in g.images
+        if not i.features["is_anchor"]
+    ]
+    *columns, fold = map(np.array, zip(*rows, strict=True))
+    whole = evaluation.Split(*columns)
+    predicted = np.zeros(len(fold))
+    for k in range(5):
+        train, test = whole.at(fold != k), whole.at(fold == k)
+        baselines = evaluation.trivial_baselines(train, test)
+        predicted[fold == k] = baselines[evaluation.ALGORITHM_MEAN]
+    figures = statistics.figures(whole.mos, predicted)
+    assert figures["srcc"] == pytest.approx(srcc, abs=5e-4)
+    assert figures["plcc"] == pytest.approx(plcc, abs=5e-4)
+
+
+@pytest.mark.real
+def test_real_study_gives_the_published_means(shared_data):
+    root = shared_data / "reader_study"
+    groups, facts = reader_study.list_groups(root)
+    images = {i.name: i for group in groups for i in group.images}
+    with (root / "scores.csv").open() as file:
+        expected = {
+            r["path"]: float(r["mos_1_5"]) for r in csv.DictReader(file)
+        }
+    assert {n: round(i.mos, 3) for n, i in images.items()} == pytest.approx(
+        expected, abs=1e-3
+    )
+    assert len(groups) == 20
+    assert facts["dropped_scores"] == 14
+    assert sum(i.features["is_anchor"] for i in images.values()) == 40
+    reader_study.read_exact(next(iter(images.values())).path)

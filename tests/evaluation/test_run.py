@@ -1,0 +1,197 @@
+"""A model on its own base and on others: what is scored, refused and said."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import base
+from g2npan_tf.evaluation import figures as evaluation
+from g2npan_tf.evaluation import run as model_evaluation
+from g2npan_tf.evaluation.base_selection import Choice
+from g2npan_tf.evaluation.external_baselines import HERE
+from tests.tiled_base import TiledBase
+
+
+class BrightnessAssessor:
+    """Scores by brightness; takes images of any size."""
+
+    size = 128
+
+    def score(self, images):
+        return np.array([1 + 4 * x.mean() / 255 for x in images], np.float32)
+
+
+@pytest.fixture
+def run(data_dir, tmp_path, monkeypatch):
+    """A run on the small phantom base."""
+    settings = Config(data_dir=data_dir)
+    facts = base.facts(base.open_base(settings))
+    workdir = tmp_path / "run"
+    workdir.mkdir()
+    config_module.save(settings, facts, workdir / "config.json")
+    monkeypatch.setattr(
+        model_evaluation.Assessor,
+        "load",
+        lambda *_, **options: BrightnessAssessor(),
+    )
+    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 20)
+    return workdir
+
+
+@pytest.fixture(scope="module")
+def tiled_dir(tmp_path_factory):
+    """Folder with another base, of tiled images with anchors."""
+    folder = tmp_path_factory.mktemp("tiled")
+    TiledBase(data_dir=folder).download_and_prepare()
+    return str(folder)
+
+
+def test_without_a_base_it_is_the_test_part_and_nothing_differs(run):
+    scored = model_evaluation.score(run, Choice())
+    results = scored.results
+    assert results["split"] == "test"
+    assert results["images"] == 6
+    assert results["network"] == "G2NPAN"
+    assert results["readers"]["one reader"]["readers"] == 8
+    assert results["differs"] == []
+    assert set(results["methods"]) == {
+        "g2npan",
+        "mean",
+        "algorithm_modality_mean",
+    }
+    assert model_evaluation.folder(run, results) == run / "evaluation"
+
+
+def test_another_base_is_scored_whole_and_what_differs_is_said(run, tiled_dir):
+    choice = Choice(data="tiled_base", data_dir=tiled_dir)
+    scored = model_evaluation.score(run, choice)
+    results = scored.results
+    # Ten cases of three images, of which one is an anchor.
+    assert results["images"] == 20
+    assert results["cases"] == 10
+    assert results["data"]["name"] == "tiled_base/1.0.0"
+    assert results["trained_on"]["name"].startswith("fusion_quality/phantom")
+    assert set(results["methods"]) == {"g2npan", "mean", "modality_mean", HERE}
+    assert set(results["baselines"]) == {"mean", "modality_mean", HERE}
+    assert [line.partition(":")[0] for line in results["differs"]] == [
+        "base",
+        "scores",
+        "sampling",
+        "modality",
+        "algorithm",
+        "score scale",
+        "baselines",
+    ]
+    folder = model_evaluation.folder(run, results)
+    assert folder == run / "evaluation" / "tiled_base-1.0.0-all"
+
+
+def test_own_base_whole_says_how_much_of_it_training_had(run):
+    results = model_evaluation.score(run, Choice(split="all")).results
+    assert results["images"] == 30
+    overlap = [x for x in results["differs"] if x.startswith("overlap")]
+    assert "8 of 10 pairs (24 images)" in overlap[0]
+    one = model_evaluation.score(run, Choice(split="fold_0")).results
+    assert one["images"] == 6
+    assert not [x for x in one["differs"] if x.startswith("overlap")]
+
+
+def test_exclusions_and_groups(run, tiled_dir):
+    choice = Choice(
+        data="tiled_base",
+        data_dir=tiled_dir,
+        group_by="case_id",
+        exclude=["algorithm:a1", "case_id:c3"],
+    )
+    results = model_evaluation.score(run, choice).results
+    assert results["images"] == 9
+    assert results["group_by"] == "case_id"
+    assert results["excluded"] == ["algorithm:a1", "case_id:c3"]
+
+
+def test_only_the_whole_test_part_by_pairs_goes_where_others_look(run):
+    choices = [
+        Choice(),
+        Choice(exclude=["algorithm:average"]),
+        Choice(exclude=["algorithm:laplacian_pyramid"]),
+        Choice(group_by="case_id"),
+        Choice(split="all"),
+        Choice(split="all", exclude=["algorithm:average"]),
+    ]
+    home = run / "evaluation"
+    folders = []
+    for choice in choices:
+        scored = model_evaluation.score(run, choice)
+        folders.append(model_evaluation.folder(run, scored.results))
+        model_evaluation.write(scored, folders[-1])
+    assert folders[0] == home
+    assert {path.parent for path in folders[1:]} == {home}
+    assert len(set(folders)) == len(choices)
+    assert folders[3].name.endswith("-test-by-case_id")
+    assert json.loads((home / "results.json").read_text())["images"] == 6
+
+
+def test_what_is_left_out_makes_one_folder_in_any_order(run):
+    names = ["algorithm:average", "algorithm:laplacian_pyramid"]
+    one, two = (
+        model_evaluation.score(run, Choice(exclude=order)).results
+        for order in (names, names[::-1])
+    )
+    folder = model_evaluation.folder(run, one)
+    assert folder == model_evaluation.folder(run, two)
+    assert "-test-without-" in folder.name
+
+
+def test_a_base_that_was_built_anew_has_no_test_part(run):
+    path = run / "config.json"
+    path.write_text(path.read_text().replace('"images": ', '"images": 9'))
+    with pytest.raises(InputError, match=r"began on one with images=9"):
+        model_evaluation.score(run, Choice())
+
+
+def test_a_single_group_has_no_interval(run, tiled_dir):
+    choice = Choice(data="tiled_base", data_dir=tiled_dir, group_by="modality")
+    results = model_evaluation.score(run, choice).results
+    limits = results["methods"]["g2npan"]["interval"]["srcc"]
+    assert np.isnan([limits["low"], limits["high"]]).all()
+    assert results["differs"][-1].startswith("groups: one modality only")
+
+
+def test_without_its_own_base_a_model_is_scored_all_the_same(run, tiled_dir):
+    path = run / "config.json"
+    path.write_text(path.read_text().replace("phantom/1.", "phantom/0."))
+    choice = Choice(data="tiled_base", data_dir=tiled_dir)
+    results = model_evaluation.score(run, choice).results
+    assert set(results["methods"]) == {"g2npan", HERE}
+    assert "unknown" in {x.partition(":")[0] for x in results["differs"]}
+    with pytest.raises(InputError, match=r"not in .* any more"):
+        model_evaluation.score(run, Choice())
+
+
+def test_files_hold_figures_and_images(run, tmp_path):
+    scored = model_evaluation.score(run, Choice())
+    output = tmp_path / "new" / "folder"
+    model_evaluation.write(scored, output)
+    results = json.loads((output / "results.json").read_text())
+    figures = results["methods"]["g2npan"]["raw"]
+    assert figures == scored.results["methods"]["g2npan"]["raw"]
+    with (output / "predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 6
+    assert float(rows[0]["reader_sd"]) >= 0
+    assert 1 <= float(rows[0]["reader_8"]) <= 5
+
+
+def test_readers_disagree_by_their_standard_deviation():
+    grades = [
+        np.array([1.0, 3.0]),
+        np.array([2.0, np.nan, 2.0]),
+        np.array([4.0, np.nan]),
+    ]
+    spreads = model_evaluation.reader_spread(grades)
+    np.testing.assert_allclose(spreads, [2**0.5, 0.0, np.nan])

@@ -1,0 +1,249 @@
+"""Methods compared by the files of their predictions."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.evaluation import results as evaluation_table
+from g2npan_tf.experiments import compare
+from tests.tiny import REPOSITORY
+
+PAIRS, ALGORITHMS = 6, 5
+FACTS = {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"}
+
+
+def true_mos():
+    return np.random.default_rng(0).uniform(1, 5, PAIRS * ALGORITHMS)
+
+
+def write(
+    folder, noise, seed, facts=FACTS, keep=slice(None), protocol=None, **columns
+):
+    """Predictions that follow the scores as closely as `noise` lets them."""
+    folder.mkdir()
+    scores = true_mos()
+    predicted = scores + np.random.default_rng(seed).normal(
+        0, noise, len(scores)
+    )
+    rows = {
+        "pair_id": np.repeat([f"p{i}" for i in range(PAIRS)], ALGORITHMS)[keep],
+        "algorithm": np.tile([f"a{i}" for i in range(ALGORITHMS)], PAIRS)[keep],
+        "modality": np.full(len(scores), "CT-MRI")[keep],
+        "mos": scores[keep],
+    }
+    path = folder / "predictions.csv"
+    evaluation_table.write_predictions(path, rows, predicted[keep], columns)
+    if facts:
+        figures = {"data": facts} | ({"protocol": protocol} if protocol else {})
+        (folder / "results.json").write_text(json.dumps(figures))
+    return predicted
+
+
+@pytest.fixture
+def two(tmp_path):
+    return (
+        write(tmp_path / "good", 0.3, 1),
+        write(tmp_path / "poor", 3.0, 2),
+    )
+
+
+def test_differences_are_those_of_the_evaluation(tmp_path, two):
+    results = compare.collect([str(tmp_path / "good"), str(tmp_path / "poor")])
+    good, poor = two
+    scores = true_mos()
+    expected = (
+        stats.spearmanr(scores, good)[0] - stats.spearmanr(scores, poor)[0]
+    )
+    gain = results["gains"]["poor"]["all"]
+    assert gain["difference"] == pytest.approx(expected, abs=1e-6)
+    assert gain["low"] > 0
+    # The smallest that six pairs allow, for two differences.
+    assert gain["p_holm"] == 2 * 2**-5
+    assert list(results["methods"]) == ["good", "poor"]
+    assert results["images"] == PAIRS * ALGORITHMS
+    assert results["pairs"] == PAIRS
+    assert results["data"] == FACTS
+
+
+def test_only_images_that_all_scored_count(tmp_path, two):
+    write(tmp_path / "part", 1.0, 3, keep=slice(5, 20))
+    words = [str(tmp_path / "good"), str(tmp_path / "part")]
+    results = compare.collect(words)
+    assert results["images"] == 15
+    assert results["pairs"] == 3
+    assert "15 scored by some only are left out" in results["protocol"]
+    alone = stats.spearmanr(true_mos()[5:20], two[0][5:20])[0]
+    assert results["methods"]["good"]["raw"]["srcc"] == pytest.approx(alone)
+
+
+def test_trivial_baselines_come_from_the_first_file_that_has_them(
+    tmp_path, two
+):
+    texts = [f"{value:.4f}" for value in true_mos()]
+    write(tmp_path / "judged", 0.1, 4, algorithm_modality_mean=texts)
+    words = [str(tmp_path / "judged"), str(tmp_path / "poor")]
+    for order in (words, words[::-1]):
+        methods = compare.collect(order)["methods"]
+        assert methods["algorithm_modality_mean"]["raw"][
+            "srcc"
+        ] == pytest.approx(1)
+    without = [str(tmp_path / name) for name in ("good", "poor")]
+    assert "algorithm_modality_mean" not in compare.collect(without)["methods"]
+
+
+def test_other_protocols_are_told(tmp_path):
+    write(tmp_path / "a", 0.3, 1, protocol="group, test fold 0 of 5")
+    write(tmp_path / "b", 0.3, 2, protocol="image (OPTIMISTIC)")
+    write(tmp_path / "c", 0.3, 3, protocol="group, test fold 1 of 5, pooled")
+    a, b, c = (str(tmp_path / name) for name in "abc")
+    said = compare.collect([a, b])["protocol"]
+    assert said.endswith(
+        "the protocols DIFFER: a by group; b by image (OPTIMISTIC)"
+    )
+    assert compare.collect([a, c])["protocol"].endswith("by protocol group")
+    write(tmp_path / "d", 0.3, 4)
+    said = compare.collect([a, str(tmp_path / "d")])["protocol"]
+    assert said.endswith("DIFFER: a by group; d by unknown")
+
+
+def test_cases_are_drawn_and_folds_averaged_where_they_are_known(tmp_path):
+    pairs = [f"p{i}" for i in range(PAIRS) for _ in range(ALGORITHMS)]
+    cases = [f"c{pair[1:] if pair < 'p4' else 4}" for pair in pairs]
+    folds = [str(int(pair[1:]) % 2) for pair in pairs]
+    write(tmp_path / "a", 0.3, 1, case=cases, fold=folds)
+    write(tmp_path / "b", 3.0, 2)
+    results = compare.collect([str(tmp_path / "b"), str(tmp_path / "a")])
+    assert results["cases"] == results["units"] == PAIRS - 1
+    assert results["drawn"] == "case"
+    found = results["mean_of_folds"]
+    assert found["methods"]["a"]["srcc"] > found["methods"]["b"]["srcc"]
+    text = evaluation_table.table(results)
+    assert "bootstrap by case" in text
+    assert "Only 5 cases to draw from" in text
+    assert "no p can be below 0.0625" in text
+
+
+def test_a_name_may_be_given_and_a_run_s_evaluation_is_found(tmp_path, two):
+    run = tmp_path / "fold_0"
+    run.mkdir()
+    (tmp_path / "good").rename(run / "evaluation")
+    results = compare.collect([f"ours={run}", f"x={tmp_path / 'poor'}"])
+    assert list(results["methods"]) == ["ours", "x"]
+    file = run / "evaluation" / "predictions.csv"
+    results = compare.collect([f"ours={file}", str(tmp_path / "poor")])
+    assert list(results["methods"]) == ["ours", "poor"]
+
+
+def changed(path, row, column, value):
+    """Replaces a cell; row 0 is the first image."""
+    with path.open(newline="") as file:
+        rows = list(csv.reader(file))
+    rows[row + 1][rows[0].index(column)] = value
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def test_real_and_simulated_scores_are_never_compared(tmp_path, two):
+    real = {"name": "fusion_quality/reader_study/1.1.0", "scores": "real"}
+    write(tmp_path / "real", 1.0, 5, facts=real)
+    with pytest.raises(InputError, match="never put into one table"):
+        compare.collect([str(tmp_path / "good"), str(tmp_path / "real")])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("mos", "1.0", "expected predictions of one data base"),
+        ("pair", "p9", "expected predictions of one data base"),
+        ("id", "p0/a1", "for the second time"),
+        ("predicted_mos", "nan", "expected a finite number"),
+        ("mos", "good", "expected a number"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(tmp_path, two, column, value, message):
+    changed(tmp_path / "poor" / "predictions.csv", 0, column, value)
+    with pytest.raises(InputError, match=message):
+        compare.collect([str(tmp_path / "good"), str(tmp_path / "poor")])
+
+
+def test_bad_words_are_one_line(tmp_path, two):
+    good = str(tmp_path / "good")
+    for words, message in (
+        ([good], "at least two"),
+        ([good, good], "different names"),
+        ([good, f"mean={tmp_path / 'poor'}"], "different names"),
+        ([good, str(tmp_path / "absent")], "no predictions.csv there"),
+    ):
+        with pytest.raises(InputError, match=message):
+            compare.collect(words)
+    (tmp_path / "other.csv").write_text("id,mos\nx,1\n")
+    with pytest.raises(InputError, match="no column algorithm"):
+        compare.collect([good, str(tmp_path / "other.csv")])
+    write(tmp_path / "first", 1.0, 6, keep=slice(0, 5))
+    write(tmp_path / "last", 1.0, 7, keep=slice(5, 10))
+    with pytest.raises(InputError, match="no image is in all"):
+        compare.collect([str(tmp_path / "first"), str(tmp_path / "last")])
+
+
+@pytest.mark.parametrize("content", [b"\x98\xff\x00", b"id\n" + 200000 * b"x"])
+def test_what_is_no_csv_is_one_line(tmp_path, two, content):
+    (tmp_path / "poor" / "predictions.csv").write_bytes(content)
+    with pytest.raises(InputError, match="no CSV file"):
+        compare.collect([str(tmp_path / "good"), str(tmp_path / "poor")])
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}"])
+def test_broken_figures_beside_the_file_are_one_line(tmp_path, two, text):
+    (tmp_path / "poor" / "results.json").write_text(text)
+    with pytest.raises(InputError, match=r"results\.json: no figures"):
+        compare.collect([str(tmp_path / "good"), str(tmp_path / "poor")])
+
+
+def test_a_broken_baseline_is_one_line(tmp_path, two):
+    texts = ["?"] * (PAIRS * ALGORITHMS)
+    write(tmp_path / "judged", 0.1, 4, mean=texts)
+    with pytest.raises(InputError, match=r"line 2, mean is '\?'"):
+        compare.collect([str(tmp_path / "judged"), str(tmp_path / "good")])
+
+
+def command(*words):
+    """Runs the command as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "g2npan_tf.experiments.compare", *words],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_command_prints_the_table_and_writes_the_figures(tmp_path, two):
+    words = [str(tmp_path / "good"), str(tmp_path / "poor")]
+    done = command(*words, f"--output={tmp_path / 'figures.json'}")
+    assert done.returncode == 0, done.stderr
+    assert "| good |" in done.stdout
+    assert "Against poor (paired bootstrap by pair" in done.stdout
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert figures["gains"]["poor"]["all"]["low"] > 0
+
+
+def test_a_place_that_cannot_be_written_loses_no_figure(tmp_path, two):
+    words = [str(tmp_path / "good"), str(tmp_path / "poor")]
+    done = command(*words, f"--output={tmp_path / 'absent' / 'x.json'}")
+    assert done.returncode == 2
+    assert "| good |" in done.stdout
+    assert done.stderr.endswith("x.json: No such file or directory\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_single_word_is_one_line(tmp_path, two):
+    done = command(str(tmp_path / "good"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: expected at least two")
+    assert done.stderr.count("\n") == 1

@@ -1,0 +1,186 @@
+"""Gradients are those of the losses, features those of the score."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+
+from g2npan_tf.experiments import diagnosis
+from g2npan_tf.model import losses
+from g2npan_tf.model.train_step import G2NPAN
+from g2npan_tf.model.train_step import Objective
+from g2npan_tf.model.train_step import PlainAssessment
+from tests.tiny import random_batch
+from tests.tiny import tiny_discriminator
+from tests.tiny import tiny_generator
+from tests.tiny import tiny_quality_network
+
+OBJECTIVE = Objective(
+    global_batch_size=4,
+    adversarial_weight=0.1,
+    correlation_weight=0.5,
+    warmup_steps=100,
+)
+
+
+def g2npan():
+    keras.utils.set_random_seed(1)
+    return G2NPAN(
+        tiny_generator(), tiny_discriminator(), tiny_quality_network()
+    )
+
+
+def plain():
+    keras.utils.set_random_seed(1)
+    return PlainAssessment(tiny_quality_network(ufw_shape=None))
+
+
+def batches(count=1):
+    return [
+        {name: tf.constant(x) for name, x in random_batch(seed=i).items()}
+        for i in range(count)
+    ]
+
+
+def scaled(pixels):
+    return tf.cast(pixels, tf.float32) / 255
+
+
+def norm_of(loss, variables):
+    """L2 norm by a tape of its own."""
+    with tf.GradientTape() as tape:
+        mean = tf.reduce_mean(loss())
+    return float(tf.linalg.global_norm(tape.gradient(mean, variables)))
+
+
+def test_reconstruction_is_eq_1_with_its_weight():
+    sizes = diagnosis.gradient_sizes(g2npan(), OBJECTIVE, batches())
+    model, (batch,) = g2npan(), batches()
+
+    def loss():
+        made = model.generator(scaled(batch["image"]), training=True)
+        return 0.5 * losses.reconstruction_loss(
+            scaled(batch["reference"]), made["pseudo_reference"]
+        )
+
+    wanted = norm_of(loss, model.generator.trainable_variables)
+    found = sizes["generator"]["reconstruction (Eq. 1)"]
+    assert found == pytest.approx(wanted, rel=1e-4)
+
+
+def test_score_and_cam_are_eqs_7_and_6_of_the_quality_network():
+    sizes = diagnosis.gradient_sizes(plain(), OBJECTIVE, batches())
+    (batch,) = batches()
+
+    def score(model):
+        made = model.quality_network(
+            {"image": scaled(batch["image"])}, training=True
+        )
+        return losses.quality_loss(batch["quality"], made["quality_logit"])
+
+    def cam(model):
+        made = model.quality_network(
+            {"image": scaled(batch["image"])}, training=True
+        )
+        return losses.cam_loss(
+            batch["cam_target"], tf.sigmoid(made["cam_logits"])
+        )
+
+    terms = sizes["quality network"]
+    for loss, name in ((score, "score (Eq. 7)"), (cam, "CAM (Eq. 6)")):
+        model = plain()
+        variables = model.quality_network.trainable_variables
+        wanted = norm_of(lambda f=loss, m=model: f(m), variables)
+        assert terms[name] == pytest.approx(wanted, rel=2e-4)
+    assert set(sizes) == {"quality network"}
+    assert set(terms) == {"score (Eq. 7)", "CAM (Eq. 6)", "correlation"}
+
+
+def test_sizes_are_proportional_to_the_weights():
+    doubled = dataclasses.replace(
+        OBJECTIVE,
+        reconstruction_weight=1.0,
+        adversarial_weight=0.2,
+        quality_weight=0.02,
+    )
+    one, two = (
+        diagnosis.gradient_sizes(g2npan(), objective, batches(2))
+        for objective in (OBJECTIVE, doubled)
+    )
+    assert set(one) == {"generator", "discriminator", "quality network"}
+    for term, size in one["generator"].items():
+        assert size > 0
+        assert two["generator"][term] == pytest.approx(2 * size, rel=1e-3)
+    for network in ("discriminator", "quality network"):
+        for term, size in one[network].items():
+            assert two[network][term] == pytest.approx(size, rel=1e-3)
+
+
+def test_nothing_is_moved():
+    model = g2npan()
+    before = [w.numpy().copy() for w in model.trainable_variables]
+    diagnosis.gradient_sizes(model, OBJECTIVE, batches())
+    for old, new in zip(before, model.trainable_variables, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def images_and_references(count=6, size=64):
+    coarse = np.random.default_rng(0).integers(
+        1, 256, (2, count, 8, 8, 3), dtype=np.uint8
+    )
+    times = size // 8
+    return np.repeat(np.repeat(coarse, times, axis=2), times, axis=3)
+
+
+def test_the_parts_of_the_score_add_up_to_the_logit():
+    model = g2npan()
+    images, references = images_and_references(size=32)
+    mos = np.arange(6.0)
+    found = diagnosis.what_feeds_the_score(model, images, references, mos, 1)
+    quality = model.scorer.predict(images, verbose=0)
+    logit = np.log(quality["quality"] / (1 - quality["quality"]))
+    parts = diagnosis._parts_of_the_logit(model.quality_network)
+    tiles = scaled(images)
+    made = model.generator(tiles, training=False)
+    ufw, backbone = parts(
+        {
+            "image": tiles,
+            "discrepancy": tf.abs(tiles - made["pseudo_reference"]),
+            "ufw_features": made["ufw_features"],
+        }
+    )
+    bias = float(model.quality_network.get_layer("cam").bias[0])
+    np.testing.assert_allclose(ufw + backbone + bias, logit, atol=1e-4)
+    assert found["ufw_sd"] == pytest.approx(float(np.std(ufw)), rel=1e-4)
+    wanted = stats.spearmanr(mos, backbone).statistic
+    assert found["backbone_srcc"] == pytest.approx(wanted)
+
+
+def test_nuance_and_errors_are_means_of_the_pixels():
+    model = g2npan()
+    images, references = images_and_references(size=32)
+    found = diagnosis.what_feeds_the_score(
+        model, images, references, np.arange(6.0), 1
+    )
+    scores = model.scorer.predict(images, verbose=0)
+    assert found["nuance"] == pytest.approx(scores["nuance"].mean(), rel=1e-4)
+    difference = images / 255 - references / 255
+    assert found["image_error"] == pytest.approx((difference**2).mean())
+    made = scores["reference"] - references / 255
+    assert found["generated_error"] == pytest.approx((made**2).mean(), rel=1e-4)
+
+
+def test_tiles_count_by_what_they_show():
+    model = g2npan()
+    images, references = images_and_references(count=1, size=64)
+    # Only one of four tiles shows anything, there all as the reference.
+    images[:, 32:], images[:, :, 32:] = 0, 0
+    references[:, :32, :32] = images[:, :32, :32]
+    found = diagnosis.what_feeds_the_score(
+        model, images, references, np.arange(1.0), 2
+    )
+    plain_mean = ((images / 255 - references / 255) ** 2).mean()
+    assert found["image_error"] < plain_mean / 2

@@ -1,0 +1,106 @@
+"""The command that makes the paper's tables: caching and flags."""
+
+import subprocess
+import sys
+
+import pytest
+
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.experiments import tables
+from tests.made_up_runs import fill
+from tests.made_up_runs import request
+from tests.tiny import REPOSITORY
+
+
+def test_a_second_call_only_prints(tmp_path, trainer, capsys):
+    first = fill(request(tmp_path), capsys)
+    assert trainer.names == ["g2npan_tf.baselines.run"] * 6 + [
+        "train.py",
+        "evaluate.py",
+    ]
+    trainer.commands.clear()
+    assert fill(request(tmp_path), capsys) == first
+    assert not trainer.commands
+
+
+def test_rows_and_folds_that_are_not_there_are_refused():
+    with pytest.raises(InputError, match=r"no row 'VGG11'; expected some of B"):
+        tables._names("1", ["OEFP", "VGG11"])
+    assert tables._names("1", ["G2NPAN", "OEFP"]) == ("OEFP", "G2NPAN")
+    assert tables._folds(Config(), ["all"]) == [0, 1, 2, 3, 4]
+    both = Config(protocol="leave_both_out")
+    assert tables._folds(both, ["all"]) == list(range(25))
+    with pytest.raises(InputError, match=r"expected --folds=0,1,\.\.\."):
+        tables._folds(Config(protocol="leave_modality_out"), ["all"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "expected --table=1|2|3|fig6"),
+        (["--table=1", "--fold=1"], "--fold: the rows set it; expected --fol"),
+        (["--table=3", "--protocol=group"], "Table 3 is of --protocol=ratio"),
+        (["--table=3", "--train_share=.5"], "--train_share: the rows of"),
+    ],
+)
+def test_bad_flags_are_one_line(words, message):
+    done = subprocess.run(
+        [sys.executable, "-m", "g2npan_tf.experiments.tables", *words],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_full_command_is_the_papers_setting_on_the_same_data():
+    small = Config(preset="compact", epochs=2, data_dir="d", init_from="w")
+    full = tables._commands("2", small)["full"]
+    assert full == (
+        "python -m g2npan_tf.experiments.tables --table=2 "
+        "--data=fusion_quality/phantom --data_dir=d --init_from=WORKDIR "
+        "--preset=paper --folds=all"
+    )
+
+
+@pytest.mark.slow
+def test_the_command_makes_a_table_and_a_second_call_only_prints(
+    data_dir, tmp_path
+):
+    words = [
+        "--table=1",
+        "--rows=OEFP,G2NPAN",
+        f"--data_dir={data_dir}",
+        f"--output={tmp_path}",
+        "--epochs=1",
+        "--batch_size=8",
+        "--generator_filters=4,4,8",
+        "--up_filters=8,4,4",
+        "--num_ufw=1",
+        "--discriminator_filters=4,8,8,8",
+        "--vgg_width=0.05",
+    ]
+    command = [sys.executable, "-m", "g2npan_tf.experiments.tables", *words]
+    outputs = []
+    for _ in range(2):
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            cwd=REPOSITORY,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        outputs.append(done)
+    first, second = outputs
+    assert "scores: simulated" in first.stdout
+    assert "| OEFP |" in first.stdout
+    assert "| G2NPAN | 1 (1) |" in first.stdout
+    assert second.stdout == first.stdout
+    assert "running" in first.stderr
+    assert "running" not in second.stderr
+    assert "measuring" not in second.stderr

@@ -1,0 +1,54 @@
+import hashlib
+import types
+
+import numpy as np
+
+from export.litert import card as litert_card
+from g2npan_tf.core.config import Config
+
+RUN = types.SimpleNamespace(
+    config=Config(preset="compact"),
+    facts={"name": "base/1.0.0", "scores": "simulated"},
+    scorer=types.SimpleNamespace(input_shape=(None, 512, 512, 3)),
+)
+OUTPUTS = {
+    "mos": np.zeros(1, np.float32),
+    "quality": np.zeros(1, np.float32),
+    "cam": np.zeros((1, 32, 32), np.float32),
+}
+
+
+def test_calibration_is_told_where_there_was_one():
+    facts = {"images": 7}
+    card = litert_card.card(RUN, "int8", OUTPUTS, facts)
+    assert card["calibration"] == facts
+    assert "calibration" not in litert_card.card(RUN, "float16", OUTPUTS)
+
+
+def test_input_outputs_and_origin_are_those_of_the_run():
+    card = litert_card.card(RUN, "float16", OUTPUTS)
+    assert card["input"]["shape"] == [1, 512, 512, 3]
+    assert card["outputs"]["cam"]["shape"] == [1, 32, 32]
+    assert set(card["outputs"]) == set(OUTPUTS)
+    assert card["data"] == RUN.facts
+    assert card["preset"] == "compact"
+    assert "test fold 0" in card["protocol"]
+
+
+def test_the_description_names_precision_data_and_its_scores():
+    text = litert_card.description(RUN, "int8")
+    for words in ("int8", "base/1.0.0 (simulated scores)", "research only"):
+        assert words in text
+    assert "\n" not in text
+
+
+def test_the_side_file_adds_what_only_the_file_tells(tmp_path):
+    path = tmp_path / "a.tflite"
+    path.write_bytes(b"abc")
+    found = litert_card.side_file(path, {"precision": "int8"})
+    assert found == {
+        "file": "a.tflite",
+        "sha256": hashlib.sha256(b"abc").hexdigest(),
+        "bytes": 3,
+        "precision": "int8",
+    }

@@ -1,0 +1,133 @@
+import numpy as np
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter
+
+from export.litert.conversion import PRECISIONS
+from export.litert.conversion import SIGNATURE
+from export.litert.conversion import convert
+from g2npan_tf.images.read import resize
+from tests.finished_runs import finished_run
+from tests.finished_runs import random_images
+from tests.pictures import NO_CONTENT
+
+MAPS = {"mos", "quality", "cam"}
+
+
+@pytest.fixture(scope="module")
+def models():
+    """By precision; only full int8 treats the generator in its own way."""
+    return {
+        precision: convert(
+            finished_run(use_gan=precision == "int8").scorer,
+            precision,
+            random_images(4),
+        )
+        for precision in PRECISIONS
+    }
+
+
+@pytest.fixture(params=PRECISIONS)
+def precision(request):
+    return request.param
+
+
+@pytest.fixture
+def runner(models, precision):
+    interpreter = Interpreter(model_content=models[precision])
+    return interpreter.get_signature_runner(SIGNATURE)
+
+
+def test_pixels_go_in_and_the_named_outputs_come_out(runner, precision):
+    (image,) = runner.get_input_details().values()
+    assert image["shape"].tolist() == [1, 128, 128, 3]
+    assert image["dtype"] is np.uint8
+    outputs = runner.get_output_details()
+    generated = {"reference", "nuance"} if precision == "int8" else set()
+    assert set(outputs) == MAPS | generated
+    assert {detail["dtype"] for detail in outputs.values()} == {np.float32}
+    assert {detail["shape"][0] for detail in outputs.values()} == {1}
+
+
+def test_operations_are_built_in(models, precision):
+    interpreter = Interpreter(model_content=models[precision])
+    names = {item["op_name"] for item in interpreter._get_ops_details()}
+    assert "CONV_2D" in names
+    assert not [n for n in names if "Flex" in n or "CUSTOM" in n.upper()]
+
+
+def test_the_score_is_near_that_of_keras(runner, precision):
+    images = random_images(3, seed=5)
+    scorer = finished_run(use_gan=precision == "int8").scorer
+    expected = scorer.predict(images, verbose=0)["mos"]
+    found = [runner(image=x[None])["mos"][0] for x in images]
+    np.testing.assert_allclose(found, expected, atol=0.1)
+
+
+@pytest.mark.parametrize("name", NO_CONTENT)
+def test_a_blank_image_has_the_worst_score(runner, name):
+    image = NO_CONTENT[name]
+    outputs = runner(image=resize(image)[None])
+    if all(np.ptp(image[..., channel]) < 5 for channel in range(3)):
+        assert outputs.pop("mos") == [1.0]
+        assert not any(values.any() for values in outputs.values())
+    else:
+        # Of two levels: who calls it has to look.
+        assert outputs["cam"].any()
+
+
+def kernels(model):
+    """Type of the kernel and name of the result of every convolution."""
+    content = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    graph = content.subgraphs[0]
+    convolution = next(
+        index
+        for index, code in enumerate(content.operatorCodes)
+        if code.builtinCode == schema.BuiltinOperator.CONV_2D
+    )
+    return [
+        (
+            graph.tensors[op.inputs[1]].type,
+            graph.tensors[op.outputs[0]].name.decode(),
+        )
+        for op in graph.operators
+        if op.opcodeIndex == convolution
+    ]
+
+
+def test_full_int8_keeps_the_outer_layers_in_float(models):
+    names = {schema.TensorType.FLOAT32: "", schema.TensorType.INT8: ""}
+    for kind, name in kernels(models["int8"]):
+        names[kind] += f" {name}"
+    inner = ("down1_residual_conv1", "down2_conv", "up1_conv", "up2_conv")
+    outer = ("down1_conv", "up3_conv", "up4_conv", "image_conv", "cam")
+    for part in (*inner, "block2_conv1", "block5_conv2"):
+        assert f"/{part}" in names[schema.TensorType.INT8]
+        assert f"/{part}" not in names[schema.TensorType.FLOAT32]
+    for part in (*outer, "discrepancy_conv", "ufw_projection"):
+        assert f"/{part}" in names[schema.TensorType.FLOAT32]
+        assert f"/{part}" not in names[schema.TensorType.INT8]
+
+
+@pytest.mark.parametrize(
+    ("precision", "kinds"),
+    [
+        ("float32", {"float32"}),
+        ("float16", {"float16"}),
+        ("dynamic", {"int8", "float32"}),
+        ("int8", {"int8", "float32"}),
+    ],
+)
+def test_kernels_are_held_in_the_precision(models, precision, kinds):
+    interpreter = Interpreter(model_content=models[precision])
+    found = {
+        np.dtype(tensor["dtype"]).name
+        for tensor in interpreter.get_tensor_details()
+        if len(tensor["shape"]) == 4 and tensor["shape"][0] != 1
+    }
+    assert kinds & found
+
+
+def test_int8_without_images_is_a_defect_of_the_caller():
+    with pytest.raises(ValueError, match="images to calibrate on"):
+        convert(finished_run(False).scorer, "int8")

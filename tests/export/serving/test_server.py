@@ -1,0 +1,176 @@
+"""The same checks against every server that is there (tests/serving_servers).
+
+To run them against a server elsewhere that has a model of this project:
+TF_SERVING_ADDRESS=host:8500,host:8501,g2npan pytest -k address FILE
+"""
+
+import base64
+import dataclasses
+import http.client
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from export.serving import grpc_transport
+from export.serving import rest as serving_rest
+from export.serving_client import client_command
+from export.serving_client import parse_server
+from g2npan_tf.core.errors import InputError
+from tests.image_files import BAD
+from tests.image_files import GOOD
+from tests.serving_servers import running
+
+pytest.importorskip("tensorflow_serving")
+
+CONNECT = {"http": serving_rest.connect, "grpc": grpc_transport.connect}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "stand-in",
+        pytest.param("tensorflow_model_server", marks=pytest.mark.tf_serving),
+        pytest.param("address", marks=pytest.mark.tf_serving),
+    ],
+)
+def server(request, served_model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("server")
+    with running(request.param, served_model, folder) as server:
+        yield server
+
+
+def predict(server, scheme, files, **settings):
+    address = server.grpc if scheme == "grpc" else server.rest
+    settings = {"model": server.model, **settings}
+    asked = dataclasses.replace(
+        parse_server(f"{scheme}://{address}"), **settings
+    )
+    return CONNECT[scheme](asked)(files)
+
+
+def rest(server, method, path, body=None):
+    connection = http.client.HTTPConnection(server.rest, timeout=60)
+    connection.request(method, path, body)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read())
+
+
+def instances(files):
+    return [{"b64": base64.b64encode(data).decode()} for data in files]
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+def test_good_and_bad_files_in_one_batch(server, scheme):
+    files = [GOOD["PNG RGB"], BAD["PNG half"][0], GOOD["JPEG 4:2:0"]]
+    files += [BAD["GIF"][0], GOOD["BMP palette"]]
+    scores = predict(server, scheme, files)
+    codes = [BAD["PNG half"][1], BAD["GIF"][1]]
+    assert [score.status for score in scores] == [0, codes[0], 0, codes[1], 0]
+    for score in scores:
+        assert 1 <= score.mos <= 5
+        assert score.mos == pytest.approx(1 + 4 * score.quality, abs=1e-5)
+        assert (score.mos == 1) == bool(score.status)
+
+
+def test_both_interfaces_give_the_same(server):
+    files = list(GOOD.values())[:16]
+    pairs = zip(
+        predict(server, "http", files),
+        predict(server, "grpc", files),
+        strict=True,
+    )
+    for by_rest, by_grpc in pairs:
+        assert by_rest.mos == pytest.approx(by_grpc.mos, abs=1e-5)
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+def test_an_unknown_model_is_one_line(server, scheme):
+    with pytest.raises(InputError, match=r"404|NOT_FOUND") as caught:
+        predict(server, scheme, [GOOD["PNG RGB"]], model="other")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+def test_an_unknown_version_is_one_line(server, scheme):
+    with pytest.raises(InputError, match=r"404|NOT_FOUND"):
+        predict(server, scheme, [GOOD["PNG RGB"]], version=10**6)
+
+
+def test_the_model_is_there_and_has_metadata(server):
+    path = f"/v1/models/{server.model}"
+    status, content = rest(server, "GET", path)
+    assert status == 200
+    states = [row["state"] for row in content["model_version_status"]]
+    assert "AVAILABLE" in states
+    assert rest(server, "GET", f"{path}/metadata")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "no JSON",
+        "{}",
+        json.dumps({"signature_name": "other", "instances": ["x"]}),
+        json.dumps({"instances": [{"other": {"b64": ""}}]}),
+    ],
+)
+def test_a_bad_request_is_told_so(server, body):
+    path = f"/v1/models/{server.model}:predict"
+    status, content = rest(server, "POST", path, body)
+    assert status == 400
+    assert content["error"]
+
+
+def test_an_explanation_has_pictures(server):
+    path = f"/v1/models/{server.model}:predict"
+    files = instances([GOOD["PNG RGB"], b"damaged"])
+    body = json.dumps({"signature_name": "explain", "instances": files})
+    status, content = rest(server, "POST", path, body)
+    assert status == 200
+    good, bad = content["predictions"]
+    for name in ("cam_png_bytes", "nuance_png_bytes", "reference_png_bytes"):
+        if name in good:
+            data = base64.b64decode(good[name]["b64"])
+            width, height = Image.open(io.BytesIO(data)).size
+            assert width == height
+            assert bad[name] == {"b64": ""}
+    assert "cam_png_bytes" in good
+    assert bad["status"] == 2
+
+
+def test_pixels_score_as_the_bytes_of_the_same_image(server):
+    pixels = np.array(Image.open(io.BytesIO(GOOD["PNG RGB"])))
+    body = {"signature_name": "score_pixels", "instances": [pixels.tolist()]}
+    path = f"/v1/models/{server.model}:predict"
+    status, content = rest(server, "POST", path, json.dumps(body))
+    assert status == 200
+    (score,) = predict(server, "http", [GOOD["PNG RGB"]])
+    (row,) = content["predictions"]
+    assert row["mos"] == pytest.approx(score.mos, abs=1e-6)
+    assert row["version"] >= 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc"])
+def test_the_command_prints_rows(server, scheme, tmp_path, capsys):
+    (tmp_path / "a.png").write_bytes(GOOD["PNG RGB"])
+    (tmp_path / "b.jpg").write_bytes(BAD["JPEG half"][0])
+    (tmp_path / "c.bmp").write_bytes(GOOD["BMP RGB"])
+    address = server.grpc if scheme == "grpc" else server.rest
+    code = client_command(
+        f"{scheme}://{address}",
+        [str(tmp_path)],
+        settings={"model": server.model},
+        file_format="jsonl",
+        batch_size=2,
+    )
+    output, errors = capsys.readouterr()
+    rows = [json.loads(line) for line in output.splitlines()]
+    assert code == 1
+    assert errors == "1 of 3 failed\n"
+    assert [row["status"] == "ok" for row in rows] == [True, False, True]
+    assert rows[0]["mos"] == pytest.approx(rows[2]["mos"], abs=1e-5)
+    assert rows[1]["status"] == "damaged or truncated image"
+    assert rows[1]["mos"] is None

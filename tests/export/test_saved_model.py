@@ -1,0 +1,246 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from export import loaders
+from export import saved_model
+from export import tflite
+from export.parity import ParityError
+from export.serving import status
+from export.serving import warmup
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.images import content
+from g2npan_tf.images.read import load_image
+from g2npan_tf.images.read import resize
+from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.file_scoring import score_files
+from tests.finished_runs import finished_run
+from tests.finished_runs import probe
+from tests.finished_runs import random_images
+from tests.finished_runs import save_run
+from tests.finished_runs import tamper
+from tests.image_files import GOOD
+from tests.image_files import encode
+from tests.pictures import CONTENT
+from tests.pictures import NO_CONTENT
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    """A folder with the first version."""
+    output = tmp_path_factory.mktemp("exported")
+    saved_model.export(finished_run(), probe(), output)
+    return output
+
+
+@pytest.fixture(scope="module")
+def folder(output):
+    return output / "g2npan" / "1"
+
+
+@pytest.fixture(scope="module")
+def signatures(folder):
+    return tf.saved_model.load(str(folder)).signatures
+
+
+def predict(images):
+    return finished_run().scorer.predict(images, verbose=0)
+
+
+@pytest.mark.parametrize("run", [loaders.run_in_python, loaders.run_in_session])
+def test_every_signature_gives_the_scores_of_the_scorer(folder, run):
+    images = random_images(3, seed=9)
+    expected = predict(images)
+    files = [encode(image, "PNG") for image in images]
+    found = run(folder, {"image": images, "image_bytes": files})
+    assert set(found) == {
+        "serving_default",
+        "score_pixels",
+        "explain",
+        "explain_pixels",
+    }
+    for outputs in found.values():
+        assert outputs["status"].tolist() == [0, 0, 0]
+        assert outputs["version"].tolist() == [1, 1, 1]
+        for name in set(outputs) & set(expected):
+            np.testing.assert_allclose(outputs[name], expected[name], atol=1e-5)
+
+
+PICTURES = {
+    **{name: encode(x, "PNG") for name, x in (NO_CONTENT | CONTENT).items()},
+    "white JPEG": encode(NO_CONTENT["white"], "JPEG"),
+    "one colour JPEG": encode(NO_CONTENT["one colour"], "JPEG", quality=60),
+    "noise JPEG": encode(CONTENT["noise of nine levels up and down"], "JPEG"),
+    "BMP mask": encode(NO_CONTENT["mask"], "BMP"),
+    **GOOD,
+}
+
+
+@pytest.fixture(scope="module")
+def answers(output, tmp_path_factory):
+    """MOS of every picture's bytes (None without content), by artefact."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for index, data in enumerate(PICTURES.values()):
+        (folder / f"{index:03d}").write_bytes(data)
+    run = save_run(finished_run(), folder / "run")
+    lite = tflite.export(finished_run(), probe(), folder / "lite").path
+    artefacts = {"run": run, "SavedModel": output / "g2npan", "LiteRT": lite}
+    paths = sorted(folder.glob("[0-9]*"))
+    found = {}
+    for name, artefact in artefacts.items():
+        assessor = Assessor.load(artefact)
+        rows = list(score_files(assessor, paths))
+        assert {row.status for row in rows} == {"ok", content.NO_CONTENT}
+        found[name] = [row.mos for row in rows]
+        pixels = [load_image(path).pixels for path in paths]
+        scores = assessor.score(pixels)
+        found[f"Assessor, {name}"] = [
+            None if np.isnan(score) else score for score in scores
+        ]
+    feeds = {"image_bytes": list(PICTURES.values()), "image": pixels[0][None]}
+    outputs = loaders.run_in_session(output / "g2npan" / "1", feeds)
+    served = outputs["serving_default"]
+    codes = {0: False, status.NO_CONTENT: True}
+    found["server"] = [
+        None if codes[code] else score
+        for code, score in zip(served["status"], served["mos"], strict=True)
+    ]
+    return {
+        name: dict(zip(PICTURES, scores, strict=True))
+        for name, scores in found.items()
+    }
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_every_artefact_has_the_same_answer_for_the_same_bytes(
+    answers, picture
+):
+    found = [scores[picture] for scores in answers.values()]
+    if picture in NO_CONTENT:
+        assert found == [None] * 7
+    elif picture in CONTENT:
+        assert None not in found
+    if None in found:
+        assert found == [None] * 7
+    else:
+        # Of other sizes than the scorer's, a level may be rounded otherwise.
+        np.testing.assert_allclose(found, found[0], atol=5e-3)
+
+
+def test_ranks_and_types_are_known(signatures):
+    _, inputs = signatures["explain_pixels"].structured_input_signature
+    assert inputs["image"].shape.as_list() == [None, None, None, 3]
+    assert inputs["image"].dtype == tf.uint8
+    outputs = signatures["explain_pixels"].structured_outputs
+    assert {name: spec.shape.as_list() for name, spec in outputs.items()} == {
+        "mos": [None],
+        "quality": [None],
+        "status": [None],
+        "version": [None],
+        "cam": [None, 8, 8],
+        "reference": [None, 128, 128, 3],
+        "nuance": [None, 128, 128, 3],
+    }
+    kinds = {name: spec.dtype for name, spec in outputs.items()}
+    assert kinds.pop("status") == tf.int32
+    assert kinds.pop("version") == tf.int64
+    assert set(kinds.values()) == {tf.float32}
+
+
+@pytest.mark.parametrize("name", ["score_pixels", "explain_pixels"])
+def test_up_sampling_is_joined_with_the_convolution_after_it(signatures, name):
+    definition = signatures[name].graph.as_graph_def()
+    nodes = [node for f in definition.library.function for node in f.node_def]
+    kinds = [node.op for node in (*definition.node, *nodes)]
+    assert kinds.count("DepthToSpace") == 2
+
+
+@pytest.mark.parametrize("size", [(256, 200), (40, 60)])
+def test_an_image_of_any_size_is_scored_as_the_resized_one(signatures, size):
+    images = random_images(2, size)
+    found = signatures["score_pixels"](image=tf.constant(images))
+    expected = predict(np.stack([resize(image) for image in images]))
+    # Single pixels may differ by one level; see test_export_graph.
+    np.testing.assert_allclose(found["mos"], expected["mos"], atol=5e-3)
+
+
+def test_scores_do_not_depend_on_batch_mates(signatures):
+    images = random_images(4)
+    together = signatures["score_pixels"](image=tf.constant(images))["mos"]
+    alone = [
+        signatures["score_pixels"](image=tf.constant(image[None]))["mos"][0]
+        for image in images
+    ]
+    assert len(np.unique(alone)) == 4
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_the_assessor_scores_with_it(folder):
+    images = random_images(2)
+    mos = Assessor.load(folder).score(images)
+    np.testing.assert_allclose(mos, predict(images)["mos"], atol=1e-5)
+
+
+def test_parity_says_how_exact_it_is_and_on_what(folder):
+    content = json.loads((folder / "parity.json").read_text())
+    assert content["images"] == "smooth noise"
+    assert content["num_images"] == 5
+    assert content["data"]["scores"] == "simulated"
+    assert set(content["outputs"]) == set(saved_model.TOLERANCES)
+    for found in content["outputs"].values():
+        assert 0 <= found["mean"] <= found["max"] <= found["tolerance"]
+
+
+@pytest.mark.parametrize(
+    ("present", "expected"),
+    [([], 1), (["1"], 2), (["9", "10", "notes"], 11), ([".2", "x3"], 1)],
+)
+def test_the_next_version_follows_the_highest(tmp_path, present, expected):
+    for name in present:
+        (tmp_path / name).mkdir()
+    assert saved_model.next_version(tmp_path) == expected
+    assert saved_model.next_version(tmp_path / "missing") == 1
+
+
+def test_a_version_that_is_there_is_not_replaced(output):
+    with pytest.raises(InputError, match="g2npan/1: is there already"):
+        saved_model.export(finished_run(), probe(), output, version=1)
+
+
+def test_the_warm_up_requests_are_there_or_said_to_be_missing(
+    folder, tmp_path, monkeypatch
+):
+    pytest.importorskip("tensorflow_serving")
+    assert (folder / warmup.FILE).is_file()
+    monkeypatch.setattr(warmup, "write_warmup", lambda *_: False)
+    monkeypatch.setattr(saved_model, "_comparisons", lambda *_: [])
+    exported = saved_model.export(finished_run(False), probe(1), tmp_path)
+    assert exported.notes == (saved_model.NO_WARMUP,)
+
+
+def test_a_scorer_that_differs_leaves_nothing(output, monkeypatch):
+    tamper(monkeypatch, saved_model, "write")
+    with pytest.raises(ParityError, match="mos by"):
+        saved_model.export(finished_run(False), probe(), output)
+    assert [path.name for path in output.iterdir()] == ["g2npan"]
+    assert [path.name for path in (output / "g2npan").iterdir()] == ["1"]
+
+
+def test_an_interrupted_export_leaves_nothing(tmp_path, monkeypatch):
+    def interrupt(folder, images):
+        assert (folder / "saved_model.pb").exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loaders, "run_in_python", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        saved_model.export(finished_run(False), probe(1), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_gan_has_no_generated_maps(tmp_path):
+    run = finished_run(use_gan=False)
+    exported = saved_model.export(run, probe(2), tmp_path, "plain", version=5)
+    assert exported.path == tmp_path / "plain" / "5"
+    assert set(exported.differences) == {"mos", "quality", "cam"}

@@ -1,0 +1,307 @@
+import io
+import struct
+import sys
+import traceback
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.images import dicom as dicom_images
+from g2npan_tf.images.read import Limits
+from g2npan_tf.images.read import decode_frames
+from g2npan_tf.images.read import decode_image
+from g2npan_tf.images.read import read_frames
+from tests.dicom_files import PATIENT
+from tests.dicom_files import compressed
+from tests.dicom_files import dataset
+from tests.dicom_files import dicom
+from tests.dicom_files import pydicom
+from tests.dicom_files import ramp
+from tests.dicom_files import to_bytes
+from tests.dicom_files import with_value
+
+uid = pydicom.uid
+
+GREY = ramp(np.uint8)
+
+
+def encode(array, file_format, **options):
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+def test_bytes_are_shown_as_they_stand():
+    loaded = decode_image(dicom(GREY))
+    np.testing.assert_array_equal(loaded.pixels, np.dstack([GREY] * 3))
+    assert loaded.notes == ()
+
+
+def test_several_frames_are_named_by_their_number(tmp_path):
+    values = np.stack([GREY, 255 - GREY, GREY // 2])
+    path = tmp_path / "no suffix"
+    path.write_bytes(dicom(values, NumberOfFrames=3))
+    frames = list(read_frames(path))
+    assert [frame.name for frame in frames] == [
+        f"{path}#{number}" for number in (1, 2, 3)
+    ]
+    for frame, expected in zip(frames, values, strict=True):
+        np.testing.assert_array_equal(frame.pixels[..., 1], expected)
+
+
+def test_several_frames_are_refused_where_one_is_expected():
+    with pytest.raises(InputError, match="several images in one file"):
+        decode_image(dicom(np.stack([GREY, GREY]), NumberOfFrames=2))
+
+
+def test_implicit_little_endian_is_read():
+    made = dataset(GREY)
+    made.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian
+    np.testing.assert_array_equal(
+        decode_image(to_bytes(made)).pixels[..., 0], GREY
+    )
+
+
+def test_rle_of_several_frames_is_decoded():
+    values = np.stack([ramp(np.uint16), ramp(np.uint16) * 3])
+    made = dataset(
+        values, NumberOfFrames=2, WindowCenter=383.0, WindowWidth=766.0
+    )
+    plain = list(decode_frames(to_bytes(made)))
+    made.compress(uid.RLELossless, generate_instance_uid=False)
+    packed = list(decode_frames(to_bytes(made)))
+    assert len(packed) == 2
+    for one, other in zip(plain, packed, strict=True):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+    assert np.ptp(packed[1].pixels) == 255
+
+
+def test_jpeg_baseline_is_decoded():
+    smooth = np.full((16, 24), 130, np.uint8)
+    data = compressed(
+        dataset(smooth), uid.JPEGBaseline8Bit, [encode(smooth, "JPEG")]
+    )
+    assert np.abs(decode_image(data).pixels.astype(int) - 130).max() <= 2
+
+
+def test_jpeg_baseline_in_ybr_becomes_rgb_with_a_note():
+    red = np.zeros((16, 16, 3), np.uint8)
+    red[..., 0] = 220
+    data = compressed(
+        dataset(red, "YBR_FULL_422"),
+        uid.JPEGBaseline8Bit,
+        [encode(red, "JPEG", quality=95)],
+    )
+    loaded = decode_image(data)
+    assert np.abs(loaded.pixels.astype(int) - (220, 0, 0)).max() <= 4
+    assert loaded.notes == ("YBR converted to RGB",)
+
+
+def test_jpeg_2000_of_16_bits_is_decoded_without_loss():
+    values = ramp(np.uint16, side=32)
+    elements = {"WindowCenter": 512.0, "WindowWidth": 1024.0}
+    data = compressed(
+        dataset(values, **elements),
+        uid.JPEG2000Lossless,
+        [encode(values, "JPEG2000", irreversible=False, no_jp2=True)],
+    )
+    expected = decode_image(dicom(values, **elements))
+    np.testing.assert_array_equal(decode_image(data).pixels, expected.pixels)
+
+
+@pytest.mark.parametrize(
+    ("syntax", "name"),
+    [
+        (uid.JPEGLSLossless, "JPEG-LS Lossless"),
+        (uid.JPEGLosslessSV1, "JPEG Lossless"),
+        ("1.2.840.10008.1.2.4.57", "JPEG Lossless"),
+        ("1.2.840.10008.1.2.4.89", "unknown"),
+    ],
+)
+def test_other_compression_is_refused_by_its_name(syntax, name):
+    data = compressed(dataset(GREY), uid.JPEGLSLossless, [b"\xff\xd8\xff\xf7"])
+    data = data.replace(uid.JPEGLSLossless.encode(), syntax.encode(), 1)
+    with pytest.raises(InputError, match=f"transfer syntax {name}.*expected"):
+        decode_image(data)
+
+
+def test_deflated_files_are_refused_before_they_are_inflated():
+    made = dataset(np.zeros((2048, 2048), np.uint8))
+    made.file_meta.TransferSyntaxUID = uid.DeflatedExplicitVRLittleEndian
+    with pytest.raises(InputError, match="deflated DICOM"):
+        decode_image(to_bytes(made))
+
+
+def test_the_size_is_checked_before_pixels_are_there():
+    made = dataset(GREY, Rows=60_000, Columns=60_000)
+    with pytest.raises(InputError, match="60000 x 60000 pixels; expected"):
+        decode_image(to_bytes(made))
+    made = dataset(GREY, NumberOfFrames=2_000)
+    with pytest.raises(InputError, match="2,000 frames; expected at most"):
+        list(decode_frames(to_bytes(made)))
+    made = dataset(GREY, Rows=8_000, Columns=4_000, NumberOfFrames=100)
+    with pytest.raises(InputError, match="pixels in 100 frames; expected"):
+        list(decode_frames(to_bytes(made)))
+
+
+def test_compressed_pixels_of_another_size_are_refused_undecoded():
+    bomb = encode(np.zeros((4000, 4000), np.uint8), "JPEG")
+    data = compressed(dataset(GREY), uid.JPEGBaseline8Bit, [bomb])
+    with pytest.raises(InputError, match="of another size than the header's"):
+        decode_image(data)
+
+
+def test_run_lengths_that_expand_without_end_are_refused():
+    # 64 bytes of header for one segment, then 128 zeros again and again.
+    segment = (1).to_bytes(4, "little") + (64).to_bytes(4, "little")
+    bomb = segment.ljust(64, b"\0") + b"\x81\0" * 4_000_000
+    data = compressed(dataset(GREY), uid.RLELossless, [bomb])
+    with pytest.raises(InputError, match="run lengths expand beyond"):
+        decode_image(data)
+
+
+class Counted(bytes):
+    """Counts how often one of its bytes is looked at."""
+
+    steps = 0
+
+    def __getitem__(self, index):
+        self.steps += 1
+        return super().__getitem__(index)
+
+
+def rle(offsets, runs):
+    """A frame whose header says where its segments start."""
+    header = struct.pack(f"<{len(offsets) + 1}I", len(offsets), *offsets)
+    return Counted(header.ljust(64, b"\0") + runs)
+
+
+@pytest.mark.parametrize("offsets", [[64, 1064] * 7, [64, 9, 72], [64, 9999]])
+def test_segments_of_run_lengths_that_overlap_are_refused(offsets):
+    frame = rle(offsets, b"\x80" * 1000)
+    with pytest.raises(InputError, match="overlap or end beyond the file"):
+        dicom_images._check_runs(frame, dataset(GREY))
+    assert frame.steps == 0
+
+
+@pytest.mark.parametrize("control", [b"\x80", b"\0\1"])
+def test_the_steps_of_run_lengths_are_bounded_by_the_pixels(control):
+    frame = rle([64], control * 100_000)
+    with pytest.raises(InputError, match="run lengths expand beyond"):
+        dicom_images._check_runs(frame, dataset(GREY))
+    assert frame.steps <= 2 * GREY.size + 1
+
+
+def test_frames_that_share_their_bytes_are_refused():
+    values = np.stack([GREY] * 8)
+    made = dataset(values, NumberOfFrames=8)
+    made.compress(
+        uid.RLELossless,
+        encapsulate_ext=True,
+        generate_instance_uid=False,
+    )
+    assert len(list(decode_frames(to_bytes(made)))) == 8
+    made.ExtendedOffsetTable = bytes(64)
+    made.ExtendedOffsetTableLengths = made.ExtendedOffsetTableLengths[:8] * 8
+    made.PixelData = made.PixelData[: len(made.PixelData) // 2]
+    with pytest.raises(InputError, match="frames that overlap"):
+        list(decode_frames(to_bytes(made)))
+
+
+@pytest.mark.parametrize("count", [100, 300_000])
+def test_headers_of_empty_elements_end_soon(count):
+    # (0041,1000) of no value is four bytes of tag, VR and length.
+    data = dicom(GREY)
+    at = data.index(b"\xe0\x7f\x10\x00OB")
+    filled = data[:at] + b"\x41\x00\x00\x10LO\0\0" * count + data[at:]
+    if count == 100:
+        assert decode_image(filled).notes == ()
+        return
+    with pytest.raises(InputError, match="too many parts in the file"):
+        decode_image(filled)
+
+
+def test_very_many_fragments_are_refused():
+    made = dataset(GREY)
+    made.file_meta.TransferSyntaxUID = uid.RLELossless
+    item_tag = b"\xfe\xff\x00\xe0\0\0\0\0"
+    made.PixelData = item_tag * 200_000 + b"\xfe\xff\xdd\xe0\0\0\0\0"
+    made["PixelData"].is_undefined_length = True
+    with pytest.raises(InputError, match="too many"):
+        decode_image(to_bytes(made))
+
+
+def test_very_many_items_of_a_sequence_are_refused():
+    data = dicom(GREY)
+    at = data.index(b"\xe0\x7f\x10\x00OB")
+    items = b"\xfe\xff\x00\xe0\0\0\0\0" * 100_000
+    head = b"\x00\x52\x30\x92SQ\0\0" + struct.pack("<I", len(items))
+    with pytest.raises(InputError, match="too many items"):
+        decode_image(data[:at] + head + items + data[at:])
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.9, 0.99])
+def test_a_truncated_file_is_refused(kept):
+    data = dicom(GREY)
+    with pytest.raises(InputError, match=r"damaged or truncated|no image"):
+        decode_image(data[: int(len(data) * kept)])
+
+
+def test_a_file_without_pixels_is_refused():
+    made = dataset(GREY)
+    del made.PixelData
+    with pytest.raises(InputError, match="no image"):
+        decode_image(to_bytes(made))
+
+
+def test_a_later_damaged_frame_is_named():
+    made = dataset(np.stack([GREY, GREY]), NumberOfFrames=2)
+    good = encode(GREY, "JPEG")
+    data = compressed(made, uid.JPEGBaseline8Bit, [good, good[:300]])
+    frames = decode_frames(data)
+    assert next(frames).name == "#1"
+    with pytest.raises(InputError, match="frame 2 of 2: damaged"):
+        next(frames)
+
+
+@pytest.mark.filterwarnings("always")
+def test_no_data_of_the_patient_appear_anywhere(capfd, caplog, recwarn):
+    windowed = dicom(
+        GREY, WindowCenter=9, WindowWidth=9, RescaleSlope=2, NumberOfFrames=1
+    )
+    names = ("WindowCenter", "RescaleSlope", "NumberOfFrames", "Rows")
+    names += ("BitsStored", "HighBit", "SamplesPerPixel", "WindowWidth")
+    files = [
+        windowed,
+        windowed[:-20],
+        with_value(windowed, "PhotometricInterpretation", b"QUILLFEATHER"),
+        *(with_value(windowed, name, PATIENT[0].encode()) for name in names),
+    ]
+    said = []
+    for data in files:
+        try:
+            said += [str(frame.notes) for frame in decode_frames(data)]
+        except InputError as error:
+            said += [*traceback.format_exception(error)]
+    assert len(said) >= len(files)
+    said += [*capfd.readouterr(), caplog.text, *map(str, recwarn)]
+    text = " ".join(said).lower()
+    assert text.count("damaged or truncated") == 1
+    assert text.count("not a whole number") == 5
+    for word in PATIENT:
+        assert word.lower() not in text
+
+
+def test_without_pydicom_a_line_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with pytest.raises(InputError, match=r"pip install 'g2npan-tf\[dicom\]'"):
+        decode_image(bytes(128) + b"DICM" + bytes(64))
+
+
+def test_limits_of_the_caller_hold():
+    data = dicom(np.stack([GREY] * 5), NumberOfFrames=5)
+    assert len(list(decode_frames(data, Limits(max_frames=5)))) == 5
+    with pytest.raises(InputError, match="5 frames; expected at most 4"):
+        list(decode_frames(data, Limits(max_frames=4)))

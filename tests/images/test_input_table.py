@@ -1,0 +1,351 @@
+"""The table of docs/input.md, row by row."""
+
+import os
+import re
+import struct
+import sys
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+from PIL import ImageCms
+
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.images.read import Frame
+from g2npan_tf.images.read import Limits
+from g2npan_tf.images.read import decode_frames
+from g2npan_tf.images.read import read_frames
+from g2npan_tf.scoring.frame_scoring import frames_or_rows
+from tests import image_seeds
+from tests.dicom_files import compressed
+from tests.dicom_files import dataset
+from tests.dicom_files import dicom
+from tests.dicom_files import item
+from tests.dicom_files import pydicom
+from tests.dicom_files import to_bytes
+from tests.dicom_files import with_value
+from tests.image_seeds import DEEP
+from tests.image_seeds import GREY
+from tests.image_seeds import RGB
+from tests.image_seeds import encoded
+from tests.image_seeds import nibabel
+from tests.tiff_files import PALETTE
+from tests.tiff_files import tiff
+from tests.tiny import REPOSITORY
+
+SEEDS = image_seeds.seeds()
+PICTURE = Image.fromarray(RGB)
+PAGES = {"save_all": True, "append_images": [PICTURE.rotate(90)]}
+
+
+def table():
+    """Name and last cell of every row."""
+    text = (REPOSITORY / "docs" / "input.md").read_text()
+    rows = re.findall(r"^\| (.+?) \|.*\| (.+) \|$", text, re.MULTILINE)
+    return {name: cell for name, cell in rows if name != "Input"}
+
+
+def nifti(values, **header):
+    image = nibabel.Nifti1Image(values, np.eye(4))
+    for name, value in header.items():
+        image.header[name] = value
+    return image.to_bytes()
+
+
+def deep_colour():
+    row = b"\0" + struct.pack(">3H", 0x12FF, 0x80FF, 0xFFFF) * 16
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", 16, 16, 16, 2, 0, 0, 0),
+        b"IDAT": zlib.compress(row * 16),
+        b"IEND": b"",
+    }
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body))
+        + name
+        + body
+        + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks.items()
+    )
+
+
+def no_pixels():
+    made = dataset(GREY)
+    del made.PixelData
+    return to_bytes(made)
+
+
+def deflated():
+    made = dataset(GREY)
+    made.file_meta.TransferSyntaxUID = (
+        pydicom.uid.DeflatedExplicitVRLittleEndian
+    )
+    return to_bytes(made)
+
+
+def two_jpegs(second):
+    made = dataset(np.stack([GREY, GREY]), NumberOfFrames=2)
+    frames = [encoded(GREY, "JPEG"), second]
+    return compressed(made, pydicom.uid.JPEGBaseline8Bit, frames)
+
+
+def profiled():
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    return encoded(PICTURE, "PNG", icc_profile=profile.tobytes())
+
+
+def bmp_header(width, height):
+    return b"BM" + struct.pack(
+        "<IHHIIiiHHIIiiII",
+        *(54, 0, 0, 54, 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0),
+    )
+
+
+def many_segments():
+    data = SEEDS["jpeg rgb"]
+    return data[:2] + b"\xff\xfe\0\2" * 100_000 + data[2:]
+
+
+def large_text():
+    data = encoded(PICTURE, "PNG")
+    text = zlib.compress(bytes(2 * 2**20))
+    chunk = b"zTXtComment\0\0" + text
+    return (
+        data[:33]
+        + struct.pack(">I", len(chunk) - 4)
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+        + data[33:]
+    )
+
+
+def without(name):
+    made = dataset(GREY)
+    delattr(made, name)
+    return made
+
+
+# Where the data set begins: behind the length in the first element.
+_META = 144 + int.from_bytes(dicom(GREY)[140:144], "little")
+
+
+def no_number(place, values):
+    """Of sform's first number or of the intercept."""
+    data = bytearray(nifti(values, scl_slope=1))
+    data[112:120] = struct.pack("<2f", 1, 0)
+    data[place : place + 4] = struct.pack("<f", np.nan)
+    return bytes(data)
+
+
+def two_frames():
+    values = np.stack([GREY, GREY.T])
+    return dicom(values, NumberOfFrames=2)
+
+
+# Name, bytes and limits of each row; the few others need a file or a missing
+# package and have tests of their own below.
+CASES = {
+    "PNG, JPEG, BMP, TIFF": lambda: SEEDS["bmp rgb"],
+    "1 bit": lambda: SEEDS["png 1 bit"],
+    "EXIF orientation": lambda: SEEDS["jpeg rgb"],
+    "alpha": lambda: SEEDS["png alpha"],
+    "palette": lambda: SEEDS["bmp palette"],
+    "CMYK": lambda: SEEDS["jpeg cmyk"],
+    "CIE Lab": lambda: SEEDS["tiff lab"],
+    "colour profile": profiled,
+    "texts in a PNG": large_text,
+    "16-bit grey that states its depth": lambda: encoded(
+        DEEP, "TIFF", tiffinfo={281: 4095}
+    ),
+    "16-bit grey, `--grey_bits`": lambda: (
+        encoded(DEEP, "PNG"),
+        Limits(grey_bits=12),
+    ),
+    "16-bit grey otherwise": lambda: encoded(DEEP * 16, "PNG"),
+    "16 bits that are near black": lambda: encoded(DEEP, "PNG"),
+    "16 bits above `--grey_bits`": lambda: (
+        encoded(DEEP * 16, "PNG"),
+        Limits(grey_bits=12),
+    ),
+    "16-bit colour": deep_colour,
+    "palette of smaller numbers": lambda: tiff(
+        GREY, PALETTE, t320=[*range(256)] * 3
+    ),
+    "16-bit TIFF with white as zero": lambda: encoded(
+        DEEP, "TIFF", tiffinfo={262: 0}
+    ),
+    "other values in a TIFF": lambda: SEEDS["tiff float"],
+    "planes in one page of a TIFF": lambda: encoded(
+        PICTURE, "TIFF", tiffinfo={270: '{"shape": [6, 24, 24, 3]}'}
+    ),
+    "other shape than a square": lambda: encoded(
+        Image.new("L", (40, 20)), "PNG"
+    ),
+    "TIFF in a fax code": lambda: SEEDS["tiff group 4"],
+    "GIF": lambda: SEEDS["gif"],
+    "several images": lambda: SEEDS["png pages"],
+    "JPEG of several pictures": lambda: encoded(PICTURE, "MPO", **PAGES),
+    "several images, `--animations`": lambda: (
+        SEEDS["tiff pages"],
+        Limits(animations=True),
+    ),
+    "other formats": lambda: encoded(PICTURE, "WEBP"),
+    "damaged or truncated": lambda: SEEDS["png rgb"][:-30],
+    "too many pixels": lambda: bmp_header(6000, 6000),
+    "too small": lambda: encoded(Image.new("L", (15, 40)), "BMP"),
+    "too many frames": lambda: dicom(GREY, NumberOfFrames=2000),
+    "JPEG of very many scans": lambda: SEEDS["jpeg rgb"] + b"\xff\xda" * 64,
+    "very many parts": many_segments,
+    "DICOM of up to 8 bits": lambda: dicom(GREY),
+    "DICOM with a window": lambda: dicom(
+        DEEP, WindowCenter=100, WindowWidth=100
+    ),
+    "DICOM with a VOI LUT": lambda: SEEDS["dicom voi lut"],
+    "DICOM of more bits without both": lambda: dicom(DEEP),
+    "DICOM window, rescale or LUT that is empty": lambda: with_value(
+        dicom(DEEP, WindowCenter=100, WindowWidth=100), "WindowWidth", b"wide"
+    ),
+    "DICOM table of smaller numbers": lambda: dicom(
+        DEEP,
+        VOILUTSequence=[
+            item(
+                LUTDescriptor=[4001, 0, 16],
+                LUTData=np.arange(4001, dtype="<u2").tobytes(),
+            )
+        ],
+    ),
+    "DICOM without what the others tell": lambda: to_bytes(
+        without("SamplesPerPixel")
+    ),
+    "DICOM without its preamble": lambda: dicom(GREY)[132:],
+    "DICOM without its transfer syntax": lambda: dicom(GREY)[_META:],
+    "DICOM without an element that must be": lambda: with_value(
+        dicom(GREY), "PhotometricInterpretation", b""
+    ),
+    "DICOM of elements that contradict": lambda: dicom(
+        DEEP, BitsStored=12, HighBit=3
+    ),
+    "DICOM of more frames than it says": lambda: dicom(np.stack([GREY] * 3)),
+    "DICOM of another interpretation": lambda: with_value(
+        dicom(GREY), "PhotometricInterpretation", b"HSV "
+    ),
+    "DICOM in JPEG of 12 bits": lambda: compressed(
+        dataset(DEEP, BitsStored=12, HighBit=11),
+        pydicom.uid.JPEGExtended12Bit,
+        [b"\xff\xd8"],
+    ),
+    "DICOM MONOCHROME1": lambda: dicom(GREY, "MONOCHROME1"),
+    "DICOM palette": lambda: SEEDS["dicom palette"],
+    "DICOM YBR": lambda: SEEDS["dicom ybr"],
+    "DICOM colour of 16 bits": lambda: dicom(RGB.astype(np.uint16), "RGB"),
+    "DICOM of several frames": two_frames,
+    "DICOM compressed": lambda: two_jpegs(encoded(GREY, "JPEG")),
+    "DICOM otherwise compressed": lambda: compressed(
+        dataset(GREY), pydicom.uid.JPEGLSLossless, [b"\xff\xd8"]
+    ),
+    "DICOM deflated": deflated,
+    "DICOM without pixels": no_pixels,
+    "DICOM with a damaged frame": lambda: two_jpegs(b"\xff\xd8\xff\xe0"),
+    "NIfTI of bytes": lambda: nifti(np.dstack([GREY, GREY])),
+    "NIfTI of other values": lambda: nifti(DEEP[..., None]),
+    "NIfTI with a stated range": lambda: nifti(
+        DEEP[..., None], cal_min=0, cal_max=9
+    ),
+    "NIfTI of an orientation that is no number": lambda: no_number(
+        280, np.dstack([GREY, GREY])
+    ),
+    "NIfTI of an intercept that is no number": lambda: no_number(
+        116, DEEP[..., None]
+    ),
+    "NIfTI in colour": lambda: SEEDS["nifti rgb"],
+    "NIfTI of several volumes": lambda: nifti(
+        np.zeros((16, 16, 2, 2), np.uint8)
+    ),
+    "NIfTI of complex values": lambda: nifti(np.zeros((16, 16), np.complex64)),
+    "NIfTI header alone": lambda: SEEDS["nifti"].replace(b"n+1\0", b"ni1\0"),
+    "NIfTI that inflates": lambda: (
+        image_seeds.gzip.compress(nifti(np.zeros((256, 256, 16), np.uint8))),
+        Limits(max_bytes=100_000),
+    ),
+    "gzip of very many parts": lambda: image_seeds.gzip.compress(b"") * 9_000,
+    "NIfTI truncated": lambda: SEEDS["nifti"][:-9],
+}
+
+
+def outcome(frames):
+    """The last cell of the row that would describe these frames."""
+    notes = []
+    try:
+        notes += ["; ".join(frame.notes) for frame in frames]
+    except InputError as error:
+        return f"refused: `{error}`"
+    assert len(set(notes)) == 1
+    return f"`{notes[0]}`" if notes[0] else "-"
+
+
+def assert_row(name, found):
+    expected = table()[name]
+    if expected.endswith("...`"):
+        found = found[: len(expected) - 4] + "...`"
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_row_says_what_comes_out(name):
+    case = CASES[name]()
+    data, limits = case if isinstance(case, tuple) else (case, Limits())
+    assert_row(name, outcome(decode_frames(data, limits)))
+
+
+def test_the_rows_about_files_say_what_comes_out(tmp_path):
+    (tmp_path / "empty").touch()
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(Limits().max_bytes + 1)
+    for name, row in FILES.items():
+        path = tmp_path / name
+        found = outcome(read_frames(path)).replace(f"{path}: ", "")
+        assert_row(row, found)
+
+
+FILES = {
+    "empty": "empty file",
+    "pipe": "pipe or device",
+    "large": "too many bytes",
+}
+PACKAGES = {
+    "DICOM without pydicom": ("pydicom", "dicom window"),
+    "NIfTI without nibabel": ("nibabel.nifti1", "nifti"),
+}
+
+
+NO_CONTENT = "no content"
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_the_rows_about_packages_say_what_comes_out(monkeypatch, name):
+    package, seed = PACKAGES[name]
+    monkeypatch.setitem(sys.modules, package, None)
+    assert_row(name, outcome(decode_frames(SEEDS[seed])))
+
+
+def test_the_row_of_a_picture_without_content_says_what_comes_out():
+    blank = Frame("x", np.full((20, 20, 3), 255, np.uint8))
+    (row,) = frames_or_rows("x", [blank], 128)
+    assert_row(NO_CONTENT, f"refused: `{row.status}`")
+
+
+def test_every_row_has_a_case_and_every_case_a_row():
+    assert {*CASES, *FILES.values(), *PACKAGES, NO_CONTENT} == set(table())
+
+
+def test_several_frames_have_rows_of_their_own():
+    for name, count in (
+        ("several images, `--animations`", 3),
+        ("DICOM of several frames", 2),
+        ("NIfTI of bytes", 2),
+    ):
+        case = CASES[name]()
+        case = case if isinstance(case, tuple) else (case, Limits())
+        names = [frame.name for frame in decode_frames(*case, "x")]
+        assert names == [f"x#{number + 1}" for number in range(count)]

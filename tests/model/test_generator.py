@@ -1,0 +1,119 @@
+"""The generator."""
+
+import keras
+import numpy as np
+import pytest
+
+from g2npan_tf.model.generator import build_generator
+from tests.tiny import SIZE
+from tests.tiny import check_net
+from tests.tiny import tiny_generator
+
+
+def images():
+    return np.random.default_rng(0).random((2, SIZE, SIZE, 3), np.float32)
+
+
+def test_generator_keeps_the_contract_of_a_network(tmp_path):
+    check_net(
+        tiny_generator(),
+        images(),
+        {"pseudo_reference": (SIZE, SIZE, 3), "ufw_features": (8, 8, 8)},
+        num_parameters=TINY_PARAMETERS,
+        tmp_path=tmp_path,
+    )
+
+
+TINY_PARAMETERS = 8167
+
+
+def test_pseudo_reference_is_an_image():
+    image = tiny_generator()(images(), training=False)["pseudo_reference"]
+    assert 0 <= np.min(image)
+    assert np.max(image) <= 1
+
+
+def test_paper_s_size_is_three_down_five_ufw_four_up():
+    names = [layer.name for layer in build_generator().layers]
+    convs = [name for name in names if name.endswith("_conv")]
+    assert sum(name.startswith("down") for name in convs) == 3
+    assert {name[:4] for name in names if name.startswith("ufw")} == {
+        f"ufw{i}" for i in range(1, 6)
+    }
+    assert sum(name.startswith("up") for name in convs) == 4
+    residual = [name for name in names if "_residual_conv" in name]
+    assert len(residual) == 9
+
+
+def test_warehouse_works_on_a_32_grid():
+    model = build_generator(num_ufw=1)
+    assert model.output["ufw_features"].shape == (None, 32, 32, 128)
+
+
+def test_without_warehouse_the_encoder_gives_the_features():
+    model = tiny_generator(num_ufw=0)
+    assert not any(layer.name.startswith("ufw") for layer in model.layers)
+    assert model.output["ufw_features"].shape == (None, 8, 8, 8)
+
+
+def test_every_weight_gets_a_gradient():
+    import tensorflow as tf
+
+    model = tiny_generator()
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(
+            model(images(), training=True)["pseudo_reference"] ** 2
+        )
+    gradients = tape.gradient(loss, model.trainable_variables)
+    assert all(gradient is not None for gradient in gradients)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rule"),
+    [
+        ({"strides": (1, 2)}, "one value per down block"),
+        ({"up_scales": (2, 2)}, "one value more"),
+        ({"strides": (2, 2, 2)}, "same product"),
+    ],
+)
+def test_lists_that_do_not_fit_are_refused(arguments, rule):
+    with pytest.raises(ValueError, match=rule):
+        build_generator(**arguments)
+
+
+def test_kernels_are_3_by_3():
+    convs = [
+        layer
+        for layer in build_generator(num_ufw=1).layers
+        if isinstance(layer, keras.layers.Conv2D)
+    ]
+    assert {layer.kernel_size for layer in convs} == {(3, 3)}
+
+
+def test_with_a_skip_it_begins_near_the_image_and_changes_no_shape(tmp_path):
+    model = tiny_generator(use_skip=True)
+    image = images()
+    check_net(
+        model,
+        image,
+        {"pseudo_reference": (SIZE, SIZE, 3), "ufw_features": (8, 8, 8)},
+        num_parameters=TINY_PARAMETERS,
+        tmp_path=tmp_path,
+    )
+    begun = model(image, training=True)["pseudo_reference"]
+    # A change of deviation .1 in logits is at most .1 / 4 of the range.
+    difference = np.asarray(begun) - image
+    assert 0.005 < np.std(difference) < 0.03
+    drawn = tiny_generator()(image, training=True)["pseudo_reference"]
+    assert np.std(np.asarray(drawn) - image) > 0.2
+
+
+@pytest.mark.parametrize("level", [0, 1, 128, 254, 255])
+def test_a_skip_keeps_each_level_where_nothing_is_changed(level):
+    model = tiny_generator(use_skip=True)
+    last = model.get_layer("up4_bn")
+    last.gamma.assign(np.zeros(3))
+    flat = np.full((1, SIZE, SIZE, 3), level / 255, np.float32)
+    made = model(flat, training=False)["pseudo_reference"]
+    expected = np.clip(level, 0.5, 254.5) / 255
+    np.testing.assert_allclose(made, np.full_like(flat, expected), atol=1e-6)

@@ -1,0 +1,224 @@
+"""Each loss against a value worked by hand, its bounds and its direction."""
+
+import doctest
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import stats
+
+from g2npan_tf.model import losses
+
+EXTREME = np.array([-30000.0, 30000.0], np.float16)
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def gradient(loss, x):
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = tf.reduce_sum(loss(x))
+    return tape.gradient(y, x).numpy()
+
+
+def test_doctests():
+    results = doctest.testmod(losses, optionflags=doctest.ELLIPSIS)
+    assert results.attempted
+    assert not results.failed
+
+
+def test_reduce_mean_sums_to_the_mean_over_replicas():
+    values = np.array([1.0, 2.0, 6.0, 7.0], np.float32)
+    parts = [losses.reduce_mean(values[i : i + 2], 4) for i in (0, 2)]
+    assert float(parts[0]) + float(parts[1]) == values.mean()
+
+
+def test_reconstruction_loss_by_hand():
+    reference = np.zeros((2, 1, 2, 1), np.float32)
+    generated = np.array([[[[0.5], [0.1]]], [[[0.0], [0.0]]]], np.float32)
+    loss = losses.reconstruction_loss(reference, generated)
+    np.testing.assert_allclose(loss, [(0.25 + 0.01) / 2, 0.0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("logit", [-2.0, 0.3, 4.0])
+def test_generator_loss_by_hand(logit):
+    logits, squared = np.float32([logit]), np.float32([0.2])
+    faithful = losses.generator_loss(logits, squared, 0.5)
+    other = losses.generator_loss(logits, squared, 0.5, non_saturating=True)
+    assert float(faithful[0]) == pytest.approx(
+        math.log(1 - sigmoid(logit)) + 0.1, rel=1e-5
+    )
+    assert float(other[0]) == pytest.approx(
+        -math.log(sigmoid(logit)) + 0.1, rel=1e-5
+    )
+
+
+def test_generator_loss_weighs_the_adversarial_term():
+    logits, squared = np.float32([0.3]), np.float32([0.2])
+    loss = losses.generator_loss(logits, squared, 0.5, adversarial_weight=0.01)
+    expected = 0.01 * math.log(1 - sigmoid(0.3)) + 0.1
+    assert float(loss[0]) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("non_saturating", [False, True])
+def test_generator_loss_falls_when_the_discriminator_is_fooled(non_saturating):
+    slope = gradient(
+        lambda x: losses.generator_loss(
+            x, tf.zeros_like(x), non_saturating=non_saturating
+        ),
+        [-3.0, 0.0, 3.0],
+    )
+    assert (slope < 0).all()
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_discriminator_loss_is_the_paper_s_form_for_binary_weights(weight):
+    real, fake = 0.7, -0.4
+    loss = losses.discriminator_loss(
+        np.float32([real]), np.float32([fake]), np.float32([weight])
+    )
+    paper = math.log(sigmoid(real)) + math.log(1 - abs(sigmoid(fake) - weight))
+    assert float(loss[0]) == pytest.approx(-paper, rel=1e-5)
+
+
+def test_discriminator_loss_wants_good_images_to_pass_and_bad_ones_not():
+    ones = tf.ones(2)
+    slope = gradient(
+        lambda x: losses.discriminator_loss(ones, x, tf.constant([0.0, 1.0])),
+        [0.0, 0.0],
+    )
+    assert slope[0] > 0 > slope[1]
+
+
+def test_cam_loss_by_hand():
+    target = np.array([[[0.0, 1.0]], [[0.5, 0.5]]], np.float32)
+    cam = np.array([[[0.25, 0.5]], [[0.5, 0.5]]], np.float32)
+    np.testing.assert_allclose(losses.cam_loss(target, cam), [0.375, 0.0])
+
+
+@pytest.mark.parametrize(("target", "logit"), [(0.25, 1.5), (1.0, -3.0)])
+def test_quality_loss_by_hand(target, logit):
+    p = sigmoid(logit)
+    expected = -(target * math.log(p) + (1 - target) * math.log(1 - p))
+    loss = losses.quality_loss(np.float32([target]), np.float32([logit]))
+    assert float(loss[0]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_quality_loss_is_least_at_the_score_and_zero_only_at_certainty():
+    target = np.float32([0.8])
+    best = math.log(0.8 / 0.2)
+    at = [
+        float(losses.quality_loss(target, np.float32([best + step]))[0])
+        for step in (-0.1, 0.0, 0.1)
+    ]
+    assert at[1] == min(at) > 0
+    certain = losses.quality_loss(np.float32([1.0]), np.float32([40.0]))
+    assert float(certain[0]) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_assessment_loss_weighs_the_cam():
+    loss = losses.assessment_loss(np.float32([0.5]), np.float32([2.0]), 3.0)
+    assert float(loss[0]) == 3.5
+
+
+def test_correlation_loss_is_one_minus_pearsons():
+    rng = np.random.default_rng(0)
+    quality, predicted = rng.random((2, 9)).astype(np.float32)
+    loss = np.asarray(losses.correlation_loss(quality, predicted))
+    expected = 1 - stats.pearsonr(quality, predicted).statistic
+    np.testing.assert_allclose(loss, np.full(9, expected), rtol=1e-4)
+
+
+def test_correlation_loss_of_equal_predictions_is_one_with_a_finite_slope():
+    quality = tf.constant([0.2, 0.6, 0.9])
+    predicted = tf.Variable([0.5, 0.5, 0.5])
+    with tf.GradientTape() as tape:
+        loss = losses.correlation_loss(quality, predicted)[0]
+    assert float(loss) == 1.0
+    assert np.isfinite(tape.gradient(loss, predicted)).all()
+
+
+def test_perception_weight_is_one_from_mos_3_on():
+    weight = losses.perception_weight(np.float32([0.0, 0.499, 0.5, 1.0]))
+    assert np.asarray(weight).tolist() == [0, 0, 1, 1]
+
+
+def test_perception_weight_with_epsilon_compares_with_the_label():
+    weight = losses.perception_weight(
+        np.float32([0.9, 0.9]), np.float32([0.85, 0.5]), epsilon=0.1
+    )
+    assert np.asarray(weight).tolist() == [1, 0]
+
+
+def test_perception_weight_with_epsilon_needs_labels():
+    with pytest.raises(ValueError, match="Received: quality=None"):
+        losses.perception_weight(np.float32([0.5]), epsilon=0.1)
+
+
+def test_perceptual_loss_by_hand():
+    loss = losses.perceptual_loss(np.float32([1.0]), np.float32([2.0]), 0.01)
+    assert float(loss[0]) == pytest.approx(1.02)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda x: losses.generator_loss(x, x * 0),
+        lambda x: losses.generator_loss(x, x * 0, non_saturating=True),
+        lambda x: losses.discriminator_loss(x, x, x * 0),
+        lambda x: losses.discriminator_loss(x, x, x * 0 + 1),
+        lambda x: losses.quality_loss(x * 0 + 1, x),
+    ],
+)
+def test_losses_stay_finite_in_float16_at_extreme_logits(loss):
+    values = np.asarray(loss(keras.ops.array(EXTREME)))
+    assert values.shape == (2,)
+    assert np.isfinite(values).all()
+
+
+def test_ranking_loss_by_hand():
+    quality = np.float32([0.9, 0.1, 0.5, 0.4, 0.4])
+    logit = np.float32([0.0, 1.0, 2.0, -1.0, 3.0])
+    group = np.int64([7, 7, 8, 8, 8])
+    # Pairs: 0 above 1, 2 above 3 and 2 above 4; 3 and 4 are equal.
+    errors = np.log1p(np.exp([1.0 - 0.0, -1.0 - 2.0, 3.0 - 2.0]))
+    loss = np.asarray(losses.ranking_loss(quality, logit, group))
+    np.testing.assert_allclose(loss, np.full(5, errors.mean()), rtol=1e-5)
+
+
+def test_ranking_loss_lifts_the_better_of_a_group_and_leaves_strangers():
+    quality = tf.constant([0.2, 0.9, 0.5])
+    logit = tf.Variable([0.0, 0.0, 0.0])
+    with tf.GradientTape() as tape:
+        loss = losses.ranking_loss(quality, logit, tf.constant([1, 1, 2]))[0]
+    np.testing.assert_allclose(tape.gradient(loss, logit), [0.5, -0.5, 0.0])
+    alone = losses.ranking_loss(quality, logit, tf.constant([1, 2, 3]))
+    np.testing.assert_array_equal(alone, np.zeros(3))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: losses.reconstruction_loss(
+            np.zeros((2, 4, 4, 3)), np.zeros((2, 4, 4, 1))
+        ),
+        lambda: losses.generator_loss(np.zeros(2), np.zeros(1)),
+        lambda: losses.discriminator_loss(
+            np.zeros(2), np.zeros(2), np.zeros((2, 1))
+        ),
+        lambda: losses.cam_loss(np.zeros((2, 4, 4)), np.zeros((2, 8, 8))),
+        lambda: losses.quality_loss(np.zeros(2), np.zeros((2, 1))),
+        lambda: losses.assessment_loss(np.zeros(2), np.zeros(1)),
+        lambda: losses.correlation_loss(np.zeros(2), np.zeros(1)),
+        lambda: losses.ranking_loss(np.zeros(2), np.zeros(2), np.zeros(1)),
+        lambda: losses.perceptual_loss(np.zeros(2), np.zeros(1)),
+    ],
+)
+def test_losses_refuse_shapes_that_would_broadcast(call):
+    with pytest.raises(ValueError, match=r"equal\. Received: "):
+        call()

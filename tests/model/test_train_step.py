@@ -1,0 +1,244 @@
+"""The training step: who moves whom, on one device and on two."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from g2npan_tf.model.train_step import G2NPAN
+from g2npan_tf.model.train_step import Objective
+from g2npan_tf.model.train_step import PlainAssessment
+from tests.tiny import random_batch
+from tests.tiny import tiny_discriminator
+from tests.tiny import tiny_generator
+from tests.tiny import tiny_quality_network
+
+NETS = ("generator", "discriminator", "quality_network")
+FROZEN, MOVING = 0.0, 0.05
+
+
+def g2npan(conditional=False, rates=(MOVING,) * 3, **objective):
+    keras.utils.set_random_seed(1)
+    model = G2NPAN(
+        tiny_generator(),
+        tiny_discriminator(conditional),
+        tiny_quality_network(),
+    )
+    objective.setdefault("global_batch_size", 4)
+    model.compile(
+        Objective(**objective), *(keras.optimizers.SGD(rate) for rate in rates)
+    )
+    return model
+
+
+def weights(net):
+    return [w.numpy().copy() for w in net.trainable_variables]
+
+
+def moved(net, before):
+    return any(
+        not np.array_equal(a, b)
+        for a, b in zip(before, weights(net), strict=True)
+    )
+
+
+def step(model, seed=0):
+    logs = model.train_step(
+        {name: tf.constant(x) for name, x in random_batch(seed=seed).items()}
+    )
+    return {name: float(value) for name, value in logs.items()}
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_each_optimiser_moves_only_its_own_network(index):
+    rates = [MOVING if i == index else FROZEN for i in range(3)]
+    model = g2npan(rates=rates)
+    before = {name: weights(getattr(model, name)) for name in NETS}
+    step(model)
+    assert [moved(getattr(model, n), before[n]) for n in NETS] == [
+        i == index for i in range(3)
+    ]
+
+
+def straightforward_gradients(model, batch, gamma):
+    """Eqs. 2, 9, 11 and 12 written out with one tape and no sharing."""
+    image, reference = (
+        tf.cast(batch[n], tf.float32) / 255 for n in ("image", "reference")
+    )
+    bce = tf.nn.sigmoid_cross_entropy_with_logits
+    with tf.GradientTape(persistent=True) as tape:
+        made = model.generator(image, training=True)
+        high = made["pseudo_reference"]
+        seen = model.quality_network(
+            {
+                "image": image,
+                "discrepancy": tf.abs(high - image),
+                "ufw_features": made["ufw_features"],
+            },
+            training=True,
+        )
+        real = model.discriminator(reference, training=True)
+        fake = model.discriminator(high, training=True)
+        cam = tf.sigmoid(seen["cam_logits"])
+        aqa = tf.reduce_mean(
+            tf.abs(cam - batch["cam_target"])
+        ) + tf.reduce_mean(bce(batch["quality"], seen["quality_logit"]))
+        adversarial = tf.reduce_mean(tf.math.log(1 - tf.sigmoid(fake)))
+        mse = tf.reduce_mean((high - reference) ** 2)
+        generator = adversarial + 0.5 * mse + gamma * aqa
+        discriminator = tf.reduce_mean(
+            bce(tf.ones_like(real), real) + bce(tf.zeros_like(fake), fake)
+        )
+    return {
+        "generator": tape.gradient(
+            generator, model.generator.trainable_variables
+        ),
+        "discriminator": tape.gradient(
+            discriminator, model.discriminator.trainable_variables
+        ),
+        "quality_network": tape.gradient(
+            aqa, model.quality_network.trainable_variables
+        ),
+    }
+
+
+@pytest.mark.parametrize("gamma", [0.01, 1.0])
+def test_shared_passes_give_the_gradients_of_the_written_out_losses(gamma):
+    model = g2npan(
+        rates=(1.0,) * 3, quality_weight=gamma, use_perception_weight=False
+    )
+    before = {name: weights(getattr(model, name)) for name in NETS}
+    batch = {name: tf.constant(x) for name, x in random_batch().items()}
+    expected = straightforward_gradients(model, batch, gamma)
+    model.train_step(batch)
+    for name in NETS:
+        after = weights(getattr(model, name))
+        for old, new, gradient in zip(
+            before[name], after, expected[name], strict=True
+        ):
+            # Rounding differs between two ways to normalise a batch.
+            np.testing.assert_allclose(old - new, gradient, atol=1e-4)
+
+
+def test_batch_normalisation_learns_its_statistics():
+    model = g2npan()
+    mean = model.generator.get_layer("down1_bn").moving_mean
+    step(model)
+    assert np.abs(mean.numpy()).max() > 0
+
+
+def set_bias(model, value):
+    """Makes the quality network answer `value` whatever it sees."""
+    cam = model.quality_network.get_layer("cam")
+    kernel, bias = cam.get_weights()
+    cam.set_weights([kernel * 0, bias * 0 + value])
+
+
+@pytest.mark.parametrize("perception_pass", ["full", "fast"])
+@pytest.mark.parametrize(("logit", "weight"), [(-1.0, 0.0), (1.0, 1.0)])
+def test_perception_weight_follows_the_assessed_quality(
+    perception_pass, logit, weight
+):
+    model = g2npan(perception_pass=perception_pass)
+    set_bias(model, logit)
+    assert step(model)["perception_weight"] == weight
+
+
+def test_perception_weight_is_zero_during_warm_up():
+    model = g2npan(warmup_steps=1, rates=(FROZEN,) * 3)
+    set_bias(model, 1.0)
+    assert step(model)["perception_weight"] == 0.0
+    assert model.quality_optimizer.iterations.numpy() == 1
+    model.trackers[-1].reset_state()
+    assert step(model)["perception_weight"] == 1.0
+
+
+def test_indicator_epsilon_compares_with_the_label():
+    loose = g2npan(indicator_epsilon=1.0)
+    assert step(loose)["perception_weight"] == 1.0
+    strict = g2npan(indicator_epsilon=1e-6)
+    assert step(strict)["perception_weight"] == 0.0
+
+
+def test_plain_discriminator_loss_never_weighs():
+    model = g2npan(use_perception_weight=False)
+    set_bias(model, 1.0)
+    assert step(model)["perception_weight"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "objective",
+    [
+        {"cam_target": "reference"},
+        {"non_saturating": True},
+        {"conditional": True},
+        {"cam_weight": 0.0},
+        {"correlation_weight": 1.0},
+    ],
+    ids=str,
+)
+def test_options_train_with_finite_losses(objective):
+    logs = step(g2npan(**objective))
+    assert all(np.isfinite(value) for value in logs.values())
+
+
+def test_conditional_discriminator_looks_at_the_input():
+    logits = []
+    for shift in (0, 1):
+        model = g2npan(conditional=True)
+        batch = random_batch()
+        reference = tf.cast(batch["reference"], tf.float32) / 255
+        image = tf.cast(np.roll(batch["image"], shift, 0), tf.float32) / 255
+        logits.append(model._discriminate(reference, image).numpy())
+    assert not np.allclose(*logits)
+
+
+def plain(rate=MOVING, **objective):
+    keras.utils.set_random_seed(1)
+    model = PlainAssessment(tiny_quality_network(ufw_shape=None))
+    model.compile(
+        Objective(global_batch_size=4, **objective), keras.optimizers.SGD(rate)
+    )
+    return model
+
+
+@pytest.mark.parametrize("cam_target", ["quality_map", "reference"])
+def test_plain_assessment_trains_its_network(cam_target):
+    model = plain(cam_target=cam_target)
+    before = weights(model.quality_network)
+    logs = step(model)
+    assert moved(model.quality_network, before)
+    assert set(logs) == {"cam_loss", "quality_loss", "assessment_loss"}
+
+
+@pytest.mark.parametrize("name", ["correlation_weight", "ranking_weight"])
+def test_terms_beside_the_paper_count_in_the_loss_of_the_quality_network(name):
+    without, once, twice = (
+        step(plain(**{name: weight})) for weight in (0.0, 1.0, 2.0)
+    )
+    gain = once["assessment_loss"] - without["assessment_loss"]
+    assert 0 < gain < 2
+    assert twice["assessment_loss"] - once["assessment_loss"] == pytest.approx(
+        gain, rel=1e-4
+    )
+
+
+def test_thirty_steps_on_four_images_lower_the_losses():
+    keras.utils.set_random_seed(1)
+    model = G2NPAN(
+        tiny_generator(), tiny_discriminator(), tiny_quality_network()
+    )
+    model.compile(
+        # Not the paper's 1, which drowns the reconstruction loss.
+        Objective(global_batch_size=4, adversarial_weight=0.01),
+        *(keras.optimizers.Adam(3e-3) for _ in NETS),
+    )
+    batch = random_batch()
+    # A reference that can be made from the image, unlike random patches.
+    batch["reference"] = batch["image"] // 2 + 64
+    batches = tf.data.Dataset.from_tensors(batch).repeat()
+    history = model.fit(
+        batches, epochs=3, steps_per_epoch=10, shuffle=False, verbose=0
+    ).history
+    for name in ("quality_loss", "reconstruction_loss", "cam_loss"):
+        assert history[name][-1] < history[name][0]

@@ -1,0 +1,216 @@
+import csv
+import functools
+import io
+import json
+import os
+import re
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from g2npan_tf.scoring.assessor import Assessment
+from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.report import group_page
+from g2npan_tf.scoring.report import image_page
+from g2npan_tf.scoring.report.origins import Origin
+from g2npan_tf.scoring.report.writer import Report
+from g2npan_tf.scoring.score_rows import Row
+from g2npan_tf.scoring.score_rows import write_csv
+from tests.html_checks import Elements
+from tests.html_checks import check_page
+from tests.pictures import shades
+from tests.score_reports import SIMULATED
+from tests.score_reports import brightness
+from tests.score_reports import save_images
+from tests.score_reports import write_report
+
+ALGORITHMS = ("CNN", "pca", "wavelet")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """A report of six images, of which one is an outlier, and two failed."""
+    directory = tmp_path_factory.mktemp("reported")
+    paths = save_images(directory / "images", ALGORITHMS, num_pairs=6)
+    shades(243, (32, 40)).save(paths[0])
+    broken = directory / "images" / "<b>broken.png"
+    broken.write_text("no image")
+    paths = [*paths, broken, directory / "missing.png"]
+    rows = write_report(directory / "report", paths)
+    return directory / "report", rows
+
+
+@pytest.fixture
+def report(folders):
+    return folders[0]
+
+
+@pytest.fixture
+def rows(folders):
+    return folders[1]
+
+
+def read(report, name="index.html"):
+    return (report / name).read_text(encoding="utf-8")
+
+
+def test_every_page_is_whole_and_loads_nothing(report):
+    names = sorted(path.name for path in (report / "images").iterdir())
+    assert names == [f"{n:05d}.html" for n in range(1, 19)]
+    check_page(read(report))
+    for name in names[:2]:
+        check_page(read(report, f"images/{name}"))
+    assert sorted(os.listdir(report)) == [
+        "images",
+        "index.html",
+        "report.json",
+        "scores.csv",
+    ]
+
+
+def test_links_lead_to_pages_that_exist(report):
+    pages = ["index.html", "images/00001.html", "images/00018.html"]
+    for page in pages:
+        links = [x["href"] for x in Elements(read(report, page)).find("a")]
+        assert links
+        for link in links:
+            assert (report / page).parent.joinpath(link).is_file(), link
+    first, last = (Elements(read(report, page)).text for page in pages[1:])
+    assert "Previous" not in first
+    assert "Next" in first
+    assert "Next" not in last
+
+
+def test_outliers_come_first_and_are_named(report):
+    content = read(report)
+    table = content[content.index("outliers first") :]
+    names = re.findall(r'href="images/\d+\.html">(.*?)</a>', table)
+    assert len(names) == 18
+    assert names[0].endswith("pair_<wbr>1/<wbr>CNN.png")
+    assert table.count(" outlier</strong>") == 1
+
+
+def test_failed_files_are_listed_with_their_reasons(report):
+    text = Elements(read(report)).text
+    assert "<b>broken.png" in text
+    assert "not a readable" in text
+    assert "no such file" in text
+    assert "2 without a score" in text
+
+
+def test_algorithms_are_ranked_by_the_paths(report):
+    summary = json.loads(read(report, "report.json"))
+    ranks = summary["algorithms"]
+    assert [rank["algorithm"] for rank in ranks] == ["wavelet", "pca", "CNN"]
+    assert [rank["count"] for rank in ranks] == [6, 6, 6]
+    assert (summary["num_scored"], summary["num_failed"]) == (18, 2)
+
+
+def test_algorithms_are_ranked_by_a_table(tmp_path):
+    paths = save_images(tmp_path / "x", ("a", "b"), 1)
+    table = {str(paths[0]): Origin("<i>A</i>"), str(paths[1]): Origin("B")}
+    write_report(tmp_path / "report", paths, table=table)
+    content = read(tmp_path / "report")
+    assert "<i>" not in content
+    assert "by the table that was given" in content
+
+
+def test_scores_are_those_that_the_command_prints(report, rows):
+    expected = io.StringIO()
+    write_csv(rows, expected)
+    assert read(report, "scores.csv") == expected.getvalue()
+    (name, mos, *_), *_ = csv.reader(
+        io.StringIO(expected.getvalue().split("\n")[1])
+    )
+    page = Elements(read(report, "images/00001.html")).text
+    assert f"{float(mos):.2f}" in page
+    assert os.path.basename(name) in page
+
+
+def test_an_image_has_its_four_pictures_and_two_colour_bars(report):
+    elements = Elements(read(report, "images/00001.html"))
+    assert [x["alt"] for x in elements.find("img")] == [
+        "Fused image",
+        "Generated reference",
+        "Difference from the generated reference",
+        "Local quality over the image in grey",
+    ]
+    assert elements.text.count("Colour bar from") == 2
+    # Pictures have the shape of the image, not that of the model.
+    assert {(x["width"], x["height"]) for x in elements.find("img")} == {
+        ("32", "40"),
+        ("102", "128"),
+    }
+
+
+def test_a_model_without_gan_shows_what_it_has(tmp_path):
+    runner = functools.partial(brightness, use_gan=False)
+    paths = save_images(tmp_path / "x", ("a",), 1)
+    write_report(tmp_path / "report", paths, assessor=Assessor(runner))
+    elements = Elements(read(tmp_path / "report", "images/00001.html"))
+    assert len(elements.find("img")) == 2
+    assert "reference" not in elements.text
+
+
+@pytest.mark.parametrize("facts", [SIMULATED, {"scores": "readers"}, {}])
+def test_simulated_readers_are_named_where_they_are(tmp_path, facts):
+    paths = save_images(tmp_path / "x", ("a",), 1)
+    write_report(tmp_path / "report", paths, facts=facts)
+    for page in ("index.html", "images/00001.html"):
+        text = Elements(read(tmp_path / "report", page)).text
+        assert ("predicts simulated readers" in text) == (facts == SIMULATED)
+        assert "not a medical device" in text
+
+
+def test_nothing_scored_is_still_a_report(tmp_path):
+    write_report(tmp_path / "report", [tmp_path / "missing.png"])
+    check_page(read(tmp_path / "report"))
+
+
+def test_hostile_names_stay_text(tmp_path):
+    names = ["<script>alert(1)", "a\u202eb", "\udcff", "' onload='x"]
+    paths = []
+    for name in names:
+        path = tmp_path / f"{name}.png"
+        shades(90).save(os.fsencode(path))
+        paths.append(path)
+    write_report(tmp_path / "report", paths)
+    for page in ("index.html", "images/00001.html", "images/00004.html"):
+        elements = check_page(read(tmp_path / "report", page))
+        assert len(elements.find("script")) == 1
+
+
+def test_the_mark_stands_on_the_scale_where_the_score_is():
+    def place(value):
+        (mark,) = re.findall(r'd="M([\d.]+) 25l-8', image_page.scale(value))
+        return float(mark)
+
+    assert place(3) == pytest.approx((place(1) + place(5)) / 2)
+    assert place(9) == place(5)
+
+
+def test_no_picture_stays_in_memory(tmp_path):
+    assessment = Assessment(3.0, 0.5, np.full((8, 8), 0.5, np.float32))
+    tracemalloc.start()
+    try:
+        with Report(tmp_path, "model.tflite", {}) as report:
+            for number in range(12):
+                pixels = np.full((600, 600, 3), 20 * number, np.uint8)
+                report.add(Row(f"{number}.png", 3.0, 0.5), assessment, pixels)
+                if number == 1:
+                    early = tracemalloc.get_traced_memory()[0]
+            late = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    # Ten more images of a megabyte.
+    assert late - early < pixels.nbytes / 2
+
+
+def test_a_long_table_is_cut_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(group_page, "MAX_ROWS", 10)
+    paths = save_images(tmp_path / "x", ("a",), 30)
+    write_report(tmp_path / "r", paths)
+    content = read(tmp_path / "r")
+    assert content.count("<tr>") - 1 == 10
+    assert "The first 10 are shown" in content

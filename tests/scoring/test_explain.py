@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from g2npan_tf.scoring.assessor import Assessment
+from g2npan_tf.scoring.explain import save_explanation
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(1).integers(0, 256, (100, 140, 3), np.uint8)
+
+
+@pytest.fixture
+def assessment():
+    rng = np.random.default_rng(2)
+    return Assessment(
+        mos=3.4,
+        quality=0.6,
+        cam=rng.random((8, 8), np.float32),
+        reference=rng.random((128, 128, 3), np.float32),
+        nuance=rng.random((128, 128, 3), np.float32) * 0.2,
+    )
+
+
+def read(path):
+    with Image.open(path) as image:
+        image.verify()
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_every_map_and_the_panel_are_readable_pngs(
+    tmp_path, assessment, pixels
+):
+    paths = save_explanation(assessment, pixels, tmp_path, "scan 1 é")
+    expected = ["cam", "nuance", "panel", "reference"]
+    assert names(tmp_path) == [f"scan 1 é_{name}.png" for name in expected]
+    assert sorted(paths) == sorted(tmp_path.iterdir())
+    for path in paths:
+        assert read(path).std() > 5
+    reference = read(tmp_path / "scan 1 é_reference.png")
+    np.testing.assert_array_equal(
+        reference, np.rint(assessment.reference * 255)
+    )
+
+
+def test_maps_that_the_model_lacks_are_left_out(tmp_path, pixels):
+    plain = Assessment(3.0, 0.5, np.zeros((8, 8), np.float32))
+    save_explanation(plain, pixels, tmp_path, "a")
+    assert names(tmp_path) == ["a_cam.png", "a_panel.png"]
+
+
+@pytest.mark.parametrize("stem", ["$x$ {", "漢字", "a\tb", "n" * 200, "\udcff"])
+def test_names_that_no_font_shows_are_drawn_anyway(tmp_path, pixels, stem):
+    plain = Assessment(3.0, 0.5, np.full((8, 8), 0.5, np.float32))
+    for path in save_explanation(plain, pixels, tmp_path, stem):
+        assert path.stem.startswith(stem)
+        read(path)
+
+
+@pytest.mark.parametrize("shape", [(16, 3000), (3000, 16)])
+def test_extreme_shapes_give_a_legible_panel(tmp_path, assessment, shape):
+    flat = np.zeros((*shape, 3), np.uint8)
+    save_explanation(assessment, flat, tmp_path, "a")
+    height, width = read(tmp_path / "a_panel.png").shape[:2]
+    assert 300 < height < width < 2000
+
+
+def test_two_runs_write_the_same_bytes(tmp_path, pixels):
+    plain = Assessment(3.0, 0.5, np.zeros((8, 8), np.float32))
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        save_explanation(plain, pixels, tmp_path / folder, "same")
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()

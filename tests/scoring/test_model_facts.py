@@ -1,0 +1,79 @@
+import json
+
+import pytest
+
+from g2npan_tf.scoring import model_facts
+
+FACTS = {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"}
+
+
+@pytest.mark.parametrize(
+    ("model", "side_file"),
+    [
+        ("g2npan.tflite", "g2npan.json"),
+        ("run", "run/config.json"),
+        ("run/scorer.keras", "run/config.json"),
+        ("exported", "exported/10/parity.json"),
+        ("exported/10", "exported/10/parity.json"),
+    ],
+)
+def test_facts_are_found_beside_every_kind_of_artefact(
+    tmp_path, model, side_file
+):
+    (tmp_path / "exported" / "9").mkdir(parents=True)
+    stale = json.dumps({"data": {"name": "older"}})
+    (tmp_path / "exported" / "9" / "parity.json").write_text(stale)
+    path = tmp_path / side_file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"data": FACTS}))
+    assert model_facts.read(tmp_path / model) == FACTS
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"data": 3}', "\xff"])
+def test_damaged_side_files_tell_nothing(tmp_path, content):
+    (tmp_path / "g2npan.json").write_text(content)
+    assert model_facts.read(tmp_path / "g2npan.tflite") == {}
+    assert model_facts.read(tmp_path / "missing" / "run") == {}
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (FACTS, "simulated scores"),
+        ({"scores": "three radiologists"}, "scores of three radiologists"),
+        ({}, "unknown scores"),
+        (
+            {"scores": "three radiologists", "caveat": "by set"},
+            "scores of three radiologists; by set",
+        ),
+    ],
+)
+def test_scores_are_told_with_those_who_gave_them(facts, words):
+    assert model_facts.whose(facts) == words
+
+
+def test_readers_are_told_with_their_number():
+    real = {"name": "reader_study", "scores": "three radiologists"}
+    real["num_readers"] = 3
+    described = model_facts.describe("x/g2npan.tflite", real)
+    assert described == {
+        "Model": "g2npan.tflite",
+        "Learned from": "reader_study",
+        "Readers": "three radiologists",
+    }
+    real["caveat"] = "by set"
+    learned = model_facts.describe("x", real)["Learned from"]
+    assert learned == "reader_study; by set"
+    readers = model_facts.describe("x", {**FACTS, "num_readers": 8})["Readers"]
+    assert readers == "8, simulated"
+    assert model_facts.describe("x", {})["Readers"] == "not known"
+    assert model_facts.is_simulated(FACTS)
+    assert not model_facts.is_simulated(real)
+
+
+def test_only_models_without_radiologists_need_caution():
+    formula = {"scores": "similarity (no readers)"}
+    assert "predicts simulated readers, not" in model_facts.caution(FACTS)
+    assert "a formula, similarity (no" in model_facts.caution(formula)
+    for facts in ({}, {"scores": "three radiologists"}, {"scores": None}):
+        assert model_facts.caution(facts) == ""

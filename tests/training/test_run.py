@@ -1,0 +1,320 @@
+"""The whole way: train, go on, evaluate; each as a user calls it."""
+
+import csv
+import dataclasses
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core import mos
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import base
+from g2npan_tf.training import calibration
+from g2npan_tf.training import checkpoints
+from g2npan_tf.training import distribution
+from g2npan_tf.training import run
+from tests.tiny import REPOSITORY
+
+TINY = {
+    "generator_filters": (4, 4, 8),
+    "generator_strides": (2, 2, 1),
+    "up_filters": (8, 4, 4),
+    "up_scales": (1, 1, 2, 2),
+    "num_ufw": 1,
+    "discriminator_filters": (4, 4),
+    "vgg_width": 0.0625,
+    "vgg_batch_norm": True,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "epochs": 2,
+}
+
+
+@pytest.fixture(scope="session")
+def config(data_dir):
+    return Config(data_dir=data_dir, **TINY)
+
+
+@pytest.fixture(scope="session")
+def plain_config(config):
+    """Without GAN: traced in seconds, and enough for what runs share."""
+    return dataclasses.replace(config, use_gan=False)
+
+
+@pytest.fixture(scope="session")
+def finished(config, tmp_path_factory):
+    """A finished run of all three networks."""
+    workdir = tmp_path_factory.mktemp("finished")
+    run.run(config, workdir)
+    return workdir
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+
+
+def test_a_run_leaves_everything_that_is_promised(finished, config):
+    names = {path.name for path in finished.iterdir()}
+    assert names == {
+        "config.json",
+        "log.csv",
+        "events",
+        "checkpoints",
+        "best.weights.h5",
+        "scorer.keras",
+        "training.json",
+    }
+    saved, facts = config_module.load(finished / "config.json")
+    assert saved == config
+    assert facts["scores"] == "simulated"
+    summary = json.loads((finished / "training.json").read_text())
+    assert summary["epochs"] == 2
+    assert summary["peak_memory_mib"] > 100
+
+
+def test_the_log_has_every_loss_rate_and_figure(finished):
+    with (finished / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    for name in (
+        "reconstruction_loss",
+        "generator_loss",
+        "discriminator_loss",
+        "cam_loss",
+        "quality_loss",
+        "assessment_loss",
+        "perceptual_loss",
+        "perception_weight",
+        "learning_rate",
+        "val_plcc",
+        "val_srcc",
+        "val_krcc",
+        "val_rmse",
+    ):
+        assert name in rows[0]
+
+
+def test_events_hold_scalars_and_image_panels(finished):
+    (path,) = (finished / "events").iterdir()
+    tags = {
+        value.tag
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
+        for value in tf.compat.v1.Event.FromString(record).summary.value
+    }
+    assert {"panel", "quality_loss", "perception_weight", "val_srcc"} <= tags
+
+
+def test_the_scorer_needs_no_custom_objects(finished):
+    scorer = keras.saving.load_model(finished / "scorer.keras", safe_mode=True)
+    scores = scorer.predict(np.zeros((1, 128, 128, 3), np.uint8), verbose=0)[
+        "mos"
+    ]
+    assert 1 <= scores[0] <= 5
+
+
+def test_scores_are_calibrated_on_what_is_known_and_stay_so(
+    plain_config, tmp_path
+):
+    config = dataclasses.replace(plain_config, calibrate_scores=True, epochs=1)
+    summary = run.run(config, tmp_path)
+    builder = base.open_base(config)
+    known = base.divide(builder, config).known
+    assert summary["calibration"]["images"] == len(known)
+    assert not np.intersect1d(known, base.divide(builder, config).test).size
+    path = tmp_path / "scorer.keras"
+    published = path.read_bytes()
+    newest = checkpoints.newest(tmp_path / "checkpoints")
+    assert (newest / "scorer.keras").read_bytes() == published
+    # What is published needs no calibration any more.
+    rows = base.read(builder, known)
+
+    def offset_left():
+        quality = mos.to_quality(rows["mos"])
+        found = calibration.recalibrate(path, rows["image"], quality, 1)
+        return found[1]["offset"]
+
+    assert offset_left() == pytest.approx(0.0, abs=0.02)
+    # Asked a second time, and when the run goes on, it is not undone.
+    assert run.run(config, tmp_path) == summary
+    assert path.read_bytes() == published
+    longer = run.run(dataclasses.replace(config, epochs=2), tmp_path)
+    assert longer["calibration"]["images"] == len(known)
+    assert offset_left() == pytest.approx(0.0, abs=0.02)
+
+
+def test_evaluate_prints_the_table_and_writes_the_files(finished):
+    done = command("evaluate.py", f"--workdir={finished}")
+    assert done.returncode == 0, done.stderr
+    for text in (
+        "simulated scores",
+        "test fold 0 of 5",
+        "| algorithm_modality_mean |",
+    ):
+        assert text in done.stdout
+    results = json.loads((finished / "evaluation/results.json").read_text())
+    assert results["images"] == 6
+    assert set(results["methods"]) == {
+        "g2npan",
+        "mean",
+        "algorithm_modality_mean",
+    }
+    with (finished / "evaluation/predictions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [
+        "id",
+        "pair",
+        "algorithm",
+        "modality",
+        "mos",
+        "predicted_mos",
+        "case",
+        "mean",
+        "algorithm_modality_mean",
+        "reader_sd",
+        *(f"reader_{number}" for number in range(1, 9)),
+    ]
+    assert len({row["id"] for row in rows}) == 6
+
+
+@pytest.mark.parametrize("flags", [(), ("--workdir=/none",)])
+def test_evaluate_refuses_what_is_no_run(flags):
+    done = command("evaluate.py", *flags)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+
+
+def weights(workdir):
+    path = next((workdir / "checkpoints").glob("epoch_*2")) / "state.weights.h5"
+    import h5py
+
+    arrays = {}
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    with h5py.File(path) as file:
+        file.visititems(visit)
+    return arrays
+
+
+def test_a_run_in_two_parts_equals_one_in_one(plain_config, tmp_path):
+    straight, parts = tmp_path / "straight", tmp_path / "parts"
+    run.run(plain_config, straight)
+    run.run(dataclasses.replace(plain_config, epochs=1), parts)
+    summary = run.run(plain_config, parts)
+    assert summary["epochs"] == 2
+    one, two = weights(straight), weights(parts)
+    for name, values in one.items():
+        # Kernels are not deterministic here, so equal but for rounding.
+        np.testing.assert_allclose(values, two[name], atol=1e-4)
+
+
+def test_another_experiment_in_the_same_workdir_is_refused(finished, config):
+    other = dataclasses.replace(config, cam_weight=0.5)
+    with pytest.raises(InputError, match=r"cam_weight=1\.0, this one has"):
+        run.run(other, finished)
+
+
+def test_a_finished_run_is_not_trained_again(finished, config):
+    before = (finished / "log.csv").read_text()
+    assert run.run(config, finished)["epochs"] == 2
+    assert (finished / "log.csv").read_text() == before
+
+
+def test_bad_network_settings_are_one_line(config, tmp_path):
+    bad = dataclasses.replace(config, up_scales=(2, 2))
+    with pytest.raises(InputError, match="network settings: up_scales"):
+        run.run(bad, tmp_path)
+
+
+def test_a_mirrored_run_trains_validates_and_saves(plain_config, tmp_path):
+    mirrored = dataclasses.replace(
+        plain_config, distribute="mirrored", epochs=1
+    )
+    assert distribution.strategy(mirrored).num_replicas_in_sync == 2
+    assert run.run(mirrored, tmp_path)["epochs"] == 1
+    keras.saving.load_model(tmp_path / "scorer.keras", safe_mode=True)
+
+
+def test_a_refused_first_call_does_not_claim_the_workdir(config, tmp_path):
+    bad = dataclasses.replace(config, batch_size=99)
+    with pytest.raises(InputError, match="only"):
+        run.run(bad, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_workdir_that_is_a_file_is_refused_before_anything(config, tmp_path):
+    path = tmp_path / "file"
+    path.write_text("")
+    with pytest.raises(InputError, match="a file; expected a folder"):
+        run.run(config, path)
+
+
+def test_places_may_change_when_a_run_goes_on(finished, config):
+    moved = dataclasses.replace(config, manual_dir="/elsewhere")
+    assert run.run(moved, finished)["epochs"] == 2
+
+
+def test_a_run_does_not_go_on_with_another_version_of_its_base(
+    plain_config, tmp_path
+):
+    once = dataclasses.replace(plain_config, epochs=1)
+    run.run(once, tmp_path)
+    path = tmp_path / "config.json"
+    before = path.read_text()
+    path.write_text(before.replace("phantom/1.", "phantom/0."))
+    with pytest.raises(InputError, match=r"phantom/0\..* any more"):
+        run.run(plain_config, tmp_path)
+    # Nor with other images in the same version.
+    path.write_text(before.replace('"images": ', '"images": 9'))
+    with pytest.raises(InputError, match=r"images=9.* the same data base"):
+        run.run(plain_config, tmp_path)
+
+
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(plain_config, tmp_path):
+    flags = [
+        f"--{name}={','.join(map(str, v)) if isinstance(v, tuple) else v}"
+        for name, v in TINY.items()
+        if name != "epochs"
+    ]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "train.py",
+            f"--workdir={tmp_path}",
+            f"--data_dir={plain_config.data_dir}",
+            "--use_gan=false",
+            "--epochs=10000",
+            *flags,
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+        # Ignored in what a shell starts in the background, tests included.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    for _ in range(1800):
+        if (tmp_path / "checkpoints" / "epoch_000001").exists():
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "The same command goes on" in err
+    assert "Traceback" not in err

@@ -1,0 +1,395 @@
+"""A warm start takes weights, all of them and nothing else."""
+
+import dataclasses
+import shutil
+import subprocess
+import sys
+
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import base
+from g2npan_tf.training import build
+from g2npan_tf.training import run
+from g2npan_tf.training import start_weights
+from tests import study_folder
+from tests.custom_folder import rows_of
+from tests.custom_folder import write_folder
+from tests.finished_runs import random_images
+from tests.tiny import REPOSITORY
+from tests.training.test_run import TINY
+
+FACTS = {"name": "fusion_quality/phantom/1.0.0", "scores": "simulated"}
+OTHER_BASE = {"name": "fusion_quality/custom/2.0.0", "scores": "made up"}
+
+
+def built(config, seed, **arguments):
+    keras.utils.set_random_seed(seed)
+    model = build.build(config, **arguments)
+    build.compile_model(model, config, steps=10)
+    return model
+
+
+def left_run(workdir, config, facts=FACTS, **arguments):
+    """What a run leaves for a warm start; its statistics are not the start's.
+
+    Returns its model, one update of the quality network further.
+    """
+    model = built(config, seed=5, **arguments)
+    rng = np.random.default_rng(0)
+    model.set_weights([rng.normal(0.1, 0.1, w.shape) for w in model.weights])
+    variables = model.quality_network.trainable_variables
+    model.quality_optimizer.apply([v * 0.1 for v in variables], variables)
+    workdir.mkdir(exist_ok=True)
+    config_module.save(config, facts, workdir / "config.json")
+    model.save_weights(workdir / "best.weights.h5")
+    return model
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """A run with GAN and averaged generator, and its model."""
+    workdir = tmp_path_factory.mktemp("source")
+    return workdir, left_run(workdir, Config(**TINY, generator_ema=0.9))
+
+
+@pytest.fixture
+def config(source):
+    return Config(**TINY, init_from=str(source[0]), fold=0)
+
+
+def assert_same_weights(network, other):
+    for a, b in zip(network.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_every_network_starts_as_the_scorer_of_the_other_run(config, source):
+    config = dataclasses.replace(config, generator_ema=0.5)
+    model = built(config, seed=1)
+    start_weights.load(model, config, OTHER_BASE)
+    _, other = source
+    assert_same_weights(model.quality_network, other.quality_network)
+    assert_same_weights(model.discriminator, other.discriminator)
+    for network in (model.generator, model.averaged_generator):
+        assert_same_weights(network, other.averaged_generator)
+    image = random_images(2)
+    np.testing.assert_array_equal(
+        model.scorer(image, training=False)["mos"],
+        other.scorer(image, training=False)["mos"],
+    )
+
+
+def test_optimisers_start_anew(config, source):
+    model = built(config, seed=1)
+    start_weights.load(model, config, FACTS)
+    assert source[1].quality_optimizer.iterations.numpy() == 1
+    for name in ("generator", "discriminator", "quality"):
+        optimizer = getattr(model, f"{name}_optimizer")
+        assert all(not np.any(v.numpy()) for v in optimizer.variables[2:])
+        assert optimizer.iterations.numpy() == 0
+
+
+def test_a_scorer_of_tiles_starts_from_one_of_whole_images(config, source):
+    model = built(config, seed=1, tiles_per_side=2)
+    start_weights.load(model, config, OTHER_BASE)
+    image = random_images(1, size=(256, 256))
+    quarters = np.concatenate(
+        [image[:, i : i + 128, j : j + 128] for i in (0, 128) for j in (0, 128)]
+    )
+    np.testing.assert_allclose(
+        model.scorer(image, training=False)["quality"],
+        [np.mean(source[1].scorer(quarters, training=False)["quality"])],
+        rtol=1e-5,
+    )
+
+
+def test_tiles_start_from_other_tiles_and_whole_images_from_tiles(tmp_path):
+    config = Config(**{**TINY, "use_gan": False, "use_local_contrast": True})
+    other = left_run(tmp_path / "other", config, tiles_per_side=2)
+    config = dataclasses.replace(config, init_from=str(tmp_path / "other"))
+    for tiles in (1, 4):
+        model = built(config, seed=1, tiles_per_side=tiles)
+        start_weights.load(model, config, OTHER_BASE)
+        assert_same_weights(model.quality_network, other.quality_network)
+
+
+def test_flags_of_networks_are_those_that_differ_from_the_preset():
+    config = Config(
+        **{
+            **config_module.PRESETS["compact"],
+            "preset": "compact",
+            "use_gan": False,
+            "vgg_width": 0.25,
+            "learning_rate": 0.5,
+            "num_ufw": 3,
+        }
+    )
+    # Without GAN its settings do not matter.
+    assert start_weights.flags_of_networks(config) == [
+        "--preset=compact",
+        "--use_gan=False",
+        "--vgg_width=0.25",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"use_gan": False}, ["use_gan=True there and False here"]),
+        (
+            {"num_ufw": 2, "vgg_width": 0.1},
+            ["num_ufw=1 there and 2 here", "vgg_width=0.0625 there and 0.1"],
+        ),
+        ({"conditional": True}, ["conditional=False there"]),
+    ],
+    ids=str,
+)
+def test_every_network_setting_that_differs_is_named(config, changes, named):
+    with pytest.raises(InputError) as caught:
+        start_weights.check(dataclasses.replace(config, **changes))
+    for text in named:
+        assert text in str(caught.value)
+    assert str(caught.value).count(" there and ") == len(named)
+
+
+def test_other_settings_may_differ(config):
+    other = dataclasses.replace(
+        config, data="fusion_quality/custom", learning_rate=1e-5, seed=9
+    )
+    assert start_weights.check(other) is None
+    # The same call does refuse: it is not skipped.
+    with pytest.raises(InputError):
+        start_weights.check(dataclasses.replace(other, vgg_batch_norm=False))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fold": 1}, r"fold=0 on the same .* expected fold=1"),
+        ({"protocol": "image"}, r"protocol=group on .* protocol=image"),
+    ],
+)
+def test_other_parts_of_the_same_base_are_refused(config, change, message):
+    config = dataclasses.replace(config, **change)
+    newer = {**FACTS, "name": "fusion_quality/phantom/1.2.0"}
+    with pytest.raises(InputError, match=message):
+        start_weights.load(built(config, seed=1), config, newer)
+
+
+@pytest.fixture(scope="module")
+def heads_elsewhere(tmp_path_factory):
+    """Another base; one of its names in a fold is that of a phantom."""
+    root = tmp_path_factory.mktemp("custom")
+    rows = [
+        row | {"case_id": f"phantom_{int(row['pair_id'][-1]):03d}"}
+        for row in rows_of(10)
+    ]
+    config = Config(
+        **{**TINY, "use_gan": False},
+        data="fusion_quality/custom",
+        data_dir=str(root / "tfds"),
+        manual_dir=str(write_folder(root / "images", rows)),
+    )
+    return config, base.facts(base.open_base(config))
+
+
+@pytest.fixture
+def on_phantoms(data_dir, tmp_path):
+    """A run on phantoms with its workdir, and facts of its data base."""
+    config = Config(**{**TINY, "use_gan": False}, data_dir=data_dir)
+    facts = base.facts(base.open_base(config))
+    config_module.save(config, facts, tmp_path / "config.json")
+    return config, facts, tmp_path
+
+
+def cases(config, part):
+    builder = base.open_base(config)
+    places = getattr(base.divide(builder, config), part)
+    return set(base.read_scores(builder, places)["case_id"])
+
+
+def test_cases_that_the_weights_know_are_refused(heads_elsewhere, on_phantoms):
+    known, _, workdir = on_phantoms
+    config, facts = heads_elsewhere
+    config = dataclasses.replace(config, init_from=str(workdir))
+    outcomes = []
+    for fold in range(5):
+        here = dataclasses.replace(config, fold=fold)
+        shared = cases(known, "train") & cases(here, "test")
+        outcomes.append(bool(shared))
+        if not shared:
+            start_weights.check_data(here, facts)
+            continue
+        with pytest.raises(InputError, match=f"on {len(shared)} cases") as no:
+            start_weights.check_data(here, facts)
+        assert min(shared) in str(no.value)
+        assert "\n" not in str(no.value)
+    assert len(set(outcomes)) == 2
+    # It is what loading looks at, before anything is loaded.
+    fold = outcomes.index(True)
+    shutil.copy(workdir / "config.json", workdir / "best.weights.h5")
+    with pytest.raises(InputError, match="this run's test part"):
+        start_weights.load(None, dataclasses.replace(config, fold=fold), facts)
+
+
+def test_other_names_of_the_same_sets_are_no_other_cases(tmp_path):
+    folder = study_folder.write_folder(
+        tmp_path / "study", study_folder.rows_of(5)
+    )
+    by_set, by_case = (
+        Config(data=f"fusion_quality/{name}", data_dir=str(tmp_path))
+        for name in ("reader_study_by_set", "reader_study")
+    )
+    bases = [
+        base.open_base(dataclasses.replace(config, manual_dir=str(folder)))
+        for config in (by_set, by_case)
+    ]
+    known, facts = map(base.facts, bases)
+    config_module.save(by_set, known, tmp_path / "config.json")
+    config = dataclasses.replace(by_case, init_from=str(tmp_path))
+    assert not cases(by_set, "train") & cases(config, "test")
+    with pytest.raises(
+        InputError, match=r"trained on 4 pairs .* \(abdomen_set"
+    ):
+        start_weights.check_data(config, facts)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "refused"),
+    [("group", False), ("leave_algorithm_out", True), ("leave_both_out", True)],
+)
+def test_left_out_algorithms_that_the_weights_know_are_refused(
+    monkeypatch, on_phantoms, protocol, refused
+):
+    known, facts, workdir = on_phantoms
+    config = dataclasses.replace(
+        known, protocol=protocol, init_from=str(workdir)
+    )
+    algorithms = {"train": {"pca", "average"}, "test": {"pca"}}
+    monkeypatch.setattr(
+        start_weights,
+        "_names",
+        lambda config, facts, part: {
+            "case_id": {part},
+            "algorithm": algorithms[part],
+        },
+    )
+    other = facts | {"name": "fusion_quality/custom/1.1.0"}
+    if not refused:
+        start_weights.check_data(config, other)
+        return
+    with pytest.raises(InputError, match=r"on 1 algorithms .* \(pca"):
+        start_weights.check_data(config, other)
+
+
+def test_what_shares_cases_by_its_protocol_starts_from_itself(on_phantoms):
+    config, facts, workdir = on_phantoms
+    config = dataclasses.replace(config, protocol="leave_algorithm_out")
+    config_module.save(config, facts, workdir / "config.json")
+    assert cases(config, "train") & cases(config, "test")
+    config = dataclasses.replace(config, init_from=str(workdir))
+    start_weights.check_data(config, facts)
+
+
+def test_a_base_that_is_gone_is_told_in_one_line(
+    heads_elsewhere, on_phantoms, tmp_path, capsys
+):
+    known, known_facts, workdir = on_phantoms
+    gone = dataclasses.replace(known, data_dir=str(tmp_path / "gone"))
+    config_module.save(gone, known_facts, workdir / "config.json")
+    config, facts = heads_elsewhere
+    config = dataclasses.replace(config, init_from=str(workdir))
+    for fold in range(5):
+        start_weights.check_data(dataclasses.replace(config, fold=fold), facts)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    assert all("not checked whether" in line for line in lines)
+    assert "is not in" in lines[0]
+
+
+def test_pretrained_backbone_beside_it_is_refused(config):
+    both = dataclasses.replace(config, backbone_weights="vgg.safetensors")
+    with pytest.raises(InputError, match="expected no --backbone_weights"):
+        start_weights.check(both)
+
+
+def copied(source, tmp_path):
+    return shutil.copytree(source[0], tmp_path / "copy")
+
+
+@pytest.mark.parametrize("name", ["config.json", "best.weights.h5"])
+def test_a_missing_file_is_named(config, source, tmp_path, name):
+    workdir = copied(source, tmp_path)
+    (workdir / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: not found"):
+        start_weights.check(dataclasses.replace(config, init_from=str(workdir)))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+def not_a_number(path):
+    with h5py.File(path, "r+") as file:
+        file["generator/layers/conv2d/vars/0"][0, 0, 0, 0] = np.nan
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"), [(cut, "damaged"), (not_a_number, "not finite")]
+)
+def test_damaged_weights_are_refused_and_nothing_is_loaded(
+    config, source, tmp_path, damage, message
+):
+    workdir = copied(source, tmp_path)
+    damage(workdir / "best.weights.h5")
+    config = dataclasses.replace(config, init_from=str(workdir))
+    model = built(config, seed=1)
+    before = model.get_weights()
+    with pytest.raises(InputError, match=message):
+        start_weights.load(model, config, FACTS)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_a_run_loads_at_its_start_only(data_dir, tmp_path):
+    first = Config(data_dir=data_dir, **TINY, use_gan=False)
+    other = left_run(tmp_path / "other", first)
+    config = dataclasses.replace(
+        first, init_from=str(tmp_path / "other"), learning_rate=1e-8, epochs=1
+    )
+    run.run(config, tmp_path / "run")
+    saved, _ = config_module.load(tmp_path / "run/config.json")
+    assert saved.init_from == str(tmp_path / "other")
+    scorer = keras.saving.load_model(tmp_path / "run/scorer.keras")
+    kernel = scorer.get_layer("quality_network").get_layer("cam").kernel
+    expected = other.quality_network.get_layer("cam").kernel
+    np.testing.assert_allclose(kernel, expected, atol=1e-5)
+    # Going on needs no other run any more.
+    shutil.rmtree(tmp_path / "other")
+    longer = dataclasses.replace(config, epochs=2)
+    assert run.run(longer, tmp_path / "run")["epochs"] == 2
+
+
+def test_the_command_says_it_in_one_line(source, tmp_path):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "train.py",
+            f"--workdir={tmp_path / 'run'}",
+            f"--init_from={source[0]}",
+            "--use_gan=false",
+        ],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "use_gan=True there and False here" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "run").exists()
