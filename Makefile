@@ -12,7 +12,7 @@ CODE := g2npan_tf datasets export benchmarks tests train.py evaluate.py pretrain
 .PHONY: help demo test test-slow lint format bench clean
 
 help:
-	@echo "make demo    data base, training, evaluation, export, scores (about 10 minutes)"
+	@echo "make demo    data set, training, evaluation, export, scores (about 10 minutes)"
 	@echo "make test    lint, types and the test suite"
 	@echo "make test-slow  the tests of real kills, full disks and several processes"
 	@echo "make bench   speed and memory figures; PRESET=paper for the larger networks"
@@ -37,7 +37,7 @@ $(INSTALLED): setup.cfg pyproject.toml
 	@touch $@
 
 demo: $(INSTALLED)
-	@echo "1/5 data base and training (progress bar with the time left)"
+	@echo "1/5 data set and training (progress bar with the time left)"
 	@$(BIN)/python train.py --workdir=demo/run --data_dir=demo/tfds --epochs=$(EPOCHS)
 	@echo "2/5 evaluation on the fold that training never saw"
 	@$(BIN)/python evaluate.py --workdir=demo/run

@@ -102,14 +102,14 @@ def report(
         preset: Name of the preset.
         batch_size: Images per batch.
         seconds: Time per figure of speed.
-        folder: For the data base and the artefacts.
-        data_dir: Folder of a prepared data base, or None to build a small one.
+        folder: For the data set and the artefacts.
+        data_dir: Folder of a prepared data set, or None to build a small one.
 
     Returns:
         Markdown: facts, table, reasons and rules.
 
     Raises:
-        InputError: If the data base has fewer images than a batch.
+        InputError: If the data set has fewer images than a batch.
     """
     with command.quiet_stderr():
         from benchmarks import step_parts

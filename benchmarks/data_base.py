@@ -1,4 +1,4 @@
-"""What building the data base costs: speed, and memory by number of pairs.
+"""What building the data set costs: speed, and memory by number of pairs.
 
     python -m benchmarks.data_base [--pairs=129,1290]
 
@@ -50,7 +50,7 @@ def build(num_pairs: int, slow: bool, folder: pathlib.Path) -> None:
     Args:
         num_pairs: Number of heads to draw.
         slow: Use the slow fusion algorithms too.
-        folder: For the data base and `figures.json`: images, wall seconds and
+        folder: For the data set and `figures.json`: images, wall seconds and
             seconds of processor time.
     """
     from datasets import fusion

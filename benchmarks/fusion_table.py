@@ -2,7 +2,7 @@
 
     python -m benchmarks.fusion_table --manual_dir=<Whole Brain Atlas folder>
 
-prints Markdown: the metrics' means over the pairs of the data base, and how
+prints Markdown: the metrics' means over the pairs of the data set, and how
 far the algorithms' images are from each other.
 """
 

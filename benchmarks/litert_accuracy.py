@@ -79,7 +79,7 @@ class HeldOut:
             kept: Folder for predictions; made if missing.
 
         Raises:
-            InputError: If the data base of the run is not there any more.
+            InputError: If the data set of the run is not there any more.
         """
         builder = base.reopen(run.config, run.facts)
         examples = base.read(builder, base.divide(builder, run.config).test)

@@ -53,7 +53,7 @@ def table(
     """Measures both settings in turns.
 
     Args:
-        data_dir: Folder for the data base.
+        data_dir: Folder for the data set.
         rounds: Number of repetitions.
         seconds: Time per figure over all rounds.
         peak: Measures the matrix product of `THREADS` threads.

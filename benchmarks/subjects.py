@@ -38,10 +38,10 @@ IMAGES_PER_FOLD = 40
 
 
 def prepare_small_base(data_dir: pathlib.Path, config: str = "phantom") -> None:
-    """Builds a part of an embedded data base, where TFDS finds it.
+    """Builds a part of an embedded data set, where TFDS finds it.
 
     Args:
-        data_dir: Folder of prepared data bases.
+        data_dir: Folder of prepared data sets.
         config: Of `fusion_quality`; one that needs no files.
     """
     tfds.disable_progress_bar()

@@ -44,7 +44,7 @@ def split_by_case(
     Neighbouring slices of a case are near-copies, so a case is never split.
 
     Args:
-        entries: The pairs or groups of the data base.
+        entries: The pairs or groups of the data set.
         num_folds: How many folds, at least 1.
 
     Returns:
@@ -58,7 +58,7 @@ def split_by_case(
         cases[entry.case_id].append(entry)
     if len(cases) < num_folds:
         raise InputError(
-            f"{len(cases)} cases in the data base; expected at least "
+            f"{len(cases)} cases in the data set; expected at least "
             f"{num_folds}, one per fold"
         )
     order = _by_rarity(cases)

@@ -20,7 +20,7 @@ class ScoredImage:
     """One image and what its readers said.
 
     Attributes:
-        name: Unique name in the data base, e.g. its path in the folder.
+        name: Unique name in the data set, e.g. its path in the folder.
         path: The file.
         algorithm: What made it.
         mos: Range [1, 5], 5 = best.

@@ -1,4 +1,4 @@
-"""Which of many source pairs a data base takes."""
+"""Which of many source pairs a data set takes."""
 
 import collections
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from datasets.sources import PairEntry
 from g2npan_tf.core.errors import InputError
 
 GREY_MODALITY = "CT-MRI"
-# The paper's data base: 9 of 129 pairs are grey (sec. 4.1.1).
+# The paper's data set: 9 of 129 pairs are grey (sec. 4.1.1).
 GREY_SHARE = 9 / 129
 
 

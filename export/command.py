@@ -56,7 +56,7 @@ def define_flags() -> None:
         "images",
         "",
         "Folder of images to compare with scorer.keras on. Default: the test "
-        "part of the run's data base.",
+        "part of the run's data set.",
     )
 
 

@@ -31,7 +31,7 @@ class FinishedRun:
 
     Attributes:
         config: The experiment.
-        facts: Facts about its data base: `name` with version, `scores`, ...
+        facts: Facts about its data set: `name` with version, `scores`, ...
         scorer: The trained Keras scorer (`g2npan_tf.model.scorer`).
     """
 
@@ -84,7 +84,7 @@ def load(workdir: pathlib.Path) -> FinishedRun:
 
 
 def probe_from_base(run: FinishedRun) -> Probe:
-    """Takes images spread over the test part of the run's data base.
+    """Takes images spread over the test part of the run's data set.
 
     The base is opened in the version that the run was trained on and is never
     built anew.
@@ -96,7 +96,7 @@ def probe_from_base(run: FinishedRun) -> Probe:
         At most `MAX_IMAGES` images.
 
     Raises:
-        InputError: If that version of the data base is not there any more.
+        InputError: If that version of the data set is not there any more.
     """
     try:
         builder = base.reopen(run.config, run.facts)

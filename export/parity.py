@@ -137,7 +137,7 @@ def report(
         differences: Of every output, within the tolerances.
         images: Which images were compared, in words.
         num_images: How many they were.
-        data: Facts about the data base that the scorer was trained on.
+        data: Facts about the data set that the scorer was trained on.
 
     Returns:
         JSON-ready content.

@@ -96,7 +96,7 @@ def export(
 
     Raises:
         ParityError: If the reloaded file differs from the scorer.
-        InputError: If int8 is wanted and the data base of the run is not
+        InputError: If int8 is wanted and the data set of the run is not
             there any more.
         OSError: If the folder cannot be written.
     """

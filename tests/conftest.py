@@ -92,7 +92,7 @@ def chromium(_running_browser):
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory):
-    """Folder with a small prepared `fusion_quality/phantom` data base.
+    """Folder with a small prepared `fusion_quality/phantom` data set.
 
     Ten heads and three fast fusion algorithms: 30 images, six in a fold.
     """

@@ -25,7 +25,7 @@ class Trainer:
         commands: Each call's words behind the interpreter.
         noise: Standard deviation of the predictions' error in MOS; by the
             text of a flag in the command, else 1.
-        facts: Of the data base.
+        facts: Of the data set.
         fail: A word of the commands that fail, with code 2.
         step: What a dry run of training prints.
     """

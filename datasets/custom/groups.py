@@ -27,7 +27,7 @@ def make_groups(scores: CustomScores, size: int) -> list[ScoredGroup]:
 
     Args:
         scores: Without problems.
-        size: Side of the images in the data base, in pixels.
+        size: Side of the images in the data set, in pixels.
 
     Returns:
         The groups in the order of the table.

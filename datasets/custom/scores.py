@@ -1,6 +1,6 @@
 """The user's own images and scores: `scores.csv`, `scale.json`, images.
 
-README.md of the data base describes the folder.
+README.md of the data set describes the folder.
 """
 
 import dataclasses

@@ -21,7 +21,7 @@ from datasets.fusion.wavelet import discrete_wavelet
 from datasets.fusion.wavelet import stationary_wavelet
 from g2npan_tf.core.errors import InputError
 
-# The order is part of the data base: add at the end, never reorder.
+# The order is part of the data set: add at the end, never reorder.
 ALGORITHMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
     "average": weighted_average,
     "pca": pca,

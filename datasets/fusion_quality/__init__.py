@@ -1,4 +1,4 @@
-"""The fusion quality data base: README.md says what is in it."""
+"""The fusion quality data set: README.md says what is in it."""
 
 import pathlib
 import sys

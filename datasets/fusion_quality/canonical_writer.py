@@ -1,4 +1,4 @@
-"""Writes the records of a data base so that equal ones have equal bytes."""
+"""Writes the records of a data set so that equal ones have equal bytes."""
 
 import contextlib
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ def bounded_shuffle(num_bytes: int = SHUFFLE_BYTES) -> Iterator[None]:
     """Bounds what TFDS holds in memory to write a fold in shuffled order.
 
     TFDS holds up to 1 GB before it turns to the disk and has no option for it.
-    The order, and so the bytes of the data base, do not depend on the bound.
+    The order, and so the bytes of the data set, do not depend on the bound.
 
     Args:
         num_bytes: Encoded examples that are held.

@@ -1,4 +1,4 @@
-"""The configs of the data base and their options."""
+"""The configs of the data set and their options."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What an example of each kind of data base holds; README.md explains it."""
+"""What an example of each kind of data set holds; README.md explains it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def describe_examples(
     """Features of a config, and the metadata that are known beforehand.
 
     Args:
-        config: One of the data base.
+        config: One of the data set.
         algorithms: Fusion algorithms in use.
 
     Returns:

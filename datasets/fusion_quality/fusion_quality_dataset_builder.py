@@ -1,4 +1,4 @@
-"""TFDS builder of the fusion quality data base."""
+"""TFDS builder of the fusion quality data set."""
 
 import functools
 import pathlib

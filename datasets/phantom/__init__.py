@@ -31,7 +31,7 @@ def phantom_pair(case: int, size: int = 128, seed: int = 0) -> SourcePair:
     Args:
         case: Number of the case, from 0.
         size: Side of the square images, pixels.
-        seed: Of the whole data base.
+        seed: Of the whole data set.
 
     Returns:
         PET, SPECT or CT as `source_a`, MR as `source_b`.

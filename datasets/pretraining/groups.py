@@ -29,7 +29,7 @@ class DistortedGroup:
     Attributes:
         source: The slice.
         per_slice: How many damaged images.
-        seed: Of the data base.
+        seed: Of the data set.
     """
 
     source: SliceEntry
@@ -93,10 +93,10 @@ def distorted_examples(
 
 
 def describe(config: DistortionsConfig) -> dict[str, Any]:
-    """What metadata say of a data base before its slices are known.
+    """What metadata say of a data set before its slices are known.
 
     Args:
-        config: Of the data base.
+        config: Of the data set.
 
     Returns:
         `scores`, `sampling`, `distortions` and how many a slice has.

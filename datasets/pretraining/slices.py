@@ -120,7 +120,7 @@ def list_phantoms(num_cases: int, size: int, seed: int) -> list[SliceEntry]:
 
 
 def read_slice(path: pathlib.Path, size: int, is_whole: bool) -> np.ndarray:
-    """Reads a slice and brings it to the size of the data base.
+    """Reads a slice and brings it to the size of the data set.
 
     Args:
         path: The file.

@@ -43,7 +43,7 @@ def from_base(run: FinishedRun) -> Calibration:
         all if there are fewer.
 
     Raises:
-        InputError: If the data base of the run is not there any more.
+        InputError: If the data set of the run is not there any more.
     """
     builder = base.reopen(run.config, run.facts)
     places = np.sort(base.divide(builder, run.config).train)

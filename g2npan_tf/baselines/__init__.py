@@ -1,6 +1,6 @@
 """The methods that Table 1 compares G2NPAN with, each usable alone.
 
-`python -m g2npan_tf.baselines.run` measures a data base with one of them;
+`python -m g2npan_tf.baselines.run` measures a data set with one of them;
 docs/baselines.md compares what they need and what they give.
 """
 

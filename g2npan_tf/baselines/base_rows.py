@@ -1,4 +1,4 @@
-"""Rows of a data base with the source images that a method needs."""
+"""Rows of a data set with the source images that a method needs."""
 
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,11 @@ def measure_rows(
     method: Method,
     name: str,
 ) -> tuple[Rows, np.ndarray]:
-    """Reads some images of a data base and measures them.
+    """Reads some images of a data set and measures them.
 
     Args:
         builder: From `data.open_base`.
-        places: Places of the images in the data base, from `data.divide`.
+        places: Places of the images in the data set, from `data.divide`.
         method: What measures.
         name: What the method is called, for errors.
 

@@ -45,7 +45,7 @@ def bmpri_features(image: np.ndarray) -> np.ndarray:
     15..19, each family from its first to its last level: JPEG, JPEG 2000,
     blur, white noise. A grey image stored as RGB has other features than the
     same image with one channel (JPEG 2000 has three times the bytes, noise is
-    averaged over the channels): use one form for a whole data base.
+    averaged over the channels): use one form for a whole data set.
 
     Args:
         image: Grey, uint8 `[height, width]`, or RGB, uint8

@@ -1,4 +1,4 @@
-"""How each compared method turns images of a data base into scores."""
+"""How each compared method turns images of a data set into scores."""
 
 import dataclasses
 from collections.abc import Callable

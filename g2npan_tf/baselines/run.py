@@ -1,4 +1,4 @@
-"""Measures a data base with a compared method of Table 1 and judges it.
+"""Measures a data set with a compared method of Table 1 and judges it.
 
 python -m g2npan_tf.baselines.run --method=oefp --data=fusion_quality/phantom
 """

@@ -103,7 +103,7 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def register_data_bases() -> None:
-    """Makes the data bases of a checkout known to TFDS by their names.
+    """Makes the data sets of a checkout known to TFDS by their names.
 
     The package does not contain them: elsewhere TFDS knows those that are
     prepared already.

@@ -16,7 +16,7 @@ from g2npan_tf.core import plain_json
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
 
-# Folds of every data base.
+# Folds of every data set.
 NUM_FOLDS = 5
 BOTH = "leave_both_out"
 
@@ -56,11 +56,11 @@ class Config:
 
     # Data
     data: str = _field(
-        "fusion_quality/phantom", "TFDS name of the data base.", "Choice"
+        "fusion_quality/phantom", "TFDS name of the data set.", "Choice"
     )
-    data_dir: str = _field("", "Where TFDS keeps prepared data bases.", "TFDS")
+    data_dir: str = _field("", "Where TFDS keeps prepared data sets.", "TFDS")
     manual_dir: str = _field(
-        "", "Source files for a data base that is not built yet.", "TFDS"
+        "", "Source files for a data set that is not built yet.", "TFDS"
     )
     protocol: str = _field(
         "group",
@@ -545,7 +545,7 @@ def save(config: Config, facts: dict[str, Any], path: pathlib.Path) -> None:
 
     Args:
         config: The experiment.
-        facts: JSON-ready facts of the data base (what its scores are, ...).
+        facts: JSON-ready facts of the data set (what its scores are, ...).
         path: File to write; replaced whole.
     """
     text = json.dumps({"config": config.to_json(), "data": facts}, indent=2)

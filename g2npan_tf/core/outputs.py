@@ -123,7 +123,7 @@ def check_settings(
     settings: Any,
     files: Iterable[_Path] = (),
 ) -> None:
-    """Checks the outputs of a command that reads a data base.
+    """Checks the outputs of a command that reads a data set.
 
     Args:
         outputs: As for `check`.

@@ -22,7 +22,7 @@ TILE_SIZE = 128
 
 
 def open_base(config: Config) -> tfds.core.DatasetBuilder:
-    """Opens the data base and builds it first where that was not done yet.
+    """Opens the data set and builds it first where that was not done yet.
 
     Args:
         config: `data`, `data_dir` and `manual_dir` are used, in TFDS' sense.
@@ -31,7 +31,7 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
         A prepared builder.
 
     Raises:
-        InputError: If TFDS knows no such data base or it lacks the folds.
+        InputError: If TFDS knows no such data set or it lacks the folds.
     """
     try:
         builder = tfds.builder(config.data, data_dir=config.data_dir or None)
@@ -45,14 +45,14 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
         tf.errors.OpError,
     ) as error:
         raise InputError(
-            f"--data={config.data}: TFDS has no such data base. Expected a "
+            f"--data={config.data}: TFDS has no such data set. Expected a "
             f"name such as fusion_quality/phantom ({_first_line(error)})"
         ) from error
     absent = {"image", "reference", "mos", *TEXTS} - features
     if absent:
         raise InputError(
             f"--data={config.data}: examples lack {', '.join(sorted(absent))}; "
-            "expected a data base of scored images"
+            "expected a data set of scored images"
         )
     if not builder.is_prepared():
         print(f"building {config.data} in {builder.data_dir}", file=sys.stderr)
@@ -69,7 +69,7 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
 
 
 def _build(builder: tfds.core.DatasetBuilder, config: Config) -> None:
-    """Builds a data base from what is in the manual folder, if it needs one."""
+    """Builds a data set from what is in the manual folder, if it needs one."""
     try:
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(
@@ -88,7 +88,7 @@ def _build(builder: tfds.core.DatasetBuilder, config: Config) -> None:
 def reopen(
     config: Config, run_facts: dict[str, Any]
 ) -> tfds.core.DatasetBuilder:
-    """Opens the data base of a run in the very version it was trained on.
+    """Opens the data set of a run in the very version it was trained on.
 
     Never builds: another version would have other images and scores.
 
@@ -118,7 +118,7 @@ def reopen(
         OSError,
     ) as error:
         raise InputError(
-            f"{run_facts['name']}: the data base of the run is not in "
+            f"{run_facts['name']}: the data set of the run is not in "
             f"{where} any more"
         ) from error
     _check_same(builder, run_facts, where)
@@ -142,12 +142,12 @@ def _check_same(
             raise InputError(
                 f"{noted['name']}: the run began on one with {fact}={value}, "
                 f"that in {where} has {fact}={here[fact]}; expected the same "
-                "data base"
+                "data set"
             )
 
 
 def facts(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
-    """What every figure made from the data base must say about it.
+    """What every figure made from the data set must say about it.
 
     Returns:
         `name` with version of the base, its metadata, e.g. `scores`, and
@@ -197,7 +197,7 @@ def judged(builder: tfds.core.DatasetBuilder) -> dict[str, np.ndarray]:
         builder: From `open_base`.
 
     Returns:
-        Arrays with one row an image: `index`, its place in the data base,
+        Arrays with one row an image: `index`, its place in the data set,
         `fold`, int64 `[n]`, and the texts of `read`. Anchors are left out:
         their scores were given, not judged.
     """
@@ -220,7 +220,7 @@ def read_table(
         names: Of the features; images are decoded only if named.
 
     Returns:
-        The rows in the order of the data base; which are anchors, bool `[n]`.
+        The rows in the order of the data set; which are anchors, bool `[n]`.
     """
     flags = {"is_anchor"} & set(builder.info.features)
     rows = list(examples_of(builder, {*names, *flags}).as_numpy_iterator())
@@ -230,7 +230,7 @@ def read_table(
 def divide(
     builder: tfds.core.DatasetBuilder, config: Config
 ) -> protocols.Parts:
-    """Divides a data base into training, validation and test.
+    """Divides a data set into training, validation and test.
 
     Args:
         builder: From `open_base`.
@@ -258,13 +258,13 @@ def read(
 
     Args:
         builder: From `open_base`.
-        places: Their places in the data base, from `divide`.
+        places: Their places in the data set, from `divide`.
         more: Further features, e.g. `source_a`.
 
     Returns:
         Arrays with one row an image: `image` uint8 `[n, size, size, 3]`,
         `mos` float32 `[n]`, 1..5, and the texts `pair_id`, `case_id`,
-        `algorithm`, `modality`, in the order of the data base. Further
+        `algorithm`, `modality`, in the order of the data set. Further
         features are lists, since their sizes may differ.
     """
     names = ("image", "mos", *TEXTS)
@@ -288,12 +288,12 @@ def read_columns(
 
     Args:
         builder: From `open_base`.
-        places: Their places in the data base.
+        places: Their places in the data set.
         names: Features of one size, given as arrays, texts decoded.
         more: Further features, given as lists.
 
     Returns:
-        Columns by name, in the order of the data base.
+        Columns by name, in the order of the data set.
     """
     examples = at_places(examples_of(builder, (*names, *more)), places)
     rows = list(examples.as_numpy_iterator())
@@ -338,10 +338,10 @@ def at_places(examples: tf.data.Dataset, places: np.ndarray) -> tf.data.Dataset:
 
     Args:
         examples: From `examples_of`.
-        places: Places in the data base, int64 `[n]`.
+        places: Places in the data set, int64 `[n]`.
 
     Returns:
-        These examples, in the order of the data base.
+        These examples, in the order of the data set.
     """
     wanted = np.zeros(max(places, default=0) + 1, bool)
     wanted[places] = True

@@ -1,4 +1,4 @@
-"""From a data base to training batches: references, crops, targets."""
+"""From a data set to training batches: references, crops, targets."""
 
 import zlib
 
@@ -125,7 +125,7 @@ def _replaced_references(
 
     Returns:
         Place of each training image's new reference, in the order of the data
-        base; -1 where that of the base stays. int64 `[n]`.
+        set; -1 where that of the base stays. int64 `[n]`.
     """
     table, is_anchor = base.read_table(builder, ("pair_id", "mos"))
     pairs = base.decoded_texts(table, "pair_id")

@@ -17,8 +17,8 @@ class Rows:
     """What a protocol looks at, one row an image that readers judged.
 
     Attributes:
-        index: Place in the data base. int64 `[n]`.
-        fold: Fold of the data base. int64 `[n]`, 0..4.
+        index: Place in the data set. int64 `[n]`.
+        fold: Fold of the data set. int64 `[n]`, 0..4.
         case_id: Patient; never split by `group`. Text `[n]`.
         algorithm: Text `[n]`.
         modality: Text `[n]`.
@@ -33,7 +33,7 @@ class Rows:
 
 @dataclasses.dataclass(frozen=True)
 class Parts:
-    """Which images do what, by their place in the data base, each sorted.
+    """Which images do what, by their place in the data set, each sorted.
 
     Attributes:
         train: The networks learn from them. int64 `[n]`.
@@ -53,11 +53,11 @@ class Parts:
 
 
 def divide(rows: Rows, config: Config) -> Parts:
-    """Divides the images of a data base as the protocol says.
+    """Divides the images of a data set as the protocol says.
 
     Section: 4.1.3 (five folds, 80/20), 4.3 (ratios 2:8 to 8:2).
 
-    * `group`: the test part is fold `fold` of the data base, which splits no
+    * `group`: the test part is fold `fold` of the data set, which splits no
       case.
     * `image`: the paper's: a fifth of the images, drawn with one seed; pairs
       are split, and the best epoch is chosen on the test part. Optimistic.
@@ -86,7 +86,7 @@ def divide(rows: Rows, config: Config) -> Parts:
     `training_data.training_batches`).
 
     Args:
-        rows: All judged images of the data base.
+        rows: All judged images of the data set.
         config: `protocol`, `fold`, `train_share` and `validation_share` are
             used.
 
@@ -103,7 +103,7 @@ def divide(rows: Rows, config: Config) -> Parts:
     if not is_test.any() or not is_seen.any():
         raise InputError(
             f"--protocol={config.protocol} --fold={config.fold}: no image is "
-            f"left to {'train' if is_test.any() else 'test'}; the data base "
+            f"left to {'train' if is_test.any() else 'test'}; the data set "
             f"has {len(set(rows.algorithm))} algorithms, "
             f"{len(set(rows.modality))} modalities and "
             f"{len(set(rows.case_id))} cases"
@@ -168,7 +168,7 @@ def _cases_by_modality(rows: Rows, among: np.ndarray) -> list[list[str]]:
 
 
 def _group(rows: Rows, config: Config) -> np.ndarray:
-    """One fold of the data base."""
+    """One fold of the data set."""
     return rows.fold == config.fold
 
 

@@ -21,7 +21,7 @@ MIN_IMAGES = 3
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Scores of a part of a data base, one row an image.
+    """Scores of a part of a data set, one row an image.
 
     Attributes:
         pair_id: Group of each image. Text `[n]`.

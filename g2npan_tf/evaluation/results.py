@@ -62,7 +62,7 @@ def table(results: dict[str, Any]) -> str:
     """The figures as a Markdown table with what they were measured on.
 
     Args:
-        results: `data` (facts of the data base), `protocol`, `preset` if a
+        results: `data` (facts of the data set), `protocol`, `preset` if a
             network was trained, its name as `network`, numbers of `images`,
             `pairs` and (if known) `cases`, `methods` (name to figures from
             `evaluation.assess`), `gains` (name to `evaluation.difference`

@@ -204,7 +204,7 @@ def _check_same(
         if not (same and near):
             raise InputError(
                 f"{path}: {key} has MOS {here['mos']} and in {first_path} "
-                f"{there['mos']}; expected predictions of one data base"
+                f"{there['mos']}; expected predictions of one data set"
             )
 
 
@@ -230,7 +230,7 @@ def _figures(path: pathlib.Path) -> dict[str, Any]:
 
 
 def _data(beside: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Name and scores of the data base, from the figures beside the files."""
+    """Name and scores of the data set, from the figures beside the files."""
     found = {
         tuple(
             known["facts"].get(key, default) for key, default in _WHAT.items()
@@ -244,7 +244,7 @@ def _data(beside: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
             for what, path in found.items()
         )
         raise InputError(
-            f"{each}; expected one data base: simulated and real scores are "
+            f"{each}; expected one data set: simulated and real scores are "
             "never put into one table"
         )
     what = next(iter(found), _WHAT.values())

@@ -147,7 +147,7 @@ def collect(
     """Pools the predictions of the folds, seed by seed, and judges them.
 
     Choice: figures are of all folds' images together, which are as many as
-    the data base has, and not means over folds of some twenty pairs each; the
+    the data set has, and not means over folds of some twenty pairs each; the
     mean of the folds' SRCC stands below them (`fold_means`).
 
     Args:
@@ -362,7 +362,7 @@ def _check_folds(config: Config, given: bool, folds: list[int]) -> None:
     if config.protocol == "leave_modality_out" and not given:
         raise InputError(
             "--protocol=leave_modality_out: expected --folds=0,1,... with one "
-            "number for each modality of the data base"
+            "number for each modality of the data set"
         )
     if config.protocol == "ratio" and len(folds) > 1:
         raise InputError(

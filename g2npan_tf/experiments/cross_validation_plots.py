@@ -22,7 +22,7 @@ def draw_scatter(rows: Sequence[Row], label: str, path: pathlib.Path) -> None:
 
     Args:
         rows: Of `predictions.csv`.
-        label: Data base and whose scores.
+        label: Data set and whose scores.
         path: PNG to write.
     """
     true, predicted = scores_of(rows)
@@ -54,7 +54,7 @@ def draw_algorithms(
 
     Args:
         rows: Of `predictions.csv`.
-        label: Data base and whose scores.
+        label: Data set and whose scores.
         path: PNG to write.
     """
     true, predicted = scores_of(rows)
@@ -90,7 +90,7 @@ def draw_curves(
     Args:
         logs: `log.csv` by seed and fold; files that are not there are left
             out.
-        label: Data base and whose scores.
+        label: Data set and whose scores.
         path: PNG to write.
     """
     panels = []

@@ -67,7 +67,7 @@ def examine(workdir: pathlib.Path, batches: int) -> dict[str, Any]:
         `diagnosis.what_feeds_the_score` on validation images.
 
     Raises:
-        InputError: If there is no such run, or its data base is not there.
+        InputError: If there is no such run, or its data set is not there.
     """
     from g2npan_tf.core import preset_changes
     from g2npan_tf.core import variants

@@ -161,7 +161,7 @@ def _common(first: Part, second: Part) -> tuple[Part, Part]:
     if not len(names) or not np.array_equal(one.mos, two.mos):
         raise InputError(
             "two rows of the table were measured on other images or scores; "
-            "expected one data base"
+            "expected one data set"
         )
     return one, two
 

@@ -107,7 +107,7 @@ def check_start_weights(request: Request, wanted: dict[str, Job]) -> None:
 def run_rows(request: Request, only_finished: bool = False) -> LeftOut:
     """Trains and measures what is missing, row after row.
 
-    Choice: a compared method that refuses the data base (it needs source
+    Choice: a compared method that refuses the data set (it needs source
     images) is left out with its reason; a training run that fails ends the
     command, and the next call goes on there.
 

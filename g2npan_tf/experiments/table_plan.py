@@ -37,7 +37,7 @@ def plan(request: Request, builder: "tfds.core.DatasetBuilder") -> str:
 
     Args:
         request: The table.
-        builder: Of its data base.
+        builder: Of its data set.
 
     Returns:
         Markdown.

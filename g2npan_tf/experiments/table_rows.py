@@ -8,7 +8,7 @@ from g2npan_tf.core.config import Config
 
 # Whose scores the paper's figures are of; never those of the figures beside.
 PAPER_DATA = (
-    "Paper: its own figures, of radiologists' scores of its own data base, "
+    "Paper: its own figures, of radiologists' scores of its own data set, "
     "which is not public. Other images and other scores: only the order of "
     "the rows can be compared."
 )

@@ -61,7 +61,7 @@ def run(job: Job, facts: dict[str, Any]) -> None:
 
     Args:
         job: What is needed.
-        facts: Of the data base, kept beside a compared method's figures.
+        facts: Of the data set, kept beside a compared method's figures.
 
     Raises:
         InputError: If a run fails; the line of its log is in it.
@@ -143,7 +143,7 @@ def summaries(job: Job) -> list[dict[str, Any]]:
 
 
 def facts_of(job: Job) -> list[dict[str, Any]]:
-    """What the runs of a row say about their data base.
+    """What the runs of a row say about their data set.
 
     Args:
         job: What was run.

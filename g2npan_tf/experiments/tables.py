@@ -140,7 +140,7 @@ def _folds(base: Config, words: list[str]) -> list[int]:
     if base.protocol == "leave_modality_out":
         raise InputError(
             "--folds=all: --protocol=leave_modality_out has as many as the "
-            "data base has modalities; expected --folds=0,1,..."
+            "data set has modalities; expected --folds=0,1,..."
         )
     return list(range(num_parts(base.protocol)))
 

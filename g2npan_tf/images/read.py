@@ -161,7 +161,7 @@ def decode_image(data: bytes, limits: Limits = DEFAULT_LIMITS) -> LoadedImage:
 def resize(pixels: np.ndarray, size: int = SCORER_SIZE) -> np.ndarray:
     """Brings an image to the square that the scorers work on.
 
-    An axis that shrinks is averaged over areas, as in the data base; one that
+    An axis that shrinks is averaged over areas, as in the data set; one that
     grows is interpolated linearly. Other shapes than a square are squeezed.
 
     Args:

@@ -176,7 +176,7 @@ def check_agreement(
         if len(set(column)) > 1:
             raise InputError(
                 f"--distribute=multi_worker: the workers differ in {name}, "
-                f"here {value}; expected the same flags, data base and "
+                f"here {value}; expected the same flags, data set and "
                 "--workdir (a folder that all machines share) on each"
             )
 

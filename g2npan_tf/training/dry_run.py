@@ -40,7 +40,7 @@ def measure(
         model: Compiled; is changed.
         batches: From `training_data.training_batches`.
         steps: Steps of an epoch.
-        builder: Of the data base.
+        builder: Of the data set.
         config: Of the experiment.
 
     Returns:

@@ -56,7 +56,7 @@ def run(
         epoch.
 
     Raises:
-        InputError: If the data base, a file or a setting is not usable, or
+        InputError: If the data set, a file or a setting is not usable, or
             the workdir holds a run of another setting.
         FloatingPointError: If a loss is not finite.
     """
@@ -196,10 +196,10 @@ def _calibrate(
 def _open_base(
     strategy: tf.distribute.Strategy, config: Config, workdir: pathlib.Path
 ) -> tfds.core.DatasetBuilder:
-    """Opens the data base, once it is sure that this is the workdir's run."""
+    """Opens the data set, once it is sure that this is the workdir's run."""
     before = run_folder.earlier_facts(workdir, config)
     if config.init_from and before is None:
-        # Before the minutes that a data base may take to be built.
+        # Before the minutes that a data set may take to be built.
         start_weights.check(config)
 
     def opened() -> tfds.core.DatasetBuilder:
@@ -235,7 +235,7 @@ def _check_workers(
         strategy,
         {
             "the last checkpoint": newest.name if newest else "none",
-            "the data base": base.facts(builder)["name"],
+            "the data set": base.facts(builder)["name"],
             **flags,
         },
     )

@@ -86,19 +86,19 @@ def check(config: Config) -> None:
 def check_data(config: Config, facts: dict[str, Any]) -> None:
     """Refuses weights that have learned from what a run is tested on.
 
-    Choice: of the same data base only the same parts, since a run of another
+    Choice: of the same data set only the same parts, since a run of another
     fold was trained on the images that this one is to be tested on. Between
-    two data bases no case of the test part may have the name of one that the
+    two data sets no case of the test part may have the name of one that the
     weights were trained on, no pair between two versions of one (cases may
     have got other names), and no algorithm where algorithms are left out;
-    where a data base is gone, a line says that this was not looked at.
+    where a data set is gone, a line says that this was not looked at.
 
     Args:
         config: The run that is to start, with `init_from`.
-        facts: From `data.facts`, of its data base.
+        facts: From `data.facts`, of its data set.
 
     Raises:
-        InputError: If parts of one data base differ, or if cases or left-out
+        InputError: If parts of one data set differ, or if cases or left-out
             algorithms are shared.
     """
     workdir = pathlib.Path(config.init_from)
@@ -109,7 +109,7 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
         if same_base and there != here:
             raise InputError(
                 f"--init_from={workdir}: trained with {name}={there} on the "
-                "same data base, this run may test on images that it has "
+                "same data set, this run may test on images that it has "
                 f"seen; expected {name}={here}"
             )
     if json.loads(json.dumps(facts)) == source_facts:
@@ -172,7 +172,7 @@ def load(
 ) -> None:
     """Gives the networks the weights of another run's best epoch.
 
-    Optimisers, schedule, epoch and log start anew. The data base may be
+    Optimisers, schedule, epoch and log start anew. The data set may be
     another, and so may everything that is no network setting.
 
     Choice: the networks are taken as the other run's scorer uses them, so
@@ -182,7 +182,7 @@ def load(
     Args:
         model: From `experiment.build`; compiled or not.
         config: Its `init_from` is the workdir of the other run.
-        facts: From `data.facts`, of this run's data base.
+        facts: From `data.facts`, of this run's data set.
 
     Raises:
         InputError: As `check` and `check_data`, or if the weights are damaged
@@ -205,7 +205,7 @@ def _network_fields(config: Config) -> tuple[str, ...]:
 def _names(
     config: Config, facts: dict[str, Any], part: str
 ) -> dict[str, set[str]]:
-    """Names of what is in a part of a run's data base, by column."""
+    """Names of what is in a part of a run's data set, by column."""
     builder = base.reopen(config, facts)
     places = getattr(base.divide(builder, config), part)
     rows = base.read_scores(builder, places)
@@ -213,12 +213,12 @@ def _names(
 
 
 def _without_version(facts: dict[str, Any]) -> str:
-    """Name and config of a data base."""
+    """Name and config of a data set."""
     return facts["name"].rpartition("/")[0]
 
 
 def _study(facts: dict[str, Any]) -> str:
-    """What the pairs of a data base are of, however they are divided."""
+    """What the pairs of a data set are of, however they are divided."""
     return _without_version(facts).removesuffix("_by_set")
 
 

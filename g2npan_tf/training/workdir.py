@@ -40,7 +40,7 @@ def earlier_facts(
         config: What is to be trained.
 
     Returns:
-        Facts of the data base of the run that is there; None at a new one.
+        Facts of the data set of the run that is there; None at a new one.
 
     Raises:
         InputError: If a run of other settings is there; the field is named.

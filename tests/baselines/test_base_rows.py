@@ -1,4 +1,4 @@
-"""Images with their sources from every kind of data base."""
+"""Images with their sources from every kind of data set."""
 
 import numpy as np
 import pytest

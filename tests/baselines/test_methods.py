@@ -1,4 +1,4 @@
-"""Methods on rows of a data base."""
+"""Methods on rows of a data set."""
 
 import sys
 from unittest import mock

@@ -1,4 +1,4 @@
-"""What building the data base costs."""
+"""What building the data set costs."""
 
 import json
 

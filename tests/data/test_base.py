@@ -80,7 +80,7 @@ def test_read_gives_further_features_as_they_are_stored(builder):
     "name", ["no_such_base", "fusion_quality/no_config", "a/b/c", ""]
 )
 def test_unknown_bases_are_one_line(config, name):
-    with pytest.raises(InputError, match="no such data base") as info:
+    with pytest.raises(InputError, match="no such data set") as info:
         base.open_base(dataclasses.replace(config, data=name))
     assert "\n" not in str(info.value)
 
@@ -104,7 +104,7 @@ def test_reopen_refuses_another_base_of_the_same_name(builder, config, changed):
         base.reopen(config, facts | changed)
     said = str(info.value)
     assert f"began on one with {name}={value}, that in" in said
-    assert f"has {name}={facts[name]}; expected the same data base" in said
+    assert f"has {name}={facts[name]}; expected the same data set" in said
     assert "\n" not in said
 
 

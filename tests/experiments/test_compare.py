@@ -159,8 +159,8 @@ def test_real_and_simulated_scores_are_never_compared(tmp_path, two):
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("mos", "1.0", "expected predictions of one data base"),
-        ("pair", "p9", "expected predictions of one data base"),
+        ("mos", "1.0", "expected predictions of one data set"),
+        ("pair", "p9", "expected predictions of one data set"),
         ("id", "p0/a1", "for the second time"),
         ("predicted_mos", "nan", "expected a finite number"),
         ("mos", "good", "expected a number"),

@@ -57,7 +57,7 @@ class TinyFusion(tfds.core.GeneratorBasedBuilder):
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
-    """A prepared data base."""
+    """A prepared data set."""
     folder = tmp_path_factory.mktemp("tfds")
     TinyFusion(data_dir=folder).download_and_prepare()
     return folder

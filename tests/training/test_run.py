@@ -283,7 +283,7 @@ def test_a_run_does_not_go_on_with_another_version_of_its_base(
         run.run(plain_config, tmp_path)
     # Nor with other images in the same version.
     path.write_text(before.replace('"images": ', '"images": 9'))
-    with pytest.raises(InputError, match=r"images=9.* the same data base"):
+    with pytest.raises(InputError, match=r"images=9.* the same data set"):
         run.run(plain_config, tmp_path)
 
 

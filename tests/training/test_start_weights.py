@@ -200,7 +200,7 @@ def heads_elsewhere(tmp_path_factory):
 
 @pytest.fixture
 def on_phantoms(data_dir, tmp_path):
-    """A run on phantoms with its workdir, and facts of its data base."""
+    """A run on phantoms with its workdir, and facts of its data set."""
     config = Config(**{**TINY, "use_gan": False}, data_dir=data_dir)
     facts = base.facts(base.open_base(config))
     config_module.save(config, facts, tmp_path / "config.json")

@@ -1,4 +1,4 @@
-"""The data base built by Apache Beam, and with little memory."""
+"""The data set built by Apache Beam, and with little memory."""
 
 import functools
 import hashlib

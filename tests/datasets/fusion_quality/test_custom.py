@@ -1,4 +1,4 @@
-"""The data base of the user's own images and scores."""
+"""The data set of the user's own images and scores."""
 
 import numpy as np
 import pytest

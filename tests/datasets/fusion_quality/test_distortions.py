@@ -1,4 +1,4 @@
-"""The data base of damaged slices."""
+"""The data set of damaged slices."""
 
 import cv2
 import numpy as np

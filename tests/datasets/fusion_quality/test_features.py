@@ -1,4 +1,4 @@
-"""What an example of each kind of data base holds."""
+"""What an example of each kind of data set holds."""
 
 import pytest
 

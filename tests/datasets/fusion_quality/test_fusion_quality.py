@@ -1,4 +1,4 @@
-"""The TFDS builder of the fusion quality data base."""
+"""The TFDS builder of the fusion quality data set."""
 
 import collections
 import hashlib
@@ -59,7 +59,7 @@ def phantom_base(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def groups(phantom_base):
-    """The examples of each pair of a built data base."""
+    """The examples of each pair of a built data set."""
     groups = collections.defaultdict(list)
     for fold in FOLDS:
         split = phantom_base.as_dataset(split=fold)
@@ -150,7 +150,7 @@ def test_metadata_say_that_the_scores_are_simulated(phantom_base):
 def test_release_notes_name_the_panel_and_the_number_of_algorithms():
     notes = module.Builder.RELEASE_NOTES[str(module.Builder.VERSION)]
     assert f"{len(fusion.ALGORITHMS)} fusion algorithms" in notes, (
-        "raise VERSION: the bytes of the data base have changed"
+        "raise VERSION: the bytes of the data set have changed"
     )
     assert f"panel {readers.PANEL_VERSION}." in notes
 

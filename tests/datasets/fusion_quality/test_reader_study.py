@@ -1,4 +1,4 @@
-"""The data base of the radiologists' reader study."""
+"""The data set of the radiologists' reader study."""
 
 import numpy as np
 import pytest
