@@ -85,9 +85,7 @@ def _calls(model: G2NPAN, batch: Batch) -> dict[str, Call]:
     # The methods of the step itself, so that this cannot measure another one.
     calls: dict[str, Call] = {
         GENERATOR: _generator_pass(model, image, made),
-        DISCRIMINATOR: lambda: model._adversarial_step(
-            image, reference, made, weight
-        ),
+        DISCRIMINATOR: lambda: model._adversarial_step(reference, made, weight),
         QUALITY_NETWORK: lambda: model._assess_step(
             image, reference, made, batch
         ),

@@ -27,10 +27,8 @@ def tiny_generator(num_ufw=1, use_skip=False):
     )
 
 
-def tiny_discriminator(conditional=False):
-    return build_discriminator(
-        filters=(4, 8, 8, 8), conditional=conditional, image_size=SIZE
-    )
+def tiny_discriminator():
+    return build_discriminator(filters=(4, 8, 8, 8), image_size=SIZE)
 
 
 def tiny_quality_network(ufw_shape=(8, 8, 8), backbone="vgg11"):

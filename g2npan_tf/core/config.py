@@ -140,9 +140,6 @@ class Config:
     discriminator_filters: tuple[int, ...] = _field(
         (64, 128, 256, 512), "Channels of the discriminator.", "Choice"
     )
-    conditional: bool = _field(
-        False, "Discriminator also sees the input image.", "Eq. 2"
-    )
     backbone: str = _field(
         "vgg11",
         "Backbone of the quality network.",
@@ -210,9 +207,6 @@ class Config:
         "Eq. 12",
         low=0.0,
     )
-    non_saturating: bool = _field(
-        False, "Generator minimises -log D instead of log(1 - D).", "Eq. 2"
-    )
     cam_target: str = _field(
         "quality_map",
         "Ground truth of the CAM: local quality, or the reference's own CAM.",
@@ -231,13 +225,6 @@ class Config:
         "pass's features with zero nuance.",
         "Eq. 10",
         choices=("full", "fast"),
-    )
-    indicator_epsilon: float = _field(
-        0.0,
-        "Above 0: W is 1 where the assessment errs by less than this.",
-        "Hallucinated-IQA",
-        low=0.0,
-        high=1.0,
     )
     perception_warmup: int = _field(
         5, "Epochs with W = 0, i.e. Eq. 3.", "Choice", low=0
@@ -266,8 +253,8 @@ class Config:
     lr_schedule: str = _field(
         "step",
         "How the rate falls: by steps (the paper's), or along half a cosine "
-        "to 0 at the last epoch, which suits some hundred steps; the three "
-        "flags of --lr_decay are of no use then.",
+        "to 0 at the last epoch, which suits some hundred steps; --lr_decay "
+        "and --lr_decay_every are ignored in that case.",
         "sec. 4.1.3 (step), Loshchilov & Hutter 2017 (cosine)",
         choices=("step", "cosine"),
     )
@@ -275,13 +262,7 @@ class Config:
         0.95, "Factor on the learning rate.", "sec. 4.1.3", low=0.01, high=1.0
     )
     lr_decay_every: int = _field(
-        20, "Units between two decays.", "sec. 4.1.3", low=1
-    )
-    lr_decay_unit: str = _field(
-        "epoch",
-        "Unit of the decay; literally batches, which stops learning early.",
-        "sec. 4.1.3",
-        choices=("epoch", "batch"),
+        20, "Epochs between two decays.", "sec. 4.1.3", low=1
     )
     generator_ema: float = _field(
         0.0,
@@ -354,11 +335,22 @@ class Config:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Config":
-        """Reads what `to_json` wrote.
+        """Reads what `to_json` wrote, also before options were removed.
 
         Raises:
-            InputError: If a name is unknown.
+            InputError: If a name is unknown, or if a removed option was used.
         """
+        used = [
+            f"{name}={values[name]}"
+            for name, default in _REMOVED.items()
+            if values.get(name, default) != default
+        ]
+        if used:
+            raise InputError(
+                f"trained with an option that was removed ({', '.join(used)}): "
+                "needs retraining"
+            )
+        values = {k: v for k, v in values.items() if k not in _REMOVED}
         known = {field.name: field for field in dataclasses.fields(cls)}
         unknown = sorted(set(values) - set(known))
         if unknown:
@@ -369,6 +361,14 @@ class Config:
         }
         return cls(**fields)
 
+
+# Options of earlier versions with their defaults: they brought no gain.
+_REMOVED = {
+    "conditional": False,
+    "non_saturating": False,
+    "indicator_epsilon": 0.0,
+    "lr_decay_unit": "epoch",
+}
 
 # What a preset changes against the paper's setting.
 PRESETS: dict[str, dict[str, Any]] = {

@@ -10,7 +10,6 @@ from g2npan_tf.model.blocks import conv_block
 
 def build_discriminator(
     filters: Sequence[int] = (64, 128, 256, 512),
-    conditional: bool = False,
     image_size: int = 128,
 ) -> keras.Model:
     """Builds D: strided blocks and one convolution for the classification.
@@ -19,25 +18,18 @@ def build_discriminator(
 
     Choice: the classifying convolution is 3 x 3 like all others and gives a
     map; its mean is the logit of the image. D sees one image, as in Eqs. 3
-    and 11; `conditional` adds the image to be assessed (Eq. 2 writes two
-    arguments).
+    and 11, though Eq. 2 writes two arguments.
 
     Args:
         filters: Channels of the blocks, each of stride 2.
-        conditional: Whether the input image is a second input.
         image_size: Height and width of the image in pixels.
 
     Returns:
-        Model from `candidate`, float `[batch, size, size, 3]`, range [0, 1]
-        (with `conditional` from a list of it and `image`, of the same shape),
+        Model from `candidate`, float `[batch, size, size, 3]`, range [0, 1],
         to logits `[batch]`.
     """
     candidate = keras.Input((image_size, image_size, 3), name="candidate")
-    inputs = [candidate]
     x = candidate
-    if conditional:
-        inputs.append(keras.Input((image_size, image_size, 3), name="image"))
-        x = keras.layers.Concatenate(name="pair")(inputs)
     for index, width in enumerate(filters, start=1):
         x = conv_block(x, width, name=f"block{index}", strides=2)
     x = conv(x, 1, name="classification")
@@ -45,6 +37,4 @@ def build_discriminator(
         x
     )
     logits = keras.layers.Reshape((), dtype="float32", name="logits")(logits)
-    return keras.Model(
-        inputs if conditional else candidate, logits, name="discriminator"
-    )
+    return keras.Model(candidate, logits, name="discriminator")

@@ -57,7 +57,6 @@ def generator_loss(
     reconstruction: Tensor,
     reconstruction_weight: float = 0.5,
     adversarial_weight: float = 1.0,
-    non_saturating: bool = False,
 ) -> Tensor:
     """Adversarial loss of the generator plus the weighted reconstruction loss.
 
@@ -75,8 +74,6 @@ def generator_loss(
         reconstruction: Result of `reconstruction_loss`. Shape `[batch]`.
         reconstruction_weight: theta of Eq. 2.
         adversarial_weight: Factor on the adversarial term; 1 is Eq. 2.
-        non_saturating: Use `-log D(I_hq)` instead (Goodfellow et al. 2014),
-            whose gradient does not vanish while D wins.
 
     Returns:
         Loss per example. Shape `[batch]`, any real (nats).
@@ -89,12 +86,8 @@ def generator_loss(
     -0.193...
     """
     _check_same_shape(fake_logits, reconstruction)
-    if non_saturating:
-        adversarial = ops.softplus(-fake_logits)
-    else:
-        adversarial = -ops.softplus(fake_logits)
     return (
-        adversarial_weight * adversarial
+        -adversarial_weight * ops.softplus(fake_logits)
         + reconstruction_weight * reconstruction
     )
 
@@ -272,44 +265,25 @@ def ranking_loss(
     return ops.broadcast_to(loss, ops.shape(quality))
 
 
-def perception_weight(
-    predicted_quality: Tensor,
-    quality: Tensor | None = None,
-    epsilon: float | None = None,
-) -> Tensor:
+def perception_weight(predicted_quality: Tensor) -> Tensor:
     """Whether the generated image counts as real for the discriminator.
 
     1 where the quality network gives I_hq at least the clinical MOS of 3.
 
     Equation: 10
 
-    Choice: with `epsilon`, the indicator of Hallucinated-IQA (Lin & Wang,
-    CVPR 2018) instead: 1 where the assessment of the input is closer than
-    `epsilon` to its label. Eq. 10 is an absolute test, so that W is nearly
-    always 1 once the generator is good and the adversarial signal fades.
-
     Args:
-        predicted_quality: AQA's quality of I_hq (of I_org with `epsilon`).
-            Shape `[batch]`, range [0, 1].
-        quality: Q_t, used with `epsilon` only. Same shape and range.
-        epsilon: Largest tolerated error on [0, 1], or None for Eq. 10.
+        predicted_quality: AQA's quality of I_hq. Shape `[batch]`, range
+            [0, 1].
 
     Returns:
         W per example. Shape `[batch]`, 0 or 1, dtype of `predicted_quality`.
-
-    Raises:
-        ValueError: If `epsilon` is given without `quality`.
 
     Example:
     >>> [float(w) for w in perception_weight(ops.array([0.49, 0.5]))]
     [0.0, 1.0]
     """
-    if epsilon is None:
-        good = predicted_quality >= mos.to_quality(mos.CLINICAL_MOS)
-    elif quality is None:
-        raise ValueError("epsilon needs quality. Received: quality=None")
-    else:
-        good = ops.abs(predicted_quality - quality) < epsilon
+    good = predicted_quality >= mos.to_quality(mos.CLINICAL_MOS)
     return ops.cast(good, predicted_quality.dtype)
 
 

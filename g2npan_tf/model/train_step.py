@@ -32,11 +32,9 @@ class Objective:
         correlation_weight: Factor on `losses.correlation_loss` in Eq. 9.
         ranking_weight: Factor on `losses.ranking_loss` in Eq. 9.
         quality_weight: gamma of Eq. 12.
-        non_saturating: Other form of Eq. 2.
         cam_target: `quality_map` or `reference`.
         use_perception_weight: Eq. 11 (True) or Eq. 3 (False).
         perception_pass: `full` or `fast`; see `G2NPAN`.
-        indicator_epsilon: Above 0, the alternative of Eq. 10.
         warmup_steps: Steps with W = 0.
         generator_ema: Momentum of the averaged generator, if there is one.
     """
@@ -48,11 +46,9 @@ class Objective:
     correlation_weight: float = 0.0
     ranking_weight: float = 0.0
     quality_weight: float = 0.01
-    non_saturating: bool = False
     cam_target: str = "quality_map"
     use_perception_weight: bool = True
     perception_pass: str = "full"
-    indicator_epsilon: float = 0.0
     warmup_steps: int = 0
     generator_ema: float = 0.0
 
@@ -265,12 +261,8 @@ class G2NPAN(keras.Model):
         with tf.GradientTape() as generator_tape:
             generated = self._train_generator(image)
         assessment = self._assess_step(image, reference, generated, batch)
-        weight = self._perception_weight(
-            generated, assessment["predicted_quality"], batch["quality"]
-        )
-        adversarial = self._adversarial_step(
-            image, reference, generated, weight
-        )
+        weight = self._perception_weight(generated, batch["quality"])
+        adversarial = self._adversarial_step(reference, generated, weight)
         # Eq. 12 is linear: combined gradients are the combination's gradient.
         upstream = {
             name: losses.perceptual_loss(
@@ -340,19 +332,10 @@ class G2NPAN(keras.Model):
             )
             mean = self.quality_optimizer.scale_loss(mean)
         gradients, upstream = tape.gradient(mean, (variables, generated))
-        return {
-            "terms": terms,
-            "gradients": gradients,
-            "upstream": upstream,
-            "predicted_quality": predicted_quality(assessed["quality_logit"]),
-        }
+        return {"terms": terms, "gradients": gradients, "upstream": upstream}
 
     def _adversarial_step(
-        self,
-        image: Tensor,
-        reference: Tensor,
-        generated: Batch,
-        weight: Tensor,
+        self, reference: Tensor, generated: Batch, weight: Tensor
     ) -> dict[str, Any]:
         """D forward, and backward for itself (Eq. 11) and for G (Eq. 2)."""
         objective = self.objective
@@ -360,8 +343,8 @@ class G2NPAN(keras.Model):
         variables = self.discriminator.trainable_variables
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(pseudo_reference)
-            real_logits = self._discriminate(reference, image)
-            fake_logits = self._discriminate(pseudo_reference, image)
+            real_logits = self._train_discriminator(reference)
+            fake_logits = self._train_discriminator(pseudo_reference)
             terms = {
                 "reconstruction_loss": losses.reconstruction_loss(
                     reference, pseudo_reference
@@ -375,7 +358,6 @@ class G2NPAN(keras.Model):
                 terms["reconstruction_loss"],
                 objective.reconstruction_weight,
                 objective.adversarial_weight,
-                objective.non_saturating,
             )
             own, generators = (
                 optimizer.scale_loss(
@@ -396,12 +378,6 @@ class G2NPAN(keras.Model):
             },
         }
 
-    def _discriminate(self, candidate: Tensor, image: Tensor) -> Tensor:
-        """Logits of D, which sees the image too if it is conditional."""
-        if len(self.discriminator.inputs) == 2:
-            return self._train_discriminator([candidate, image])
-        return self._train_discriminator(candidate)
-
     def _blind(self, image: Tensor) -> Batch:
         """The blind path in inference mode, without gradient."""
         generated = self._train_generator(image, training=False)
@@ -410,23 +386,16 @@ class G2NPAN(keras.Model):
         )
         return {name: tf.stop_gradient(x) for name, x in assessed.items()}
 
-    def _perception_weight(
-        self, generated: Batch, first_quality: Tensor, quality: Tensor
-    ) -> Tensor:
+    def _perception_weight(self, generated: Batch, quality: Tensor) -> Tensor:
         """W of Eq. 10, or zeros during the warm-up and without Eq. 11."""
-        objective = self.objective
         none = tf.zeros_like(quality)
-        if not objective.use_perception_weight:
+        if not self.objective.use_perception_weight:
             return none
 
         def weight() -> Tensor:
-            if objective.indicator_epsilon > 0:
-                return losses.perception_weight(
-                    first_quality, quality, objective.indicator_epsilon
-                )
             return losses.perception_weight(self._second_quality(generated))
 
-        warm = self.quality_optimizer.iterations >= objective.warmup_steps
+        warm = self.quality_optimizer.iterations >= self.objective.warmup_steps
         return tf.stop_gradient(tf.cond(warm, weight, lambda: none))
 
     def _second_quality(self, generated: Batch) -> Tensor:

@@ -70,11 +70,9 @@ def compile_model(
         correlation_weight=config.correlation_weight,
         ranking_weight=config.ranking_weight,
         quality_weight=config.quality_weight,
-        non_saturating=config.non_saturating,
         cam_target=config.cam_target,
         use_perception_weight=config.use_perception_weight,
         perception_pass=config.perception_pass,
-        indicator_epsilon=config.indicator_epsilon,
         warmup_steps=config.perception_warmup * steps,
         generator_ema=config.generator_ema,
     )
@@ -99,10 +97,9 @@ def _schedule(
         return keras.optimizers.schedules.CosineDecay(
             config.learning_rate, decay_steps=max(1, config.epochs) * steps
         )
-    unit = steps if config.lr_decay_unit == "epoch" else 1
     return keras.optimizers.schedules.ExponentialDecay(
         config.learning_rate,
-        decay_steps=config.lr_decay_every * unit,
+        decay_steps=config.lr_decay_every * steps,
         decay_rate=config.lr_decay,
         staircase=True,
     )
@@ -125,7 +122,7 @@ def _networks(config: Config) -> tuple[keras.Model | None, ...]:
     )
     if generator is not None:
         discriminator = build_discriminator(
-            config.discriminator_filters, config.conditional, base.TILE_SIZE
+            config.discriminator_filters, base.TILE_SIZE
         )
         # The last to be built: the other networks start as without it.
         if config.generator_ema:

@@ -82,7 +82,7 @@ def step_gflop(model: G2NPAN | PlainAssessment) -> dict[str, float]:
     objective = model.objective
     blind = generator + quality_network
     second = blind if objective.perception_pass == "full" else quality_network
-    if not objective.use_perception_weight or objective.indicator_epsilon > 0:
+    if not objective.use_perception_weight:
         second = 0.0
     parts = {
         "generator": 3 * generator,

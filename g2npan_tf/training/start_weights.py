@@ -39,7 +39,6 @@ _GAN_FIELDS = (
     "num_ufw",
     "use_generator_skip",
     "discriminator_filters",
-    "conditional",
 )
 
 

@@ -59,8 +59,8 @@ def test_bad_flags_are_one_line_and_code_two(flag, message):
 def test_flags_give_the_same_configuration_again(settings):
     wanted = Config(**settings)
     code = (
-        "from absl import flags; from g2npan_tf import config; import json; "
-        "import sys; config.define_flags(); flags.FLAGS(sys.argv); "
+        "from absl import flags; from g2npan_tf.core import config; import json"
+        "; import sys; config.define_flags(); flags.FLAGS(sys.argv); "
         "print(json.dumps(config.from_flags().to_json()))"
     )
     done = subprocess.run(
@@ -135,6 +135,26 @@ def test_config_json_is_plain_json(tmp_path):
     config.save(Config(), {"name": "x"}, tmp_path / "config.json")
     content = json.loads((tmp_path / "config.json").read_text())
     assert content["config"]["generator_filters"] == [32, 64, 128]
+
+
+REMOVED = {
+    "conditional": [False, True],
+    "non_saturating": [False, True],
+    "indicator_epsilon": [0.0, 0.1],
+    "lr_decay_unit": ["epoch", "batch"],
+}
+
+
+def test_a_run_with_removed_options_opens_at_their_defaults():
+    before = {name: values[0] for name, values in REMOVED.items()}
+    assert Config.from_json(Config().to_json() | before) == Config()
+
+
+@pytest.mark.parametrize("name", REMOVED)
+def test_a_run_that_used_a_removed_option_needs_retraining(name):
+    used = {name: REMOVED[name][1]}
+    with pytest.raises(InputError, match=f"{name}=.*needs retraining"):
+        Config.from_json(Config().to_json() | used)
 
 
 @pytest.mark.parametrize(

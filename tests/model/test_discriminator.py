@@ -26,12 +26,3 @@ def test_it_is_four_strided_blocks_and_one_classifying_convolution():
     ]
     assert [layer.strides for layer in convs] == [(2, 2)] * 4 + [(1, 1)]
     assert convs[-1].filters == 1
-
-
-def test_conditional_discriminator_looks_at_both_images():
-    model = tiny_discriminator(conditional=True)
-    candidate, image = images(), images()[::-1]
-    logits = model([candidate, image], training=False)
-    other = model([candidate, 0 * image], training=False)
-    assert logits.shape == (2,)
-    assert not np.allclose(logits, other)

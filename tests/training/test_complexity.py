@@ -136,7 +136,6 @@ def test_options_change_the_count_of_a_step():
         ({}, 0.0),
         ({"perception_pass": "fast"}, -g),
         ({"use_perception_weight": False}, -g - q),
-        ({"indicator_epsilon": 0.1}, -g - q),
         ({"cam_target": "reference"}, g + q),
     ):
         model.objective = Objective(global_batch_size=2, **options)

@@ -145,7 +145,6 @@ def test_flags_of_networks_are_those_that_differ_from_the_preset():
             {"num_ufw": 2, "vgg_width": 0.1},
             ["num_ufw=1 there and 2 here", "vgg_width=0.0625 there and 0.1"],
         ),
-        ({"conditional": True}, ["conditional=False there"]),
     ],
     ids=str,
 )
