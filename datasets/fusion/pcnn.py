@@ -4,8 +4,8 @@ import numpy as np
 
 from datasets.fusion.selection import choose_larger
 from datasets.fusion.selection import window_mean
-from g2npan_tf.baselines.pcnn import firing_times
-from g2npan_tf.baselines.subbands import decompose
+from g2npan_tf.baselines.tang import decompose
+from g2npan_tf.baselines.tang import firing_times
 
 
 def pcnn_fusion(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:

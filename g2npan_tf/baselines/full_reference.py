@@ -29,13 +29,10 @@ def reference_rmse(image: np.ndarray, reference: np.ndarray) -> float:
     Args:
         image: I_org, uint8 grey `[height, width]` or RGB
             `[height, width, 3]`, of which the luminance counts.
-        reference: I_GT, likewise.
+        reference: I_GT, likewise and of one size; else `InputError`.
 
     Returns:
         On [0, 1]; 0 for the reference itself.
-
-    Raises:
-        InputError: If the two differ in size.
     """
     return float(
         np.sqrt(np.mean(np.square(np.subtract(*_both(image, reference)))))
@@ -43,21 +40,13 @@ def reference_rmse(image: np.ndarray, reference: np.ndarray) -> float:
 
 
 def reference_features(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Hand-made features of an image beside its true reference.
-
-    Args:
-        image: I_org, uint8 grey `[height, width]` or RGB
-            `[height, width, 3]`, of which the luminance counts.
-        reference: I_GT, likewise.
+    """Hand-made features of two images as `reference_rmse` takes them.
 
     Returns:
         float64 `[8]`: RMSE; RMSE of both smoothed; SSIM (Wang et al., IEEE TIP
         2004); difference of the means; correlation of what is finer than a
         pixel; and for each band of `BAND_SDS` the logarithm of its power in
         the image over that in the reference.
-
-    Raises:
-        InputError: If the two differ in size.
     """
     ours, true = _both(image, reference)
     smooth = [cv2.GaussianBlur(x, (0, 0), 2.0) for x in (ours, true)]
@@ -88,18 +77,7 @@ def reference_features(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
 def fit_reference(
     features: np.ndarray, mos: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Support vector regression from features to MOS.
-
-    Args:
-        features: Of training images. float `[n, 8]`.
-        mos: Their readers' scores. Shape `[n]`, 1..5.
-
-    Returns:
-        A function of features that gives predicted MOS.
-
-    Raises:
-        InputError: If scikit-learn is not installed.
-    """
+    """Support vector regression from features `[n, 8]` to MOS `[n]`, 1..5."""
     regression = import_regression()
     mean, spread = features.mean(axis=0), features.std(axis=0)
     spread = np.where(spread > 0, spread, 1.0)

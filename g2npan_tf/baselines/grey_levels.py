@@ -1,4 +1,4 @@
-"""8-bit grey images as the fusion measures need them: checked, counted."""
+"""8-bit images as the compared methods need them: checked, counted."""
 
 import cv2
 import numpy as np
@@ -13,14 +13,8 @@ def check_grey(
 ) -> None:
     """Refuses what the fusion measures are not defined on.
 
-    Args:
-        source_a: uint8 `[height, width]`, range 0..255.
-        source_b: Same.
-        fused: Same.
-
-    Raises:
-        InputError: If an image is not uint8 grey, is empty, or differs in
-            size from the fused one.
+    They take uint8 grey `[height, width]`, not empty, all three of one size;
+    colour images by their `luminance`. Otherwise `InputError`.
     """
     images = {"source_a": source_a, "source_b": source_b, "fused": fused}
     for name, image in images.items():
@@ -42,13 +36,8 @@ def check_grey(
 def check_image(image: np.ndarray, min_side: int = 1) -> None:
     """Refuses what the blind measures are not defined on.
 
-    Args:
-        image: Grey, uint8 `[height, width]`, or RGB, uint8
-            `[height, width, 3]`.
-        min_side: Smallest height and width.
-
-    Raises:
-        InputError: If the image is not as above.
+    They take uint8 grey `[height, width]` or RGB `[height, width, 3]`, at
+    least `min_side` high and wide. Otherwise `InputError`.
     """
     dtype, shape = getattr(image, "dtype", None), np.shape(image)
     grey_or_rgb = len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)
@@ -61,23 +50,12 @@ def check_image(image: np.ndarray, min_side: int = 1) -> None:
 
 
 def luminance(image: np.ndarray) -> np.ndarray:
-    """Luma of ITU-R BT.601, rounded to grey levels.
-
-    Args:
-        image: RGB. uint8 `[height, width, 3]`.
-
-    Returns:
-        uint8 `[height, width]`, range 0..255; grey stays as it is.
-    """
+    """Luma of ITU-R BT.601 of uint8 RGB, rounded to uint8; grey stays."""
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 def joint_counts(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """How often each pair of grey levels shares a pixel.
-
-    Args:
-        first: uint8 `[height, width]`.
-        second: Same.
 
     Returns:
         int64 `[256, 256]`. Rows are the levels of the first image: the sum

@@ -15,7 +15,7 @@ def hossny(
 
     `2 [I(A,F) / (H(A) + H(F)) + I(B,F) / (H(B) + H(F))]`, with the mutual
     information I and the entropy H of the 256 grey levels. Higher is better.
-    Needs both sources; colour images by their luminance.
+    Images as `check_grey` takes them.
 
     Source: M. Hossny, S. Nahavandi, D. Creighton, "Comments on 'Information
     measure for performance of image fusion'", Electronics Letters 44(18),
@@ -23,17 +23,9 @@ def hossny(
 
     Choice: what two constant images share counts 0.
 
-    Args:
-        source_a: Grey. uint8 `[height, width]`.
-        source_b: Same.
-        fused: Same.
-
     Returns:
         Range [0, 2]; 2 if all three are equal, 0 if the fused image is
         constant, NaN if all three are constant.
-
-    Raises:
-        InputError: If an image is not uint8 grey or the sizes differ.
     """
     check_grey(source_a, source_b, fused)
     shares = [_shared(joint_counts(s, fused)) for s in (source_a, source_b)]

@@ -32,13 +32,6 @@ def fit_logistic(values: np.ndarray, mos: np.ndarray) -> Predictor:
 
     Choice: the 4-parameter logistic of the field, from measure to MOS. It is
     monotone: what it can change is the scale, and the direction.
-
-    Args:
-        values: The measure on training images. Shape `[n]`.
-        mos: Their readers' scores. Shape `[n]`, 1..5.
-
-    Returns:
-        A function of values that gives predicted MOS.
     """
     # The measures' units differ by some orders of magnitude.
     centre, spread = np.mean(values), np.std(values) or 1.0
@@ -51,11 +44,10 @@ class Method:
     """A compared method of Table 1, or a yardstick.
 
     Attributes:
-        measure: Takes rows as `data.read` gives them (`image` is uint8
-            `[n, height, width, 3]`, RGB; with `source_a` and `source_b`
-            likewise if `needs_sources`); gives values `[n]`, higher is
-            better, or features `[n, features]`.
-        needs_sources: Whether it looks at the source images.
+        measure: Takes rows as `data.base.read` gives them (`image` is uint8
+            `[n, height, width, 3]`, RGB; `source_a` and `source_b` likewise
+            if `needs_sources`); gives values `[n]`, higher is better, or
+            features `[n, features]`.
         direction: What the values of the measure mean, in words.
         fit: Takes values or features of the training part and its MOS;
             gives a function of values or features that predicts MOS.
@@ -72,23 +64,21 @@ class Method:
     needs_reference: bool = False
 
 
-def of_sources(measure: Measure) -> Callable[[Rows], np.ndarray]:
+def _of_sources(measure: Measure) -> Callable[[Rows], np.ndarray]:
     """A fusion measure as a function of rows, on their luminance (BT.601)."""
 
-    def measure_rows(rows: Rows) -> np.ndarray:
-        triples = zip(
-            rows["source_a"], rows["source_b"], rows["image"], strict=True
-        )
+    def measured(rows: Rows) -> np.ndarray:
+        columns = (rows[name] for name in ("source_a", "source_b", "image"))
         values = [
-            measure(*(luminance(image) for image in triple))
-            for triple in triples
+            measure(*map(luminance, images))
+            for images in zip(*columns, strict=True)
         ]
         return np.array(values, np.float64)
 
-    return measure_rows
+    return measured
 
 
-def of_reference(
+def _of_reference(
     measure: Callable[[np.ndarray, np.ndarray], Any],
 ) -> Callable[[Rows], np.ndarray]:
     """A measure against the true reference as a function of rows."""
@@ -123,26 +113,26 @@ METHODS: dict[str, Method] = {
         fitted="support vector regression",
     ),
     "full_reference": Method(
-        of_reference(reference_features),
+        _of_reference(reference_features),
         False,
         "8 features of image and true reference",
         needs_reference=True,
         fit=fit_reference,
         fitted="support vector regression",
     ),
-    "hossny": Method(of_sources(hossny), True, "higher is better"),
-    "oefp": Method(of_sources(oefp), True, "higher is better"),
+    "hossny": Method(_of_sources(hossny), True, "higher is better"),
+    "oefp": Method(_of_sources(oefp), True, "higher is better"),
     "reference_rmse": Method(
-        of_reference(lambda image, true: -reference_rmse(image, true)),
+        _of_reference(lambda image, true: -reference_rmse(image, true)),
         False,
         "-RMSE to the true reference, higher is better",
         needs_reference=True,
     ),
     "rsfe": Method(
-        of_sources(lambda a, b, fused: -abs(rsfe(a, b, fused))),
+        _of_sources(lambda a, b, fused: -abs(rsfe(a, b, fused))),
         True,
         "-|rSFe|, closest to 0 is best",
     ),
     "tang": Method(_tang, False, "higher is better"),
-    "tsallis": Method(of_sources(tsallis), True, "higher is better"),
+    "tsallis": Method(_of_sources(tsallis), True, "higher is better"),
 }

@@ -19,8 +19,8 @@ def oefp(
     """Share of the sources' edges that the fused image keeps, Q^AB/F.
 
     The ratio of two sums over the image: edge strength times what is kept of
-    it, and edge strength, both over both sources. Higher is better. Needs
-    both sources; colour images by their luminance.
+    it, and edge strength, both over both sources. Higher is better. Images
+    as `check_grey` takes them.
 
     Source: C. S. Xydeas, V. Petrovic, "Objective image fusion performance
     measure", Electronics Letters 36(4), 308-309, 2000, with its constants
@@ -31,19 +31,12 @@ def oefp(
     difference is +pi/2. True convolution turns all others round and changes
     the value by less than 6e-3.
 
-    Args:
-        source_a: Grey. uint8 `[height, width]`.
-        source_b: Same.
-        fused: Same.
-        wrapped: Compares orientations modulo pi instead of literally.
+    Orientations are compared modulo pi if `wrapped`, else literally.
 
     Returns:
         Range [0, 0.974794], the upper end for three equal images; the frame
         of a constant image is an edge, because of the padding. NaN if both
         sources are black.
-
-    Raises:
-        InputError: If an image is not uint8 grey or the sizes differ.
     """
     check_grey(source_a, source_b, fused)
     edges = _edges(fused)
@@ -91,9 +84,7 @@ def _edge_quality(source: _Edges, fused: _Edges, wrapped: bool) -> np.ndarray:
     strength = np.divide(
         weaker, stronger, out=np.ones_like(weaker), where=stronger > 0
     )
-    right_angle = np.pi / 2
-    angle = np.abs(source[1] - fused[1])
-    orientation = 1 - angle / right_angle
+    orientation = 1 - np.abs(source[1] - fused[1]) / (np.pi / 2)
     if wrapped:
         orientation = np.abs(orientation)
     return edge_preservation(strength, orientation)

@@ -20,24 +20,15 @@ def rsfe(
     neighbours in four directions, and SF_R takes, place by place, the larger
     difference of the two sources. Above 0 noise or artefacts were added,
     below 0 detail was lost, so **closest to 0 is best**: use `-abs(rsfe)`
-    where higher has to be better. Needs both sources; colour images by their
-    luminance.
+    where higher has to be better. Images as `check_grey` takes them.
 
     Source: Y. Zheng, E. A. Essock, B. C. Hansen, A. M. Haun, "A new metric
     based on extended spatial frequency and its application to DWT based
     fusion algorithms", Information Fusion 8(2), 177-192, 2007.
 
-    Args:
-        source_a: Grey. uint8 `[height, width]`.
-        source_b: Same.
-        fused: Same.
-
     Returns:
         Range [-1, inf); -1 if the fused image is constant. If both sources
         are constant: inf, or NaN if the fused image is constant too.
-
-    Raises:
-        InputError: If an image is not uint8 grey or the sizes differ.
     """
     check_grey(source_a, source_b, fused)
     wanted = _spatial_frequency(

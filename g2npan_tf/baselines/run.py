@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from g2npan_tf.baselines.base_rows import measure_rows
 from g2npan_tf.baselines.methods import METHODS
-from g2npan_tf.baselines.methods import Method
 from g2npan_tf.baselines.methods import Rows
 from g2npan_tf.core import command
 from g2npan_tf.core import config
 from g2npan_tf.core import outputs
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation import figures as evaluation
 from g2npan_tf.evaluation import fold_means
@@ -34,6 +33,10 @@ if TYPE_CHECKING:
 SETTINGS = ("data", "data_dir", "manual_dir", "protocol", "fold", "train_share")
 # Draws of the one overlap; the other has as many parts as modalities.
 UNPOOLED = ("ratio", "leave_modality_out")
+# How a data set holds its source images: two features, or one with both.
+_PAIR = ("source_a", "source_b")
+_LIST = ("sources",)
+_REFERENCE = ("reference",)
 # Training and test rows of a fold.
 Fold = tuple[np.ndarray, np.ndarray]
 
@@ -100,60 +103,6 @@ def main(argv: list[str]) -> None:
     print(f"images: {output}")
 
 
-def judge(
-    name: str, rows: Rows, values: np.ndarray, folds: Sequence[Fold]
-) -> tuple[Rows, dict[str, Any]]:
-    """Fits a method on training parts and judges it on the test parts.
-
-    Args:
-        name: Of the method.
-        rows: `pair_id`, `case_id`, `algorithm`, `modality` and `mos` of
-            images, arrays `[n]`.
-        values: Of the method's measure, `[n]` or `[n, features]`.
-        folds: For each fold the rows that train and those that test.
-
-    Returns:
-        The test rows, one fold after the other, with `fold` (number in
-        `folds`), `predicted_mos`, `values` and the trivial baselines; and what
-        `evaluation_table.table` shows but `data` and `protocol`.
-    """
-    predicted = [
-        _predictions(METHODS[name], name, rows, values, fold) for fold in folds
-    ]
-    predictions = {
-        key: np.concatenate([part[key] for part in predicted])
-        for key in predicted[0]
-    }
-    places = np.concatenate([test for _, test in folds])
-    trivial = {
-        key: values for key, values in predictions.items() if key != name
-    }
-    test = {
-        **trivial,
-        **{key: np.asarray(column)[places] for key, column in rows.items()},
-        "fold": np.repeat(range(len(folds)), [len(test) for _, test in folds]),
-        "predicted_mos": predictions[name],
-        "values": values[places],
-    }
-    split = _split(test)
-    results = {
-        "method": name,
-        "images": len(places),
-        "pairs": len(set(test["pair_id"])),
-        "cases": len(set(test["case_id"])),
-        **evaluation.compare(split, predictions, name),
-    }
-    if len(folds) > 1:
-        results["mean_of_folds"] = fold_means.judge(
-            split, test["fold"], predictions
-        )
-    if values.ndim == 1:
-        results["unfitted"] = statistics.figures(split.mos, test["values"])
-        kept = statistics.srcc(test["values"], predictions[name])
-        results["reversed"] = kept < 0
-    return test, results
-
-
 def _measured(
     builder: "tfds.core.DatasetBuilder",
     settings: config.Config,
@@ -172,7 +121,7 @@ def _measured(
     places = np.unique(
         np.concatenate([p for part in parts for p in (part.known, part.test)])
     )
-    rows, values = measure_rows(builder, places, METHODS[name], name)
+    rows, values = measure_rows(builder, places, name)
     folds = [
         (
             np.searchsorted(places, part.known),
@@ -183,35 +132,148 @@ def _measured(
     return rows, values, folds
 
 
+def measure_rows(
+    builder: "tfds.core.DatasetBuilder", places: np.ndarray, name: str
+) -> tuple[Rows, np.ndarray]:
+    """Reads the images at some places of a data set and measures them.
+
+    Returns:
+        What `data.base.read` gives without the images, and the values `[n]`
+        or features `[n, features]` of the method.
+
+    Raises:
+        InputError: If the method needs source images or references that are
+            not there, or is not defined on an image.
+    """
+    from g2npan_tf.data import base
+
+    more = _features(builder, name)
+    rows: Rows = base.read(builder, places, more)
+    if more == _LIST:
+        rows |= _unpacked(rows, name)
+    values = METHODS[name].measure(rows)
+    for index, value in enumerate(values):
+        if not np.isfinite(value).all():
+            raise InputError(
+                f"--method={name} is not defined on {_id(rows, index)}: "
+                f"expected a finite value. Received: {value}"
+            )
+    images = {"image", *_PAIR, *_LIST, *_REFERENCE}
+    return {key: rows[key] for key in rows if key not in images}, values
+
+
+def _features(
+    builder: "tfds.core.DatasetBuilder", name: str
+) -> tuple[str, ...]:
+    """The features that a method needs beside the fused image."""
+    there, base_name = set(builder.info.features), builder.info.full_name
+    if METHODS[name].needs_sources:
+        for names in (_PAIR, _LIST):
+            if there.issuperset(names):
+                return names
+        raise InputError(
+            f"--method={name} needs both source images of every fused image; "
+            f"{base_name} has none (expected the features "
+            f"{' and '.join(_PAIR)}, or {_LIST[0]})"
+        )
+    if not METHODS[name].needs_reference:
+        return ()
+    if "is_anchor" not in there:
+        raise InputError(
+            f"--method={name} needs references that nobody judged (anchors); "
+            f"those of {base_name} are the best judged images, so they give "
+            "away what is to be predicted"
+        )
+    return _REFERENCE
+
+
+def _unpacked(rows: Rows, name: str) -> Rows:
+    """The pair of features from the one with both."""
+    for index, sources in enumerate(rows["sources"]):
+        if len(sources) != len(_PAIR):
+            raise InputError(
+                f"--method={name} needs both source images of every fused "
+                f"image; {_id(rows, index)} has {len(sources)}"
+            )
+    return {
+        key: [sources[i] for sources in rows["sources"]]
+        for i, key in enumerate(_PAIR)
+    }
+
+
+def _id(rows: Rows, index: int) -> str:
+    """What an image is called in errors and CSV files."""
+    return f"{rows['pair_id'][index]}/{rows['algorithm'][index]}"
+
+
+def judge(
+    name: str, rows: Rows, values: np.ndarray, folds: Sequence[Fold]
+) -> tuple[Rows, dict[str, Any]]:
+    """Fits a method on training parts and judges it on the test parts.
+
+    Args:
+        name: Of the method.
+        rows: Without images, and
+        values: of its measure, both from `measure_rows`.
+        folds: For each fold the rows that train and those that test.
+
+    Returns:
+        The test rows, one fold after the other, with `fold` (number in
+        `folds`), `predicted_mos`, `values` and the trivial baselines; and what
+        `evaluation_table.table` shows but `data` and `protocol`.
+    """
+    predicted = [_predictions(name, rows, values, fold) for fold in folds]
+    predictions = {
+        key: np.concatenate([part[key] for part in predicted])
+        for key in predicted[0]
+    }
+    places = np.concatenate([test for _, test in folds])
+    trivial = {
+        key: values for key, values in predictions.items() if key != name
+    }
+    test = {
+        **trivial,
+        **{key: np.asarray(column)[places] for key, column in rows.items()},
+        "fold": np.repeat(range(len(folds)), [len(test) for _, test in folds]),
+        "predicted_mos": predictions[name],
+        "values": values[places],
+    }
+    split = evaluation.split_of(test)
+    results = {
+        "method": name,
+        "images": len(places),
+        "pairs": len(set(test["pair_id"])),
+        "cases": len(set(test["case_id"])),
+        **evaluation.compare(split, predictions, name),
+    }
+    if len(folds) > 1:
+        results["mean_of_folds"] = fold_means.judge(
+            split, test["fold"], predictions
+        )
+    if values.ndim == 1:
+        results["unfitted"] = statistics.figures(split.mos, test["values"])
+        kept = statistics.srcc(test["values"], predictions[name])
+        results["reversed"] = kept < 0
+    return test, results
+
+
 def _predictions(
-    method: Method, name: str, rows: Rows, values: np.ndarray, fold: Fold
+    name: str, rows: Rows, values: np.ndarray, fold: Fold
 ) -> dict[str, np.ndarray]:
     """Predicted MOS of a fold's test rows, and the trivial baselines'."""
     train, test = (
-        _split({key: column[part] for key, column in rows.items()})
+        evaluation.split_of({key: column[part] for key, column in rows.items()})
         for part in fold
     )
-    predict = method.fit(values[fold[0]], train.mos)
+    predict = METHODS[name].fit(values[fold[0]], train.mos)
     return {
         name: predict(values[fold[1]]),
         **evaluation.trivial_baselines(train, test),
     }
 
 
-def _split(rows: Rows) -> evaluation.Split:
-    """The columns that the figures are made from."""
-    return evaluation.split_of(rows)
-
-
 def notes(results: dict[str, Any]) -> str:
-    """What was fitted, and the figures of the measure without it.
-
-    Args:
-        results: From `judge`.
-
-    Returns:
-        Some lines.
-    """
+    """What was fitted, and the figures of the measure without it."""
     method = METHODS[results["method"]]
     lines = [
         "",
@@ -228,7 +290,7 @@ def notes(results: dict[str, Any]) -> str:
             f"{figures}."
         )
         if results["reversed"]:
-            lines.append("The fit turned the direction of the measure round.")
+            lines.append("The fit reversed the direction of the measure.")
     return "\n".join(lines)
 
 

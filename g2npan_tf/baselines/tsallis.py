@@ -21,8 +21,8 @@ def tsallis(
     """Information of the sources in the fused image after Tsallis.
 
     `cvejic`: `I_q(A,F) + I_q(B,F)`; `nava`: that over
-    `H_q(A) + H_q(B) - I_q(A,B)`. Higher is better. Needs both sources;
-    colour images by their luminance.
+    `H_q(A) + H_q(B) - I_q(A,B)`. Higher is better. Images as `check_grey`
+    takes them.
 
     Source: N. Cvejic, C. N. Canagarajah, D. R. Bull, "Image fusion metric
     based on mutual information and Tsallis entropy", Electronics Letters
@@ -34,21 +34,12 @@ def tsallis(
 
     Choice: the sum with q = 1.85, since the paper names neither.
 
-    Args:
-        source_a: Grey. uint8 `[height, width]`.
-        source_b: Same.
-        fused: Same.
-        q: Entropic index, above 0 and not 1 (the limit is Shannon's).
-        form: `cvejic`, or `nava`, whose own q is 0.43137.
+    The entropic index q is above 0 and not 1, where the limit is Shannon's.
 
     Returns:
         `cvejic`: range [0, inf). `nava`: neither bounded by 1 nor 1 for
         equal images; NaN if all three are constant. Both are 0 if the fused
         image is constant.
-
-    Raises:
-        InputError: If an image is not uint8 grey, the sizes differ, or `q`
-            or `form` is not as above.
     """
     check_grey(source_a, source_b, fused)
     if not (math.isfinite(q) and q > 0 and q != 1):

@@ -1,4 +1,4 @@
-"""The command: fitted on training folds, judged on the test fold."""
+"""Measured with their sources, fitted on training, judged on the test part."""
 
 import csv
 import dataclasses
@@ -9,14 +9,22 @@ from unittest import mock
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from scipy import stats
 
+from datasets.fusion_quality import (
+    fusion_quality_dataset_builder as builder_module,
+)
 from g2npan_tf.baselines import run
 from g2npan_tf.baselines.methods import METHODS
 from g2npan_tf.baselines.methods import Method
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base as data
 from g2npan_tf.evaluation import figures as evaluation
+from tests.custom_folder import rows_of
+from tests.custom_folder import write_folder
+from tests.tiled_base import TiledBase
 from tests.tiny import REPOSITORY
 
 
@@ -106,9 +114,9 @@ def test_reversed_measure_is_told():
         < 0
         < results["methods"]["oefp"]["raw"]["srcc"]
     )
-    assert "turned the direction" in run.notes(results)
+    assert "reversed the direction" in run.notes(results)
     _, results = run.judge("oefp", rows, values, folds()[:1])
-    assert "turned the direction" not in run.notes(results)
+    assert "reversed the direction" not in run.notes(results)
 
 
 def test_method_with_features_learns_from_the_training_rows_only():
@@ -206,3 +214,86 @@ def test_bad_flags_are_one_line_and_code_two(flags, message):
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def measured(builder, places, measure, needs_sources=False):
+    method = Method(measure, needs_sources, "")
+    with mock.patch.dict(METHODS, {"fake": method}):
+        return run.measure_rows(builder, places, "fake")
+
+
+def test_values_belong_to_their_rows(data_dir):
+    builder = data.open_base(Config(data_dir=data_dir))
+    stored = list(
+        tfds.as_numpy(
+            builder.as_dataset(split="+".join(f"fold_{k}" for k in range(5)))
+        )
+    )
+    by_name = {
+        (e["pair_id"].decode(), e["algorithm"].decode()): e for e in stored
+    }
+
+    def distance(rows):
+        pairs = zip(rows["source_a"], rows["image"], strict=True)
+        return np.array([np.abs(a.astype(int) - f).mean() for a, f in pairs])
+
+    rows, values = measured(builder, np.array([1, 2, 28]), distance, True)
+    assert set(rows) == {*data.TEXTS, "mos"}
+    for pair, algorithm, mos, value in zip(
+        rows["pair_id"], rows["algorithm"], rows["mos"], values, strict=True
+    ):
+        example = by_name[pair, algorithm]
+        difference = example["source_a"].astype(int) - example["image"]
+        assert value == np.abs(difference).mean()
+        assert mos == example["mos"]
+
+
+@pytest.mark.parametrize("has_sources", [True, False])
+def test_sources_of_custom_images_are_found_or_their_lack_named(
+    has_sources, tmp_path
+):
+    rows = rows_of()
+    if has_sources:
+        rows = [
+            row
+            | {f"source_{x}": f"sources/{row['pair_id']}_{x}.png" for x in "ab"}
+            for row in rows
+        ]
+    write_folder(tmp_path / "manual", rows)
+    builder = builder_module.Builder(
+        config="custom", data_dir=tmp_path / "tfds"
+    )
+    builder.download_and_prepare(
+        download_config=tfds.download.DownloadConfig(
+            manual_dir=str(tmp_path / "manual")
+        )
+    )
+    if has_sources:
+        rows, values = run.measure_rows(builder, np.arange(15), "hossny")
+        assert ((values > 0) & (values < 2)).all()
+        assert len(rows["mos"]) == len(values) == 15
+        return
+    with pytest.raises(InputError, match=r"--method=oefp.*pair_\d/.* has 0"):
+        run.measure_rows(builder, np.arange(15), "oefp")
+
+
+def test_a_data_set_with_anchors_and_without_sources(data_dir, tmp_path):
+    builder = TiledBase(data_dir=tmp_path)
+    builder.download_and_prepare()
+    with pytest.raises(InputError, match="--method=rsfe needs both source"):
+        run.measure_rows(builder, np.arange(3), "rsfe")
+    rows, values = run.measure_rows(builder, np.arange(3), "reference_rmse")
+    assert (values < 0).any()
+    assert (values <= 0).all()
+    assert "reference" not in rows
+    phantom = data.open_base(Config(data_dir=data_dir))
+    with pytest.raises(InputError, match="references that nobody judged"):
+        run.measure_rows(phantom, np.arange(3), "reference_rmse")
+
+
+def test_undefined_value_is_refused_with_the_image(data_dir):
+    builder = data.open_base(Config(data_dir=data_dir))
+    with pytest.raises(InputError, match=r"not defined on .*phantom_\d+/.*nan"):
+        measured(
+            builder, np.arange(3), lambda rows: np.array([1.0, np.nan, 1.0])
+        )
