@@ -7,7 +7,7 @@ EPOCHS ?= 10
 PRESET ?= compact
 INSTALLED := $(VENV)/.installed
 BROWSER := $(VENV)/.browser
-CODE := g2npan_tf datasets export benchmarks tests train.py evaluate.py pretrain.py
+CODE := g2npan_tf datasets export benchmarks tests train.py evaluate.py
 
 .PHONY: help demo test test-slow lint format bench clean
 

@@ -64,7 +64,6 @@ def main(argv: list[str]) -> None:
         from g2npan_tf.evaluation import card as model_card
         from g2npan_tf.evaluation import report
         from g2npan_tf.evaluation import run
-    command.register_data_bases()
     choice = base_selection.Choice(
         **{name: options[name].value or "" for name in PLACES},
         split=options.split,

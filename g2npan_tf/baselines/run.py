@@ -85,8 +85,6 @@ def main(argv: list[str]) -> None:
     )
     with command.quiet_stderr():
         from g2npan_tf.data import base
-
-        command.register_data_bases()
     builder = base.open_base(settings)
     rows, values, folds = _measured(builder, settings, pooled, options.method)
     rows, results = judge(options.method, rows, values, folds)

@@ -1,7 +1,6 @@
 """Runs a command: quiet start, one line for bad input, an exit code."""
 
 import contextlib
-import importlib
 import io
 import os
 import sys
@@ -100,18 +99,6 @@ def quiet_stderr() -> Iterator[None]:
         finally:
             os.dup2(saved, 2)
             os.close(saved)
-
-
-def register_data_bases() -> None:
-    """Makes the data sets of a checkout known to TFDS by their names.
-
-    The package does not contain them: elsewhere TFDS knows those that are
-    prepared already.
-    """
-    with contextlib.suppress(ModuleNotFoundError):
-        importlib.import_module(
-            "datasets.fusion_quality.fusion_quality_dataset_builder"
-        )
 
 
 def run(

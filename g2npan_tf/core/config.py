@@ -16,6 +16,9 @@ from g2npan_tf.core import plain_json
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
 
+# The flags belong to the command that asks for them, as --help shows them.
+flags.disclaim_key_flags()
+
 # Folds of every data set.
 NUM_FOLDS = 5
 BOTH = "leave_both_out"

@@ -1,6 +1,7 @@
 """From TFDS folds to arrays: which cases train, choose and test; decoding."""
 
 import dataclasses
+import importlib.metadata
 import json
 import sys
 from collections.abc import Iterable
@@ -16,9 +17,35 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import protocols
 
 TEXTS = ("pair_id", "case_id", "algorithm", "modality")
+# Entry points of installed packages: modules that register TFDS builders.
+PLUG_INS = "g2npan_tf.data_sets"
 _FOLDS = range(NUM_FOLDS)
 # Side in pixels of what the networks see: a whole fused image, or a tile.
 TILE_SIZE = 128
+
+
+def _builder(name: str, config: Config) -> tfds.core.DatasetBuilder:
+    """A data set that TFDS or a plug-in knows, or that is built already.
+
+    The data sets of a checkout are such a plug-in, and not in a wheel: there
+    TFDS reads what is built in `data_dir`.
+    """
+    if name.partition("/")[0] not in tfds.list_builders():
+        _load_plug_ins()
+    return tfds.builder(name, data_dir=config.data_dir or None)
+
+
+def _load_plug_ins() -> None:
+    """Lets other packages register their data sets."""
+    # All of them: `entry_points` drops one of a package's two installations.
+    for package in importlib.metadata.distributions():
+        for plug_in in package.entry_points.select(group=PLUG_INS):
+            try:
+                plug_in.load()
+            except ModuleNotFoundError as error:
+                # A checkout that was moved, or a wheel: no data set of it.
+                if not plug_in.module.startswith(str(error.name)):
+                    raise
 
 
 def open_base(config: Config) -> tfds.core.DatasetBuilder:
@@ -34,7 +61,7 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
         InputError: If TFDS knows no such data set or it lacks the folds.
     """
     try:
-        builder = tfds.builder(config.data, data_dir=config.data_dir or None)
+        builder = _builder(config.data, config)
         features = set(builder.info.features or ())
     except (
         tfds.core.DatasetNotFoundError,
@@ -45,8 +72,10 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
         tf.errors.OpError,
     ) as error:
         raise InputError(
-            f"--data={config.data}: TFDS has no such data set. Expected a "
-            f"name such as fusion_quality/phantom ({_first_line(error)})"
+            f"--data={config.data}: no such data set in TFDS, among those of "
+            "installed packages (a checkout's: pip install --editable .) or in "
+            "--data_dir. Expected a name such as fusion_quality/phantom "
+            f"({_first_line(error)})"
         ) from error
     absent = {"image", "reference", "mos", *TEXTS} - features
     if absent:
@@ -107,7 +136,7 @@ def reopen(
     folder = config.data_dir or None
     where = folder or "the default folder of TFDS"
     try:
-        builder = tfds.builder(f"{name}:{version}", data_dir=folder)
+        builder = _builder(f"{name}:{version}", config)
         if not builder.is_prepared():
             raise InputError("not built")
     except (

@@ -308,7 +308,6 @@ def _report(
     """Writes report.html; its maps need TensorFlow, which is loaded here."""
     with cli.quiet_stderr():
         from g2npan_tf.experiments import cross_validation_report
-    cli.register_data_bases()
     folders = {key: folder_of(output, *key) for key in runs}
     cross_validation_report.write(results, rows, runs, folders, output)
 

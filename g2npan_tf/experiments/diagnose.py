@@ -43,7 +43,6 @@ def main(argv: list[str]) -> None:
     with command.quiet_stderr():
         from g2npan_tf.evaluation import results
         from g2npan_tf.experiments import diagnosis  # noqa: F401
-    command.register_data_bases()
     found = examine(workdir, options.batches)
     print(table(found))
     if options.output:

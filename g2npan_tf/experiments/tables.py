@@ -68,8 +68,6 @@ def main(argv: list[str]) -> None:
         from g2npan_tf.data import base as data
         from g2npan_tf.experiments import table_jobs
         from g2npan_tf.experiments import table_plan
-
-        command.register_data_bases()
     builder = data.open_base(base)
     request = table_jobs.Request(
         table=options.table,

@@ -148,7 +148,7 @@ sys.meta_path.insert(0, Teller())
     [
         "train.py --workdir={0}",
         "evaluate.py --workdir={0}",
-        "pretrain.py --workdir={0}/a",
+        "-m g2npan_tf.training.command --workdir={0}/a",
         "-m export.saved_model --workdir={0} --output={0}/b",
         "-m export.tflite --workdir={0} --output={0}/b",
         "-m g2npan_tf.experiments.cross_validate --output={0}/c",
@@ -172,7 +172,7 @@ def test_a_command_turns_onednn_on_before_tensorflow(command, tmp_path):
     ("program", "switch"),
     [
         ("from g2npan_tf import Assessor; Assessor.load(model)", "-"),
-        ("from g2npan_tf import cli; import tensorflow", "-"),
+        ("from g2npan_tf.core import command; import tensorflow", "-"),
         # A worker of Beam, which may inherit nothing of the command.
         (
             "from g2npan_tf.scoring.beam_scoring import ScorerHandler; "

@@ -1,6 +1,8 @@
 """Parts never share a case; a base is opened as it was."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
+from tests.tiny import REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +128,39 @@ def test_facts_say_that_scores_are_simulated(builder):
     assert facts["bytes"] > 30 * 1000
     assert facts["scores"] == "simulated"
     assert facts["name"].startswith("fusion_quality/phantom/")
+
+
+def test_without_the_checkout_a_built_data_set_is_found(data_dir):
+    # As where a wheel is installed; None makes every import of a name fail.
+    code = (
+        "import sys; sys.modules['datasets'] = None\n"
+        "from g2npan_tf.core.config import Config\n"
+        "from g2npan_tf.data import base\n"
+        f"config = Config(data_dir={data_dir!r})\n"
+        "builder = base.open_base(config)\n"
+        "base.reopen(config, base.facts(builder))\n"
+        "assert len(base.divide(builder, config).test) == 6\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)
+
+
+def test_a_package_brings_its_data_sets_by_an_entry_point(
+    config, monkeypatch, tmp_path
+):
+    (tmp_path / "far_away.py").write_text(
+        "import tensorflow_datasets as tfds\n"
+        "class FarAway(tfds.core.GeneratorBasedBuilder):\n"
+        "    VERSION = tfds.core.Version('1.0.0')\n"
+        "    def _info(self): return tfds.core.DatasetInfo(builder=self)\n"
+        "    def _split_generators(self, _): return {}\n"
+        "    def _generate_examples(self): yield\n"
+    )
+    metadata = tmp_path / "far_away-1.0.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Name: far_away\n")
+    (metadata / "entry_points.txt").write_text(
+        f"[{base.PLUG_INS}]\na = far_away\nb = far_away.not_there\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(InputError, match="examples lack algorithm"):
+        base.open_base(dataclasses.replace(config, data="far_away"))

@@ -27,10 +27,11 @@ WEIGHTS = "state.weights.h5"
 KEEPING = """
 import types
 from g2npan_tf.core import command
+from g2npan_tf.training import command as training
 from g2npan_tf.training import distribution
 distribution.atexit = types.SimpleNamespace(register=lambda *a, **k: None)
-import train
-cli.run(train.main)
+training.define_flags()
+command.run(training.main)
 """
 
 
@@ -196,7 +197,7 @@ def test_a_killed_worker_stops_the_job_in_one_line(killed):
     assert codes == [75, -signal.SIGKILL], texts
     assert re.search(
         r"\nerror: lost the connection to worker 1, all workers stop; saved "
-        r"until epoch \d+\. The same command goes on: --workdir=.*\n$",
+        r"up to epoch \d+; rerun the same command to resume: --workdir=.*\n$",
         texts[0],
     ), texts[0]
     assert "Traceback" not in texts[0]

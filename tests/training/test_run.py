@@ -316,5 +316,5 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(plain_config, tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
-    assert "The same command goes on" in err
+    assert "rerun the same command to resume" in err
     assert "Traceback" not in err

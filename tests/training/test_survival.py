@@ -213,7 +213,7 @@ def test_sigterm_lets_the_epoch_end_and_be_saved(flags, tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143
     epoch = last_logged(tmp_path)
-    assert f"saved until epoch {epoch}. The same command goes on" in err
+    assert f"saved up to epoch {epoch}; rerun the same command to resume" in err
     assert last_saved(tmp_path) == epoch
 
 

@@ -1,0 +1,191 @@
+"""The training command: flags -> Config -> training.run -> what to do next.
+
+    python -m g2npan_tf.training.command --workdir=runs/first \
+        --data=fusion_quality/phantom
+
+is what `train.py` of a checkout calls.
+"""
+
+import pathlib
+import shlex
+import signal
+import sys
+from typing import Any
+
+from absl import flags
+
+from g2npan_tf.core import command
+from g2npan_tf.core import config
+from g2npan_tf.core import outputs
+from g2npan_tf.core.errors import WorkerLostError
+from g2npan_tf.core.files import NO_SPACE
+from g2npan_tf.scoring.model_facts import has_no_readers
+from g2npan_tf.scoring.model_facts import whose
+
+
+def define_flags() -> None:
+    """Defines the flags; not at import, since commands share their names."""
+    config.define_flags()
+    flags.DEFINE_string("workdir", None, "Folder of the run. Required.")
+
+
+def main(argv: list[str]) -> int:
+    """Trains as the flags say and returns the exit code."""
+    if len(argv) > 1:
+        command.fail(f"unexpected argument {argv[1]}; all settings are flags")
+    if not flags.FLAGS.workdir:
+        command.fail("--workdir is required: the folder of the run")
+    settings = config.from_flags()
+    outputs.check_settings(
+        {"workdir": outputs.run_files(flags.FLAGS.workdir)}, settings
+    )
+    # A shell lets background jobs ignore SIGINT, but who sends it means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A preempted machine sends SIGTERM.
+    signal.signal(signal.SIGTERM, command.terminate)
+    workdir = pathlib.Path(flags.FLAGS.workdir)
+    with command.quiet_stderr():
+        from g2npan_tf.training import distribution
+        from g2npan_tf.training import dry_run
+        from g2npan_tf.training import run
+        from g2npan_tf.training.grace import GracePeriod
+
+    grace = GracePeriod(settings.grace_seconds)
+    signal.signal(signal.SIGTERM, grace.on_signal)
+    try:
+        with distribution.lost_worker_named(settings):
+            summary = run.run(settings, workdir, [grace])
+    except (
+        KeyboardInterrupt,
+        FloatingPointError,
+        OSError,
+        WorkerLostError,
+    ) as error:
+        return stopped(error, workdir)
+    if not settings.epochs:
+        print(dry_run.table(summary))
+        print("dry run: nothing was saved, nothing is trained")
+        return 0
+    print(report(summary, workdir))
+    if has_no_readers(summary["data"]):
+        print(start_command(settings, workdir))
+    return 0
+
+
+def stopped(error: BaseException, workdir: pathlib.Path) -> int:
+    """Says in one line why a run stopped and what is saved; the exit code."""
+    if isinstance(error, OSError) and error.errno not in NO_SPACE:
+        raise error
+    if isinstance(error, FloatingPointError):
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    if isinstance(error, OSError):
+        # Without a name it was standard output.
+        where = error.filename or "standard output"
+        reason, code = f"error: {error.strerror}: {where}", 1
+    elif isinstance(error, WorkerLostError):
+        reason, code = f"error: {error}", command.WORKER_LOST
+    elif isinstance(error, command.Terminated):
+        reason, code = "stopped by SIGTERM", command.TERMINATED
+    else:
+        reason, code = "\ninterrupted", command.INTERRUPTED
+    print(f"{reason}; {saved(workdir)}", file=sys.stderr)
+    return code
+
+
+def saved(workdir: pathlib.Path) -> str:
+    """What of a stopped run is on the disk, as half a line."""
+    from g2npan_tf.training import checkpoints
+
+    newest = checkpoints.newest(workdir / "checkpoints")
+    if newest is None:
+        state = "no epoch completed; rerunning starts from scratch"
+    else:
+        epoch = int(newest.name.removeprefix("epoch_"))
+        state = f"saved up to epoch {epoch}; rerun the same command to resume"
+    return f"{state}: --workdir={workdir}"
+
+
+def report(summary: dict[str, Any], workdir: pathlib.Path) -> str:
+    """What a finished run says: figures, where everything is, what is next.
+
+    Args:
+        summary: Result of `training.run`.
+        workdir: Folder of the run.
+
+    Returns:
+        Several lines; the commands can be pasted.
+    """
+    first, last = summary["quality_loss"]
+    figure = summary["best_val_srcc"]
+    best = (
+        "no validation part: the last epoch is kept"
+        if figure is None
+        else f"best epoch {summary['best_epoch']}, SRCC {figure:.3f}"
+    )
+    facts = summary["data"]
+    # Older runs do not say it.
+    found = summary.get("calibration")
+    scale = (
+        f"scores calibrated on {found['images']} images: logit * "
+        f"{found['scale']:.2f} {found['offset']:+.2f}\n"
+        if found
+        else ""
+    )
+    return (
+        f"{facts['name']} ({whose(facts)}), "
+        f"preset {summary['preset']}, {summary['protocol']}:\n"
+        f"{summary['epochs']} epochs: quality loss (Eq. 7) {first:.3f} -> "
+        f"{last:.3f}; {best}; ended: {summary['ended']}\n{scale}"
+        f"{summary['wall_seconds']:.0f} s, "
+        f"{summary['peak_memory_mib']:.0f} MiB of memory at most\n"
+        f"run:        {workdir} (scorer.keras, log.csv, training.json, "
+        "events, checkpoints)\n" + next_commands(workdir)
+    )
+
+
+def next_commands(workdir: pathlib.Path) -> str:
+    """What to do with a finished run, a command a line."""
+    # As it was called: python, python3, .venv/bin/python ...
+    python = shlex.quote(sys.orig_argv[0])
+    run = shlex.quote(str(workdir))
+    models, samples = (
+        shlex.quote(str(workdir / name)) for name in ("exported", "samples")
+    )
+    commands = {
+        "curves": f"-m tensorboard.main --logdir={run}",
+        "figures": f"evaluate.py --workdir={run}",
+        "SavedModel": f"-m export.saved_model --workdir={run} "
+        f"--output={models}",
+        "LiteRT": f"-m export.tflite --workdir={run} --output={models}",
+        "samples": f"-m datasets.samples --workdir={run} --output={samples}",
+        "scores": f"-m g2npan_tf.scoring.score --model={run} {samples}",
+    }
+    return "\n".join(
+        f"{name + ':':<11} {python} {command}"
+        for name, command in commands.items()
+    )
+
+
+def start_command(settings: config.Config, workdir: pathlib.Path) -> str:
+    """How a run on scored images starts from one that no reader scored.
+
+    Args:
+        settings: Of this run.
+        workdir: Its folder.
+
+    Returns:
+        One line; data set and folder are to be filled in.
+    """
+    from g2npan_tf.training import start_weights
+
+    words = [
+        *(sys.orig_argv[0], "train.py", f"--init_from={workdir}"),
+        *start_weights.flags_of_networks(settings),
+    ]
+    return f"train on:   {shlex.join(words)} --data=DATA_SET --workdir=FOLDER"
+
+
+if __name__ == "__main__":
+    define_flags()
+    command.run(main)

@@ -1,0 +1,281 @@
+"""What the training command says at the end, and with which exit code."""
+
+import errno
+import json
+import pathlib
+import shlex
+import signal
+import subprocess
+import sys
+import types
+
+import cv2
+import keras
+import numpy as np
+import pytest
+
+from datasets.pretraining.groups import SCORES
+from datasets.pretraining.slices import draw_slice
+from g2npan_tf.core import command as cli
+from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import Config
+from g2npan_tf.training import checkpoints
+from g2npan_tf.training import command as training
+from g2npan_tf.training import run
+from tests.tiny import REPOSITORY
+from tests.training.test_run import TINY
+from tests.training.test_run import command
+
+SUMMARY = {
+    "data": {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"},
+    "preset": "compact",
+    "protocol": "fold 0 left out",
+    "epochs": 7,
+    "best_epoch": 4,
+    "best_val_srcc": 0.512,
+    "ended": "early stopping: no better validation SRCC in 3 epochs",
+    "quality_loss": [0.7, 0.5],
+    "wall_seconds": 12.0,
+    "peak_memory_mib": 900.0,
+}
+PLAIN = {**TINY, "use_gan": False, "use_local_contrast": True}
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({}, "best epoch 4, SRCC 0.512; ended: early stopping"),
+        ({}, "run:        runs/first (scorer.keras"),
+        (
+            {"best_val_srcc": None, "ended": "all epochs"},
+            "no validation part: the last epoch is kept",
+        ),
+        (
+            {"calibration": {"scale": 2.511, "offset": -0.2, "images": 192}},
+            "calibrated on 192 images: logit * 2.51 -0.20\n",
+        ),
+    ],
+)
+def test_the_report_says_what_was_kept_and_why_it_ended(changed, line):
+    text = training.report({**SUMMARY, **changed}, pathlib.Path("runs/first"))
+    assert line in text
+    assert ("calibrated" in text) == ("calibration" in changed)
+
+
+def test_commands_can_be_pasted_for_any_folder():
+    text = training.report(SUMMARY, pathlib.Path("my runs/a'b"))
+    found = {
+        line.partition(":")[0]: shlex.split(line.partition(":")[2])
+        for line in text.splitlines()
+        if f" {shlex.quote(sys.orig_argv[0])} " in line
+    }
+    assert set(found) == {
+        "curves",
+        "figures",
+        "SavedModel",
+        "LiteRT",
+        "samples",
+        "scores",
+    }
+    assert found["figures"][1:] == ["evaluate.py", "--workdir=my runs/a'b"]
+
+
+@pytest.fixture
+def run_main(monkeypatch, tmp_path):
+    """Calls main with a run that was replaced."""
+
+    def call(run):
+        monkeypatch.setattr("g2npan_tf.training.run.run", run)
+        settings = types.SimpleNamespace(
+            epochs=1, grace_seconds=30, data_dir="", manual_dir=""
+        )
+        monkeypatch.setattr(training.config, "from_flags", lambda: settings)
+        monkeypatch.setattr(
+            training.flags,
+            "FLAGS",
+            types.SimpleNamespace(workdir=str(tmp_path)),
+        )
+        handlers = [
+            signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)
+        ]
+        try:
+            return training.main(["train.py"])
+        finally:
+            signal.signal(signal.SIGINT, handlers[0])
+            signal.signal(signal.SIGTERM, handlers[1])
+
+    return call
+
+
+def test_a_non_finite_loss_is_one_line_and_code_one(run_main, capsys):
+    def run(*_):
+        raise FloatingPointError("epoch 1, step 2: cam_loss is nan")
+
+    assert run_main(run) == 1
+    err = capsys.readouterr().err
+    assert err == "error: epoch 1, step 2: cam_loss is nan\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        (KeyboardInterrupt(), 130, "\ninterrupted; "),
+        (cli.Terminated(), 143, "stopped by SIGTERM; "),
+        (
+            OSError(errno.ENOSPC, "No space left", "/run/log.csv"),
+            1,
+            "error: No space left: /run/log.csv; ",
+        ),
+    ],
+)
+def test_a_stopped_run_says_why_and_what_is_saved(
+    run_main, tmp_path, capsys, error, code, reason
+):
+    def run(*_):
+        raise error
+
+    assert run_main(run) == code
+    assert capsys.readouterr().err == (
+        f"{reason}no epoch completed; rerunning starts from scratch: "
+        f"--workdir={tmp_path}\n"
+    )
+    files = dict.fromkeys(
+        (checkpoints.STATE, checkpoints.BEST, checkpoints.SCORER), b"x"
+    )
+    checkpoints.save(files, checkpoints.Progress(7), tmp_path / "checkpoints")
+    assert run_main(run) == code
+    assert capsys.readouterr().err == (
+        f"{reason}saved up to epoch 7; rerun the same command to resume: "
+        f"--workdir={tmp_path}\n"
+    )
+
+
+def test_another_error_of_the_system_is_a_defect(run_main):
+    def run(*_):
+        raise FileNotFoundError(errno.ENOENT, "No such file")
+
+    with pytest.raises(FileNotFoundError):
+        run_main(run)
+
+
+def test_a_finished_run_is_reported_with_code_zero(run_main, capsys):
+    assert run_main(lambda *_: SUMMARY) == 0
+    assert "7 epochs: quality loss" in capsys.readouterr().out
+
+
+def test_a_run_is_not_written_over_the_one_that_it_starts_from(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    done = command(
+        "train.py", f"--workdir={tmp_path}", f"--init_from={tmp_path}"
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --workdir would overwrite")
+    assert done.stderr.count("\n") == 1
+    assert (tmp_path / "config.json").read_text() == "{}"
+
+
+def test_arguments_and_unknown_data_are_refused(tmp_path):
+    done = command("train.py", "slices")
+    assert done.returncode == 2
+    assert "unexpected argument slices" in done.stderr
+    done = command("train.py", f"--workdir={tmp_path}/run", "--data=no/base")
+    assert done.returncode == 2
+    assert "--data=no/base: no such data set" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory):
+    """A finished pretraining on five slices, and what it said."""
+    folder = tmp_path_factory.mktemp("pre")
+    for case in range(5):
+        (folder / "slices" / str(case)).mkdir(parents=True)
+        pixels = draw_slice(case, 256, 0, "MR")
+        cv2.imwrite(str(folder / "slices" / str(case) / "0.png"), pixels)
+    settings = Config(
+        **{**PLAIN, "epochs": 1, "crops_per_image": 1},
+        data="fusion_quality/distortions",
+        data_dir=str(folder / "tfds"),
+        manual_dir=str(folder / "slices"),
+    )
+    done = command(
+        "train.py",
+        f"--workdir={folder / 'run'}",
+        *config_module.to_flags(settings),
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "run", done.stdout
+
+
+def test_every_place_says_that_no_reader_scored(pretrained):
+    workdir, stdout = pretrained
+    assert f"(scores of {SCORES})" in stdout
+    _, facts = config_module.load(workdir / "config.json")
+    assert facts["scores"] == SCORES
+    assert facts["source"] == "slices"
+    summary = json.loads((workdir / "training.json").read_text())
+    assert summary["data"]["scores"] == SCORES
+
+
+def test_the_last_line_is_the_command_that_starts_from_it(pretrained):
+    workdir, stdout = pretrained
+    words = shlex.split(stdout.splitlines()[-1].partition(":")[2])
+    assert words[1:4] == [
+        "train.py",
+        f"--init_from={workdir}",
+        "--preset=paper",
+    ]
+    assert "--use_gan=False" in words
+    assert "--vgg_width=0.0625" in words
+    assert not any(word.startswith("--learning_rate") for word in words)
+
+
+def test_a_run_on_whole_images_starts_from_its_weights(
+    pretrained, data_dir, tmp_path
+):
+    workdir, _ = pretrained
+    start = keras.saving.load_model(workdir / "scorer.keras")
+    config = Config(
+        **{**PLAIN, "epochs": 1, "learning_rate": 1e-8},
+        data_dir=data_dir,
+        init_from=str(workdir),
+    )
+    run.run(config, tmp_path / "run")
+    scorer = keras.saving.load_model(tmp_path / "run/scorer.keras")
+    kernels = [
+        net.get_layer("quality_network").get_layer("cam").kernel
+        for net in (start, scorer)
+    ]
+    np.testing.assert_allclose(*kernels, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("use_gan", [True, False])
+def test_every_command_of_the_report_works_when_pasted(
+    use_gan, data_dir, tmp_path
+):
+    settings = Config(
+        **{**TINY, "epochs": 1, "use_gan": use_gan}, data_dir=data_dir
+    )
+    done = command(
+        "train.py",
+        f"--workdir={tmp_path}/a run",
+        *config_module.to_flags(settings),
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [x for x in done.stdout.splitlines() if sys.executable in x]
+    assert len(lines) == 6
+    for line in lines:
+        pasted = line.partition(":")[2]
+        if "tensorboard" in pasted:
+            # It would serve for ever.
+            pasted = pasted.replace("--logdir", "--inspect --logdir")
+        done = subprocess.run(
+            pasted,
+            shell=True,
+            capture_output=True,
+            text=True,
+            cwd=REPOSITORY,
+            check=False,
+        )
+        assert done.returncode == 0, f"{pasted}: {done.stderr}"
