@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from absl import flags
@@ -24,6 +25,10 @@ NUM_FOLDS = 5
 BOTH = "leave_both_out"
 
 
+# The key of the trained network among the methods of results.json.
+METHOD = "g2npan"
+
+
 def _field(default: Any, help_text: str, source: str, **checks: Any) -> Any:
     """A field with its meaning, its source and what values it takes."""
     metadata = {"help": help_text, "source": source, **checks}
@@ -31,24 +36,13 @@ def _field(default: Any, help_text: str, source: str, **checks: Any) -> Any:
 
 
 def num_parts(protocol: str) -> int:
-    """How many parts a protocol has, at most.
-
-    Args:
-        protocol: As `Config.protocol`.
-
-    Returns:
-        25 where folds and groups of algorithms are left out together, else 5.
-    """
+    """How many parts a protocol has, at most: 5, or 25 for `BOTH`."""
     return NUM_FOLDS**2 if protocol == BOTH else NUM_FOLDS
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """One experiment. The defaults are the preset `paper`.
-
-    Raises:
-        InputError: If a value is outside what its field takes.
-    """
+    """One experiment. The defaults are the preset `paper`."""
 
     preset: str = _field(
         "paper",
@@ -165,7 +159,7 @@ class Config:
     use_local_contrast: bool = _field(
         False,
         "The quality network also sees the image without its local mean, for "
-        "qualities that hang on fine texture.",
+        "qualities that depend on fine texture.",
         "Choice: Kang et al. 2014",
     )
     backbone_weights: str = _field(
@@ -338,11 +332,13 @@ class Config:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Config":
-        """Reads what `to_json` wrote, also before options were removed.
-
-        Raises:
-            InputError: If a name is unknown, or if a removed option was used.
-        """
+        """Reads what `to_json` wrote, also in earlier versions."""
+        known = {field.name for field in dataclasses.fields(cls)}
+        fields: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+            if name not in _REMOVED
+        }
         used = [
             f"{name}={values[name]}"
             for name, default in _REMOVED.items()
@@ -353,15 +349,8 @@ class Config:
                 f"trained with an option that was removed ({', '.join(used)}): "
                 "needs retraining"
             )
-        values = {k: v for k, v in values.items() if k not in _REMOVED}
-        known = {field.name: field for field in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - set(known))
-        if unknown:
+        if unknown := sorted(set(fields) - known):
             raise InputError(f"unknown configuration fields: {unknown}")
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in values.items()
-        }
         return cls(**fields)
 
 
@@ -397,66 +386,144 @@ PRESETS: dict[str, dict[str, Any]] = {
 DEFAULT_PRESET = "compact"
 
 
-def define_flags(names: Iterable[str] | None = None) -> None:
-    """Defines one flag per field of `Config`.
+def with_whole_paths(config: Config) -> Config:
+    """The same with absolute folders, so that a run may be read elsewhere."""
+    folders: dict[str, Any] = {
+        name: os.path.abspath(getattr(config, name))
+        for name in ("data_dir", "manual_dir", "init_from")
+        if getattr(config, name)
+    }
+    return dataclasses.replace(config, **folders)
+
+
+def differing(config: Config) -> list[str]:
+    """The fields whose value is not the preset's, in the class's order."""
+    usual = Config(**{**PRESETS[config.preset], "preset": config.preset})
+    return [
+        field.name
+        for field in dataclasses.fields(Config)
+        if getattr(config, field.name) != getattr(usual, field.name)
+    ]
+
+
+# Figures say these in words of their own, or do not depend on them.
+_SAID_ELSEWHERE = frozenset(
+    {
+        "preset",
+        "data",
+        "data_dir",
+        "manual_dir",
+        "protocol",
+        "fold",
+        "train_share",
+        "seed",
+        "distribute",
+        "profile",
+        "grace_seconds",
+    }
+)
+
+
+def changes(config: Config) -> list[str]:
+    """How a run differs from its preset, for the line under every figure.
+
+    Data, protocol, fold, seed, folders and machines are left out, and of a path
+    all but the last name: figures travel, folders do not.
+
+    Returns:
+        `name=value` each, in the order of the fields.
+    """
+    last_names: dict[str, Any] = {
+        name: os.path.basename(getattr(config, name))
+        for name in ("init_from", "backbone_weights")
+    }
+    names = set(differing(config)) - _SAID_ELSEWHERE
+    shortened = to_flags(dataclasses.replace(config, **last_names))
+    texts = (flag.removeprefix("--") for flag in shortened)
+    return [text for text in texts if text.partition("=")[0] in names]
+
+
+def preset_words(results: Mapping[str, Any]) -> str:
+    """The preset and what differs from it, as figures show it.
 
     Args:
-        names: Of the fields; None: all.
+        results: With `preset` and, unless it was made before they were kept,
+            `changes`.
+
+    Returns:
+        `compact`, or `compact with vgg_width=0.25, ...`.
     """
+    if not results.get("changes"):
+        return str(results["preset"])
+    return f"{results['preset']} with {', '.join(results['changes'])}"
+
+
+_BY_WHAT_IS_LACKING = {
+    (): "G2NPAN",
+    ("CAM",): "G2NPN",
+    ("Eq. 11", "CAM"): "G2NN",
+    ("UFW", "Eq. 11", "CAM"): "G2N",
+}
+
+
+def name_of(config: Config) -> str:
+    """The network's name in the paper's tables (sec. 4.3, Table 2, Fig. 6).
+
+    Returns:
+        A row of Fig. 6 or Table 2, e.g. `G2NN` or `VGG11 + pre + CAM`; what
+        is none is named by what it lacks, e.g. `G2NPAN without UFW`. Start
+        weights of a network with GAN are not part of its name.
+    """
+    if not config.use_gan:
+        parts = {
+            config.backbone.upper(): True,
+            "pre": bool(config.init_from or config.backbone_weights),
+            "CAM": config.cam_weight > 0,
+        }
+        return " + ".join(part for part, is_there in parts.items() if is_there)
+    has = {
+        "UFW": config.num_ufw > 0,
+        "Eq. 11": config.use_perception_weight,
+        "CAM": config.cam_weight > 0,
+    }
+    lacking = tuple(part for part, is_there in has.items() if not is_there)
+    if lacking in _BY_WHAT_IS_LACKING:
+        return _BY_WHAT_IS_LACKING[lacking]
+    return f"{_BY_WHAT_IS_LACKING[()]} without {', '.join(lacking)}"
+
+
+def shown(results: Mapping[str, Any], method: str) -> str:
+    """What a method is called in tables: the network by its own name.
+
+    Args:
+        results: With `network`, a `name_of`, unless evaluated before there
+            were names.
+        method: Key of the method in `results["methods"]`.
+    """
+    return results.get("network", method) if method == METHOD else method
+
+
+def define_flags(names: Iterable[str] | None = None) -> None:
+    """Defines a flag for each field of `Config`, or for those of `names`."""
     for field in dataclasses.fields(Config):
         if names is not None and field.name not in names:
             continue
         _DEFINERS[_kind(field)](field, _help(field))
 
 
-def from_flags(**defaults: Any) -> Config:
-    """Makes the configuration: the preset, then the flags that were given.
-
-    Fields whose flag is not defined keep the preset's value.
-
-    Args:
-        **defaults: Fields in which a command differs from the preset.
-
-    Raises:
-        InputError: If a value is outside what its field takes.
-    """
+def from_flags() -> Config:
+    """Makes the configuration: the preset, then the flags that were given."""
     given = {
         field.name: _value(field, flags.FLAGS[field.name].value)
         for field in dataclasses.fields(Config)
         if field.name in flags.FLAGS and flags.FLAGS[field.name].present
     }
     preset = given.get("preset", DEFAULT_PRESET)
-    return Config(**{**PRESETS[preset], **defaults, **given, "preset": preset})
-
-
-def with_whole_paths(config: Config) -> Config:
-    """The same with absolute folders, so that a run may be read elsewhere.
-
-    Args:
-        config: `data_dir`, `manual_dir` and `init_from` may be relative.
-
-    Returns:
-        A copy.
-    """
-    return dataclasses.replace(
-        config,
-        **{
-            name: os.path.abspath(getattr(config, name))
-            for name in ("data_dir", "manual_dir", "init_from")
-            if getattr(config, name)
-        },
-    )
+    return Config(**{**PRESETS[preset], **given, "preset": preset})
 
 
 def to_flags(config: Config) -> list[str]:
-    """The flags that `from_flags` makes the same configuration of.
-
-    Args:
-        config: Any.
-
-    Returns:
-        One `--name=value` for each field.
-    """
+    """The flags of which `from_flags` makes the same configuration."""
     return [
         f"--{field.name}={_text(getattr(config, field.name))}"
         for field in dataclasses.fields(config)
@@ -515,19 +582,16 @@ def _value(field: dataclasses.Field, value: Any) -> Any:
 def _check(field: dataclasses.Field, value: Any) -> None:
     """Raises if a value is outside what its field takes."""
     rules = field.metadata
-    name, text = field.name, _text(value)
+    expected = ""
     if "choices" in rules and value not in rules["choices"]:
+        expected = f"one of {', '.join(rules['choices'])}"
+    elif "low" in rules and not value >= rules["low"]:
+        expected = f"at least {rules['low']}"
+    elif "high" in rules and not value <= rules["high"]:
+        expected = f"at most {rules['high']}"
+    if expected:
         raise InputError(
-            f"{name} must be one of {', '.join(rules['choices'])}. "
-            f"Received: {text}"
-        )
-    if "low" in rules and not value >= rules["low"]:
-        raise InputError(
-            f"{name} must be at least {rules['low']}. Received: {text}"
-        )
-    if "high" in rules and not value <= rules["high"]:
-        raise InputError(
-            f"{name} must be at most {rules['high']}. Received: {text}"
+            f"{field.name} must be {expected}. Received: {_text(value)}"
         )
 
 
@@ -544,27 +608,14 @@ _DEFINERS = {
 
 
 def save(config: Config, facts: dict[str, Any], path: pathlib.Path) -> None:
-    """Writes `config.json`: the configuration and facts about the data.
-
-    Args:
-        config: The experiment.
-        facts: JSON-ready facts of the data set (what its scores are, ...).
-        path: File to write; replaced whole.
-    """
+    """Writes `config.json`: the configuration and facts about the data."""
     text = json.dumps({"config": config.to_json(), "data": facts}, indent=2)
     with written_aside(path) as aside:
         aside.write_text(text + "\n")
 
 
 def load(path: pathlib.Path) -> tuple[Config, dict[str, Any]]:
-    """Reads what `save` wrote.
-
-    Returns:
-        The configuration and the facts about the data.
-
-    Raises:
-        InputError: If the file is missing or damaged.
-    """
+    """Reads what `save` wrote: the configuration and the data set's facts."""
     try:
         content = plain_json.parse(path.read_text())
         facts = content["data"]
@@ -575,6 +626,8 @@ def load(path: pathlib.Path) -> tuple[Config, dict[str, Any]]:
         raise InputError(
             f"{path}: not found; expected the workdir of a training run"
         ) from None
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     # A ValueError is bad JSON, bad UTF-8 or a value outside its range.
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a run's config.json ({error})") from None

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import name_of
 from g2npan_tf.core.files import written_aside
-from g2npan_tf.core.variants import METHOD
-from g2npan_tf.core.variants import name_of
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation.front_matter import front_matter
 from g2npan_tf.evaluation.model_limits import USE

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from g2npan_tf.core.variants import shown
+from g2npan_tf.core.config import shown
 from g2npan_tf.evaluation.results import TEST
 from g2npan_tf.evaluation.results import part_of
 from g2npan_tf.evaluation.statistics import METRICS

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from g2npan_tf.core.config import preset_words
 from g2npan_tf.core.files import written_aside
-from g2npan_tf.core.preset_changes import preset_words
 from g2npan_tf.evaluation import extreme_images
 from g2npan_tf.evaluation import plots
 from g2npan_tf.evaluation import sections

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from g2npan_tf.core.config import preset_words
+from g2npan_tf.core.config import shown
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
-from g2npan_tf.core.preset_changes import preset_words
-from g2npan_tf.core.variants import shown
 from g2npan_tf.scoring.model_facts import whose
 
 # The split and the groups of a run's own figures.

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.config import Config
-from g2npan_tf.core.preset_changes import changes
-from g2npan_tf.core.variants import METHOD
-from g2npan_tf.core.variants import name_of
+from g2npan_tf.core.config import changes
+from g2npan_tf.core.config import name_of
 from g2npan_tf.data import base
 from g2npan_tf.evaluation import base_differences
 from g2npan_tf.evaluation import base_selection

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from g2npan_tf.core import mos
-from g2npan_tf.core.variants import METHOD
-from g2npan_tf.core.variants import shown
+from g2npan_tf.core.config import METHOD
+from g2npan_tf.core.config import shown
 from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation.extreme_images import Row
 from g2npan_tf.evaluation.plots import scores_of

@@ -25,14 +25,14 @@ from absl import flags
 from g2npan_tf.core import command as cli
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core import outputs
+from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.config import NUM_FOLDS
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import changes
+from g2npan_tf.core.config import name_of
 from g2npan_tf.core.config import num_parts
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
-from g2npan_tf.core.preset_changes import changes
-from g2npan_tf.core.variants import METHOD
-from g2npan_tf.core.variants import name_of
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation import figures as evaluation
 from g2npan_tf.evaluation import fold_means

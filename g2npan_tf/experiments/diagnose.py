@@ -68,8 +68,6 @@ def examine(workdir: pathlib.Path, batches: int) -> dict[str, Any]:
     Raises:
         InputError: If there is no such run, or its data set is not there.
     """
-    from g2npan_tf.core import preset_changes
-    from g2npan_tf.core import variants
     from g2npan_tf.data import base
     from g2npan_tf.data import batches as training_data
     from g2npan_tf.data import protocols
@@ -90,8 +88,8 @@ def examine(workdir: pathlib.Path, batches: int) -> dict[str, Any]:
         "data": facts,
         "protocol": protocols.describe(config),
         "preset": config.preset,
-        "changes": preset_changes.changes(config),
-        "network": variants.name_of(config),
+        "changes": config_module.changes(config),
+        "network": config_module.name_of(config),
         "fit": {},
     }
     for name in ("train", "validation", "test"):
@@ -127,7 +125,7 @@ def table(found: dict[str, Any]) -> str:
     Args:
         found: From `examine`.
     """
-    from g2npan_tf.core.preset_changes import preset_words
+    from g2npan_tf.core.config import preset_words
     from g2npan_tf.evaluation.results import number
 
     facts = found["data"]

@@ -7,10 +7,10 @@ from typing import Any
 
 from g2npan_tf.core.config import PRESETS
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import changes
 from g2npan_tf.core.config import num_parts
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
-from g2npan_tf.core.preset_changes import changes
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation import figures
 from g2npan_tf.evaluation import results as evaluation_table

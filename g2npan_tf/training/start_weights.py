@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import differing
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.core.preset_changes import differing
 from g2npan_tf.data import base
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import PlainAssessment

@@ -8,11 +8,11 @@ from typing import Any
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import changes
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import NO_SPACE
 from g2npan_tf.core.files import remove_leftovers
 from g2npan_tf.core.files import written_aside
-from g2npan_tf.core.preset_changes import changes
 from g2npan_tf.data import protocols
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training.stopping import gains_no_more

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from g2npan_tf.core import variants
+from g2npan_tf.core import config
 from g2npan_tf.evaluation import figures
 from g2npan_tf.evaluation import report as evaluation_report
 from g2npan_tf.evaluation import run
@@ -63,7 +63,7 @@ def scored(monkeypatch):
         "group_by": "case_id",
         "excluded": ["modality:PET"],
         "differs": ["sampling: <smaller>"],
-        **figures.compare(figures.split_of(rows), predictions, variants.METHOD),
+        **figures.compare(figures.split_of(rows), predictions, config.METHOD),
     }
     return run.Scored(results, rows, predictions, Explainer())
 
