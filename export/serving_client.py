@@ -10,10 +10,7 @@ were not, 2 if nothing could be done or the server failed for good.
 """
 
 import dataclasses
-import sys
 import urllib.parse
-from collections import Counter
-from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -28,12 +25,7 @@ from g2npan_tf.core import command
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.limits import HIGHEST
-from g2npan_tf.scoring.score_rows import OK
-from g2npan_tf.scoring.score_rows import WRITERS
-from g2npan_tf.scoring.score_rows import Row
-from g2npan_tf.scoring.score_run import SOME_FAILED
-from g2npan_tf.scoring.score_run import find
-from g2npan_tf.scoring.score_run import opened
+from g2npan_tf.scoring import score
 
 # Scheme: transport, encrypted, port.
 _SCHEMES = {
@@ -86,7 +78,7 @@ def client_command(
         url: For `parse_server`.
         arguments: Paths, as for g2npan-score.
         settings: Other attributes of `Server`.
-        file_format: Of `score_rows.WRITERS`.
+        file_format: Of `scoring.rows.WRITERS`.
         output: File to write instead of printing.
         follow_links: As for g2npan-score.
         batch_size: Images in a request.
@@ -99,26 +91,15 @@ def client_command(
         InputError: If nothing can be done, or the server fails for good.
     """
     server = dataclasses.replace(parse_server(url), **settings or {})
-    found = find(arguments, follow_links)
+    found = score.find(arguments, follow_links)
     outputs.check(
         {"output": [output] if output else []},
         [*found.paths, *found.lists, server.authority],
     )
     predict = _SCHEMES[url.partition(":")[0]][0](server)
-    statuses: Counter[bool] = Counter()
-
-    def counted() -> Iterator[Row]:
-        for row in score_files(predict, found.paths, batch_size, tries):
-            statuses[row.status == OK] += 1
-            yield row
-
-    with opened(output) as stream:
-        WRITERS[file_format](counted(), stream)
-    if statuses[False]:
-        total = statuses.total()
-        print(f"{statuses[False]} of {total} failed", file=sys.stderr)
-        return SOME_FAILED
-    return 0
+    with score.opened(output) as stream:
+        rows = score_files(predict, found.paths, batch_size, tries)
+        return score.write(rows, file_format, stream)
 
 
 def main(argv: list[str]) -> int:
@@ -150,11 +131,7 @@ def define_flags() -> None:
     flags.DEFINE_integer(
         "version", None, "Of the model. Default: the latest.", 1, 2**63 - 1
     )
-    flags.DEFINE_enum("format", "table", list(WRITERS), "How to print.")
-    flags.DEFINE_string("output", "", "File to write instead of printing.")
-    flags.DEFINE_bool(
-        "follow_links", False, "Follow links that lead out of a folder."
-    )
+    score.define_output_flags()
     flags.DEFINE_integer(
         "batch_size",
         16,

@@ -32,7 +32,7 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.read import Limits
 from g2npan_tf.images.read import decode_frames
 from g2npan_tf.scoring.assessor import Assessor
-from g2npan_tf.scoring.file_scoring import score_files
+from g2npan_tf.scoring.rows import score_files
 from tests.image_seeds import seeds
 
 LIMITS = (Limits(), Limits(animations=True, grey_bits=12))
@@ -160,7 +160,8 @@ def score(folder, count, chance):
         path.write_bytes(mutated(chance.choice(corpus), chance, corpus))
         paths.append(path)
     rows = collections.defaultdict(list)
-    for row in score_files(Assessor(mean), paths, limits=LIMITS[1]):
+    for image in score_files(Assessor(mean), paths, limits=LIMITS[1]):
+        row = image.row
         if (row.mos is None) == (row.status == "ok"):
             raise SystemExit(f"neither score nor reason: {row}")
         rows[row.path.partition("#")[0]].append(row)

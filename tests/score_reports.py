@@ -4,9 +4,9 @@ import numpy as np
 from PIL import Image
 
 from g2npan_tf.scoring.assessor import Assessor
-from g2npan_tf.scoring.file_scoring import score_files
 from g2npan_tf.scoring.report import folder
 from g2npan_tf.scoring.report.writer import Report
+from g2npan_tf.scoring.rows import score_files
 
 SIMULATED = {"name": "phantom", "scores": "simulated", "num_readers": 8}
 
@@ -45,6 +45,9 @@ def write_report(directory, paths, facts=SIMULATED, table=None, assessor=None):
         folder.written_aside(directory) as aside,
         Report(aside, "model.tflite", facts, table) as report,
     ):
-        rows = list(score_files(assessor, paths, watch=report.add))
+        rows = []
+        for image in score_files(assessor, paths, maps=True):
+            report.add(image.row, image.assessment, image.pixels)
+            rows.append(image.row)
         report.finish()
     return rows

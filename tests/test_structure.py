@@ -132,7 +132,7 @@ def test_only_config_and_commands_read_flags():
         "cross_validate.py",
         "diagnose.py",
         "tables.py",
-        "score_beam.py",
+        "beam.py",
     }
     for path in modules("g2npan_tf"):
         if "absl.flags" in imported(path):

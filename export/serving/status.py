@@ -8,7 +8,7 @@ from g2npan_tf.images.limits import MAX_BYTES
 from g2npan_tf.images.limits import MAX_PIXELS
 from g2npan_tf.images.limits import MAX_SCANS
 from g2npan_tf.images.limits import MIN_SIDE
-from g2npan_tf.scoring.score_rows import OK as OK_TEXT
+from g2npan_tf.scoring.rows import OK as OK_TEXT
 
 OK = 0
 DAMAGED = 1

@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import threading
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -31,7 +32,8 @@ CAM_CELL = 16
 
 # Maps uint8 `[batch, 128, 128, 3]` to named float32 outputs, batch first; the
 # flag says whether the maps are wanted beside the scores.
-_Runner = Callable[[np.ndarray, bool], dict[str, np.ndarray]]
+_Outputs = dict[str, np.ndarray]
+_Runner = Callable[[np.ndarray, bool], _Outputs]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +84,9 @@ class Assessor:
             size: Side of the scorer's image in pixels, `size` of this object.
             check_content: As for `load`.
         """
-        self._runner = runner
+        self._run = runner
+        # Interpreters are not made for several threads.
+        self._lock = threading.Lock()
         self._batch_size = batch_size
         self._check_content = check_content
         self.size = size
@@ -154,7 +158,7 @@ class Assessor:
             InputError: If an image is not uint8 `[height, width, 3]`.
         """
         scores = [
-            np.where(shown, self._runner(batch, False)["mos"], np.nan)
+            np.where(shown, self._run_alone(batch, False)["mos"], np.nan)
             for batch, shown in self._batches(images)
         ]
         empty = np.zeros(0, np.float32)
@@ -174,7 +178,7 @@ class Assessor:
         """
         assessments = []
         for batch, shown in self._batches(images):
-            outputs = self._runner(batch, True)
+            outputs = self._run_alone(batch, True)
             assessments += [
                 _assessment(outputs, index)
                 if shown[index]
@@ -182,6 +186,11 @@ class Assessor:
                 for index in range(len(batch))
             ]
         return assessments
+
+    def _run_alone(self, batch: np.ndarray, maps: bool) -> _Outputs:
+        """Runs the model; threads that share it take turns."""
+        with self._lock:
+            return self._run(batch, maps)
 
     def _batches(
         self, images: Sequence[np.ndarray]

@@ -1,10 +1,14 @@
 """Draws what a score rests on: CAM, generated reference and nuance."""
 
+import dataclasses
+import os
 import pathlib
+from collections import Counter
 
 import numpy as np
 
 from g2npan_tf.core import mos
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.report.picture_row import Bar
 from g2npan_tf.report.picture_row import View
@@ -18,6 +22,62 @@ from g2npan_tf.report.pictures import overlay
 from g2npan_tf.report.pictures import shrunk
 from g2npan_tf.report.pictures import to_uint8
 from g2npan_tf.scoring.assessor import Assessment
+from g2npan_tf.scoring.rows import ScoredImage
+
+# Bytes of a name, so that its ending still fits into the usual 255.
+_MAX_STEM_BYTES = 200
+
+
+class Explanations:
+    """Draws the explanations of a run; no picture overwrites another."""
+
+    def __init__(self, directory: pathlib.Path) -> None:
+        """Names an existing folder."""
+        self._directory = directory
+        self._taken: set[str] = set()
+        self._numbers: Counter[str] = Counter()
+
+    def save(self, image: ScoredImage) -> ScoredImage:
+        """Draws one if it has a score.
+
+        Args:
+            image: With its maps.
+
+        Returns:
+            The same; a note says so if its pictures are not named as it is.
+
+        Raises:
+            InputError: If the disk does not take it.
+        """
+        if image.assessment is None or image.pixels is None:
+            return image
+        row = image.row
+        number = row.path.removeprefix(image.source).replace("#", "_frame_")
+        wanted = pathlib.Path(image.source).stem + number
+        stem = self._unique(wanted)
+        try:
+            save_explanation(
+                image.assessment, image.pixels, self._directory, stem
+            )
+        except OSError as error:
+            raise InputError(f"{self._directory}: {error.strerror}") from error
+        if stem == wanted:
+            return image
+        notes = (*row.notes, f"pictures named {stem}")
+        return dataclasses.replace(
+            image, row=dataclasses.replace(row, notes=notes)
+        )
+
+    def _unique(self, wanted: str) -> str:
+        """The name, or it with a number: x, x_2 for a/x.png, b/x.jpg."""
+        name = os.fsencode(wanted)[:_MAX_STEM_BYTES]
+        stem = base = name.decode("utf-8", "ignore") or "image"
+        # Some file systems do not tell upper from lower case.
+        while stem.casefold() in self._taken:
+            self._numbers[base] += 1
+            stem = f"{base}_{self._numbers[base] + 1}"
+        self._taken.add(stem.casefold())
+        return stem
 
 
 def save_explanation(
@@ -32,11 +92,11 @@ def save_explanation(
     the generated reference as it is, `<stem>_nuance.png` the nuance averaged
     over the channels, `<stem>_panel.png` everything side by side. The CAM's
     colours always span 0..1, so that pictures compare; those of the nuance
-    span 0 to the number at its bar.
+    span 0 to the number at its bar. Maps that the model lacks are left out.
 
     Args:
-        assessment: From `Assessor.explain`. Maps that it lacks are left out.
-        pixels: The image that was scored. uint8 `[height, width, 3]`, RGB.
+        assessment: Of the image.
+        pixels: The image. uint8 `[height, width, 3]`, RGB.
         directory: An existing folder. Files of the same name are replaced.
         stem: Start of the files' names, without a suffix.
 

@@ -10,22 +10,261 @@ with one path or pattern a line, or - for such a list on stdin. Exit code: 0 if
 every image was scored, 1 if some were not, 2 if nothing could be done.
 """
 
+import contextlib
+import os
+import pathlib
 import sys
+from collections import Counter
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from typing import Any
+from typing import TextIO
 
 from absl import flags
 
-from g2npan_tf.core import command as cli
+from g2npan_tf.core import command
+from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.files import STDOUT
+from g2npan_tf.core.files import written_aside
 from g2npan_tf.images.limits import DEFAULT_LIMITS
 from g2npan_tf.images.limits import GREY_BITS_HELP
 from g2npan_tf.images.limits import HIGHEST
 from g2npan_tf.images.limits import Limits
-from g2npan_tf.scoring.score_rows import WRITERS
-from g2npan_tf.scoring.score_run import find as find
-from g2npan_tf.scoring.score_run import load_quietly
-from g2npan_tf.scoring.score_run import opened as opened
-from g2npan_tf.scoring.score_run import score_command
+from g2npan_tf.images.paths import ImagePaths
+from g2npan_tf.images.paths import find_images
+from g2npan_tf.images.paths import why_no_file
+from g2npan_tf.scoring import model_facts
+from g2npan_tf.scoring import rows
+from g2npan_tf.scoring.assessor import Assessor
+
+if TYPE_CHECKING:
+    from g2npan_tf.scoring.report.origins import Origin
+    from g2npan_tf.scoring.report.writer import Report
+
+SOME_FAILED = 1
+
+
+def score_command(
+    model: str,
+    arguments: Sequence[str],
+    *,
+    file_format: str = "table",
+    output: str = "",
+    explain: str = "",
+    batch_size: int = 16,
+    num_threads: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    follow_links: bool = False,
+    report: str = "",
+    algorithms: str = "",
+) -> int:
+    """Does what the command does; see the help of its flags.
+
+    Returns:
+        0 if every image was scored, else 1.
+
+    Raises:
+        InputError: If nothing can be done: no images, no model, or a place
+            that cannot be written to.
+    """
+    if algorithms and not report:
+        raise InputError("--algorithms is for --report=DIR, which is missing")
+    found = find(arguments, follow_links)
+    outputs.check(
+        {"output": [output] if output else []},
+        [*found.paths, *found.lists, *outputs.model_files(model), algorithms],
+        folders=outputs.model_folders(model),
+        filled={"explain": explain},
+        replaced={"report": report},
+    )
+    table = _report_table(report, algorithms)
+    assessor = load_quietly(model, batch_size, num_threads)
+    facts = model_facts.read(model)
+    if caution := model_facts.caution(facts):
+        print(f"note: {caution} Research use only.", file=sys.stderr)
+    save = _explanations(explain)
+
+    def scored(paths: Iterable[pathlib.Path]) -> Iterator[rows.ScoreRow]:
+        maps = bool(explain or report)
+        for image in rows.score_files(
+            assessor, paths, batch_size, limits, maps
+        ):
+            image = save(image) if save else image
+            if made:
+                made.add(image.row, image.assessment, image.pixels)
+            yield image.row
+
+    with (
+        _reported(report, model, facts, table) as made,
+        opened(output) as stream,
+        _progress(found.paths, file_format, stream) as paths,
+    ):
+        return write(scored(paths), file_format, stream)
+
+
+def find(arguments: Sequence[str], follow_links: bool) -> ImagePaths:
+    """Finds the images; there must be some."""
+    found = find_images(arguments, follow_links=follow_links)
+    if not found.paths:
+        raise InputError("no PATH is given (--help says more)")
+    if all(map(os.path.isdir, found.paths)):
+        reasons = [f"{path}: {why_no_file(path)}" for path in found.paths[:20]]
+        raise InputError("; ".join(reasons))
+    if found.num_links_left_out:
+        print(
+            f"links that are not followed: {found.num_links_left_out} "
+            "(--follow_links follows them)",
+            file=sys.stderr,
+        )
+    return found
+
+
+def load_quietly(
+    model: str, batch_size: int, num_threads: int | None
+) -> Assessor:
+    """Loads a model without the greetings of native libraries."""
+    with command.quiet_stderr():
+        return Assessor.load(
+            model,
+            batch_size=batch_size,
+            num_threads=num_threads,
+            # Of files this is done as they are read.
+            check_content=False,
+        )
+
+
+@contextlib.contextmanager
+def opened(output: str) -> Iterator[TextIO]:
+    """Opens the output, which appears whole or not at all, or stdout."""
+    if not output or output in STDOUT:
+        yield sys.stdout
+        return
+    try:
+        with (
+            written_aside(pathlib.Path(output)) as aside,
+            # Names of files need not be text.
+            open(
+                aside,
+                "w",
+                encoding="utf-8",
+                errors="backslashreplace",
+                newline="",
+            ) as stream,
+        ):
+            yield stream
+    except BrokenPipeError:
+        # The reader of a FIFO went away, as that of stdout may.
+        raise
+    except OSError as error:
+        raise InputError(f"--output={output}: {error.strerror}") from error
+
+
+def write(
+    scored: Iterable[rows.ScoreRow], file_format: str, stream: TextIO
+) -> int:
+    """Writes rows as they come, and on stderr how many have no score.
+
+    Args:
+        scored: The rows.
+        file_format: Of `rows.WRITERS`.
+        stream: Where they go.
+
+    Returns:
+        The exit code: 0 if every image was scored, else `SOME_FAILED`.
+    """
+    statuses: Counter[bool] = Counter()
+
+    def counted() -> Iterator[rows.ScoreRow]:
+        for row in scored:
+            statuses[row.status == rows.OK] += 1
+            yield row
+
+    rows.WRITERS[file_format](counted(), stream)
+    if not statuses[False]:
+        return 0
+    print(f"{statuses[False]} of {statuses.total()} failed", file=sys.stderr)
+    return SOME_FAILED
+
+
+@contextlib.contextmanager
+def _progress(
+    paths: Sequence[pathlib.Path], file_format: str, stream: TextIO
+) -> Iterator[Iterable[pathlib.Path]]:
+    """Yields the paths; on a terminal a bar shows how many are done."""
+    # Rows that come one by one to the terminal show the progress.
+    in_sight = stream.isatty() and file_format != "table"
+    if in_sight or not sys.stderr.isatty():
+        yield paths
+        return
+    import tqdm
+
+    with tqdm.tqdm(
+        paths, unit=" files", leave=False, dynamic_ncols=True
+    ) as shown:
+        yield shown
+
+
+def _explanations(
+    name: str,
+) -> Callable[[rows.ScoredImage], rows.ScoredImage] | None:
+    """What draws pictures into a folder, if one is named."""
+    if not name:
+        return None
+    from g2npan_tf.scoring.explain import Explanations
+
+    directory = pathlib.Path(os.path.realpath(name))
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--explain={name}: {error.strerror}") from error
+    return Explanations(directory).save
+
+
+def _report_table(report: str, algorithms: str) -> "dict[str, Origin] | None":
+    """Checks the folder of a report; reads the table of the algorithms."""
+    if not report:
+        return None
+    from g2npan_tf.scoring.report import folder
+    from g2npan_tf.scoring.report import origins
+
+    folder.check(pathlib.Path(report))
+    return origins.read_table(pathlib.Path(algorithms)) if algorithms else None
+
+
+@contextlib.contextmanager
+def _reported(
+    name: str,
+    model: str,
+    facts: Mapping[str, Any],
+    table: "dict[str, Origin] | None",
+) -> "Iterator[Report | None]":
+    """Yields what takes the rows of a report, which appears whole or not."""
+    if not name:
+        yield None
+        return
+    from g2npan_tf.scoring.report import folder
+    from g2npan_tf.scoring.report.writer import Report
+
+    try:
+        with (
+            folder.written_aside(pathlib.Path(name)) as aside,
+            Report(aside, model, facts, table) as report,
+        ):
+            yield report
+            rule = report.finish()
+    except BrokenPipeError:
+        # Of stdout, not of the report.
+        raise
+    except OSError as error:
+        raise InputError(f"--report={name}: {error.strerror}") from error
+    if table is not None:
+        print(f"algorithms: {rule}", file=sys.stderr)
+    print(f"report: {pathlib.Path(name, folder.INDEX)}", file=sys.stderr)
 
 
 def define_flags() -> None:
@@ -33,9 +272,8 @@ def define_flags() -> None:
 
     Not done on import, so that other commands may have flags of these names.
     """
-    flags.DEFINE_string("model", "", "What scores: workdir or exported model.")
-    flags.DEFINE_enum("format", "table", list(WRITERS), "How to print.")
-    flags.DEFINE_string("output", "", "File to write instead of printing.")
+    flags.DEFINE_string("model", "", "Model: workdir or exported model.")
+    define_output_flags()
     flags.DEFINE_string(
         "explain",
         "",
@@ -49,8 +287,8 @@ def define_flags() -> None:
     flags.DEFINE_string(
         "algorithms",
         "",
-        "CSV for --report with the columns path, algorithm and perhaps group "
-        "(source pair); by default the paths may tell.",
+        "CSV for --report with the columns path, algorithm and optionally "
+        "group (source pair); by default they are taken from the paths.",
     )
     flags.DEFINE_integer(
         "batch_size",
@@ -67,18 +305,26 @@ def define_flags() -> None:
         HIGHEST["num_threads"],
     )
     flags.DEFINE_bool(
-        "serve", False, "Open a page here that scores what is dropped on it."
+        "serve", False, "Open a local page that scores images dropped on it."
     )
-    flags.DEFINE_integer("port", 0, "Of --serve; 0 takes a free one.", 0, 65535)
+    flags.DEFINE_integer(
+        "port", 0, "Port of --serve; 0 takes a free one.", 0, 65535
+    )
     flags.DEFINE_bool("open", False, "Show the page of --serve in a browser.")
-    _define_limits()
+    define_limits()
 
 
-def _define_limits() -> None:
-    """Defines the flags of what is accepted from outside."""
+def define_output_flags() -> None:
+    """Defines how rows are written and which links are followed."""
+    flags.DEFINE_enum("format", "table", list(rows.WRITERS), "Output format.")
+    flags.DEFINE_string("output", "", "File to write instead of printing.")
     flags.DEFINE_bool(
         "follow_links", False, "Follow links that lead out of a folder."
     )
+
+
+def define_limits() -> None:
+    """Defines the flags of what is accepted from outside."""
     for name, text in (
         ("max_bytes", "Largest file in bytes."),
         ("max_pixels", "Width times height of the largest image."),
@@ -94,20 +340,25 @@ def _define_limits() -> None:
     flags.DEFINE_integer("grey_bits", None, GREY_BITS_HELP, 8, 16)
 
 
-def main(argv: list[str]) -> int:
-    """Scores what the command line names."""
+def limits_of_flags() -> Limits:
+    """What the flags of `define_limits` say."""
     values = flags.FLAGS
-    if not values.model:
-        raise InputError("--model=ARTEFACT is missing (--help says more)")
-    limits = Limits(
+    return Limits(
         max_bytes=values.max_bytes,
         max_pixels=values.max_pixels,
         max_frames=values.max_frames,
         animations=values.animations,
         grey_bits=values.grey_bits,
     )
+
+
+def main(argv: list[str]) -> int:
+    """Scores what the command line names."""
+    values = flags.FLAGS
+    if not values.model:
+        raise InputError("--model=ARTEFACT is missing (--help says more)")
     if values.serve:
-        return _serve(values.model, argv[1:], values.num_threads, limits)
+        return _serve(argv[1:])
     return score_command(
         values.model,
         argv[1:],
@@ -116,31 +367,27 @@ def main(argv: list[str]) -> int:
         explain=values.explain,
         batch_size=values.batch_size,
         num_threads=values.num_threads,
-        limits=limits,
+        limits=limits_of_flags(),
         follow_links=values.follow_links,
         report=values.report,
         algorithms=values.algorithms,
     )
 
 
-def _serve(
-    model: str,
-    arguments: Sequence[str],
-    num_threads: int | None,
-    limits: Limits,
-) -> int:
+def _serve(arguments: Sequence[str]) -> int:
     """Opens the local page."""
     # Most runs need none of it.
-    from g2npan_tf.scoring.page import command
+    from g2npan_tf.scoring.page import server
 
     if arguments:
         raise InputError(f"--serve takes no PATH. Received: {arguments[0]}")
-    return command.serve(
-        load_quietly(model, 1, num_threads),
-        model,
-        port=flags.FLAGS.port,
-        open_browser=flags.FLAGS.open,
-        limits=limits,
+    values = flags.FLAGS
+    return server.serve(
+        load_quietly(values.model, 1, values.num_threads),
+        values.model,
+        port=values.port,
+        open_browser=values.open,
+        limits=limits_of_flags(),
     )
 
 
@@ -152,7 +399,7 @@ def run() -> None:
     sys.modules["__main__"].__doc__ = __doc__
     for flag in flags.FLAGS.get_flags_for_module(__name__):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    cli.run(main)
+    command.run(main)
 
 
 if __name__ == "__main__":

@@ -157,8 +157,7 @@ sys.meta_path.insert(0, Teller())
         "-m g2npan_tf.baselines.run --method=hossny --output={0}/e",
         "-m g2npan_tf.scoring.score --model={0} setup.cfg",
         "-m g2npan_tf.scoring.score --model={0} --serve",
-        "-m g2npan_tf.scoring.score_beam --model={0} --input=a "
-        "--output={0}/f.csv",
+        "-m g2npan_tf.scoring.beam --model={0} --input=a --output={0}/f.csv",
         "-m datasets.samples --workdir={0} --output={0}/g",
         "-m benchmarks.bench",
     ],
@@ -175,8 +174,8 @@ def test_a_command_turns_onednn_on_before_tensorflow(command, tmp_path):
         ("from g2npan_tf.core import command; import tensorflow", "-"),
         # A worker of Beam, which may inherit nothing of the command.
         (
-            "from g2npan_tf.scoring.beam_scoring import ScorerHandler; "
-            "ScorerHandler(model, 1, 1).load_model()",
+            "from g2npan_tf.scoring.beam import LineScorer; "
+            "LineScorer(model, None).load()",
             "1",
         ),
     ],

@@ -9,7 +9,7 @@ from export.serving_client import client_command
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.outputs import check
-from g2npan_tf.scoring.score_beam import score_archive
+from g2npan_tf.scoring.beam import score_archive
 from tests.tiny import REPOSITORY
 
 
@@ -154,8 +154,5 @@ def test_every_command_with_an_output_checks_it():
         if defined & {"output", "plot", "report", "explain"}:
             found.add(name)
             checks = "outputs.check(" in path.read_text()
-            # What `score.py` reads, `score_run.py` does.
-            assert checks or name in {*EXEMPT, "g2npan_tf/scoring/score.py"}, (
-                name
-            )
+            assert checks or name in EXEMPT, name
     assert len(found) > 12

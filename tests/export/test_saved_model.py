@@ -15,7 +15,7 @@ from g2npan_tf.images import content
 from g2npan_tf.images.read import load_image
 from g2npan_tf.images.read import resize
 from g2npan_tf.scoring.assessor import Assessor
-from g2npan_tf.scoring.file_scoring import score_files
+from g2npan_tf.scoring.rows import score_files
 from tests.finished_runs import finished_run
 from tests.finished_runs import probe
 from tests.finished_runs import random_images
@@ -91,7 +91,7 @@ def answers(output, tmp_path_factory):
     found = {}
     for name, artefact in artefacts.items():
         assessor = Assessor.load(artefact)
-        rows = list(score_files(assessor, paths))
+        rows = [image.row for image in score_files(assessor, paths)]
         assert {row.status for row in rows} == {"ok", content.NO_CONTENT}
         found[name] = [row.mos for row in rows]
         pixels = [load_image(path).pixels for path in paths]

@@ -16,7 +16,8 @@ from g2npan_tf.images.read import Frame
 from g2npan_tf.images.read import Limits
 from g2npan_tf.images.read import decode_frames
 from g2npan_tf.images.read import read_frames
-from g2npan_tf.scoring.frame_scoring import frames_or_rows
+from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.rows import score_frames
 from tests import image_seeds
 from tests.dicom_files import compressed
 from tests.dicom_files import dataset
@@ -30,6 +31,7 @@ from tests.image_seeds import GREY
 from tests.image_seeds import RGB
 from tests.image_seeds import encoded
 from tests.image_seeds import nibabel
+from tests.score_reports import brightness
 from tests.tiff_files import PALETTE
 from tests.tiff_files import tiff
 from tests.tiny import REPOSITORY
@@ -331,8 +333,8 @@ def test_the_rows_about_packages_say_what_comes_out(monkeypatch, name):
 
 def test_the_row_of_a_picture_without_content_says_what_comes_out():
     blank = Frame("x", np.full((20, 20, 3), 255, np.uint8))
-    (row,) = frames_or_rows("x", [blank], 128)
-    assert_row(NO_CONTENT, f"refused: `{row.status}`")
+    (image,) = score_frames(Assessor(brightness), [("x", [blank])])
+    assert_row(NO_CONTENT, f"refused: `{image.row.status}`")
 
 
 def test_every_row_has_a_case_and_every_case_a_row():

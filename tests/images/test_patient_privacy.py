@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from g2npan_tf.scoring import score_run
+from g2npan_tf.scoring import score
 from g2npan_tf.scoring.assessor import Assessor
 from tests.dicom_files import PATIENT
 from tests.dicom_files import dicom
@@ -26,9 +26,7 @@ def maps(batch, with_maps):
 def test_no_output_of_the_command_names_a_patient(
     tmp_path, monkeypatch, capfd, file_format
 ):
-    monkeypatch.setattr(
-        score_run, "load_quietly", lambda *settings: Assessor(maps)
-    )
+    monkeypatch.setattr(score, "load_quietly", lambda *settings: Assessor(maps))
     images, made = tmp_path / "images", tmp_path / "made"
     images.mkdir()
     made.mkdir()
@@ -41,7 +39,7 @@ def test_no_output_of_the_command_names_a_patient(
     for name, data in files.items():
         assert PATIENT[0].encode() in data
         (images / name).write_bytes(data)
-    code = score_run.score_command(
+    code = score.score_command(
         "scorer.tflite",
         [str(images)],
         file_format=file_format,

@@ -1,6 +1,8 @@
 import shutil
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -209,3 +211,25 @@ def test_the_highest_version_of_a_folder_is_taken(artefacts, tmp_path, pixels):
     shutil.copytree(artefacts / "saved_model", tmp_path / "10")
     mos = Assessor.load(tmp_path).score(pixels[:1])
     assert mos[0] == pytest.approx(brightness_mos(pixels[0]), abs=1e-5)
+
+
+def test_threads_share_the_model_one_at_a_time():
+    busy, most = [], []
+
+    def slow(batch, maps):
+        busy.append(1)
+        most.append(len(busy))
+        time.sleep(0.01)
+        busy.pop()
+        return {"mos": np.ones(1), "quality": np.zeros(1)}
+
+    assessor = Assessor(slow)
+    threads = [
+        threading.Thread(target=assessor.score, args=([rgb(90)],))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 4

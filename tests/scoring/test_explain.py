@@ -1,9 +1,30 @@
+import os
+import pathlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.scoring.assessor import Assessment
+from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.explain import Explanations
 from g2npan_tf.scoring.explain import save_explanation
+from g2npan_tf.scoring.rows import score_files
+from tests.pictures import shades
+from tests.score_reports import brightness
+
+
+def save_grey(path):
+    path.parent.mkdir(exist_ok=True, parents=True)
+    shades(90).save(path)
+    return path
+
+
+def explained(paths, folder):
+    """The rows of a run that draws."""
+    images = score_files(Assessor(brightness), paths, maps=True)
+    return [image.row for image in map(Explanations(folder).save, images)]
 
 
 @pytest.fixture
@@ -77,3 +98,36 @@ def test_two_runs_write_the_same_bytes(tmp_path, pixels):
         save_explanation(plain, pixels, tmp_path / folder, "same")
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+
+
+def test_pictures_of_equal_names_do_not_overwrite_each_other(tmp_path):
+    names = ["a/x.png", "b/x.png", "b/X.bmp", "x_2.png"]
+    paths = [save_grey(tmp_path / name) for name in names]
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    rows = explained(paths, pictures)
+    stems = ["x", "x_2", "X_3", "x_2_2"]
+    assert sorted(path.name for path in pictures.iterdir()) == sorted(
+        f"{stem}_{kind}.png"
+        for stem in stems
+        for kind in ("cam", "nuance", "panel", "reference")
+    )
+    assert rows[0].notes == ()
+    assert rows[1].notes == ("pictures named x_2",)
+
+
+def test_pictures_of_long_and_undecodable_names_are_written(tmp_path):
+    names = ["漢" * 83 + ".png", os.fsdecode(b"\xff.png")]
+    paths = [save_grey(tmp_path / name) for name in names]
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    rows = explained(paths, pictures)
+    assert [row.status for row in rows] == ["ok", "ok"]
+    assert len(list(pictures.iterdir())) == 8
+
+
+def test_pictures_that_cannot_be_written_end_the_run(tmp_path):
+    path = save_grey(tmp_path / "a.png")
+    missing = pathlib.Path(tmp_path / "missing")
+    with pytest.raises(InputError, match="missing: No such file"):
+        explained([path], missing)

@@ -1,10 +1,13 @@
 """Serves the page to this machine's browsers, and to nobody else."""
 
+import dataclasses
 import hmac
 import json
+import os
 import secrets
 import sys
 import threading
+import webbrowser
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from http.server import ThreadingHTTPServer
@@ -13,6 +16,7 @@ from typing import Any
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.limits import DEFAULT_LIMITS
 from g2npan_tf.images.limits import Limits
+from g2npan_tf.scoring import model_facts
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.page import document
 from g2npan_tf.scoring.page import upload
@@ -35,6 +39,49 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+
+def serve(
+    assessor: Assessor,
+    model: str | os.PathLike,
+    *,
+    port: int = 0,
+    open_browser: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+) -> int:
+    """Serves the page until Ctrl-C.
+
+    Args:
+        assessor: The loaded model.
+        model: Where it was loaded from.
+        port: Of this machine's loopback; 0 takes a free one.
+        open_browser: Whether to show the page in this user's browser.
+        limits: What is accepted of one file.
+
+    Returns:
+        0: stopping is how it ends.
+
+    Raises:
+        InputError: If the port is taken or not allowed.
+    """
+    facts = model_facts.read(model)
+    server = PageServer(
+        assessor,
+        model_facts.describe(model, facts),
+        caution=model_facts.caution(facts),
+        port=port,
+        limits=limits,
+    )
+    with server:
+        print(f"open {server.url} in a browser; Ctrl-C ends", flush=True)
+        try:
+            if open_browser:
+                webbrowser.open(server.url)
+            server.serve_forever()
+        except KeyboardInterrupt:
+            # Behind the terminal's ^C.
+            print("\nstopped")
+    return 0
 
 
 class PageServer(ThreadingHTTPServer):
@@ -86,7 +133,7 @@ class PageServer(ThreadingHTTPServer):
         # Interpreters are not made for several threads, nor are decoders.
         self._one_at_a_time = threading.Lock()
 
-    def score(self, data: bytes) -> list[upload.Scored]:
+    def score(self, data: bytes) -> list[upload.UploadRow]:
         """Scores the images of one upload."""
         with self._one_at_a_time:
             return upload.score(self._assessor, data, self.limits)
@@ -135,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
             if len(data) < size:
                 self._refuse(HTTPStatus.BAD_REQUEST, "the upload was cut off")
                 return
-            rows = [item.to_json() for item in self.server.score(data)]
+            rows = list(map(dataclasses.asdict, self.server.score(data)))
             self._answer_json(HTTPStatus.OK, {"rows": rows})
         finally:
             self.server.slots.release()

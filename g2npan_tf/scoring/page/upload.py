@@ -2,29 +2,24 @@
 
 import base64
 import dataclasses
-from collections.abc import Iterator
 from typing import Any
 
 import cv2
 import numpy as np
 
 from g2npan_tf.images.limits import Limits
-from g2npan_tf.images.read import Frame
 from g2npan_tf.images.read import decode_frames
 from g2npan_tf.report.pictures import VIRIDIS
 from g2npan_tf.report.pictures import coloured
 from g2npan_tf.report.pictures import nuance_colours
 from g2npan_tf.report.pictures import shrunk
 from g2npan_tf.report.pictures import to_uint8
-from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.assessor import Assessor
-from g2npan_tf.scoring.frame_scoring import frames_or_rows
-from g2npan_tf.scoring.frame_scoring import scored_row
-from g2npan_tf.scoring.score_rows import Row
+from g2npan_tf.scoring.rows import ScoredImage
+from g2npan_tf.scoring.rows import ScoreRow
+from g2npan_tf.scoring.rows import score_frames
 
-# Longest side in pixels of the image as the page shows it.
-DISPLAY_SIZE = 768
-# The same of the CAM's colours, which have no detail.
+# Longest side in pixels of the CAM's colours, which have no detail.
 _CAM_SIZE = 256
 # Frames of one file that come with pictures; the others have their row.
 MAX_PICTURED = 32
@@ -54,60 +49,43 @@ class Pictures:
 
 
 @dataclasses.dataclass(frozen=True)
-class Scored:
+class UploadRow:
     """A row of an upload; `path` is empty, or `#3` for the third frame."""
 
-    row: Row
+    row: ScoreRow
     pictures: Pictures | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Names and values for JSON."""
-        return dataclasses.asdict(self)
 
-
-def score(assessor: Assessor, data: bytes, limits: Limits) -> list[Scored]:
-    """Scores what one uploaded file holds.
-
-    Args:
-        assessor: What scores.
-        data: The file, which nobody vouches for.
-        limits: What is accepted of it.
+def score(assessor: Assessor, data: bytes, limits: Limits) -> list[UploadRow]:
+    """Scores what one uploaded file holds, which nobody vouches for.
 
     Returns:
         One row per frame; at least one, with the reason if it has no score.
     """
-    return list(_score(assessor, data, limits))
+    # One frame at a time, since other uploads are in memory too.
+    images = score_frames(
+        assessor, [("", decode_frames(data, limits))], batch_size=1, maps=True
+    )
+    return [
+        UploadRow(image.row, _pictures(image) if n < MAX_PICTURED else None)
+        for n, image in enumerate(images)
+    ]
 
 
-def _score(assessor: Assessor, data: bytes, limits: Limits) -> Iterator[Scored]:
-    """Holds one decoded frame in memory at a time."""
-    frames = decode_frames(data, limits)
-    for index, item in enumerate(frames_or_rows("", frames, assessor.size)):
-        if isinstance(item, Row):
-            yield Scored(item)
-            continue
-        frame, scored = item
-        (assessment,) = assessor.explain([scored])
-        row = scored_row(frame.name, frame.notes, assessment)
-        if index < MAX_PICTURED and row.mos is not None:
-            yield Scored(row, _pictures(frame, assessment))
-        else:
-            yield Scored(row)
-
-
-def _pictures(frame: Frame, assessment: Assessment) -> Pictures:
-    """Encodes the image and the maps that the model gives."""
-    height, width = frame.pixels.shape[:2]
-    image = shrunk(frame.pixels, DISPLAY_SIZE)
+def _pictures(image: ScoredImage) -> Pictures | None:
+    """Encodes an image that has a score, and the maps that the model gives."""
+    assessment, pixels = image.assessment, image.pixels
+    if assessment is None or pixels is None:
+        return None
     maps: dict[str, Any] = {}
     if assessment.cam is not None:
-        maps["cam"] = _address(_smooth(assessment.cam, image))
+        maps["cam"] = _address(_smooth(assessment.cam, pixels))
     if assessment.reference is not None:
         maps["reference"] = _address(to_uint8(assessment.reference))
     if assessment.nuance is not None:
         drawn, high = nuance_colours(assessment.nuance)
         maps.update(nuance=_address(drawn), nuance_high=high)
-    return Pictures(width, height, _address(image), **maps)
+    return Pictures(*image.size, _address(pixels), **maps)
 
 
 def _smooth(cam: np.ndarray, image: np.ndarray) -> np.ndarray:

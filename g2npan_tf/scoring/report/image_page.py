@@ -15,7 +15,7 @@ from g2npan_tf.report.axes import text
 from g2npan_tf.report.page import Html
 from g2npan_tf.report.page import tag
 from g2npan_tf.scoring.assessor import Assessment
-from g2npan_tf.scoring.score_rows import Row
+from g2npan_tf.scoring.rows import ScoreRow
 
 _SCALE_WIDTH = 440
 _SCALE_MARGIN = 24
@@ -31,7 +31,7 @@ class Links:
 
 
 def render(
-    row: Row,
+    row: ScoreRow,
     assessment: Assessment,
     pixels: np.ndarray,
     card: Html,

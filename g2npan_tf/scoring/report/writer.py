@@ -28,10 +28,10 @@ from g2npan_tf.scoring.report.folder import SUMMARY
 from g2npan_tf.scoring.report.folder import page_name
 from g2npan_tf.scoring.report.group_page import Entry
 from g2npan_tf.scoring.report.group_page import Group
-from g2npan_tf.scoring.score_rows import COLUMNS
-from g2npan_tf.scoring.score_rows import OK
-from g2npan_tf.scoring.score_rows import Row
-from g2npan_tf.scoring.score_rows import csv_cells
+from g2npan_tf.scoring.rows import COLUMNS
+from g2npan_tf.scoring.rows import OK
+from g2npan_tf.scoring.rows import ScoreRow
+from g2npan_tf.scoring.rows import csv_cells
 
 _THUMBNAILS = ".thumbnails"
 
@@ -41,7 +41,7 @@ class _Waiting:
     """An image whose page is written once the next one is known."""
 
     number: int
-    row: Row
+    row: ScoreRow
     assessment: Assessment
     pixels: np.ndarray
 
@@ -51,8 +51,8 @@ class Report:
 
     Example:
     >>> with Report(folder, facts, model) as report:  # doctest: +SKIP
-    ...     for row in score_files(assessor, paths, watch=report.add):
-    ...         print(row)
+    ...     for image in score_files(assessor, paths, maps=True):
+    ...         report.add(image.row, image.assessment, image.pixels)
     ...     report.finish()
     """
 
@@ -103,7 +103,10 @@ class Report:
         self._scores.close()
 
     def add(
-        self, row: Row, assessment: Assessment | None, pixels: np.ndarray | None
+        self,
+        row: ScoreRow,
+        assessment: Assessment | None,
+        pixels: np.ndarray | None,
     ) -> None:
         """Takes the next row, with its maps and image if it has a score.
 

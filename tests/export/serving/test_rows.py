@@ -7,8 +7,8 @@ from export.serving import rows as serving_rows
 from export.serving import status
 from export.serving.request import Score
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.scoring import score_rows
-from g2npan_tf.scoring.score_rows import Row
+from g2npan_tf.scoring.rows import WRITERS
+from g2npan_tf.scoring.rows import ScoreRow
 
 
 class Server:
@@ -47,11 +47,11 @@ def rows(server, paths, batch_size=2):
 def test_a_row_per_file_in_their_order(server, tmp_path):
     paths = files(tmp_path, 3, 2, 5, 4, 3)
     assert rows(server, paths) == [
-        Row(str(paths[0]), 3.0, 0.5),
-        Row(str(paths[1]), status="damaged or truncated image"),
-        Row(str(paths[2]), 5.0, 1.0),
-        Row(str(paths[3]), 4.0, 0.75),
-        Row(str(paths[4]), 3.0, 0.5),
+        ScoreRow(str(paths[0]), 3.0, 0.5),
+        ScoreRow(str(paths[1]), status="damaged or truncated image"),
+        ScoreRow(str(paths[2]), 5.0, 1.0),
+        ScoreRow(str(paths[3]), 4.0, 0.75),
+        ScoreRow(str(paths[4]), 3.0, 0.5),
     ]
     assert server.requests == [[3, 2], [5, 4], [3]]
 
@@ -89,7 +89,7 @@ def test_large_files_are_sent_in_smaller_requests(
 
 
 @pytest.mark.parametrize("mos", [math.nan, math.inf, 7.5, 0.3, -1.0])
-@pytest.mark.parametrize("file_format", score_rows.WRITERS)
+@pytest.mark.parametrize("file_format", WRITERS)
 def test_a_score_off_the_scale_is_none(tmp_path, mos, file_format):
     def predict(files):
         return [Score(mos, 0.5, 0), Score(3.0, mos, 0), Score(3.0, 0.5, 0)]
@@ -102,7 +102,7 @@ def test_a_score_off_the_scale_is_none(tmp_path, mos, file_format):
     ]
     assert found[0].mos is found[0].quality is None
     stream = io.StringIO()
-    score_rows.WRITERS[file_format](found, stream)
+    WRITERS[file_format](found, stream)
     assert "no score on 1 to 5" in stream.getvalue()
 
 

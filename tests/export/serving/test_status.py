@@ -1,5 +1,5 @@
 from export.serving import status
-from g2npan_tf.scoring import score_rows
+from g2npan_tf.scoring import rows
 
 
 def test_every_code_has_a_line_of_its_own():
@@ -17,7 +17,7 @@ def test_every_code_has_a_line_of_its_own():
 
 
 def test_zero_is_what_rows_call_ok():
-    assert status.message(status.OK) == score_rows.OK
+    assert status.message(status.OK) == rows.OK
 
 
 def test_a_code_of_a_later_server_is_named():

@@ -12,11 +12,12 @@ from PIL import Image
 
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.limits import Limits
+from g2npan_tf.images.read import Frame
 from g2npan_tf.images.read import resize
 from g2npan_tf.report.picture_row import encode_png
 from g2npan_tf.scoring.assessor import Assessor
-from g2npan_tf.scoring.page import command
 from g2npan_tf.scoring.page import document
+from g2npan_tf.scoring.page import server as server_module
 from g2npan_tf.scoring.page import upload
 from g2npan_tf.scoring.page.server import MAX_REQUESTS
 from g2npan_tf.scoring.page.server import PageServer
@@ -158,7 +159,7 @@ def test_a_score_that_is_not_finite_is_said_and_has_no_pictures():
 
 def test_only_the_first_frames_of_a_file_come_with_pictures(monkeypatch):
     picture = np.array(shades(90).convert("RGB"))
-    frames = [upload.Frame(f"#{n}", picture) for n in "123"]
+    frames = [Frame(f"#{n}", picture) for n in "123"]
     monkeypatch.setattr(upload, "decode_frames", lambda *_: iter(frames))
     monkeypatch.setattr(upload, "MAX_PICTURED", 2)
     scored = upload.score(Assessor(brightness), b"", LIMITS)
@@ -290,9 +291,9 @@ def test_ctrl_c_ends_it_well(monkeypatch, capsys, tmp_path):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(PageServer, "serve_forever", stop)
-    monkeypatch.setattr(command.webbrowser, "open", opened.append)
+    monkeypatch.setattr(server_module.webbrowser, "open", opened.append)
     model = tmp_path / "g2npan.tflite"
-    code = command.serve(Assessor(brightness), model, open_browser=True)
+    code = server_module.serve(Assessor(brightness), model, open_browser=True)
     printed = capsys.readouterr().out.splitlines()
     assert code == 0
     assert re.fullmatch(

@@ -15,8 +15,8 @@ from g2npan_tf.scoring.report import group_page
 from g2npan_tf.scoring.report import image_page
 from g2npan_tf.scoring.report.origins import Origin
 from g2npan_tf.scoring.report.writer import Report
-from g2npan_tf.scoring.score_rows import Row
-from g2npan_tf.scoring.score_rows import write_csv
+from g2npan_tf.scoring.rows import ScoreRow
+from g2npan_tf.scoring.rows import write_csv
 from tests.html_checks import Elements
 from tests.html_checks import check_page
 from tests.pictures import shades
@@ -197,7 +197,9 @@ def test_no_picture_stays_in_memory(tmp_path):
         with Report(tmp_path, "model.tflite", {}) as report:
             for number in range(12):
                 pixels = np.full((600, 600, 3), 20 * number, np.uint8)
-                report.add(Row(f"{number}.png", 3.0, 0.5), assessment, pixels)
+                report.add(
+                    ScoreRow(f"{number}.png", 3.0, 0.5), assessment, pixels
+                )
                 if number == 1:
                     early = tracemalloc.get_traced_memory()[0]
             late = tracemalloc.get_traced_memory()[0]

@@ -1,0 +1,320 @@
+"""From image files to rows: the one loop of all that scores, and its tables.
+
+No file stops another one: what cannot be scored has a row with its reason.
+"""
+
+import csv
+import dataclasses
+import json
+import math
+import os
+import unicodedata
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import TextIO
+from typing import TypeVar
+
+import numpy as np
+
+from g2npan_tf.core import mos
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.images.content import NO_CONTENT
+from g2npan_tf.images.content import scorer_image
+from g2npan_tf.images.limits import DEFAULT_LIMITS
+from g2npan_tf.images.limits import Limits
+from g2npan_tf.images.paths import why_no_file
+from g2npan_tf.images.read import Frame
+from g2npan_tf.images.read import read_frames
+from g2npan_tf.report.pictures import DISPLAY_SIZE
+from g2npan_tf.report.pictures import shrunk
+from g2npan_tf.scoring.assessor import Assessment
+from g2npan_tf.scoring.assessor import Assessor
+
+OK = "ok"
+COLUMNS = ("path", "mos", "quality", "status", "notes")
+# A spreadsheet would run a cell that starts with one of these as a formula.
+_FORMULA_SIGNS = "=+-@\u2212"
+# Columns of paths in the table; one that is longer moves no other row.
+_MAX_WIDTH = 200
+_CELL_ENDS = ("\t", "\r", "\n")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoreRow:
+    """The result of one image.
+
+    Attributes:
+        path: As given, or as found below a folder that was given.
+        mos: Predicted mean opinion score, 1..5; None if there is none.
+        quality: The same on 0..1.
+        status: `ok`, or in one line why there is no score.
+        notes: Conversions that the image went through.
+    """
+
+    path: str
+    mos: float | None = None
+    quality: float | None = None
+    status: str = OK
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredImage:
+    """A row with what it rests on.
+
+    Attributes:
+        row: The result.
+        source: The file as it was named.
+        assessment: What the model says; None if there is no score.
+        pixels: The image to be shown beside its maps, RGB, uint8
+            `[height, width, 3]`, at most `DISPLAY_SIZE` a side; None if no
+            maps were asked for.
+        size: Width and height in the file in pixels.
+    """
+
+    row: ScoreRow
+    source: str = ""
+    assessment: Assessment | None = None
+    pixels: np.ndarray | None = None
+    size: tuple[int, int] = (0, 0)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Waiting:
+    """An image that can be scored, and the result that lacks its score."""
+
+    scored: np.ndarray
+    result: ScoredImage
+
+
+def score_files(
+    assessor: Assessor,
+    paths: Iterable[str | os.PathLike[str]],
+    batch_size: int = 16,
+    limits: Limits = DEFAULT_LIMITS,
+    maps: bool = False,
+) -> Iterator[ScoredImage]:
+    """Scores files that nobody vouches for; see `score_frames`.
+
+    Args:
+        assessor: The loaded artefact.
+        paths: Image files, as from `images.paths.find_images`.
+        batch_size: Images held in memory at once.
+        limits: What is accepted of a file.
+        maps: Whether the maps and the image are wanted beside the score.
+    """
+    files = ((os.fspath(path), file_frames(path, limits)) for path in paths)
+    return score_frames(assessor, files, batch_size, maps)
+
+
+def score_frames(
+    assessor: Assessor,
+    files: Iterable[tuple[str, Iterable[Frame]]],
+    batch_size: int = 16,
+    maps: bool = False,
+) -> Iterator[ScoredImage]:
+    """Scores what files hold, in batches that are filled across files.
+
+    Args:
+        assessor: The loaded artefact.
+        files: Names and what decodes them; it is asked for the next frame
+            once there is room for it, and may raise an `InputError`.
+        batch_size: Images held in memory at once.
+        maps: As for `score_files`.
+
+    Yields:
+        One result per file in the same order, or one per frame (`x.dcm#2`) of
+        a file with several. A frame without content and whatever ends the
+        frames of a file too early has its reason in a row of its own.
+    """
+
+    def assess(batch: list[_Waiting]) -> Iterator[ScoredImage]:
+        pixels = [item.scored for item in batch]
+        if maps:
+            return map(_scored, batch, assessor.explain(pixels))
+        scores = map(float, assessor.score(pixels))
+        assessments = (Assessment(x, mos.to_quality(x)) for x in scores)
+        return map(_scored, batch, assessments)
+
+    waiting = (
+        item
+        for name, frames in files
+        for item in _readable(name, frames, assessor.size, maps)
+    )
+    for item in in_batches(waiting, assess, batch_size):
+        yield ScoredImage(item) if isinstance(item, ScoreRow) else item
+
+
+def in_batches(
+    items: Iterable[Item | ScoreRow],
+    score: Callable[[list[Item]], Iterable[Result]],
+    batch_size: int,
+    num_bytes: Callable[[Item], int] = lambda item: 0,
+    max_bytes: int = 0,
+) -> Iterator[Result | ScoreRow]:
+    """Scores what could be read, some at a time, beside what could not.
+
+    Args:
+        items: What is to be scored, or the row of what cannot be. Read as far
+            as the next batch goes, no further.
+        score: Gives one result per item, in the same order.
+        batch_size: Most items and rows in a batch.
+        num_bytes: Size of an item.
+        max_bytes: Of the items of a batch that has more than one.
+
+    Yields:
+        Results and rows in the order of the items.
+    """
+    batch: list[Item | ScoreRow] = []
+    total = 0
+    for item in items:
+        size = 0 if isinstance(item, ScoreRow) else num_bytes(item)
+        if batch and total + size > max_bytes:
+            yield from _batch_results(batch, score)
+            batch, total = [], 0
+        batch.append(item)
+        total += size
+        if len(batch) == batch_size:
+            yield from _batch_results(batch, score)
+            batch, total = [], 0
+    yield from _batch_results(batch, score)
+
+
+def _batch_results(
+    batch: list[Item | ScoreRow],
+    score: Callable[[list[Item]], Iterable[Result]],
+) -> Iterator[Result | ScoreRow]:
+    """Scores one batch, if anything in it can be scored."""
+    readable = [item for item in batch if not isinstance(item, ScoreRow)]
+    results = iter(score(readable) if readable else ())
+    for item in batch:
+        yield item if isinstance(item, ScoreRow) else next(results)
+
+
+def file_frames(
+    path: str | os.PathLike[str], limits: Limits
+) -> Iterator[Frame]:
+    """Reads a path of `find_images`, which may also be a folder."""
+    if reason := why_no_file(path):
+        raise InputError(reason)
+    yield from read_frames(path, limits)
+
+
+def _readable(
+    name: str, frames: Iterable[Frame], size: int, maps: bool
+) -> Iterator[_Waiting | ScoreRow]:
+    """Passes on what can be scored; a row stands for what cannot."""
+    try:
+        for frame in frames:
+            scored = scorer_image(frame.pixels, size)
+            row = ScoreRow(frame.name, notes=frame.notes)
+            if scored is None:
+                yield dataclasses.replace(row, status=NO_CONTENT)
+                continue
+            height, width = frame.pixels.shape[:2]
+            # Only what will be used of a large image waits for its batch.
+            shown = shrunk(frame.pixels, DISPLAY_SIZE) if maps else None
+            result = ScoredImage(row, name, None, shown, (width, height))
+            yield _Waiting(scored, result)
+    except InputError as error:
+        yield ScoreRow(name, status=str(error).removeprefix(f"{name}: "))
+
+
+def _scored(item: _Waiting, assessment: Assessment) -> ScoredImage:
+    """Adds the score; one that is not finite is none."""
+    row = item.result.row
+    if not math.isfinite(assessment.mos):
+        status = "the model gave no finite score"
+        return ScoredImage(dataclasses.replace(row, status=status))
+    row = dataclasses.replace(
+        row, mos=assessment.mos, quality=assessment.quality
+    )
+    return dataclasses.replace(item.result, row=row, assessment=assessment)
+
+
+def write_table(rows: Iterable[ScoreRow], stream: TextIO) -> None:
+    """Writes aligned columns, after the last row is known."""
+    lines = [("MOS", "quality", "path", "status")]
+    for row in rows:
+        status = "; ".join((row.status, *row.notes))
+        mos = _number(row.mos, 2) or "-"
+        quality = _number(row.quality, 3) or "-"
+        lines.append((mos, quality, _printable(row.path), _printable(status)))
+    width = min(max(_width(path) for _, _, path, _ in lines), _MAX_WIDTH)
+    for mos, quality, path, status in lines:
+        gap = " " * (width - _width(path))
+        stream.write(f"{mos:>4}  {quality:>7}  {path}{gap}  {status}\n")
+
+
+def write_csv(rows: Iterable[ScoreRow], stream: TextIO) -> None:
+    """Writes a header and one line per row, each as soon as it is there."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in rows:
+        writer.writerow(csv_cells(row))
+        stream.flush()
+
+
+def csv_cells(row: ScoreRow) -> tuple[str, ...]:
+    """The cells of a row under `COLUMNS`; none is a spreadsheet's formula."""
+    return (
+        _no_formula(row.path),
+        _number(row.mos, 4),
+        _number(row.quality, 4),
+        _no_formula(row.status),
+        _no_formula("; ".join(row.notes)),
+    )
+
+
+def write_jsonl(rows: Iterable[ScoreRow], stream: TextIO) -> None:
+    """Writes one JSON object per row, each as soon as it is there."""
+    for row in rows:
+        stream.write(json.dumps(dataclasses.asdict(row), allow_nan=False))
+        stream.write("\n")
+        stream.flush()
+
+
+WRITERS = {"table": write_table, "csv": write_csv, "jsonl": write_jsonl}
+
+
+def _number(value: float | None, digits: int) -> str:
+    """A fixed number of digits, or nothing."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _no_formula(cell: str) -> str:
+    """Makes a spreadsheet show a cell instead of running it."""
+    ink = _first_ink(cell)
+    is_formula = ink != "" and ink in _FORMULA_SIGNS
+    return f"'{cell}" if is_formula or cell.startswith(_CELL_ENDS) else cell
+
+
+def _first_ink(cell: str) -> str:
+    """The first sign to be seen, as which some programs take its wide form."""
+    for sign in unicodedata.normalize("NFKC", cell):
+        # Spaces of all kinds, control and format signs show nothing.
+        if unicodedata.category(sign)[0] not in "ZC":
+            return sign
+    return ""
+
+
+def _printable(text: str) -> str:
+    """Keeps line breaks and escape sequences away from a terminal."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes in a terminal."""
+    return sum(
+        0 if unicodedata.combining(sign) else 1 + _is_wide(sign)
+        for sign in text
+    )
+
+
+def _is_wide(sign: str) -> bool:
+    """Whether a sign takes two columns, as Chinese ones do."""
+    return unicodedata.east_asian_width(sign) in "WF"
