@@ -3,7 +3,7 @@
 import html.parser
 import re
 
-VOID = {"br", "col", "hr", "img", "input", "link", "meta", "wbr"}
+VOID = {"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 
 
 class Elements(html.parser.HTMLParser):
@@ -56,8 +56,8 @@ def check_page(content):
     for tag, attrs in page.tags:
         assert "style" not in attrs
         assert not [name for name in attrs if name.startswith("on")]
-        if "src" in attrs or tag in ("image", "link"):
-            address = attrs.get("src") or attrs["href"]
+        if {"src", "srcset"} & set(attrs) or tag in ("image", "link"):
+            address = attrs.get("src") or attrs.get("srcset") or attrs["href"]
             assert address.startswith("data:"), address[:80]
         if tag == "img":
             assert "alt" in attrs

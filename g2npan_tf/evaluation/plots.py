@@ -12,7 +12,8 @@ from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation.extreme_images import Row
 from g2npan_tf.report.page import Html
 from g2npan_tf.report.page import tag
-from g2npan_tf.report.plots import Bar
+from g2npan_tf.report.plots import Bars
+from g2npan_tf.report.plots import Plot
 from g2npan_tf.report.plots import Series
 from g2npan_tf.report.plots import bars
 from g2npan_tf.report.plots import curves
@@ -86,25 +87,26 @@ def scores_of(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
     return true, predicted
 
 
-def _algorithm_bars(rows: Sequence[Row], ending: str) -> Html:
+def _algorithm_bars(rows: Sequence[Row], ending: str) -> Plot:
     """Mean MOS and mean prediction of each algorithm, best MOS first."""
     by_name: dict[str, list[Row]] = {}
     for row in rows:
         by_name.setdefault(row["algorithm"], []).append(row)
     scored = {name: scores_of(members) for name, members in by_name.items()}
-    items = []
-    for name in sorted(scored, key=lambda n: -scored[n][0].mean()):
-        for values, label, colour in zip(
-            scored[name], (name, "predicted"), (6, 1), strict=True
-        ):
-            mean, spread = float(values.mean()), float(values.std())
-            low, high = np.clip((mean - spread, mean + spread), *_MOS_RANGE)
-            items.append(Bar(label, mean, float(low), float(high), colour))
+    names = sorted(scored, key=lambda name: -scored[name][0].mean())
+    series = []
+    for which, kind in enumerate(("MOS", "predicted")):
+        values = [scored[name][which] for name in names]
+        means = np.array([each.mean() for each in values])
+        spreads = np.array([each.std() for each in values])
+        low, high = np.clip((means - spreads, means + spreads), *_MOS_RANGE)
+        series.append(Bars(kind, means.tolist(), low.tolist(), high.tolist()))
     return bars(
-        items,
+        names,
+        series,
         title=f"Mean MOS and prediction by algorithm{ending}",
-        x_label="mean of the images; whiskers: standard deviation",
-        x_range=_MOS_RANGE,
+        label="mean of the images; whiskers: standard deviation",
+        value_range=_MOS_RANGE,
     )
 
 

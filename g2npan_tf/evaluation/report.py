@@ -185,11 +185,9 @@ def _keys(has_nuance: bool) -> Html:
     """What the colours mean, for all images together."""
     cam = "local quality (CAM), 1 = good"
     nuance = "nuance |reference - image|, to its largest value"
-    bars = [pictures.colour_bar(pictures.VIRIDIS, "0", "1", cam)]
+    bars = [page.colour_bar(pictures.VIRIDIS, "0", "1", cam)]
     if has_nuance:
-        bars.insert(
-            0, pictures.colour_bar(pictures.MAGMA, "0", "largest", nuance)
-        )
+        bars.insert(0, page.colour_bar(pictures.MAGMA, "0", "largest", nuance))
     return tag("div", *bars, class_="keys")
 
 
@@ -205,7 +203,7 @@ def _card(shown: Shown) -> Html:
     figures = [
         tag(
             "figure",
-            pictures.picture(pixels, f"{name} of {row['id']}", _LONGEST),
+            page.picture(pixels, f"{name} of {row['id']}", _LONGEST),
             tag("figcaption", name),
         )
         for name, pixels in _views(shown)

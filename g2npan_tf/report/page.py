@@ -1,21 +1,32 @@
-"""HTML documents in one file: escaped text, no remote loads, light and dark.
+"""Pages in one file from Jinja2 templates: escaped, nothing remote.
 
->>> str(tag("p", "1 < 2", tag("b", "!"), class_="note"))
-'<p class="note">1 &lt; 2<b>!</b></p>'
+A room's template stands beside its module, extends
+`report/templates/page.html` and fills the block `main`; names of templates,
+styles and scripts are paths within `g2npan_tf`.
 """
 
 import base64
+import dataclasses
+import functools
 import hashlib
-import html
 import importlib.resources
+import math
 import re
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
+import jinja2
+import numpy as np
+from markupsafe import Markup
+from markupsafe import escape
+
+from g2npan_tf.report import pictures
+
 DISCLAIMER = "Research use only; not a medical device."
-_VOID = ("br", "col", "hr", "img", "input", "link", "meta", "wbr")
 # Control characters, halves of characters (from names that are no text) and
 # marks that turn the direction of what follows, so that a name could pose as
 # another.
@@ -23,137 +34,71 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
     "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
 )
-_SAFE_SCHEMES = ("", "https")
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
-_RESOURCES = importlib.resources.files("g2npan_tf.report")
+_PACKAGE = importlib.resources.files("g2npan_tf")
+_STYLE = "report/templates/page.css"
+_SCRIPT = "report/templates/page.js"
 
 
-class Html(str):
-    """A string that is HTML already; any other one is escaped on its way."""
-
-    __slots__ = ()
-
-
-def escaped(value: object) -> Html:
-    """Makes any text harmless inside an element or a quoted attribute.
-
-    Args:
-        value: Text, a number, or `Html`, which stays as it is.
-
-    Returns:
-        HTML that shows the text; what cannot or must not be shown (control
-        characters, marks of direction) is U+FFFD.
-    """
-    if isinstance(value, Html):
-        return value
-    return Html(html.escape(_UNSAFE.sub("\ufffd", str(value))))
+def plain(text: str) -> str:
+    """Replaces what cannot or must not be shown by U+FFFD."""
+    return _UNSAFE.sub("\ufffd", text)
 
 
-def breakable(path: str) -> Html:
-    """A path that may be broken behind its separators, not within names."""
-    return Html(re.sub(r"([/\\\\_])", r"\1<wbr>", escaped(path)))
+def render(template: str, title: str, **values: Any) -> str:
+    """Makes a page; the arguments are those of `pieces`."""
+    return "".join(pieces(template, title, **values))
 
 
-def join(*parts: object) -> Html:
-    """Puts parts behind each other, each escaped unless it is `Html`."""
-    return Html("".join(map(escaped, parts)))
-
-
-def tag(name: str, /, *children: object, **attributes: object) -> Html:
-    """Makes one element, of HTML or of SVG.
-
-    Args:
-        name: Of the element.
-        *children: Text, which is escaped, or `Html`.
-        **attributes: Of the element; `_` becomes `-` and at the end vanishes
-            (`class_`, `data_sort`). None and False leave an attribute out,
-            True is one without a value.
-
-    Returns:
-        The element.
-
-    Raises:
-        ValueError: If a name is none, an address has a scheme that runs or
-            loads something, or a `style` is given, which the policy of
-            `document` forbids.
-    """
-    written = "".join(_attribute(*item) for item in attributes.items())
-    if not _NAME.fullmatch(name):
-        raise ValueError(f"no name of an element. Received: {name!r}")
-    if name in _VOID:
-        return Html(f"<{name}{written}>")
-    return Html(f"<{name}{written}>{join(*children)}</{name}>")
-
-
-def document(
+def pieces(
+    template: str,
     title: str,
-    *body: object,
-    scripts: Iterable[str] = (),
-    styles: Iterable[str] = (),
+    *,
+    styles: Sequence[str] = (),
+    scripts: Sequence[str] = (),
     allow: Mapping[str, str] | None = None,
-) -> Html:
-    """A whole page in one file.
+    **values: Any,
+) -> Iterator[str]:
+    """Yields a page piece by piece, for tables that are not in memory.
 
     Args:
-        title: Of the window; the heading is the body's own.
-        *body: What the page shows: `Html`, or text, which is escaped.
-        scripts: Further scripts of ours, beside the one that sorts tables.
-        styles: Further style sheets of ours.
+        template: Path within `g2npan_tf`, as "scoring/report/group.html".
+        title: Of the window; the heading is the template's own.
+        styles: Files beside the page's own style, likewise named.
+        scripts: Files beside the script that sorts tables.
         allow: Sources beyond the policy's, e.g. `{"connect-src": "'self'"}`
             for a page that talks to its own server.
-
-    Returns:
-        The document. Its Content-Security-Policy allows no address, the
-        styles and scripts above by their digests, and pictures as data.
+        **values: What the template shows.
     """
-    parts = document_parts(
-        title, body, scripts=scripts, styles=styles, allow=allow
+    return (
+        _environment()
+        .get_template(template)
+        .generate(
+            title=title,
+            policy=policy(styles=styles, scripts=scripts, allow=allow),
+            styles=(_STYLE, *styles),
+            scripts=(_SCRIPT, *scripts),
+            disclaimer=DISCLAIMER,
+            **values,
+        )
     )
-    return Html("".join(parts))
-
-
-def document_parts(
-    title: str,
-    body: Iterable[object],
-    *,
-    scripts: Iterable[str] = (),
-    styles: Iterable[str] = (),
-    allow: Mapping[str, str] | None = None,
-) -> Iterator[str]:
-    """Yields `document` piece by piece, for bodies that are not in memory."""
-    styles, scripts = tuple(styles), tuple(scripts)
-    content = policy(scripts=scripts, styles=styles, allow=allow)
-    styles = (resource("page.css"), *styles)
-    scripts = (resource("page.js"), *scripts)
-    yield '<!doctype html>\n<html lang="en">\n<head>\n'
-    yield tag("meta", charset="utf-8")
-    yield tag("meta", http_equiv="Content-Security-Policy", content=content)
-    yield tag("meta", name="viewport", content="width=device-width")
-    yield tag("meta", name="referrer", content="no-referrer")
-    # Else a browser asks the server for one.
-    yield '<link rel="icon" href="data:,">'
-    yield tag("title", title)
-    yield from (tag("style", Html(_raw(text))) for text in styles)
-    yield "\n</head>\n<body>\n<main>\n"
-    yield from (escaped(part) for part in body)
-    yield "\n</main>\n"
-    yield tag("footer", DISCLAIMER)
-    yield from (tag("script", Html(_raw(text))) for text in scripts)
-    yield "\n</body>\n</html>\n"
 
 
 def policy(
     *,
-    scripts: Iterable[str] = (),
-    styles: Iterable[str] = (),
+    styles: Sequence[str] = (),
+    scripts: Sequence[str] = (),
     allow: Mapping[str, str] | None = None,
 ) -> str:
-    """The Content-Security-Policy of `document` with the same arguments."""
+    """The Content-Security-Policy of a page with the same arguments.
+
+    It allows no address, styles and scripts by their digests, and pictures
+    as data.
+    """
     directives = {
         "default-src": "'none'",
         "img-src": "data:",
-        "style-src": " ".join(map(_digest, (resource("page.css"), *styles))),
-        "script-src": " ".join(map(_digest, (resource("page.js"), *scripts))),
+        "style-src": " ".join(map(_digest, (_STYLE, *styles))),
+        "script-src": " ".join(map(_digest, (_SCRIPT, *scripts))),
         "base-uri": "'none'",
         "form-action": "'none'",
     }
@@ -162,58 +107,248 @@ def policy(
     return "; ".join(f"{name} {value}" for name, value in directives.items())
 
 
-def heading(title: str, subtitle: object = "") -> Html:
-    """The page's own heading with a line below it."""
-    line = tag("p", subtitle, class_="subtitle") if subtitle else ""
-    return tag("header", tag("h1", title), line)
+def breakable(path: str) -> Markup:
+    """A path that may be broken behind its separators, not within names."""
+    return Markup(re.sub(r"([/\\_])", r"\1<wbr>", str(escape(plain(path)))))
 
 
-def section(title: str, *children: object) -> Html:
-    """A part of a page under a heading of second rank."""
-    return tag("section", tag("h2", title), *children)
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Attributes:
+        title: Its heading, with the unit if there is one.
+        digits: Digits behind the point of its numbers; None: a column of text.
+        sortable: Whether a click sorts by it (pictures have no order).
+        descending: Whether the first click sorts from the largest.
+        explanation: Shown when the pointer rests on the heading.
+    """
+
+    title: str
+    digits: int | None = None
+    sortable: bool = True
+    descending: bool = False
+    explanation: str = ""
+
+    @property
+    def kind(self) -> str:
+        """What it holds: the class of its cells."""
+        if not self.sortable:
+            return "none"
+        return "text" if self.digits is None else "number"
 
 
-def definitions(pairs: Mapping[str, object]) -> Html:
-    """Names and what they stand for, as a list in two columns."""
-    items = (join(tag("dt", k), tag("dd", v)) for k, v in pairs.items())
-    return tag("dl", *items)
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """A cell that shows something else than it is sorted by.
+
+    Attributes:
+        content: Text, or what has its own HTML.
+        order: A number, a text, or None to be last.
+    """
+
+    content: object
+    order: float | str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Written:
+    """A cell as the template writes it; `order` None: by what it shows."""
+
+    kind: str
+    content: object
+    order: object
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table that sorts by a click, in a box that scrolls if it must.
+
+    `{{ table }}` in a template writes it.
+
+    Attributes:
+        columns: From left to right.
+        rows: Cells of each row, as many as columns: text, numbers, `Cell`,
+            what has its own HTML, or None for an empty one, which sorts last.
+        caption: What the table shows, also read by screen readers.
+    """
+
+    columns: Sequence[Column]
+    rows: Iterable[Sequence[object]]
+    caption: str = ""
+
+    def __html__(self) -> Markup:
+        """The element."""
+        template = _environment().get_template("report/templates/table.html")
+        return Markup(template.render(table=self))
+
+    def cells(self, row: Sequence[object]) -> Iterator[_Written]:
+        """Yields a row as it is written: rounded to see, whole to sort."""
+        for column, value in zip(self.columns, row, strict=True):
+            order: object = None
+            if isinstance(value, Cell):
+                order = "" if value.order is None else value.order
+                value = value.content
+            if value is None or (
+                isinstance(value, float) and not math.isfinite(value)
+            ):
+                value, order = "\u2013", ""
+            elif column.digits is not None and isinstance(value, int | float):
+                order = value if order is None else order
+                value = f"{value:.{column.digits}f}"
+            yield _Written(column.kind, value, order)
+
+
+def picture(
+    pixels: np.ndarray,
+    description: str,
+    longest: int = pictures.LONGEST,
+    *,
+    exact: bool = True,
+) -> Markup:
+    """An `img` that holds its pixels.
+
+    Args:
+        pixels: RGB `[height, width, 3]`, uint8 or float of range [0, 1].
+        description: What is seen, for those who do not see it.
+        longest: Larger pictures are shrunk to this side in pixels.
+        exact: Whether small pictures keep every pixel; else all are JPEG.
+    """
+    pixels = pictures.shrunk(pictures.to_uint8(pixels), longest)
+    height, width = pixels.shape[:2]
+    address = pictures.data_uri(pixels, pictures.MAX_PNG_BYTES if exact else 0)
+    return part("picture", address, description, width, height)
+
+
+def colour_bar(
+    colour_map: int, low: str, high: str, label: str, mark: float | None = None
+) -> Markup:
+    """The scale of a coloured picture.
+
+    Args:
+        colour_map: `pictures.VIRIDIS` or `pictures.MAGMA`.
+        low: Value of the first colour, as text.
+        high: Value of the last one.
+        label: What the colours mean, with the unit.
+        mark: Where this image is between 0 (low) and 1 (high).
+    """
+    ramp = np.linspace(0, 1, 64, dtype=np.float32)[None]
+    address = pictures.data_uri(pictures.coloured(ramp, colour_map))
+    place = None if mark is None else min(max(mark, 0.0), 1.0)
+    return part("colour_bar", address, low, high, label, place)
+
+
+def part(name: str, *values: object) -> Markup:
+    """What a macro of `templates/parts.html` makes."""
+    parts = _environment().get_template("report/templates/parts.html").module
+    return getattr(parts, name)(*values)
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """Where every template of the package is compiled."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("g2npan_tf", ""),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_finalized,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "address": _address,
+        "breakable": breakable,
+        "resource": _resource,
+    }
+    return environment
+
+
+def _finalized(value: Any) -> Any:
+    """Every value on its way into a page, just before it is escaped."""
+    if hasattr(value, "__html__"):
+        return Markup(plain(str(value.__html__())))
+    return plain(str(value))
+
+
+def _address(value: str) -> str:
+    """Refuses what is neither relative, nor a picture as data, nor a page."""
+    is_picture = value.startswith("data:image/")
+    if not is_picture and urlsplit(value).scheme not in ("", "https"):
+        raise ValueError(f"an address that loads. Received: {value!r:.80}")
+    return value
+
+
+def _resource(name: str) -> Markup:
+    """A style or script of ours, which must not end its element."""
+    text = _source(name)
+    if "</" in text or "<!--" in text:
+        raise ValueError(f"{name} holds </ or <!--")
+    return Markup(text)
+
+
+def _digest(name: str) -> str:
+    """How a policy names a style or a script."""
+    digest = hashlib.sha256(_source(name).encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+def _source(name: str) -> str:
+    """The text of a file of the package."""
+    if "{" in name:  # A style itself, of the pages below.
+        return name
+    return _PACKAGE.joinpath(name).read_text(encoding="utf-8")
+
+
+# Below: only until evaluation and experiments have templates.
+Html = Markup
+escaped = _finalized
+
+
+def join(*parts: object) -> Markup:
+    """Puts parts behind each other, each escaped unless it is HTML."""
+    return Markup("").join(map(_finalized, parts))
+
+
+def tag(name: str, /, *children: object, **attributes: Any) -> Markup:
+    """Makes one element."""
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(plain(str(value)))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    if name in ("img", "meta"):
+        return Markup(f"<{name}{written}>")
+    return Markup(f"<{name}{written}>{join(*children)}</{name}>")
+
+
+def document(title: str, *body: object, **ours: Any) -> Markup:
+    """A whole page in one file."""
+    name = "report/templates/blocks.html"
+    return Markup(render(name, title, blocks=body, **ours))
+
+
+def document_parts(
+    title: str, body: Iterable[object], **ours: Any
+) -> Iterator[str]:
+    """Yields `document` piece by piece."""
+    return pieces("report/templates/blocks.html", title, blocks=body, **ours)
 
 
 def resource(name: str) -> str:
     """The text of a file of this package."""
-    return _RESOURCES.joinpath(name).read_text(encoding="utf-8")
+    return _source(f"report/templates/{name}")
 
 
-def _attribute(name: str, value: object) -> str:
-    """One attribute with a blank before it, or nothing."""
-    name = name.rstrip("_").replace("_", "-")
-    if not _NAME.fullmatch(name) or name == "style" or name.startswith("on"):
-        raise ValueError(f"no attribute for this page. Received: {name!r}")
-    if value is None or value is False:
-        return ""
-    if value is True:
-        return f" {name}"
-    if name in ("href", "src") and not _is_harmless(str(value)):
-        raise ValueError(f"an address that loads. Received: {value!r:.80}")
-    # Html stays as it is only between elements.
-    return f' {name}="{escaped(str(value) + "")}"'
+def heading(title: str, subtitle: object = "") -> Markup:
+    """The page's own heading with a line below it."""
+    return part("heading", title, subtitle)
 
 
-def _is_harmless(address: str) -> bool:
-    """Whether an address is relative, a picture as data, or a web page."""
-    if address.startswith("data:image/"):
-        return True
-    return urlsplit(address).scheme in _SAFE_SCHEMES
+def section(title: str, *children: object) -> Markup:
+    """A part of a page under a heading of second rank."""
+    return tag("section", tag("h2", title), *children)
 
 
-def _digest(text: str) -> str:
-    """How a policy names a style or a script."""
-    digest = base64.b64encode(hashlib.sha256(text.encode()).digest())
-    return f"'sha256-{digest.decode()}'"
-
-
-def _raw(text: str) -> str:
-    """Checks that a style or script cannot end its element."""
-    if "</" in text or "<!--" in text:
-        raise ValueError("a style or script holds </ or <!--")
-    return text
+def definitions(pairs: Mapping[str, object]) -> Markup:
+    """Names and what they stand for, as a list in two columns."""
+    return part("definitions", pairs)

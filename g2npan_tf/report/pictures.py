@@ -1,12 +1,9 @@
-"""Pixels as pictures inside a page: data URIs, colour maps, colour bars."""
+"""Pixels as pictures: their size, colour maps, and addresses for pages."""
 
 import base64
 
 import cv2
 import numpy as np
-
-from g2npan_tf.report.page import Html
-from g2npan_tf.report.page import tag
 
 # Longest side in pixels of a picture in a page and in a table.
 LONGEST = 512
@@ -20,41 +17,6 @@ MAX_PNG_BYTES = 60_000
 _NUANCE_FLOOR = 0.05
 VIRIDIS = cv2.COLORMAP_VIRIDIS
 MAGMA = cv2.COLORMAP_MAGMA
-
-
-def picture(
-    pixels: np.ndarray,
-    description: str,
-    longest: int = LONGEST,
-    *,
-    exact: bool = True,
-) -> Html:
-    """An `img` that holds its pixels.
-
-    Args:
-        pixels: RGB. uint8, or float of range [0, 1];
-            `[height, width, 3]`.
-        description: What is seen, for those who do not see it.
-        longest: Larger pictures are shrunk to this side in pixels.
-        exact: Whether small pictures keep every pixel; else all are JPEG.
-
-    Returns:
-        The element, with the width and height that the picture has.
-    """
-    pixels = shrunk(to_uint8(pixels), longest)
-    height, width = pixels.shape[:2]
-    return tag(
-        "img",
-        src=data_uri(pixels, MAX_PNG_BYTES if exact else 0),
-        alt=description,
-        width=width,
-        height=height,
-    )
-
-
-def element(address: str, description: str) -> Html:
-    """An `img` of a data URI; without a description it is an ornament."""
-    return tag("img", src=address, alt=description)
 
 
 def data_uri(pixels: np.ndarray, max_png_bytes: int = MAX_PNG_BYTES) -> str:
@@ -165,51 +127,6 @@ def overlay(cam: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     colours = coloured(smooth, VIRIDIS).astype(np.float32) / 255
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)[..., None]
     return to_uint8(0.7 * colours + 0.3 * grey / max(int(grey.max()), 1))
-
-
-def colour_bar(
-    colour_map: int, low: str, high: str, label: str, mark: float | None = None
-) -> Html:
-    """The scale of a coloured picture.
-
-    Args:
-        colour_map: As for `coloured`.
-        low: Value of the first colour, as text.
-        high: Value of the last one.
-        label: What the colours mean, with the unit.
-        mark: Where this image is between 0 (low) and 1 (high).
-
-    Returns:
-        A bar with its ends and its label below.
-    """
-    ramp = coloured(np.linspace(0, 1, 64, dtype=np.float32)[None], colour_map)
-    stops = [
-        tag(
-            "image",
-            href=data_uri(ramp),
-            x=0,
-            y=8,
-            width=200,
-            height=10,
-            preserveAspectRatio="none",
-        )
-    ]
-    if mark is not None:
-        x = round(200 * min(max(mark, 0.0), 1.0), 1)
-        stops.append(tag("path", d=f"M{x} 9l-4 -7h8z", class_="mark"))
-    ends = tag("div", tag("span", low), tag("span", high), class_="ends")
-    description = f"Colour bar from {low} to {high}: {label}"
-    drawing = tag(
-        "svg",
-        tag("title", description),
-        *stops,
-        viewBox="-4 0 208 20",
-        role="img",
-        class_="bar",
-    )
-    return tag(
-        "div", drawing, ends, tag("div", label, class_="note"), class_="scale"
-    )
 
 
 def _address(kind: str, data: bytes) -> str:

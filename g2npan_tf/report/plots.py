@@ -1,41 +1,103 @@
-"""Plots as SVG inside a page: histogram, scatter, bars, curves.
+"""Every plot of pages and of PNG files, drawn by matplotlib from arrays.
 
-Colours are those of Okabe and Ito (2008), darkened or lightened for contrast
-on paper and at night; curves also differ by their dashes.
+matplotlib is loaded when something is drawn, not before. Colours are those of
+Okabe and Ito (2008), darkened or lightened for contrast on paper and at night;
+curves also differ by their dashes.
 """
 
+import base64
+import contextlib
 import dataclasses
+import io
+import itertools
+import pathlib
+import re
+import sys
+import warnings
+from collections.abc import Callable
+from collections.abc import Iterator
+from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
-from g2npan_tf.report import axes as axes_module
-from g2npan_tf.report.axes import Axes
-from g2npan_tf.report.axes import drawing
-from g2npan_tf.report.axes import frame
-from g2npan_tf.report.axes import line
-from g2npan_tf.report.axes import padded
-from g2npan_tf.report.axes import text
-from g2npan_tf.report.page import Html
-from g2npan_tf.report.page import join
-from g2npan_tf.report.page import tag
+from g2npan_tf.core.files import written_aside
+from g2npan_tf.report import page
 
-NUM_COLOURS = 6
-_DASHES = (None, "7 3", "2 3", "9 3 2 3", "5 2", "1 2")
+Range = tuple[float, float]
+# Width and height in pixels of a page.
+_SIZE = (440, 300)
 _BAR_HEIGHT = 24
-# Signs of a bar's label that fit; the whole one is its tooltip.
-_LABEL_SIGNS = 20
+_SERIES = {
+    False: ("#0072b2", "#d55e00", "#008f68", "#b0568f", "#8a6d00", "#4b5560"),
+    True: ("#56b4e9", "#f08a4b", "#2bbd91", "#dc8fc0", "#e0c04a", "#a9b3bd"),
+}
+_DASHES = ("-", (0, (7, 3)), (0, (2, 3)), "-.", (0, (5, 2)), ":")
+# Ink, faint ink and grid, as in page.css.
+_INKS = {
+    False: ("#1b1f23", "#5b636b", "#e9ebed"),
+    True: ("#e7eaed", "#a2abb3", "#2a2f34"),
+}
+# More points than this are pixels in a page, not a mark each.
+_MAX_MARKS = 200
+# Longer names of bars are cut.
+_LABEL_SIGNS = 24
+# Parts of the names of fonts that hold more scripts than matplotlib's own.
+_WIDE = re.compile(
+    "CJK|Noto Sans|Fallback|WenQuanYi|YaHei|SimHei|Hiragino|PingFang|Malgun|"
+    "Arial Unicode|Unifont"
+)
+_MISSING = re.compile(r"Glyph (\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
-class Bar:
-    """One line of `bars`: a value, the interval around it, its colour."""
+class Plot:
+    """A drawing that a page embeds (`{{ plot }}`) and a PNG file can hold.
 
-    label: str
-    value: float
-    low: float | None = None
-    high: float | None = None
-    colour: int = 1
+    Attributes:
+        title: Above it.
+        description: What it shows, for those who do not see it.
+        draw: Draws it on a matplotlib figure.
+        size: Width and height in pixels of a page.
+    """
+
+    title: str
+    description: str
+    draw: Callable[[Any], None]
+    size: tuple[float, float] = _SIZE
+
+    def __html__(self) -> Markup:
+        """The plot in colours for light and dark pages."""
+        light, dark = (_svg(self, dark=dark) for dark in (False, True))
+        return page.part(
+            "plot", light, dark, f"{self.title}. {self.description}"
+        )
+
+    def figure(self) -> Any:
+        """The matplotlib figure; within `style`."""
+        from matplotlib.figure import Figure
+
+        width, height = self.size
+        drawn = Figure((width / 96, height / 96), layout="constrained")
+        self.draw(drawn)
+        return drawn
+
+    def write(self, path: pathlib.Path, dpi: float = 110) -> None:
+        """Writes a PNG, replaced whole.
+
+        Raises:
+            OSError: If the disk does not take it.
+        """
+        with _style(dark=False), _boxes_told(), written_aside(path) as aside:
+            self.figure().savefig(
+                aside,
+                format="png",
+                dpi=dpi,
+                facecolor="white",
+                metadata={"Software": None},
+            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,6 +109,26 @@ class Series:
     y: Sequence[float]
 
 
+@dataclasses.dataclass(frozen=True)
+class Bars:
+    """Bars of one colour in `bars`, one in each group.
+
+    Attributes:
+        name: For the legend.
+        values: What is not finite has no bar.
+        low: Lower ends of intervals, which need not contain the value; none,
+            or not finite where there is no interval.
+        high: Upper ends.
+        marks: Values that diamonds show beside the bars, e.g. of a paper.
+    """
+
+    name: str
+    values: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
+    marks: Sequence[float] = ()
+
+
 def histogram(
     values: Sequence[float],
     edges: Sequence[float],
@@ -54,41 +136,20 @@ def histogram(
     title: str,
     x_label: str,
     y_label: str = "images",
-) -> Html:
-    """How many values lie between every two edges.
+) -> Plot:
+    """How many of some finite values lie between every two rising edges."""
 
-    Args:
-        values: Any finite numbers; those outside the edges are not counted.
-        edges: Rising.
-        title: Above the plot.
-        x_label: Quantity and unit.
-        y_label: What is counted.
+    def draw(figure: Any) -> None:
+        axes = _axes(figure, title, x_label, y_label)
+        axes.hist(values, bins=edges, rwidth=0.95)
+        axes.set_xlim(edges[0], edges[-1])
+        axes.yaxis.get_major_locator().set_params(integer=True)
+        axes.grid(visible=False, axis="x")
 
-    Returns:
-        The plot; each bar's tooltip says its count.
-    """
-    counts = np.histogram(values, edges)[0]
-    axes = Axes((edges[0], edges[-1]), (0, max(int(counts.max()), 1) * 1.08))
-    parts = frame(axes, x_label, y_label, title)
-    for low, high, count in zip(edges, edges[1:], counts, strict=False):
-        left, right, top = axes.x(low), axes.x(high), axes.y(count)
-        label = f"{low:g} to {high:g}: {count}"
-        parts.append(
-            tag(
-                "rect",
-                tag("title", label),
-                x=f"{left + 0.5:g}",
-                y=f"{top:g}",
-                width=f"{right - left - 1:g}",
-                height=f"{axes.y(0) - top:g}",
-                class_="fill-1",
-            )
-        )
-    filled = np.asarray(values, float)
-    description = f"{len(filled)} values"
-    if len(filled):
-        description += f", median {np.median(filled):.2f}"
-    return drawing(axes, parts, title, description)
+    description = f"{len(values)} values"
+    if len(values):
+        description += f", median {np.median(values):.2f}"
+    return Plot(title, description, draw)
 
 
 def scatter(
@@ -98,10 +159,12 @@ def scatter(
     title: str,
     x_label: str,
     y_label: str,
+    groups: Sequence[str] = (),
     curve: tuple[Sequence[float], Sequence[float]] | None = None,
-    x_range: tuple[float, float] | None = None,
-    y_range: tuple[float, float] | None = None,
-) -> Html:
+    curve_name: str = "",
+    y_range: Range | None = None,
+    size: tuple[float, float] = _SIZE,
+) -> Plot:
     """Points, and a curve through them if there is one.
 
     Args:
@@ -110,55 +173,94 @@ def scatter(
         title: Above the plot.
         x_label: Quantity and unit.
         y_label: Likewise.
+        groups: What each point belongs to, shown by colours and a legend.
         curve: Values x and y of a line, e.g. of the fitted logistic.
-        x_range: Ends of the axis; by default the values' own with some space.
-        y_range: Likewise.
-
-    Returns:
-        The plot.
+        curve_name: For the legend.
+        y_range: Ends of the axis; by default the values' own with some space.
+        size: Width and height in pixels of a page.
     """
-    axes = Axes(x_range or padded(x), y_range or padded(y))
-    parts = frame(axes, x_label, y_label, title)
-    # One path instead of thousands of circles: dots are lines of no length.
-    dots = "".join(
-        f"M{axes.x(a):g} {axes.y(b):g}h0" for a, b in zip(x, y, strict=True)
-    )
-    parts.append(tag("path", d=dots, class_="dots line-1"))
-    if curve is not None:
-        path = _path(axes, *curve)
-        parts.append(tag("path", d=path, class_="curve line-2"))
-    return drawing(axes, parts, title, f"{len(x)} points")
+    points = np.array([x, y], float)
+    names = np.asarray(groups or [""] * len(x), str)
+
+    def draw(figure: Any) -> None:
+        axes = _axes(figure, title, x_label, y_label)
+        for name in np.unique(names):
+            mine = names == name
+            axes.plot(
+                *points[:, mine],
+                ".",
+                label=page.plain(str(name)),
+                alpha=0.65,
+                markeredgewidth=0,
+                rasterized=len(x) > _MAX_MARKS,
+            )
+        if curve is not None:
+            colour = "C1" if not groups else axes.title.get_color()
+            axes.plot(*curve, "-", color=colour, label=curve_name)
+        axes.set_ylim(y_range)
+        if groups:
+            axes.legend()
+
+    return Plot(title, f"{len(x)} points", draw, size)
 
 
 def bars(
-    items: Sequence[Bar],
+    groups: Sequence[str],
+    series: Sequence[Bars],
     *,
     title: str,
-    x_label: str,
-    x_range: tuple[float, float] | None = None,
-) -> Html:
-    """Horizontal bars with whiskers, in the given order from above.
+    label: str,
+    value_range: Range | None = None,
+    marks: str = "",
+    upright: bool = False,
+    size: tuple[float, float] | None = None,
+) -> Plot:
+    """Bars with intervals, in the given order from above or from the left.
 
     Args:
-        items: At least one.
+        groups: Names, one for each bar of a series.
+        series: One or several bars in each group.
         title: Above the plot.
-        x_label: Quantity and unit, and what the whiskers are.
-        x_range: Ends of the axis; by default from 0, or from below the least.
-
-    Returns:
-        The plot; as high as its bars need.
+        label: Quantity and unit, and what the whiskers are.
+        value_range: Ends of the axis; by default from 0, or below the least.
+        marks: What the diamonds are, for the legend.
+        upright: Whether bars stand; else they lie and their values are said.
+        size: Width and height in pixels of a page; by default as high as the
+            bars need.
     """
-    height = 74 + _BAR_HEIGHT * len(items)
-    if x_range is None:
-        ends = [v for i in items for v in (i.value, i.low, i.high) if v]
-        low, high = padded([0.0, *ends])
-        x_range = (low if min(ends, default=0) < 0 else 0.0, high)
-    axes = Axes(x_range, (0, len(items)), height=height, left=150, right=50)
-    parts = frame(axes, x_label, "", title)
-    for row, item in enumerate(items):
-        parts += _bar(axes, item, axes.top + _BAR_HEIGHT * (row + 0.5))
-    said = ", ".join(f"{item.label} {item.value:.3g}" for item in items)
-    return drawing(axes, parts, title, said)
+    if size is None:
+        rows = len(groups) * len(series) + (len(series) > 1)
+        size = (_SIZE[0], 74 + _BAR_HEIGHT * rows)
+
+    def draw(figure: Any) -> None:
+        axes = _axes(figure, title, "" if upright else label, label * upright)
+        for index, one in enumerate(series):
+            width = 0.8 / len(series)
+            place = np.arange(len(groups)) + width * (
+                index - (len(series) - 1) / 2
+            )
+            _draw_bars(axes, one, place, 0.9 * width, upright=upright)
+        if marks:
+            axes.plot([], [], "D", color="k", mfc="w", ms=4, label=marks)
+        names = [_shortened(name) for name in groups]
+        if upright:
+            axes.set_xticks(np.arange(len(groups)), names)
+            axes.axhline(0, color="k", lw=0.8)
+            axes.set_ylim(value_range)
+        else:
+            axes.set_yticks(np.arange(len(groups)), names)
+            axes.invert_yaxis()
+            axes.set_xlim(value_range)
+        axes.grid(visible=False, axis="x" if upright else "y")
+        if len(series) > 1 or marks:
+            figure.legend(loc="outside lower center", ncols=4)
+
+    said = "; ".join(
+        f"{one.name} {name} {value:.3g}".strip()
+        for one in series
+        for name, value in zip(groups, one.values, strict=True)
+    )
+    return Plot(title, said, draw, size)
 
 
 def curves(
@@ -167,94 +269,202 @@ def curves(
     title: str,
     x_label: str,
     y_label: str,
-    x_range: tuple[float, float] | None = None,
-    y_range: tuple[float, float] | None = None,
-) -> Html:
-    """Lines over one axis, with a legend if there are several.
+    legend_title: str = "",
+    size: tuple[float, float] | None = None,
+) -> Plot:
+    """Lines over one axis of whole numbers, with a legend if there are several.
 
     Args:
-        series: At least one with at least one finite point; at most 6 are
-            told apart.
+        series: At least one with at least one finite point; 6 differ.
         title: Above the plot.
         x_label: Quantity and unit.
         y_label: Likewise.
-        x_range: Ends of the axis; by default the values' own.
-        y_range: Likewise, with some space.
-
-    Returns:
-        The plot.
+        legend_title: What the names are.
+        size: Width and height in pixels of a page.
     """
-    xs = [float(v) for s in series for v in s.x if np.isfinite(v)]
-    ys = [float(v) for s in series for v in s.y if np.isfinite(v)]
-    rows = len(series) if len(series) > 1 else 0
-    axes = Axes(
-        x_range or padded(xs, 0.02),
-        y_range or padded(ys),
-        height=axes_module.HEIGHT + 18 * rows,
-        bottom=44 + 18 * rows,
-    )
-    parts = frame(axes, "", y_label, title)
-    plot_bottom = axes.height - axes.bottom
-    middle = (axes.left + axes.width - axes.right) / 2
-    parts.append(text(x_label, middle, plot_bottom + 36, anchor="middle"))
-    for index, one in enumerate(series):
-        style = {
-            "class_": f"curve line-{index % NUM_COLOURS + 1}",
-            "stroke_dasharray": _DASHES[index % NUM_COLOURS],
-        }
-        path = _path(axes, one.x, one.y)
-        parts.append(tag("path", tag("title", one.name), d=path, **style))
+    rows = -(-len(series) // 2) if len(series) > 1 else 0
+
+    def draw(figure: Any) -> None:
+        axes = _axes(figure, title, x_label, y_label)
+        for one, dashes in zip(series, itertools.cycle(_DASHES), strict=False):
+            known = np.isfinite(one.y)
+            # A point alone between gaps is no line.
+            mark = "." if known.sum() <= 100 else ""
+            name = page.plain(one.name)
+            axes.plot(one.x, one.y, mark, linestyle=dashes, label=name)
+        axes.xaxis.get_major_locator().set_params(integer=True)
         if rows:
-            y = plot_bottom + 52 + 18 * index
-            key = f"M{axes.left} {y - 4}h28"
-            parts.append(tag("path", d=key, **style))
-            parts.append(text(one.name, axes.left + 36, y))
+            figure.legend(
+                loc="outside lower center", ncols=2, title=legend_title or None
+            )
+
     names = ", ".join(one.name for one in series)
-    return drawing(axes, parts, title, names)
+    return Plot(title, names, draw, size or (_SIZE[0], _SIZE[1] + 18 * rows))
 
 
-def _bar(axes: Axes, item: Bar, middle: float) -> list[Html]:
-    """One bar, its label, its whisker and its value."""
-    start, stop = sorted(
-        (axes.x(max(0.0, axes.x_range[0])), axes.x(item.value))
+def boxes(
+    groups: Mapping[str, Sequence[float]],
+    *,
+    title: str,
+    x_label: str,
+    x_range: Range | None = None,
+) -> Plot:
+    """A box with whiskers for the values of each group, from above."""
+
+    def draw(figure: Any) -> None:
+        axes = _axes(figure, title, x_label, "")
+        names = [_shortened(name) for name in groups]
+        values = list(groups.values())
+        axes.boxplot(values, tick_labels=names, orientation="horizontal")
+        axes.invert_yaxis()
+        axes.set_xlim(x_range)
+
+    medians = [f"{name} {np.median(v):.3g}" for name, v in groups.items()]
+    size = (_SIZE[0], 74 + _BAR_HEIGHT * len(groups))
+    return Plot(title, f"medians: {', '.join(medians)}", draw, size)
+
+
+def row(plots: Sequence[Plot], title: str) -> Plot:
+    """Plots side by side under a common title, as one file."""
+
+    def draw(figure: Any) -> None:
+        figure.suptitle(page.plain(title))
+        parts = figure.subfigures(1, len(plots), squeeze=False)[0]
+        for plot, place in zip(plots, parts, strict=True):
+            plot.draw(place)
+
+    size = (
+        sum(plot.size[0] for plot in plots),
+        max(plot.size[1] for plot in plots) + 30,
     )
-    label = item.label
-    if len(label) > _LABEL_SIGNS:
-        label = f"{label[: _LABEL_SIGNS - 1]}…"
-    tip = f"{item.label}: {item.value:.3f}"
-    end = stop
-    parts = []
-    if item.low is not None and item.high is not None:
-        tip += f" ({item.low:.3f} to {item.high:.3f})"
-        low, high = axes.x(item.low), axes.x(item.high)
-        end = max(end, high)
-        ticks = join(
-            line(low, middle, high, middle, "whisker"),
-            line(low, middle - 4, low, middle + 4, "whisker"),
-            line(high, middle - 4, high, middle + 4, "whisker"),
+    said = "; ".join(f"{plot.title}: {plot.description}" for plot in plots)
+    return Plot(title, said, draw, size)
+
+
+def _axes(figure: Any, title: str, x_label: str, y_label: str) -> Any:
+    """The one pair of axes of a plot, with its texts."""
+    axes = figure.subplots()
+    figure.suptitle(page.plain(title), x=0.02, ha="left")
+    axes.set_xlabel(page.plain(x_label))
+    axes.set_ylabel(page.plain(y_label))
+    return axes
+
+
+def _draw_bars(
+    axes: Any, one: Bars, place: np.ndarray, width: float, *, upright: bool
+) -> None:
+    """Bars of one series, their intervals and marks."""
+    values = np.asarray(one.values, float)
+    name = page.plain(one.name)
+    ends = np.full((2, len(values)), np.nan)
+    if len(one.low):
+        ends = np.array([one.low, one.high], float)
+    known = np.isfinite(ends).all(axis=0)
+    ink = axes.xaxis.label.get_color()
+    if upright:
+        axes.bar(place, values, width, label=name)
+        axes.vlines(place[known], *ends[:, known], colors=ink, lw=1.5)
+        if len(one.marks):
+            axes.plot(place, one.marks, "D", color=ink, mfc="w", ms=4)
+        return
+    axes.barh(place, values, width, label=name)
+    axes.hlines(place[known], *ends[:, known], colors=ink, lw=1.5)
+    for y, value, high in zip(place, values, ends[1], strict=True):
+        if np.isfinite(value):
+            axes.annotate(
+                f"{value:.2f}",
+                (np.nanmax([value, high]), y),
+                (4, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize="small",
+                annotation_clip=False,
+            )
+
+
+def _shortened(name: str) -> str:
+    """A name that leaves space for its bar."""
+    name = page.plain(name)
+    if len(name) <= _LABEL_SIGNS:
+        return name
+    return f"{name[: _LABEL_SIGNS - 1]}\u2026"
+
+
+def _svg(plot: Plot, *, dark: bool) -> str:
+    """A plot as an address that holds it; its text is the viewer's font."""
+    buffer = io.BytesIO()
+    with _style(dark=dark), warnings.catch_warnings():
+        # What matplotlib's font lacks, the viewer's may have.
+        warnings.filterwarnings("ignore", message="Glyph ")
+        plot.figure().savefig(
+            buffer,
+            format="svg",
+            dpi=110,
+            transparent=True,
+            metadata={"Date": None},
         )
-        parts.append(ticks)
-    bar = tag(
-        "rect",
-        tag("title", tip),
-        x=f"{start:g}",
-        y=f"{middle - 8:g}",
-        width=f"{stop - start:g}",
-        height=16,
-        class_=f"fill-{item.colour}",
-    )
-    name = text(label, axes.left - 8, middle + 4, anchor="end")
-    value = text(f"{item.value:.2f}", end + 6, middle + 4, "tick")
-    return [bar, *parts, name, value]
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return f"data:image/svg+xml;base64,{data}"
 
 
-def _path(axes: Axes, x: Sequence[float], y: Sequence[float]) -> str:
-    """A line through points, broken where a value is missing."""
-    path, command = [], "M"
-    for a, b in zip(x, y, strict=True):
-        if np.isfinite(a) and np.isfinite(b):
-            path.append(f"{command}{axes.x(a):g} {axes.y(b):g}")
-            command = "L"
+@contextlib.contextmanager
+def _style(*, dark: bool) -> Iterator[None]:
+    """How plots look; names that others gave are text, `$` is no formula."""
+    import matplotlib
+    from cycler import cycler
+    from matplotlib import font_manager
+
+    ink, faint, grid = _INKS[dark]
+    found = {font.name for font in font_manager.fontManager.ttflist}
+    wide = sorted(name for name in found if _WIDE.search(name))
+    options: Any = {
+        "text.parse_math": False,
+        "font.family": ["DejaVu Sans", *wide, "sans-serif"],
+        "font.size": 9,
+        "figure.titlesize": 9.5,
+        "figure.titleweight": "bold",
+        "axes.prop_cycle": cycler(color=_SERIES[dark]),
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "grid.color": grid,
+        "legend.fontsize": 8,
+        "legend.frameon": False,
+        "svg.fonttype": "none",
+        # The same plot has the same bytes.
+        "svg.hashsalt": "g2npan",
+        **dict.fromkeys(
+            ("axes.edgecolor", "xtick.color", "ytick.color"), faint
+        ),
+        **dict.fromkeys(("text.color", "axes.labelcolor"), ink),
+        **{
+            f"boxplot.{each}props.color": ink
+            for each in ("box", "whisker", "cap", "flier")
+        },
+        "boxplot.medianprops.color": _SERIES[dark][1],
+    }
+    with matplotlib.rc_context(options):
+        yield
+
+
+@contextlib.contextmanager
+def _boxes_told() -> Iterator[None]:
+    """Says in one line which signs no font of this machine has."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", message="Glyph ")
+        yield
+    signs = set()
+    for each in caught:
+        if missing := _MISSING.match(str(each.message)):
+            signs.add(chr(int(missing[1])))
         else:
-            command = "M"
-    return "".join(path)
+            warnings.warn_explicit(
+                each.message, each.category, each.filename, each.lineno
+            )
+    if signs:
+        print(
+            "note: boxes in the plot, since no font here has "
+            f"{' '.join(sorted(signs))}",
+            file=sys.stderr,
+        )

@@ -1,109 +1,198 @@
+import base64
+import pathlib
 import re
+import warnings
+from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 import pytest
+from matplotlib import figure
 
-from g2npan_tf.report import axes
 from g2npan_tf.report import plots
 from tests.html_checks import Elements
 
 LABELS = {"title": "<T>", "x_label": "MOS (1 to 5)", "y_label": "images"}
+NAN = float("nan")
 
 
-def numbers_at(plot, kind):
-    """Attributes of elements of a class."""
-    found = Elements(plot).tags
-    return [x for _, x in found if x.get("class") == kind]
+def axes_of(plot):
+    (axes,) = plot.figure().axes
+    return axes
 
 
-def tick_texts(plot):
-    return re.findall(r'class="tick"[^>]*>([^<]*)<', plot)
+def bars(values, **options):
+    """Bars of one or several series in groups g0, g1, ..."""
+    groups = [f"g{n}" for n in range(len(values[0].values))]
+    return plots.bars(groups, values, title="T", label="MOS", **options)
+
+
+def segments(axes):
+    return [collection.get_segments() for collection in axes.collections]
 
 
 def test_a_histogram_counts_as_numpy_does():
     values = [1.0, 1.1, 2.4, 5.0]
-    edges = [1, 2, 3, 4, 5]
-    plot = plots.histogram(values, edges, **LABELS)
-    tips = re.findall(r"<title>(\d to \d: \d+)</title>", plot)
-    counts = np.histogram(values, edges)[0]
-    assert tips == [
-        f"{e} to {e + 1}: {n}" for e, n in zip(edges[:-1], counts, strict=True)
-    ]
-    heights = [float(x["height"]) for x in numbers_at(plot, "fill-1")]
-    assert heights[0] == pytest.approx(2 * heights[1], abs=0.2)
-    assert heights[2] == 0
-    assert tick_texts(plot)[:5] == ["1", "2", "3", "4", "5"]
-
-
-def test_a_histogram_of_nothing_is_drawn():
-    plot = plots.histogram([], [1, 3, 5], **LABELS)
-    heights = [float(x["height"]) for x in numbers_at(plot, "fill-1")]
-    assert not any(heights)
-    assert "5" in tick_texts(plot)
+    plot = plots.histogram(values, [1, 2, 3, 4, 5], **LABELS)
+    heights = [bar.get_height() for bar in axes_of(plot).patches]
+    assert heights == np.histogram(values, [1, 2, 3, 4, 5])[0].tolist()
+    assert plot.description == "4 values, median 1.75"
+    nothing = axes_of(plots.histogram([], [1, 3, 5], **LABELS))
+    assert [bar.get_height() for bar in nothing.patches] == [0, 0]
 
 
 def test_every_point_of_a_scatter_is_where_its_value_is():
-    plot = plots.scatter(
-        [1, 5], [5, 1], x_range=(1, 5), y_range=(1, 5), **LABELS
+    curve = ([1, 2, 3], [1, 2, NAN])
+    axes = axes_of(
+        plots.scatter(
+            [1, 5, 2],
+            [5, 1, 3],
+            groups=["b", "a", "b"],
+            curve=curve,
+            curve_name="fit",
+            y_range=(0.9, 5.1),
+            **LABELS,
+        )
     )
-    (dots,) = numbers_at(plot, "dots line-1")
-    assert dots["d"] == "M58 30h0M426 256h0"
+    first, second, fit = axes.lines
+    assert first.get_xydata().tolist() == [[5, 1]]
+    assert second.get_xydata().tolist() == [[1, 5], [2, 3]]
+    np.testing.assert_array_equal(fit.get_ydata(), curve[1])
+    assert axes.get_ylim() == (0.9, 5.1)
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["a", "b", "fit"]
 
 
-def test_a_scatter_has_its_curve():
-    plot = plots.scatter(
-        [1, 2], [1, 2], curve=([1, 2, 3], [1, 2, np.nan]), **LABELS
-    )
-    (curve,) = numbers_at(plot, "curve line-2")
-    assert re.fullmatch(r"M[\d. ]+L[\d. ]+", curve["d"])
-
-
-def test_bars_are_as_long_as_their_values_and_have_whiskers():
-    items = [
-        plots.Bar("a" * 50, 2.0, 1.5, 2.5),
-        plots.Bar("<b>", 1.0),
+@pytest.mark.parametrize("upright", [False, True])
+def test_bars_are_their_values_and_whiskers_the_limits(upright):
+    one = plots.Bars("A", [0.5, -0.25, NAN], [0.25, 0.5, NAN], [1, 2, NAN])
+    two = plots.Bars("B", [1, 2, 3], marks=[0.9, NAN, 0.7])
+    axes = axes_of(bars([one, two], upright=upright, marks="paper"))
+    lengths = [
+        bar.get_height() if upright else bar.get_width() for bar in axes.patches
     ]
-    plot = plots.bars(items, title="T", x_label="MOS", x_range=(0, 3))
-    widths = [float(x["width"]) for x in numbers_at(plot, "fill-1")]
-    assert widths[0] == pytest.approx(2 * widths[1], abs=0.2)
-    assert len(numbers_at(plot, "whisker")) == 3
-    assert "a" * 50 in plot
-    assert "2.000 (1.500 to 2.500)" in plot
+    np.testing.assert_array_equal(lengths, [0.5, -0.25, NAN, 1, 2, 3])
+    # An interval need not contain its figure; one not known is not drawn.
+    whiskers = np.array(segments(axes)[0])
+    np.testing.assert_allclose(
+        whiskers[..., int(upright)], [[0.25, 1], [0.5, 2]]
+    )
+    bar = axes.patches[1]
+    middle = (
+        bar.get_x() + bar.get_width() / 2
+        if upright
+        else bar.get_y() + bar.get_height() / 2
+    )
+    np.testing.assert_allclose(whiskers[1, :, 1 - upright], middle)
+    if upright:
+        np.testing.assert_array_equal(
+            axes.lines[0].get_ydata(), [0.9, NAN, 0.7]
+        )
 
 
-@pytest.mark.parametrize("values", [[0.0, 0.0], [-0.5, 0.2]])
-def test_bars_of_zero_and_below_are_drawn(values):
-    items = [plots.Bar(str(value), value) for value in values]
-    plot = plots.bars(items, title="T", x_label="difference")
-    for bar in numbers_at(plot, "fill-1"):
-        assert float(bar["width"]) >= 0
-        assert 150 <= float(bar["x"]) <= axes.WIDTH - 50
+def test_lying_bars_say_their_values_and_cut_long_names():
+    values = [plots.Bars("", [2.0, 1.5], [1.5, NAN], [2.5, NAN])]
+    plot = plots.bars(["a" * 50, "b"], values, title="T", label="MOS")
+    axes = axes_of(plot)
+    assert [text.get_text() for text in axes.texts] == ["2.00", "1.50"]
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert labels == ["a" * 23 + "…", "b"]
+    assert f"{'a' * 50} 2" in plot.description
+    assert axes.yaxis_inverted()
 
 
-def test_curves_are_told_apart_by_dashes_and_named():
+def test_curves_differ_by_dashes_and_have_gaps():
     series = [
         plots.Series("train", [0, 1, 2], [3, 2, 1]),
-        plots.Series("<test>", [0, 1, 2], [3, np.nan, 2]),
+        plots.Series("<test>", [0, 1, 2], [3, NAN, 2]),
     ]
-    plot = plots.curves(series, title="Loss", x_label="epoch", y_label="nats")
-    elements = Elements(plot)
-    dashes = {x.get("stroke-dasharray") for x in elements.find("path")[-4:]}
-    assert len(dashes) == 2
-    assert elements.text.count("<test>") == 3
+    plot = plots.curves(series, **LABELS)
+    first, second = axes_of(plot).lines
+    assert first.get_linestyle() != second.get_linestyle()
+    np.testing.assert_array_equal(second.get_ydata(), [3, NAN, 2])
+    assert "<test>" in plot.description
 
 
-@pytest.mark.parametrize("series", [1, 2])
-def test_constant_curves_have_an_axis(series):
-    same = [plots.Series(str(n), [0, 1], [2, 2]) for n in range(series)]
-    plot = plots.curves(same, title="T", x_label="x", y_label="y")
-    assert "2" in tick_texts(plot)
+def test_boxes_have_a_median_each():
+    plot = plots.boxes({"a": [1, 2, 9], "b": [3, 3]}, title="T", x_label="MOS")
+    assert plot.description == "medians: a 2, b 3"
+    labels = [text.get_text() for text in axes_of(plot).get_yticklabels()]
+    assert labels == ["a", "b"]
 
 
-def test_plots_are_named_for_screen_readers():
-    for plot in (
-        plots.histogram([1.0, 2.0], [1, 5], **LABELS),
-        plots.scatter([1, 2], [1, 2], **LABELS),
-    ):
-        (svg,) = Elements(plot).find("svg")
-        assert svg["role"] == "img"
-        assert re.search(r"^<svg[^>]*><title>&lt;T&gt;\. ", plot)
+def decoded(address):
+    head, data = address.split(",")
+    assert head == "data:image/svg+xml;base64"
+    return base64.b64decode(data).decode()
+
+
+def test_a_page_has_a_plot_for_light_and_dark_with_its_text():
+    name = "$a$ <b>\x00\u202e漢"
+    plot = plots.bars([name], [plots.Bars("", [1])], title=name, label=name)
+    html = plot.__html__()
+    elements = Elements(html)
+    (image,), (source,) = elements.find("img"), elements.find("source")
+    assert image["alt"].startswith("$a$ <b>")
+    assert source["media"] == "(prefers-color-scheme: dark)"
+    drawn = [decoded(image["src"]), decoded(source["srcset"])]
+    for text in drawn:
+        ElementTree.fromstring(text)
+        assert text.count("$a$ &lt;b&gt;\ufffd\ufffd漢") >= 3
+        assert "http" not in re.sub(
+            r'xmlns\S*="[^"]*"|<!DOCTYPE[^>]*>|'
+            r"<metadata>.*</metadata>",
+            "",
+            text,
+            flags=re.DOTALL,
+        )
+    assert "#1b1f23" in drawn[0]
+    assert "#e7eaed" in drawn[1]
+    # The same plot has the same bytes.
+    assert plot.__html__() == html
+
+
+def test_many_points_take_little_space():
+    plot = plots.scatter(*np.random.default_rng(0).random((2, 5000)), **LABELS)
+    assert len(plot.__html__()) < 400_000
+
+
+def test_plots_stand_side_by_side_in_one_file(tmp_path):
+    one = bars([plots.Bars("", [1.0, 2.0])])
+    two = plots.curves([plots.Series("x", [1], [1])], **LABELS)
+    heights = []
+    for number, each in enumerate((one, plots.row([one, two], "both"))):
+        path = tmp_path / f"{number}.png"
+        each.write(path)
+        heights.append(cv2.imread(str(path)).shape[:2])
+    assert heights[1][1] > 1.9 * heights[0][1]
+
+
+def test_a_drawing_that_fails_leaves_the_earlier_one(tmp_path, monkeypatch):
+    path = tmp_path / "x.png"
+    path.write_bytes(b"earlier")
+
+    def savefig(self, target, **options):
+        pathlib.Path(target).write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(figure.Figure, "savefig", savefig)
+    with pytest.raises(OSError, match="No space"):
+        bars([plots.Bars("", [1.0])]).write(path)
+    assert path.read_bytes() == b"earlier"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_signs_without_a_font_are_told_in_one_line(tmp_path, capsys):
+    # No font has what Unicode has not; `$` is no formula.
+    plot = plots.bars(
+        ["x \U000e0fff\ufdd0 \ufdd0", r"$\\frac$", "paid $$"],
+        [plots.Bars("", [1, 2, 3])],
+        title="a$^b$",
+        label="MOS",
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plot.write(tmp_path / "a.png")
+    errors = capsys.readouterr().err
+    assert errors.startswith("note: boxes in the plot, since no font here has")
+    assert errors.count("\n") == 1

@@ -36,7 +36,7 @@ def render(
     settings = page.tag(
         "div",
         id="settings",
-        hidden=True,
+        hidden="",
         data_token=token,
         data_max_bytes=limits.max_bytes,
         data_pictured=upload.MAX_PICTURED,

@@ -15,7 +15,6 @@ from g2npan_tf.report.page import tag
 from g2npan_tf.report.tables import Cell
 from g2npan_tf.report.tables import Column
 from g2npan_tf.report.tables import table
-from g2npan_tf.report.tables import table_parts
 from g2npan_tf.scoring.report import group_figures
 from g2npan_tf.scoring.report.group_figures import Rank
 
@@ -137,16 +136,20 @@ def _plots(group: Group) -> Iterator[Html]:
         )
     ]
     if group.ranks:
-        bars = [
-            plots.Bar(rank.algorithm, rank.mean, rank.low, rank.high)
-            for rank in group.ranks
-        ]
+        nan = float("nan")
+        means = plots.Bars(
+            "",
+            [rank.mean for rank in group.ranks],
+            [nan if rank.low is None else rank.low for rank in group.ranks],
+            [nan if rank.high is None else rank.high for rank in group.ranks],
+        )
         drawn.append(
             plots.bars(
-                bars,
+                [rank.algorithm for rank in group.ranks],
+                [means],
                 title="Algorithms",
-                x_label="mean predicted MOS, 95 % interval",
-                x_range=(mos.MOS_MIN, mos.MOS_MAX),
+                label="mean predicted MOS, 95 % interval",
+                value_range=(mos.MOS_MIN, mos.MOS_MAX),
             )
         )
     for plot in drawn:
@@ -224,7 +227,7 @@ def _images(group: Group, thumbnails: Iterable[Html]) -> Iterator[Html]:
     yield Html("<section>")
     yield tag("h2", "Images, outliers first")
     yield tag("p", _rule(group), class_="note")
-    yield from table_parts(columns, rows, "Images and their predicted scores")
+    yield table(columns, rows, "Images and their predicted scores")
     yield Html("</section>")
 
 

@@ -10,8 +10,6 @@ import numpy as np
 from g2npan_tf.core import mos
 from g2npan_tf.report import page
 from g2npan_tf.report import pictures
-from g2npan_tf.report.axes import line
-from g2npan_tf.report.axes import text
 from g2npan_tf.report.page import Html
 from g2npan_tf.report.page import tag
 from g2npan_tf.scoring.assessor import Assessment
@@ -98,7 +96,7 @@ def scale(value: float) -> Html:
     for end, word in ((low, "worst"), (high, "best")):
         parts.append(text(word, x(end), 58, "tick", "middle"))
     place = x(min(max(value, low), high))
-    parts.append(tag("path", d=f"M{place} 25l-8 -15h16z", class_="fill-1"))
+    parts.append(tag("path", d=f"M{place} 25l-8 -15h16z", class_="mark"))
     said = f"{value:.2f} on a scale from {low:.0f} (worst) to {high:.0f} (best)"
     return tag(
         "svg",
@@ -122,7 +120,7 @@ def _navigation(links: Links) -> Html:
 
 def _fused(pixels: np.ndarray) -> Html:
     """The image itself."""
-    shown = pictures.picture(pixels, "Fused image")
+    shown = page.picture(pixels, "Fused image")
     return _view("Fused image", shown, "The image that was scored.")
 
 
@@ -133,7 +131,7 @@ def _maps(assessment: Assessment, pixels: np.ndarray) -> list[Html]:
     if assessment.reference is not None:
         title = "Generated reference"
         reference = _in_shape(assessment.reference, shape)
-        shown = pictures.picture(reference, title, exact=False)
+        shown = page.picture(reference, title, exact=False)
         caption = "The best version that the generator makes of this image."
         views.append(_view(title, shown, caption))
     if assessment.nuance is not None:
@@ -141,8 +139,8 @@ def _maps(assessment: Assessment, pixels: np.ndarray) -> list[Html]:
     if assessment.cam is not None:
         drawn = pictures.overlay(assessment.cam, pixels)
         said = "Local quality over the image in grey"
-        shown = pictures.picture(drawn, said, exact=False)
-        bar = pictures.colour_bar(
+        shown = page.picture(drawn, said, exact=False)
+        bar = page.colour_bar(
             pictures.VIRIDIS,
             "0 worst",
             "1 best",
@@ -157,9 +155,9 @@ def _nuance(nuance: np.ndarray, shape: tuple[int, int]) -> Html:
     """What differs from the generated reference."""
     drawn, high = pictures.nuance_colours(nuance)
     said = "Difference from the generated reference"
-    shown = pictures.picture(_in_shape(drawn, shape), said, exact=False)
+    shown = page.picture(_in_shape(drawn, shape), said, exact=False)
     label = "|reference - image|, as a share of full range"
-    bar = pictures.colour_bar(pictures.MAGMA, "0", f"{high:.2f}", label)
+    bar = page.colour_bar(pictures.MAGMA, "0", f"{high:.2f}", label)
     return _view("Nuance", shown, bar)
 
 
@@ -178,3 +176,20 @@ def _in_shape(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 def _view(title: str, shown: Html, caption: object) -> Html:
     """A picture under its title."""
     return tag("figure", tag("h3", title), shown, tag("figcaption", caption))
+
+
+def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Html:
+    """A straight line."""
+    return tag("path", d=f"M{x1:g} {y1:g}L{x2:g} {y2:g}", class_=kind)
+
+
+def text(content: str, x: float, y: float, kind: str, anchor: str) -> Html:
+    """A line of text; its anchor is start, middle or end."""
+    return tag(
+        "text",
+        content,
+        x=f"{x:g}",
+        y=f"{y:g}",
+        class_=kind,
+        text_anchor=anchor,
+    )

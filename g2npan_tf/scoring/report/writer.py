@@ -197,7 +197,7 @@ class Report:
         start, length = self._places[name]
         self._thumbnails.seek(start)
         address = self._thumbnails.read(length).decode()
-        return pictures.element(address, "")
+        return Html(f'<img src="{address}" alt="">')
 
     def _group(self) -> Group:
         """Everything that the group's page shows."""

@@ -36,7 +36,7 @@ def test_pages_fit_and_show_all_pictures(chromium, report, name, width, scheme):
     assert chromium.errors == []
     assert without_overflow(page)
     loaded = page.evaluate(IMAGES_LOADED)
-    assert loaded == [True] * (12 if name == "index.html" else 4)
+    assert loaded == [True] * (12 + 2 if name == "index.html" else 4)
     dark = (
         page.evaluate("getComputedStyle(document.body).backgroundColor")
         == "rgb(20, 23, 26)"
