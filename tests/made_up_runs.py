@@ -11,7 +11,7 @@ from g2npan_tf.core.config import Config
 from g2npan_tf.evaluation import results
 from g2npan_tf.experiments import table_jobs
 from g2npan_tf.experiments import tables
-from g2npan_tf.experiments.table_rows import TABLES
+from g2npan_tf.experiments.paper_tables import TABLES
 
 FACTS = {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"}
 PAIRS, ALGORITHMS = 4, 3

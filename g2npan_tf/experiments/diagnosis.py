@@ -1,7 +1,8 @@
 """Why a run learns what it learns: gradients, features, nuance, fit."""
 
 import dataclasses
-from collections.abc import Callable
+import itertools
+import pathlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -9,27 +10,25 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from g2npan_tf.evaluation import statistics
-from g2npan_tf.model.scorer import discrepancy_map
-from g2npan_tf.model.scorer import mean_of_tiles
-from g2npan_tf.model.scorer import split_tiles
-from g2npan_tf.model.scorer import tile_weights
+from g2npan_tf.core import config as config_module
+from g2npan_tf.data import base
+from g2npan_tf.data import batches as training_data
+from g2npan_tf.data import protocols
+from g2npan_tf.evaluation.statistics import srcc
+from g2npan_tf.model import scorer
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import Batch
 from g2npan_tf.model.train_step import Objective
 from g2npan_tf.model.train_step import PlainAssessment
+from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.training import build
+from g2npan_tf.training import start_weights
 
 Gradients = list[tf.Tensor]
+# As many of a part, which tell a rank correlation to about a tenth.
+MAX_IMAGES = 64
 # Images at a time; those of a reader study are sixteen tiles each.
 _BATCH = 4
-_NO_TERM = {
-    "reconstruction_weight": 0.0,
-    "adversarial_weight": 0.0,
-    "quality_weight": 0.0,
-    "cam_weight": 0.0,
-    "correlation_weight": 0.0,
-    "ranking_weight": 0.0,
-}
 # What each weight of the objective adds to the gradient of a network.
 _GENERATOR_TERMS = {
     "reconstruction_weight": "reconstruction (Eq. 1)",
@@ -40,6 +39,110 @@ _QUALITY_TERMS = {
     "correlation_weight": "correlation",
     "ranking_weight": "ranking",
 }
+_NO_TERM = dict.fromkeys(
+    (*_GENERATOR_TERMS, "quality_weight", *_QUALITY_TERMS), 0.0
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """How well some images of a part are ranked."""
+
+    images: int
+    srcc: float
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoreParts:
+    """What feeds a score, over some images; `srcc` is with the MOS."""
+
+    # Of what F_last and the backbone each add to the logit.
+    ufw_sd: float
+    ufw_srcc: float
+    backbone_sd: float
+    backbone_srcc: float
+    # Means of I_sub, and of the squared difference from I_GT of I_hq and of
+    # the image itself.
+    nuance: float
+    nuance_srcc: float
+    generated_error: float
+    image_error: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Findings:
+    """What was found in a run; `score` only where it has a GAN."""
+
+    data: dict[str, Any]
+    protocol: str
+    preset: str
+    changes: list[str]
+    network: str
+    fit: dict[str, Fit]
+    score: ScoreParts | None
+    gradients: dict[str, dict[str, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """For a JSON file, without what there is not."""
+        fields = dataclasses.asdict(self)
+        return {k: v for k, v in fields.items() if v is not None}
+
+
+def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
+    """Looks into a run.
+
+    Args:
+        workdir: Its folder; `InputError` if it has no run, or its data set is
+            not there.
+        num_batches: Training batches for the gradients.
+    """
+    config, facts = config_module.load(workdir / "config.json")
+    model = start_weights.read_networks(
+        config, workdir / start_weights.WEIGHTS_FILE
+    )
+    assessor = Assessor.load(workdir, check_content=False)
+    builder = base.reopen(config, facts)
+    parts = base.divide(builder, config)
+    fit = {}
+    for name in ("train", "validation", "test"):
+        rows = base.read(builder, _drawn(getattr(parts, name)))
+        if count := len(rows["mos"]):
+            predicted = assessor.score(rows["image"])
+            fit[name] = Fit(count, srcc(rows["mos"], predicted))
+    score = None
+    if config.use_gan:
+        places = parts.validation if parts.validation.size else parts.train
+        rows = base.read(builder, _drawn(places), ["reference"])
+        score = what_feeds_the_score(
+            model,
+            rows["image"],
+            np.array(rows["reference"]),
+            rows["mos"],
+            base.tiles_per_side(builder),
+        )
+    grid = model.quality_network.output["cam_logits"].shape[1:]
+    stream, steps = training_data.training_batches(
+        builder, parts.train, config, grid
+    )
+    build.compile_model(model, config, steps)
+    return Findings(
+        data=facts,
+        protocol=protocols.describe(config),
+        preset=config.preset,
+        changes=config_module.changes(config),
+        network=config_module.name_of(config),
+        fit=fit,
+        score=score,
+        gradients=gradient_sizes(
+            model, model.objective, itertools.islice(stream, num_batches)
+        ),
+    )
+
+
+def _drawn(places: np.ndarray) -> np.ndarray:
+    """Some places, of the whole part, in order."""
+    drawn = np.random.default_rng(0).permutation(places)
+    return np.sort(drawn[:MAX_IMAGES])
 
 
 class _Recorder(keras.optimizers.SGD):
@@ -73,10 +176,10 @@ def gradient_sizes(
     Choice: Eq. 11 with its W also where a run is still warming up.
 
     Args:
-        model: Its networks; gets other optimisers, and its normalisations'
-            moving statistics go on: use it for nothing else afterwards.
+        model: Gets other optimisers, and its normalisations' moving
+            statistics go on: use it for nothing else afterwards.
         objective: Weights of the losses.
-        batches: From `training_data.training_batches`.
+        batches: From `data.batches.training_batches`.
 
     Returns:
         By network, `generator`, `discriminator` and `quality network`, and by
@@ -93,8 +196,10 @@ def gradient_sizes(
         norm = float(tf.linalg.global_norm(gradients))
         norms.setdefault(network, {}).setdefault(term, []).append(norm)
 
-    def step(batch: Batch, **on: float) -> list[Gradients]:
-        switched: dict[str, Any] = {**_NO_TERM, **on}
+    def step(batch: Batch, *on: str) -> list[Gradients]:
+        switched: dict[str, Any] = _NO_TERM | {
+            name: weights[name] for name in on
+        }
         model.objective = dataclasses.replace(objective, **switched)
         model.train_step(batch)
         return [optimizer.seen.pop() for optimizer in optimizers]
@@ -105,22 +210,22 @@ def gradient_sizes(
         note("quality network", "score (Eq. 7)", score)
         for name, term in _QUALITY_TERMS.items():
             if weights[name]:
-                *_, both = step(batch, **{name: weights[name]})
+                *_, both = step(batch, name)
                 added = [a - b for a, b in zip(both, score, strict=True)]
                 note("quality network", term, added)
         if not has_gan:
             continue
         for name, term in _GENERATOR_TERMS.items():
-            generator, *_ = step(batch, **{name: weights[name]})
+            generator, *_ = step(batch, name)
             note("generator", term, generator)
-        names = ("quality_weight", *_QUALITY_TERMS)
         generator, discriminator, _ = step(
-            batch, **{name: weights[name] for name in names}
+            batch, "quality_weight", *_QUALITY_TERMS
         )
         note("generator", "quality (Eq. 12)", generator)
         has_weight = objective.use_perception_weight
-        equation = "Eq. 11" if has_weight else "Eq. 3"
-        note("discriminator", equation, discriminator)
+        note(
+            "discriminator", "Eq. 11" if has_weight else "Eq. 3", discriminator
+        )
     return {
         network: {term: float(np.mean(all_)) for term, all_ in terms.items()}
         for network, terms in norms.items()
@@ -133,7 +238,7 @@ def what_feeds_the_score(
     references: np.ndarray,
     mos: np.ndarray,
     tiles_per_side: int,
-) -> dict[str, float]:
+) -> ScoreParts:
     """What of a score comes from F_last and what the generated image is like.
 
     Q_pre is a weighted sum of features (Eq. 5), so that it falls into the
@@ -145,77 +250,62 @@ def what_feeds_the_score(
         references: I_GT of each, as `images`.
         mos: `[n]`.
         tiles_per_side: Of the scorer.
-
-    Returns:
-        `ufw_sd`, `backbone_sd`: deviation of the two parts of the logit over
-        the images; `ufw_srcc`, `backbone_srcc`: of each part alone with the
-        MOS; `nuance`: mean of I_sub, and `nuance_srcc` of an image's mean;
-        `generated_error`, `image_error`: mean squared difference of I_hq,
-        and of the image itself, from I_GT.
     """
     generator = model.scorer.get_layer("generator")
-    parts_of = _parts_of_the_logit(model.quality_network)
     rows = []
     for start in range(0, len(images), _BATCH):
         tiles, ideal = (
-            split_tiles(
+            scorer.split_tiles(
                 tf.cast(pixels[start : start + _BATCH], tf.float32) / 255,
                 tiles_per_side,
             )
             for pixels in (images, references)
         )
         generated = generator(tiles, training=False)
-        nuance = discrepancy_map(tiles, generated["pseudo_reference"])
-        ufw, backbone = parts_of(
-            {
-                "image": tiles,
-                "discrepancy": nuance,
-                "ufw_features": generated["ufw_features"],
-            }
-        )
+        nuance = scorer.discrepancy_map(tiles, generated["pseudo_reference"])
+        inputs = {
+            "image": tiles,
+            "discrepancy": nuance,
+            "ufw_features": generated["ufw_features"],
+        }
         values = (
-            ufw,
-            backbone,
+            *_parts_of_the_logit(model.quality_network, inputs),
             _per_tile(nuance),
             _per_tile((generated["pseudo_reference"] - ideal) ** 2),
             _per_tile((tiles - ideal) ** 2),
         )
-        weights = tile_weights(tiles, tiles_per_side)
-        rows += [mean_of_tiles(value, weights).numpy() for value in values]
-    ufw, backbone, nuance, generated_error, image_error = (
-        np.concatenate(rows[place::5]) for place in range(5)
+        weights = scorer.tile_weights(tiles, tiles_per_side)
+        rows.append([scorer.mean_of_tiles(v, weights).numpy() for v in values])
+    ufw, backbone, nuances, generated_error, image_error = (
+        np.concatenate(column) for column in zip(*rows, strict=True)
     )
-    return {
-        "ufw_sd": float(np.std(ufw)),
-        "ufw_srcc": statistics.srcc(mos, ufw),
-        "backbone_sd": float(np.std(backbone)),
-        "backbone_srcc": statistics.srcc(mos, backbone),
-        "nuance": float(np.mean(nuance)),
-        "nuance_srcc": statistics.srcc(mos, nuance),
-        "generated_error": float(np.mean(generated_error)),
-        "image_error": float(np.mean(image_error)),
-    }
+    return ScoreParts(
+        ufw_sd=float(np.std(ufw)),
+        ufw_srcc=srcc(mos, ufw),
+        backbone_sd=float(np.std(backbone)),
+        backbone_srcc=srcc(mos, backbone),
+        nuance=float(np.mean(nuances)),
+        nuance_srcc=srcc(mos, nuances),
+        generated_error=float(np.mean(generated_error)),
+        image_error=float(np.mean(image_error)),
+    )
 
 
 def _parts_of_the_logit(
-    quality_network: keras.Model,
-) -> Callable[[Batch], tuple[tf.Tensor, tf.Tensor]]:
+    quality_network: keras.Model, inputs: Batch
+) -> tuple[tf.Tensor, tf.Tensor]:
     """What F_last and the backbone each add to Q_pre, without its offset."""
     features = keras.Model(
         quality_network.input, quality_network.get_layer("features").output
     )
     kernel = quality_network.get_layer("cam").kernel[0, 0, :, 0]
     width = quality_network.get_layer("ufw_pool").output.shape[-1]
-
-    def parts(inputs: Batch) -> tuple[tf.Tensor, tf.Tensor]:
-        means = tf.reduce_mean(features(inputs, training=False), axis=(1, 2))
-        weighted = means * kernel
-        return (
-            tf.reduce_sum(weighted[:, :width], axis=1),
-            tf.reduce_sum(weighted[:, width:], axis=1),
-        )
-
-    return parts
+    means = tf.reduce_mean(features(inputs, training=False), axis=(1, 2))
+    weighted = means * kernel
+    return (
+        tf.reduce_sum(weighted[:, :width], axis=1),
+        tf.reduce_sum(weighted[:, width:], axis=1),
+    )
 
 
 def _per_tile(maps: tf.Tensor) -> tf.Tensor:

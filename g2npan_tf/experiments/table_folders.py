@@ -8,7 +8,7 @@ from typing import Any
 from g2npan_tf.baselines.run import SETTINGS
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.config import with_whole_paths
-from g2npan_tf.experiments.table_rows import Row
+from g2npan_tf.experiments.paper_tables import Row
 
 # What leaves a run's figures as they are, or is a folder of its own.
 _NO_MATTER = (

@@ -8,10 +8,10 @@ from typing import Any
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.experiments import table_runs
+from g2npan_tf.experiments.paper_tables import TABLES
+from g2npan_tf.experiments.paper_tables import configured
+from g2npan_tf.experiments.paper_tables import lacks_start_weights
 from g2npan_tf.experiments.table_folders import folder_name
-from g2npan_tf.experiments.table_rows import TABLES
-from g2npan_tf.experiments.table_rows import configured
-from g2npan_tf.experiments.table_rows import lacks_start_weights
 from g2npan_tf.experiments.table_runs import Job
 from g2npan_tf.training import start_weights
 

@@ -17,9 +17,9 @@ from g2npan_tf.data import base
 from g2npan_tf.experiments import table_jobs
 from g2npan_tf.experiments import table_runs
 from g2npan_tf.experiments.cross_validate import REPOSITORY
+from g2npan_tf.experiments.paper_tables import TABLES
 from g2npan_tf.experiments.table_folders import folder_name
 from g2npan_tf.experiments.table_jobs import Request
-from g2npan_tf.experiments.table_rows import TABLES
 from g2npan_tf.experiments.table_runs import Job
 
 if TYPE_CHECKING:

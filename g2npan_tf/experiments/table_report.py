@@ -11,7 +11,7 @@ from g2npan_tf.core.config import preset_words
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation.results import number
-from g2npan_tf.experiments.table_rows import PAPER_DATA
+from g2npan_tf.experiments.paper_tables import PAPER_DATA
 from g2npan_tf.scoring.model_facts import whose
 
 Results = Mapping[str, Any]

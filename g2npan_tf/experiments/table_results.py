@@ -20,11 +20,11 @@ from g2npan_tf.experiments import table_bars
 from g2npan_tf.experiments import table_figures
 from g2npan_tf.experiments import table_report
 from g2npan_tf.experiments import table_runs
+from g2npan_tf.experiments.paper_tables import TABLES
 from g2npan_tf.experiments.table_figures import Part
 from g2npan_tf.experiments.table_jobs import LeftOut
 from g2npan_tf.experiments.table_jobs import Request
 from g2npan_tf.experiments.table_jobs import jobs
-from g2npan_tf.experiments.table_rows import TABLES
 from g2npan_tf.experiments.table_runs import Job
 
 _PANEL_NOTE = (

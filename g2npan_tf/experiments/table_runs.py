@@ -19,8 +19,8 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.evaluation import figures
 from g2npan_tf.evaluation import results
 from g2npan_tf.experiments import cross_validate
+from g2npan_tf.experiments.paper_tables import Row
 from g2npan_tf.experiments.table_figures import Part
-from g2npan_tf.experiments.table_rows import Row
 
 # Protocols whose parts are judged one by one and averaged: draws have images
 # in common; where algorithms or modalities are left out, pooling would rank

@@ -24,7 +24,7 @@ from g2npan_tf.core.config import Config
 from g2npan_tf.core.config import num_parts
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.experiments import cross_validate
-from g2npan_tf.experiments.table_rows import TABLES
+from g2npan_tf.experiments.paper_tables import TABLES
 
 if TYPE_CHECKING:
     from g2npan_tf.experiments.table_jobs import Request

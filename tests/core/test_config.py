@@ -10,7 +10,7 @@ import pytest
 from g2npan_tf.core import config
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.experiments import table_rows
+from g2npan_tf.experiments import paper_tables
 from tests.tiny import REPOSITORY
 
 
@@ -202,7 +202,7 @@ def test_words_name_the_changes_and_old_figures_are_still_read():
 ROWS = [
     row
     for name in ("2", "fig6")
-    for row in table_rows.TABLES[name].rows
+    for row in paper_tables.TABLES[name].rows
     if not row.method
 ]
 
@@ -210,7 +210,7 @@ ROWS = [
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.slug)
 def test_every_row_of_the_paper_has_its_own_name(row):
     base = Config(init_from="runs/pre" if row.pretrained else "")
-    assert config.name_of(table_rows.configured(row, base)) == row.name
+    assert config.name_of(paper_tables.configured(row, base)) == row.name
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,14 @@ def test_nothing_is_moved():
         np.testing.assert_array_equal(old, new)
 
 
+def test_large_parts_are_drawn_from():
+    places = diagnosis._drawn(np.arange(1000, 2000))
+    assert len(places) == len(set(places)) == diagnosis.MAX_IMAGES
+    assert list(places) == sorted(places)
+    assert places.max() - places.min() > 500
+    assert list(diagnosis._drawn(np.arange(3))) == [0, 1, 2]
+
+
 def images_and_references(count=6, size=64):
     coarse = np.random.default_rng(0).integers(
         1, 256, (2, count, 8, 8, 3), dtype=np.uint8
@@ -142,21 +150,21 @@ def test_the_parts_of_the_score_add_up_to_the_logit():
     found = diagnosis.what_feeds_the_score(model, images, references, mos, 1)
     quality = model.scorer.predict(images, verbose=0)
     logit = np.log(quality["quality"] / (1 - quality["quality"]))
-    parts = diagnosis._parts_of_the_logit(model.quality_network)
     tiles = scaled(images)
     made = model.generator(tiles, training=False)
-    ufw, backbone = parts(
+    ufw, backbone = diagnosis._parts_of_the_logit(
+        model.quality_network,
         {
             "image": tiles,
             "discrepancy": tf.abs(tiles - made["pseudo_reference"]),
             "ufw_features": made["ufw_features"],
-        }
+        },
     )
     bias = float(model.quality_network.get_layer("cam").bias[0])
     np.testing.assert_allclose(ufw + backbone + bias, logit, atol=1e-4)
-    assert found["ufw_sd"] == pytest.approx(float(np.std(ufw)), rel=1e-4)
+    assert found.ufw_sd == pytest.approx(float(np.std(ufw)), rel=1e-4)
     wanted = stats.spearmanr(mos, backbone).statistic
-    assert found["backbone_srcc"] == pytest.approx(wanted)
+    assert found.backbone_srcc == pytest.approx(wanted)
 
 
 def test_nuance_and_errors_are_means_of_the_pixels():
@@ -166,11 +174,11 @@ def test_nuance_and_errors_are_means_of_the_pixels():
         model, images, references, np.arange(6.0), 1
     )
     scores = model.scorer.predict(images, verbose=0)
-    assert found["nuance"] == pytest.approx(scores["nuance"].mean(), rel=1e-4)
+    assert found.nuance == pytest.approx(scores["nuance"].mean(), rel=1e-4)
     difference = images / 255 - references / 255
-    assert found["image_error"] == pytest.approx((difference**2).mean())
+    assert found.image_error == pytest.approx((difference**2).mean())
     made = scores["reference"] - references / 255
-    assert found["generated_error"] == pytest.approx((made**2).mean(), rel=1e-4)
+    assert found.generated_error == pytest.approx((made**2).mean(), rel=1e-4)
 
 
 def test_tiles_count_by_what_they_show():
@@ -183,4 +191,4 @@ def test_tiles_count_by_what_they_show():
         model, images, references, np.arange(1.0), 2
     )
     plain_mean = ((images / 255 - references / 255) ** 2).mean()
-    assert found["image_error"] < plain_mean / 2
+    assert found.image_error < plain_mean / 2

@@ -5,8 +5,8 @@ import os
 import pytest
 
 from g2npan_tf.core.config import Config
+from g2npan_tf.experiments.paper_tables import Row
 from g2npan_tf.experiments.table_folders import folder_name
-from g2npan_tf.experiments.table_rows import Row
 from tests.made_up_runs import FACTS
 from tests.made_up_runs import fill
 from tests.made_up_runs import request

@@ -3,8 +3,8 @@
 import pytest
 
 from g2npan_tf.core.config import Config
-from g2npan_tf.experiments.table_rows import TABLES
-from g2npan_tf.experiments.table_rows import configured
+from g2npan_tf.experiments.paper_tables import TABLES
+from g2npan_tf.experiments.paper_tables import configured
 
 
 def rows(table):

@@ -34,7 +34,7 @@ class Row:
 
     name: str
     slug: str
-    paper: tuple[float, float, float, float]
+    paper: tuple[float, ...]
     changes: dict[str, Any] = dataclasses.field(default_factory=dict)
     against: str = ""
     method: str = ""
@@ -59,23 +59,29 @@ class Table:
 _G2NPAN = "G2NPAN"
 _PAPER_G2NPAN = (0.9044, 0.9007, 0.8502, 0.1029)
 _PLAIN = {"use_gan": False, "cam_weight": 0.0}
-_PLAIN_CAM = {"use_gan": False}
 _EQ_3 = {"use_perception_weight": False}
 _NO_CAM = {"cam_weight": 0.0}
 
 
 def _compared(name: str, method: str, *paper: float) -> Row:
     """A row of Table 1 that a compared method makes."""
-    four = (paper[0], paper[1], paper[2], paper[3])
-    return Row(name, method, four, against=_G2NPAN, method=method)
+    return Row(name, method, paper, against=_G2NPAN, method=method)
+
+
+def _plain(name: str, backbone: str, against: str, *paper: float) -> Row:
+    """A row of Table 2: a quality network alone."""
+    changes: dict[str, Any] = {"use_gan": False, "backbone": backbone}
+    if "CAM" not in name:
+        changes["cam_weight"] = 0.0
+    slug = name.lower().replace(" + ", "_")
+    return Row(name, slug, paper, changes, against, pretrained="pre" in name)
 
 
 def _ratio(name: str, before: str, *paper: float) -> Row:
     """A row of Table 3: tenths of the cases that train and test."""
-    four = (paper[0], paper[1], paper[2], paper[3])
     share = int(name.partition(":")[0]) / 10
     changes = {"train_share": share}
-    return Row(name, f"g2npan_{share}", four, changes, against=before)
+    return Row(name, f"g2npan_{share}", paper, changes, against=before)
 
 
 TABLES: dict[str, Table] = {
@@ -94,52 +100,20 @@ TABLES: dict[str, Table] = {
     "2": Table(
         "Table 2: backbones of the quality network alone, without GAN",
         (
-            Row(
-                "VGG19",
-                "vgg19",
-                (0.7530, 0.7358, 0.6696, 0.1601),
-                _PLAIN | {"backbone": "vgg19"},
-                pretrained=False,
+            _plain("VGG19", "vgg19", "", 0.7530, 0.7358, 0.6696, 0.1601),
+            _plain("VGG16", "vgg16", "VGG19", 0.7776, 0.7742, 0.6977, 0.1553),
+            _plain("VGG11", "vgg11", "VGG16", 0.7894, 0.7905, 0.7132, 0.1494),
+            _plain(
+                "VGG11 + CAM", "vgg11", "VGG11", 0.8000, 0.7806, 0.7173, 0.1385
             ),
-            Row(
-                "VGG16",
-                "vgg16",
-                (0.7776, 0.7742, 0.6977, 0.1553),
-                _PLAIN | {"backbone": "vgg16"},
-                against="VGG19",
-                pretrained=False,
+            _plain(
+                "VGG11 + pre", "vgg11", "VGG11", 0.8167, 0.8112, 0.7519, 0.1355
             ),
-            Row(
-                "VGG11",
-                "vgg11",
-                (0.7894, 0.7905, 0.7132, 0.1494),
-                _PLAIN,
-                against="VGG16",
-                pretrained=False,
-            ),
-            Row(
-                "VGG11 + CAM",
-                "vgg11_cam",
-                (0.8000, 0.7806, 0.7173, 0.1385),
-                _PLAIN_CAM,
-                against="VGG11",
-                pretrained=False,
-            ),
-            Row(
-                "VGG11 + pre",
-                "vgg11_pre",
-                (0.8167, 0.8112, 0.7519, 0.1355),
-                _PLAIN,
-                against="VGG11",
-                pretrained=True,
-            ),
-            Row(
+            _plain(
                 "VGG11 + pre + CAM",
-                "vgg11_pre_cam",
-                (0.8235, 0.8113, 0.7496, 0.1330),
-                _PLAIN_CAM,
-                against="VGG11 + pre",
-                pretrained=True,
+                "vgg11",
+                "VGG11 + pre",
+                *(0.8235, 0.8113, 0.7496, 0.1330),
             ),
         ),
     ),
@@ -189,15 +163,7 @@ TABLES: dict[str, Table] = {
 
 
 def configured(row: Row, base: Config) -> Config:
-    """The configuration of a row.
-
-    Args:
-        row: Of a table; trains a network.
-        base: What the rows have in common.
-
-    Returns:
-        `base` with the row's changes.
-    """
+    """What the rows of a table have in common, with the row's changes."""
     changes = dict(row.changes)
     if row.pretrained is False:
         changes |= {"backbone_weights": "", "init_from": ""}
@@ -205,14 +171,6 @@ def configured(row: Row, base: Config) -> Config:
 
 
 def lacks_start_weights(row: Row, base: Config) -> bool:
-    """Whether a row begins with weights that were not given.
-
-    Args:
-        row: Of a table.
-        base: What the rows have in common.
-
-    Returns:
-        True if the row cannot be trained.
-    """
+    """Whether a row begins with weights that were not given."""
     given = base.backbone_weights or base.init_from
     return bool(row.pretrained and not given)
