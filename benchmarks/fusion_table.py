@@ -15,12 +15,12 @@ import numpy as np
 from absl import flags
 from skimage.metrics import structural_similarity
 
+from datasets.atlas import list_atlas_pairs
+from datasets.atlas import select_pairs
 from datasets.fusion import ALGORITHMS
 from datasets.fusion import fuse
 from datasets.fusion.color import luminance
-from datasets.selection import select_pairs
-from datasets.sources import SourcePair
-from datasets.sources import list_atlas_pairs
+from datasets.groups import SourcePair
 from g2npan_tf.baselines import hossny
 from g2npan_tf.baselines import oefp
 from g2npan_tf.core import command

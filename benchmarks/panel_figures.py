@@ -9,8 +9,8 @@ from benchmarks.distortions import ALGORITHM
 from benchmarks.distortions import DISTORTIONS
 from datasets.fusion import ALGORITHMS
 from datasets.fusion import fuse
+from datasets.groups import SourcePair
 from datasets.panel import readers
-from datasets.sources import SourcePair
 from g2npan_tf.evaluation.statistics import srcc
 
 

@@ -17,12 +17,12 @@ from absl import flags
 from benchmarks import panel_figures
 from benchmarks import panel_plots
 from benchmarks.distortions import DISTORTIONS
+from datasets.atlas import list_atlas_pairs
+from datasets.atlas import select_pairs
 from datasets.custom import agreement as reader_agreement
 from datasets.fusion import ALGORITHMS
+from datasets.groups import SourcePair
 from datasets.panel import readers
-from datasets.selection import select_pairs
-from datasets.sources import SourcePair
-from datasets.sources import list_atlas_pairs
 from g2npan_tf.core import command
 
 _SIZE = 128

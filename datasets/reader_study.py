@@ -13,17 +13,19 @@ import numpy as np
 from absl import logging
 
 from datasets.custom import agreement
-from datasets.scored_groups import ScoredGroup
-from datasets.scored_groups import ScoredImage
+from datasets.groups import ScoredGroup
+from datasets.groups import ScoredImage
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.table import Row
 from g2npan_tf.core.table import number
 from g2npan_tf.core.table import read_table
 from g2npan_tf.images.read import load_image
 
+SCORES_FILE = "scores.csv"
 # Width and height of the images; the noise that was judged is lost below it.
 IMAGE_SIZE = 512
 NUM_READERS = 3
+READERS = range(1, NUM_READERS + 1)
 # What was judged -> the end of its scale; all start at 1.
 CRITERIA = {"noise": 14, "contrast": 5, "structure": 5}
 REFERENCE = "NDCT"
@@ -76,39 +78,29 @@ def list_groups(
         InputError: If the table lacks a column, a row is damaged, or a set
             has no single reference.
     """
-    rows = _read_rows(root / "scores.csv")
-    scores = {name: _scores(rows, name) for name in CRITERIA}
-    dropped = sum(int(np.isnan(scores[name]).sum()) for name in CRITERIA)
+    rows = _read_rows(root / SCORES_FILE)
+    images = [_scored_image(root, row) for row in rows]
+    single = [[image.features[name] for name in CRITERIA] for image in images]
+    dropped = int(np.isnan(single).sum())
     logging.warning("%s: %d mistyped scores dropped", root, dropped)
-    images = [_scored_image(root, row, scores, i) for i, row in enumerate(rows)]
     grades = np.array([image.features["grades"] for image in images])
     judged = grades[[not image.features["is_anchor"] for image in images]]
-    single, mean = agreement.intraclass_correlation(judged)
+    icc_single, icc_mean = agreement.intraclass_correlation(judged)
     srcc = agreement.agreement_with_others(judged)
     facts = {
         "scores": "three radiologists",
         "num_readers": NUM_READERS,
         "caveat": BY_SET if by_set else BY_CASE,
         "dropped_scores": dropped,
-        "icc_single": round(single, 4),
-        "icc_mean": round(mean, 4),
+        "icc_single": round(icc_single, 4),
+        "icc_mean": round(icc_mean, 4),
         "reader_srcc": [round(float(value), 4) for value in srcc],
     }
     return _groups(rows, images, by_set), facts
 
 
 def read_exact(path: pathlib.Path) -> np.ndarray:
-    """Reads an image and checks that nobody has resized it.
-
-    Args:
-        path: The file.
-
-    Returns:
-        uint8 `[512, 512, 3]`, three equal channels for grey.
-
-    Raises:
-        InputError: If the file is unreadable or has another size.
-    """
+    """Reads an image, uint8 `[512, 512, 3]`; one of another size is refused."""
     pixels = load_image(path).pixels
     height, width = pixels.shape[:2]
     if (height, width) != (IMAGE_SIZE, IMAGE_SIZE):
@@ -120,26 +112,13 @@ def read_exact(path: pathlib.Path) -> np.ndarray:
 
 
 def column(reader: int, criterion: str) -> str:
-    """Name of a column of scores.
-
-    Args:
-        reader: 1 to 3.
-        criterion: Of `CRITERIA`.
-
-    Returns:
-        As in the table.
-
-    Example:
-    >>> column(2, "noise")
-    'r2_noise_1_14'
-    """
+    """Name of a column of scores, e.g. `r2_noise_1_14`."""
     return f"r{reader}_{criterion}_1_{CRITERIA[criterion]}"
 
 
 def _read_rows(path: pathlib.Path) -> tuple[Row, ...]:
-    """Reads the table; all rows have to be whole."""
-    readers = range(1, NUM_READERS + 1)
-    columns = [column(k, name) for k in readers for name in CRITERIA]
+    """Reads the table, whose rows all have to be whole."""
+    columns = [column(k, name) for k in READERS for name in CRITERIA]
     table = read_table(path, [*_TEXTS, *columns], lambda name: True)
     problems = [str(problem) for problem in table.problems]
     for row in table.rows:
@@ -155,33 +134,25 @@ def _read_rows(path: pathlib.Path) -> tuple[Row, ...]:
     return table.rows
 
 
-def _scores(rows: Sequence[Row], criterion: str) -> np.ndarray:
-    """Scores of one criterion, float `[rows, readers]`; NaN if mistyped."""
-    names = [column(k, criterion) for k in range(1, NUM_READERS + 1)]
-    end = CRITERIA[criterion]
-    return np.array(
-        [[_score(row, name, end) for name in names] for row in rows]
-    )
-
-
-def _score(row: Row, name: str, end: int) -> float:
+def _score(row: Row, reader: int, criterion: str) -> float:
     """One score; NaN and a line in the log if it is not on its scale."""
+    name = column(reader, criterion)
     try:
-        return number(name, row.cells[name], 1, end)
+        return number(name, row.cells[name], 1, CRITERIA[criterion])
     except InputError as error:
-        logging.info("scores.csv, line %d: dropped, %s", row.line, error)
+        logging.info("%s, line %d: dropped, %s", SCORES_FILE, row.line, error)
         return float("nan")
 
 
-def _scored_image(
-    root: pathlib.Path, row: Row, scores: dict[str, np.ndarray], index: int
-) -> ScoredImage:
-    """One row as an image with its features."""
-    single = {name: scores[name][index] for name in CRITERIA}
+def _scored_image(root: pathlib.Path, row: Row) -> ScoredImage:
+    single = {
+        name: np.array([_score(row, k, name) for k in READERS])
+        for name in CRITERIA
+    }
     judged = np.array([single["contrast"], single["structure"]])
     if np.isnan(judged).all(axis=1).any():
         raise InputError(
-            f"{root / 'scores.csv'}: line {row.line}: no score on the scale; "
+            f"{root / SCORES_FILE}: line {row.line}: no score on the scale; "
             "expected at least one each of contrast and structure"
         )
     return ScoredImage(
@@ -200,7 +171,6 @@ def _scored_image(
 def _groups(
     rows: Sequence[Row], images: Sequence[ScoredImage], by_set: bool
 ) -> list[ScoredGroup]:
-    """Puts the images of a set together."""
     members: dict[tuple[str, int], list[ScoredImage]] = {}
     for row, image in zip(rows, images, strict=True):
         key = (row.cells["organ"], int(row.cells["set"]))
@@ -219,7 +189,6 @@ def _groups(
 
 
 def _case(organ: str, position: int, by_set: bool) -> str:
-    """Name of the case of a set."""
     if by_set:
         return f"set_{position:02d}"
     if organ == "abdomen":
@@ -230,11 +199,10 @@ def _case(organ: str, position: int, by_set: bool) -> str:
 
 
 def _reference(organ: str, position: int, group: Sequence[ScoredImage]) -> str:
-    """Name of the normal-dose image of a set."""
     found = [image.name for image in group if image.algorithm == REFERENCE]
     if len(found) != 1:
         raise InputError(
-            f"scores.csv: {len(found)} images of method {REFERENCE} in set "
+            f"{SCORES_FILE}: {len(found)} images of method {REFERENCE} in set "
             f"{position} of {organ}; expected one, the reference"
         )
     return found[0]

@@ -58,15 +58,7 @@ def _new_folder(path: pathlib.Path) -> pathlib.Path:
 
 
 def spread(mos: np.ndarray, count: int) -> np.ndarray:
-    """Chooses images from the worst to the best, evenly over the ranks.
-
-    Args:
-        mos: Scores, `[n]`.
-        count: Number of images wanted.
-
-    Returns:
-        At most `count` indices, by rising MOS.
-    """
+    """At most `count` indices by rising `mos`, evenly over the ranks."""
     order = np.argsort(mos, kind="stable")
     chosen = np.linspace(0, len(order) - 1, min(count, len(order)))
     return order[np.unique(chosen.round().astype(int))]

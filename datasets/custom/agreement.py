@@ -102,13 +102,9 @@ def intraclass_correlation(grades: np.ndarray) -> tuple[float, float]:
     between = readers * by_image.var(ddof=1)
     error = np.sum(rest**2) / ((images - 1) * (readers - 1))
     offset = by_reader.var(ddof=1) - error / images
-    return (
-        float(
-            (between - error)
-            / (between + (readers - 1) * error + readers * offset)
-        ),
-        float((between - error) / (between + offset)),
-    )
+    spread = between + (readers - 1) * error + readers * offset
+    single = (between - error) / spread
+    return float(single), float((between - error) / (between + offset))
 
 
 def agreement_with_others(grades: np.ndarray) -> np.ndarray:
@@ -121,14 +117,11 @@ def agreement_with_others(grades: np.ndarray) -> np.ndarray:
         float64 `[readers]`, range [-1, 1]; NaN where fewer than three images
         were graded by the reader and by another one.
     """
-    return np.array([_with_others(grades, i) for i in range(grades.shape[1])])
-
-
-def _with_others(grades: np.ndarray, reader: int) -> float:
-    """SRCC of one reader with the mean of the others."""
-    others = np.delete(grades, reader, axis=1)
-    shared = ~np.isnan(grades[:, reader]) & ~np.isnan(others).all(axis=1)
-    if shared.sum() < 3:
-        return float("nan")
-    means = np.nanmean(others[shared], axis=1)
-    return srcc(means, grades[shared, reader])
+    found = np.full(grades.shape[1], np.nan)
+    for reader, own in enumerate(grades.T):
+        others = np.delete(grades, reader, axis=1)
+        shared = ~np.isnan(own) & ~np.isnan(others).all(axis=1)
+        if shared.sum() >= 3:
+            means = np.nanmean(others[shared], axis=1)
+            found[reader] = srcc(means, own[shared])
+    return found

@@ -12,14 +12,10 @@ import numpy as np
 from absl import flags
 from matplotlib import figure
 
-from datasets.custom.groups import make_groups
-from datasets.custom.groups import split_groups
+from datasets.custom import scores as custom
 from datasets.custom.scores import SCORES_FILE
 from datasets.custom.scores import CustomScores
-from datasets.custom.scores import describe
-from datasets.custom.scores import files_of
 from datasets.custom.scores import opinions_of
-from datasets.custom.scores import read_scores
 from g2npan_tf.core import command
 from g2npan_tf.core import mos
 from g2npan_tf.core import outputs
@@ -48,15 +44,15 @@ def main(argv: list[str]) -> int:
     if len(argv) > 1:
         command.fail(f"unexpected argument {argv[1]}; all settings are flags")
     root = pathlib.Path(flags.FLAGS.manual_dir)
-    outputs.check({"plot": [flags.FLAGS.plot]}, files_of(root))
-    scores = read_scores(root)
+    outputs.check({"plot": [flags.FLAGS.plot]}, custom.files_of(root))
+    scores = custom.read_scores(root)
     if scores.problems:
         for problem in scores.problems:
             print(f"{SCORES_FILE}, {problem}")
         print(f"{len(scores.problems)} problem(s) in {root / SCORES_FILE}")
         return 1
     try:
-        folds = split_groups(scores, make_groups(scores, _SIZE))
+        folds = custom.split_groups(scores, custom.make_groups(scores, _SIZE))
     except InputError as error:
         print(f"{SCORES_FILE}: {error}")
         return 1
@@ -69,15 +65,7 @@ def main(argv: list[str]) -> int:
 
 @plain_text()
 def draw_scores(scores: CustomScores, path: pathlib.Path) -> None:
-    """Draws the MOS histogram and a box for each algorithm.
-
-    Args:
-        scores: Without problems.
-        path: PNG to write.
-
-    Raises:
-        InputError: If the file cannot be written.
-    """
+    """Draws the MOS histogram and a box for each algorithm as a PNG."""
     values = opinions_of(scores).mos
     boxes = _by_algorithm(scores)
     height = 1.2 + 0.25 * max(8, len(boxes))
@@ -98,7 +86,7 @@ def draw_scores(scores: CustomScores, path: pathlib.Path) -> None:
     right.invert_yaxis()
     right.set(xlabel="MOS", title="by algorithm (images)")
     right.set_xlim(mos.MOS_MIN - 0.1, mos.MOS_MAX + 0.1)
-    plot.suptitle(f"scores: {scores.scores}")
+    plot.suptitle(f"scores: {scores.scale.scores}")
     try:
         with written_aside(path) as aside:
             plot.savefig(
@@ -122,14 +110,13 @@ def _by_algorithm(scores: CustomScores) -> dict[str, np.ndarray]:
 
 
 def _summary(scores: CustomScores, sizes: list[int]) -> list[str]:
-    """What there is to know of a folder without problems."""
-    facts = describe(scores)
+    facts = custom.describe(scores)
     values = opinions_of(scores).mos
     groups = {row.cells["pair_id"] for row in scores.rows}
     lines = [
         f"{len(values)} images of {len(groups)} pairs, no problems; "
         f"images in fold_0 to fold_4: {', '.join(map(str, sizes))}",
-        f"MOS (1 to 5, {scores.scores}): mean {values.mean():.2f}, "
+        f"MOS (1 to 5, {scores.scale.scores}): mean {values.mean():.2f}, "
         f"sd {values.std():.2f}, {values.min():.2f} to {values.max():.2f}",
     ]
     if scores.readers:
@@ -138,7 +125,6 @@ def _summary(scores: CustomScores, sizes: list[int]) -> list[str]:
 
 
 def _reader_lines(scores: CustomScores, facts: dict) -> list[str]:
-    """What there is to know of the single readers."""
     intervals = opinions_of(scores).interval
     known = intervals[~np.isnan(intervals)]
     width = f"{np.median(known):.2f}" if known.size else "unknown"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from datasets.custom.scale import Scale
-from datasets.folds import NUM_FOLDS
+from datasets.groups import NUM_FOLDS
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.table import Problem
 from g2npan_tf.core.table import Row
@@ -24,34 +24,31 @@ from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.read import load_image
 
 REQUIRED = ("path", "pair_id", "algorithm")
+SOURCES = ("source_a", "source_b")
 # Columns that must not differ between the images of a pair.
-OF_PAIR = ("case_id", "modality", "source_a", "source_b", "split")
+OF_PAIR = ("case_id", "modality", *SOURCES, "split")
 SCORES = ("mos", "mos_std")
 READER = re.compile(r"reader_\w+")
 FOLDS = tuple(f"fold_{k}" for k in range(NUM_FOLDS))
-FILES = ("path", "source_a", "source_b")
+FILES = ("path", *SOURCES)
 
 
 def find_problems(
     root: pathlib.Path, table: Table, scale: Scale
 ) -> Iterator[Problem]:
-    """Looks for everything that is wrong with the rows of a table.
+    """Yields all that is wrong with the rows of a table, not in their order.
 
     Args:
         root: Folder that the paths are relative to.
         table: What `read_table` made of it.
         scale: Of the scores.
-
-    Yields:
-        One problem at a time, not ordered by line.
     """
     # Sources are named in every row of their pair; they are read once.
     limits = Limits(grey_bits=scale.grey_bits)
     read = functools.cache(functools.partial(_read, root, limits))
     for row in table.rows:
-        for check in (_check_texts, _check_scores, _check_readers):
-            for reason in check(row, scale):
-                yield _problem(row, reason)
+        for reason in _reasons(row, scale):
+            yield _problem(row, reason)
         for name in FILES:
             found = read(row.cells.get(name, ""))
             is_blank = name == "path" and not found.shows
@@ -72,44 +69,28 @@ def case_of(row: Row) -> str:
 
 
 def _problem(row: Row, reason: str) -> Problem:
-    """A problem of a row whose path is known."""
     return Problem(row.line, row.cells["path"], reason)
 
 
-def _check_texts(row: Row, scale: Scale) -> Iterator[str]:
-    """Texts that have to be there."""
-    del scale
-    yield from (f"{name} is empty" for name in REQUIRED if not row.cells[name])
-    sources = [row.cells.get(name, "") for name in ("source_a", "source_b")]
+def _reasons(row: Row, scale: Scale) -> Iterator[str]:
+    """What is wrong with texts and numbers; a reader may leave out images."""
+    cells, low, high = row.cells, scale.mos_min, scale.mos_max
+    yield from (f"{name} is empty" for name in REQUIRED if not cells[name])
+    sources = [cells.get(name, "") for name in SOURCES]
     if any(sources) and not all(sources):
         yield "only one of source_a and source_b; expected both or none"
-
-
-def _check_scores(row: Row, scale: Scale) -> Iterator[str]:
-    """`mos` and `mos_std`."""
-    if "mos" in row.cells:
-        yield from _reasons("mos", row, scale.mos_min, scale.mos_max)
-    if row.cells.get("mos_std"):
-        width = scale.mos_max - scale.mos_min
-        yield from _reasons("mos_std", row, 0.0, width)
-
-
-def _check_readers(row: Row, scale: Scale) -> Iterator[str]:
-    """Single readers' grades; an empty cell is no grade."""
-    readers = [name for name in row.cells if READER.fullmatch(name)]
-    graded = [name for name in readers if row.cells[name]]
-    if readers and not graded and "mos" not in row.cells:
+    ranges = {"mos": (low, high)} if "mos" in cells else {}
+    if cells.get("mos_std"):
+        ranges["mos_std"] = (0.0, high - low)
+    readers = [name for name in cells if READER.fullmatch(name)]
+    graded = [name for name in readers if cells[name]]
+    if readers and not graded and "mos" not in cells:
         yield "no reader's grade and no mos"
-    for name in graded:
-        yield from _reasons(name, row, scale.mos_min, scale.mos_max)
-
-
-def _reasons(name: str, row: Row, low: float, high: float) -> Iterator[str]:
-    """Says what is wrong with a number, if anything is."""
-    try:
-        number(name, row.cells[name], low, high)
-    except InputError as error:
-        yield str(error)
+    for name, ends in (ranges | dict.fromkeys(graded, (low, high))).items():
+        try:
+            number(name, cells[name], *ends)
+        except InputError as error:
+            yield str(error)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +109,7 @@ class _Read:
 
 
 def _read(root: pathlib.Path, limits: Limits, cell: str) -> _Read:
-    """Reads an image file; an empty cell is checked apart."""
+    """Reads an image file; an empty cell is no file."""
     path = root / cell
     if not cell:
         return _Read()

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import pathlib
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,20 +20,15 @@ _OPTIONAL = ("scores", "grey_bits")
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
-    """The scale of the user's scores.
-
-    Attributes:
-        mos_min: Its lower end.
-        mos_max: Its upper end.
-        lower_is_better: True for impairment scores such as DMOS.
-        scores: Who scored, for the metadata.
-        grey_bits: As of `input_policy.Limits`, for all images of the folder.
-    """
+    """Ends and direction of the scale, and what else holds of all rows."""
 
     mos_min: float
     mos_max: float
+    # True for impairment scores such as DMOS.
     lower_is_better: bool
+    # Who scored, for the metadata.
     scores: str = "user's readers"
+    # As of `Limits`, for all images of the folder.
     grey_bits: int | None = None
 
     def to_mos(self, values: np.ndarray) -> np.ndarray:
@@ -59,9 +55,6 @@ def read_scale(
         root: Folder with `scale.json`.
         overrides: Values that take the place of the file's; None is none.
 
-    Returns:
-        The scale.
-
     Raises:
         InputError: If a value is missing, unknown, or not what it should be.
     """
@@ -72,14 +65,13 @@ def read_scale(
         for name, value in (overrides or {}).items()
         if value is not None
     )
-    problem = _problem(values)
+    problem = next(_problems(values), "")
     if problem:
         raise InputError(f"{path}: {problem}; expected e.g. {EXAMPLE}")
     return Scale(**values)
 
 
 def _read_json(path: pathlib.Path) -> dict[str, Any]:
-    """Reads a JSON object."""
     try:
         values = plain_json.parse(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -89,40 +81,32 @@ def _read_json(path: pathlib.Path) -> dict[str, Any]:
     return values
 
 
-def _is_finite(value: float) -> bool:
-    """Whether a number is one of floating point, which integers need not be."""
+def _problems(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yields what is wrong; what comes later needs what comes first."""
+    known = [field.name for field in dataclasses.fields(Scale)]
+    yield from (f"unknown name {n!r}" for n in values if n not in known)
+    missing = [n for n in known if n not in values and n not in _OPTIONAL]
+    if missing:
+        yield f"the scale of the scores is not given ({', '.join(missing)})"
+    for name in ("mos_min", "mos_max"):
+        if not _is_number(values[name]):
+            yield f"{name} is {values[name]!r:.20}, not a number"
+    if not isinstance(values["lower_is_better"], bool):
+        yield "lower_is_better is neither true nor false"
+    if values["mos_min"] >= values["mos_max"]:
+        yield "mos_min is not below mos_max"
+    if not isinstance(values.get("scores", ""), str):
+        yield "scores is not a text"
+    bits = values.get("grey_bits", 16)
+    if not (isinstance(bits, int) and 8 <= bits <= 16):
+        yield "grey_bits is not 8 to 16"
+
+
+def _is_number(value: Any) -> bool:
+    """Whether floating point can hold it; JSON's integers have no end."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
     try:
         return math.isfinite(value)
     except OverflowError:
         return False
-
-
-def _problem(values: Mapping[str, Any]) -> str:
-    """Says what is wrong with the values; empty if nothing is."""
-    fields = {field.name: field for field in dataclasses.fields(Scale)}
-    unknown = [name for name in values if name not in fields]
-    if unknown:
-        return f"unknown name {unknown[0]!r}"
-    missing = [n for n in fields if n not in values and n not in _OPTIONAL]
-    if missing:
-        return f"the scale of the scores is not given ({', '.join(missing)})"
-    for name in ("mos_min", "mos_max"):
-        value = values[name]
-        is_number = isinstance(value, int | float)
-        if isinstance(value, bool) or not is_number or not _is_finite(value):
-            return f"{name} is {value!r:.20}, not a number"
-    if not isinstance(values["lower_is_better"], bool):
-        return "lower_is_better is neither true nor false"
-    if values["mos_min"] >= values["mos_max"]:
-        return "mos_min is not below mos_max"
-    return _problem_of_options(values)
-
-
-def _problem_of_options(values: Mapping[str, Any]) -> str:
-    """Says what is wrong with those that may be absent."""
-    if not isinstance(values.get("scores", ""), str):
-        return "scores is not a text"
-    bits = values.get("grey_bits", 16)
-    if not (isinstance(bits, int) and 8 <= bits <= 16):
-        return "grey_bits is not 8 to 16"
-    return ""

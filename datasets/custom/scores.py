@@ -1,9 +1,10 @@
-"""The user's own images and scores: `scores.csv`, `scale.json`, images.
+"""The user's own images and scores: read, and put into groups and folds.
 
 README.md of the data set describes the folder.
 """
 
 import dataclasses
+import functools
 import pathlib
 from collections.abc import Mapping
 from collections.abc import Sequence
@@ -11,13 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from datasets import groups
 from datasets.custom import agreement
-from datasets.custom.checks import FILES
-from datasets.custom.checks import OF_PAIR
-from datasets.custom.checks import READER
-from datasets.custom.checks import REQUIRED
-from datasets.custom.checks import SCORES
-from datasets.custom.checks import find_problems
+from datasets.custom import checks
 from datasets.custom.scale import SCALE_FILE
 from datasets.custom.scale import Scale
 from datasets.custom.scale import read_scale
@@ -26,10 +23,15 @@ from g2npan_tf.core.table import Problem
 from g2npan_tf.core.table import Row
 from g2npan_tf.core.table import Table
 from g2npan_tf.core.table import read_table
+from g2npan_tf.images.limits import DEFAULT_LIMITS
+from g2npan_tf.images.limits import Limits
+from g2npan_tf.images.read import load_image
+from g2npan_tf.images.read import resize
 
 SCORES_FILE = "scores.csv"
 # More than these do not help in one line of error.
 _NAMED_PROBLEMS = 20
+_NO_MODALITY = "unspecified"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,21 +59,19 @@ class CustomScores:
 
     Attributes:
         root: The folder.
+        scale: Of the scores.
         rows: The rows that could be read.
         readers: Columns of single readers.
         opinions: One entry per row; None if there are problems.
         problems: Everything that is wrong, by line.
-        scores: Who scored.
-        grey_bits: As of `input_policy.Limits`.
     """
 
     root: pathlib.Path
+    scale: Scale
     rows: tuple[Row, ...]
     readers: tuple[str, ...]
     opinions: Opinions | None
     problems: tuple[Problem, ...]
-    scores: str
-    grey_bits: int | None = None
 
 
 def read_scores(
@@ -96,69 +96,50 @@ def read_scores(
     if not root.is_dir():
         raise InputError(
             f"{root}: no such folder; expected one with images, {SCORES_FILE} "
-            "and scale.json"
+            f"and {SCALE_FILE}"
         )
     scale = read_scale(root, overrides)
-    path = root / SCORES_FILE
-    table = read_table(path, REQUIRED, _is_known)
-    readers = tuple(c for c in table.columns if READER.fullmatch(c))
+    table = _read_table(root)
+    readers = tuple(c for c in table.columns if checks.READER.fullmatch(c))
     if "mos" not in table.columns and not readers:
         raise InputError(
-            f"{path}: line 1: no scores; expected a column mos, or columns "
-            "reader_1, reader_2 ... of single readers' grades"
+            f"{root / SCORES_FILE}: line 1: no scores; expected a column mos, "
+            "or columns reader_1, reader_2 ... of single readers' grades"
         )
-    problems = [*table.problems, *find_problems(root, table, scale)]
+    problems = [*table.problems, *checks.find_problems(root, table, scale)]
     opinions = None
     if not problems:
         opinions = _opinions(table, readers, scale)
         problems += _without_grade(table.rows, opinions)
     problems.sort(key=lambda problem: problem.line)
     return CustomScores(
-        root=root,
-        rows=table.rows,
-        readers=readers,
+        root,
+        scale,
+        table.rows,
+        readers,
         opinions=None if problems else opinions,
         problems=tuple(problems),
-        scores=scale.scores,
-        grey_bits=scale.grey_bits,
     )
 
 
 def files_of(root: pathlib.Path) -> list[pathlib.Path]:
-    """Lists the files that `read_scores` reads, as far as it can be told.
-
-    Args:
-        root: As for `read_scores`.
-
-    Returns:
-        The table, the scale and the images.
-    """
+    """Lists the files that `read_scores` reads, as far as it can be told."""
     tables = [root / SCORES_FILE, root / SCALE_FILE]
     try:
-        rows = read_table(tables[0], REQUIRED, _is_known).rows
+        rows = _read_table(root).rows
     except InputError:
         # `read_scores` says why.
         return tables
     return tables + [
         root / row.cells[name]
         for row in rows
-        for name in FILES
+        for name in checks.FILES
         if row.cells.get(name)
     ]
 
 
 def opinions_of(scores: CustomScores) -> Opinions:
-    """The opinions of a table that has no problems.
-
-    Args:
-        scores: From `read_scores`.
-
-    Returns:
-        `scores.opinions`.
-
-    Raises:
-        InputError: If there are problems; names them.
-    """
+    """The opinions of a table; an `InputError` names its problems, if any."""
     if scores.opinions is None:
         named = "; ".join(map(str, scores.problems[:_NAMED_PROBLEMS]))
         raise InputError(
@@ -172,9 +153,6 @@ def opinions_of(scores: CustomScores) -> Opinions:
 def describe(scores: CustomScores) -> dict[str, Any]:
     """What is to be known of the scores: for the log and the metadata.
 
-    Args:
-        scores: Without problems.
-
     Returns:
         `scores` (who scored), `num_readers`, `rejected_readers` (names),
         `icc_single` and `icc_mean` of the readers kept and `reader_srcc` of
@@ -183,21 +161,71 @@ def describe(scores: CustomScores) -> dict[str, Any]:
     Raises:
         InputError: If there are problems.
     """
-    grades, rejected = (
-        opinions_of(scores).grades,
-        opinions_of(scores).rejected,
+    opinions = opinions_of(scores)
+    single, mean = agreement.intraclass_correlation(
+        opinions.grades[:, ~opinions.rejected]
     )
-    single, mean = agreement.intraclass_correlation(grades[:, ~rejected])
-    srcc = agreement.agreement_with_others(grades)
+    srcc = agreement.agreement_with_others(opinions.grades)
     names = np.array(scores.readers, dtype=str)
     return {
-        "scores": scores.scores,
+        "scores": scores.scale.scores,
         "num_readers": len(names),
-        "rejected_readers": names[rejected].tolist(),
+        "rejected_readers": names[opinions.rejected].tolist(),
         "icc_single": _known(single),
         "icc_mean": _known(mean),
         "reader_srcc": [_known(value) for value in srcc],
     }
+
+
+def make_groups(scores: CustomScores, size: int) -> list[groups.ScoredGroup]:
+    """Makes a group of the images of each pair, in the order of the table."""
+    limits = Limits(grey_bits=scores.scale.grey_bits)
+    read = functools.partial(read_resized, size=size, limits=limits)
+    members: dict[str, list[int]] = {}
+    for i, row in enumerate(scores.rows):
+        members.setdefault(row.cells["pair_id"], []).append(i)
+    made = []
+    for pair_id, indices in members.items():
+        first = scores.rows[indices[0]]
+        sources = filter(None, map(first.cells.get, checks.SOURCES))
+        made.append(
+            groups.ScoredGroup(
+                pair_id=pair_id,
+                case_id=checks.case_of(first),
+                modality=first.cells.get("modality") or _NO_MODALITY,
+                images=tuple(_scored_image(scores, i) for i in indices),
+                reference="",
+                read=read,
+                sources=tuple(scores.root / cell for cell in sources),
+            )
+        )
+    return made
+
+
+def split_groups(
+    scores: CustomScores, made: Sequence[groups.ScoredGroup]
+) -> list[list[groups.ScoredGroup]]:
+    """Splits groups into folds: as the table says, else by case."""
+    folds = {r.cells["pair_id"]: r.cells.get("split") for r in scores.rows}
+    if not any(folds.values()):
+        return groups.split_by_case(made)
+    return [[g for g in made if folds[g.pair_id] == f] for f in checks.FOLDS]
+
+
+def read_resized(
+    path: pathlib.Path, size: int, limits: Limits = DEFAULT_LIMITS
+) -> np.ndarray:
+    """Reads an image of any size and brings it to uint8 `[size, size, 3]`."""
+    return resize(load_image(path, limits).pixels, size)
+
+
+def _read_table(root: pathlib.Path) -> Table:
+    known = {*checks.REQUIRED, *checks.OF_PAIR, *checks.SCORES}
+    return read_table(
+        root / SCORES_FILE,
+        checks.REQUIRED,
+        lambda c: c in known or bool(checks.READER.fullmatch(c)),
+    )
 
 
 def _known(value: float) -> float | None:
@@ -205,33 +233,25 @@ def _known(value: float) -> float | None:
     return None if np.isnan(value) else round(float(value), 4)
 
 
-def _is_known(column: str) -> bool:
-    """Says whether a column has a meaning."""
-    known = (*REQUIRED, *OF_PAIR, *SCORES)
-    return column in known or bool(READER.fullmatch(column))
-
-
 def _opinions(table: Table, readers: Sequence[str], scale: Scale) -> Opinions:
-    """Makes MOS of numbers that are known to be right."""
-    grades = np.array(
-        [[_value(row, name) for name in readers] for row in table.rows]
-    ).reshape(len(table.rows), len(readers))
-    grades = scale.to_mos(grades)
+    grades = scale.to_mos(_numbers(table, readers))
     rejected = agreement.rejected_readers(grades)
-    kept = grades[:, ~rejected]
-    mean, std, interval = agreement.mean_opinions(kept)
+    mean, std, interval = agreement.mean_opinions(grades[:, ~rejected])
     if "mos" in table.columns:
-        mos = np.array([_value(row, "mos") for row in table.rows])
-        mean = scale.to_mos(mos)
+        mean = scale.to_mos(_numbers(table, ["mos"])[:, 0])
     if "mos_std" in table.columns:
-        given = np.array([_value(row, "mos_std") for row in table.rows])
-        std = scale.spread_to_mos(given)
+        std = scale.spread_to_mos(_numbers(table, ["mos_std"])[:, 0])
     return Opinions(mean, std, interval, grades, rejected)
 
 
-def _value(row: Row, column: str) -> float:
-    """Number in a cell; NaN if it is empty."""
-    return float(row.cells[column] or "nan")
+def _numbers(table: Table, columns: Sequence[str]) -> np.ndarray:
+    """Cells as float64 `[rows, columns]`; NaN where empty."""
+    numbers = [
+        float(row.cells[name] or "nan")
+        for row in table.rows
+        for name in columns
+    ]
+    return np.reshape(numbers, (len(table.rows), len(columns)))
 
 
 def _without_grade(rows: Sequence[Row], opinions: Opinions) -> list[Problem]:
@@ -242,3 +262,18 @@ def _without_grade(rows: Sequence[Row], opinions: Opinions) -> list[Problem]:
         for row, mos in zip(rows, opinions.mos, strict=True)
         if np.isnan(mos)
     ]
+
+
+def _scored_image(scores: CustomScores, index: int) -> groups.ScoredImage:
+    cells, opinions = scores.rows[index].cells, opinions_of(scores)
+    return groups.ScoredImage(
+        name=cells["path"],
+        path=scores.root / cells["path"],
+        algorithm=cells["algorithm"],
+        mos=float(opinions.mos[index]),
+        features={
+            "mos_std": float(opinions.std[index]),
+            "mos_interval": float(opinions.interval[index]),
+            "grades": opinions.grades[index].astype(np.float32),
+        },
+    )

@@ -10,8 +10,8 @@ import numpy as np
 
 from datasets.fusion import color
 from datasets.fusion.convolutional_sparse import convolutional_sparse_fusion
-from datasets.fusion.cross_bilateral import cross_bilateral_fusion
-from datasets.fusion.guided_filter import guided_filter_fusion
+from datasets.fusion.edge_preserving import cross_bilateral_fusion
+from datasets.fusion.edge_preserving import guided_filter_fusion
 from datasets.fusion.linear import pca
 from datasets.fusion.linear import weighted_average
 from datasets.fusion.pcnn import pcnn_fusion
@@ -51,12 +51,9 @@ def fuse(
 
     Args:
         source_a: uint8 RGB `[height, width, 3]`.
-        source_b: uint8 RGB, same shape.
+        source_b: Likewise, as the result.
         algorithm: A name of `ALGORITHMS`.
         color_space: `ycbcr` or `ihs`: whose luminance is fused.
-
-    Returns:
-        Fused image. uint8 RGB `[height, width, 3]`.
 
     Raises:
         InputError: If a name is unknown, or a source's shape or dtype wrong.
@@ -76,7 +73,6 @@ def fuse(
 
 
 def _check_sources(source_a: np.ndarray, source_b: np.ndarray) -> None:
-    """Raise InputError unless both are uint8 RGB of one non-empty shape."""
     for name, source in (("source_a", source_a), ("source_b", source_b)):
         if source.dtype != np.uint8:
             raise InputError(f"{name} must be uint8. Received: {source.dtype}")

@@ -18,10 +18,6 @@ def luminance(image: np.ndarray, color_space: str) -> np.ndarray:
     P. S. Huang, "A new look at IHS-like image fusion methods", Information
     Fusion 2(3), 177-186, 2001 (I).
 
-    Args:
-        image: uint8 RGB `[height, width, 3]`.
-        color_space: `ycbcr` or `ihs`.
-
     Returns:
         float32 `[height, width]`, range [0, 1].
 
@@ -51,7 +47,7 @@ def replace_luminance(
     Args:
         image: uint8 RGB `[height, width, 3]`.
         old: The image's luminance. float32 `[height, width]`, range [0, 1].
-        new: The luminance it gets. float32 `[height, width]`, range [0, 1].
+        new: The luminance it gets, likewise.
 
     Returns:
         uint8 RGB `[height, width, 3]`, clipped to the gamut.

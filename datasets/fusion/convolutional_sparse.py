@@ -36,13 +36,6 @@ def convolutional_sparse_fusion(
     Choice: the dictionary is the DCT's, not learned: fixed, and without
     training images that nobody has. What the codes leave unexplained is
     averaged, so that identical sources give the source back.
-
-    Args:
-        source_a: Luminance. float32 `[height, width]`, range [0, 1].
-        source_b: Luminance. Same shape, dtype and range.
-
-    Returns:
-        Fused luminance. float32 `[height, width]`, range [0, 1].
     """
     border = [(0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)]
     sources = np.pad((source_a, source_b), border, mode="symmetric")
@@ -63,9 +56,6 @@ def base_layers(images: np.ndarray) -> np.ndarray:
 
     Args:
         images: float32 `[batch, height, width]`, periodic.
-
-    Returns:
-        float32 `[batch, height, width]`.
     """
     height, width = images.shape[1:]
     rows = 2 - 2 * np.cos(2 * np.pi * fft.fftfreq(height))[:, np.newaxis]
@@ -112,13 +102,10 @@ def sparse_codes(images: np.ndarray) -> np.ndarray:
 
 
 def synthesize(codes: np.ndarray) -> np.ndarray:
-    """Sum of the filters convolved with their codes.
+    """Sum of the filters convolved with their codes, `[batch, height, width]`.
 
     Args:
         codes: float32 `[batch, filters, height, width]`, periodic.
-
-    Returns:
-        float32 `[batch, height, width]`.
     """
     shape = codes.shape[2:]
     spectrum = np.sum(filter_spectra(shape) * fft.rfft2(codes), axis=1)
@@ -127,13 +114,10 @@ def synthesize(codes: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def filter_spectra(shape: tuple[int, int]) -> np.ndarray:
-    """Fourier transforms of the dictionary's filters.
+    """Fourier transforms of the filters, `[filters, height, width // 2 + 1]`.
 
     Args:
         shape: `(height, width)` of the images, at least a filter's.
-
-    Returns:
-        complex64 `[filters, height, width // 2 + 1]`.
     """
     filters = dictionary().astype(np.float32)
     return fft.rfft2(filters, s=shape)

@@ -13,13 +13,6 @@ def weighted_average(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
     100-112, 2017, spatial-domain methods.
 
     Choice: weight 0.5 for each source; nothing favours one beforehand.
-
-    Args:
-        source_a: Luminance. float32 `[height, width]`, range [0, 1].
-        source_b: Luminance. Same shape, dtype and range.
-
-    Returns:
-        Fused luminance. float32 `[height, width]`, range [0, 1].
     """
     return (source_a + source_b) * np.float32(0.5)
 
@@ -30,13 +23,6 @@ def pca(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
     Source: V. P. S. Naidu, J. R. Raol, "Pixel-level image fusion using
     wavelets and principal component analysis", Defence Science Journal
     58(3), 338-352, 2008.
-
-    Args:
-        source_a: Luminance. float32 `[height, width]`, range [0, 1].
-        source_b: Luminance. Same shape, dtype and range.
-
-    Returns:
-        Fused luminance. float32 `[height, width]`, range [0, 1].
     """
     weight_a = np.float32(principal_weight(source_a, source_b))
     fused = source_b + weight_a * (source_a - source_b)
@@ -49,10 +35,6 @@ def principal_weight(a: np.ndarray, b: np.ndarray) -> float:
     Choice: absolute components, because sources that are negatively
     correlated would otherwise get weights below 0 or a division by 0; one
     half for equal variances, where the component may not be unique.
-
-    Args:
-        a: Samples of the first variable. float32, any shape.
-        b: Samples of the second variable. Same shape.
 
     Returns:
         Weight of `a`, range [0, 1]; the weight of `b` is the rest to 1.

@@ -20,13 +20,6 @@ def pcnn_fusion(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
     windows instead of contourlet filter banks; equal firing times, which are
     integers, are decided by the larger stimulus; the low-pass rest takes
     the larger value, because pulses there draw seams across smooth tissue.
-
-    Args:
-        source_a: Luminance. float32 `[height, width]`, range [0, 1].
-        source_b: Luminance. Same shape, dtype and range.
-
-    Returns:
-        Fused luminance. float32 `[height, width]`, range [0, 1].
     """
     *bands_a, base_a = decompose(source_a)
     *bands_b, base_b = decompose(source_b)
@@ -38,14 +31,7 @@ def pcnn_fusion(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
 
 
 def spatial_frequency(band: np.ndarray) -> np.ndarray:
-    """Root mean square of the first differences in a 3 x 3 window.
-
-    Args:
-        band: float32 `[height, width]`.
-
-    Returns:
-        float32 `[height, width]`, non-negative.
-    """
+    """Root mean square of the first differences in a 3 x 3 window."""
     rows = np.diff(band, axis=0, prepend=band[:1])
     columns = np.diff(band, axis=1, prepend=band[:, :1])
     return np.sqrt(np.maximum(window_mean(rows**2 + columns**2, 3), 0.0))

@@ -1,11 +1,15 @@
-"""Fusion in image pyramids: Laplacian (band-pass) and contrast (ratio)."""
+"""Fusion in image pyramids: Laplacian (band-pass) and contrast (ratio).
+
+Pyramids are lists of float32 levels from fine to coarse; each side is half of
+the level before, rounded up, and the last level is the low-pass rest.
+"""
 
 import itertools
 
 import cv2
 import numpy as np
 
-from datasets.fusion.selection import choose_larger
+from datasets.fusion.selection import fuse_levels
 
 # Choice: four levels, the usual depth of the comparisons in the field.
 _LEVELS = 4
@@ -25,22 +29,9 @@ def laplacian_pyramid(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
 
     Choice: the coarsest level is the mean of the sources; binomial 5-tap
     kernel (OpenCV's), which is Burt and Adelson's with a = 3/8.
-
-    Args:
-        source_a: Luminance. float32 `[height, width]`, range [0, 1].
-        source_b: Luminance. Same shape, dtype and range.
-
-    Returns:
-        Fused luminance. float32 `[height, width]`, range [0, 1].
     """
-    *details_a, base_a = decompose_laplacian(source_a)
-    *details_b, base_b = decompose_laplacian(source_b)
-    details = [
-        choose_larger(a, b, np.abs(a), np.abs(b))
-        for a, b in zip(details_a, details_b, strict=True)
-    ]
-    base = (base_a + base_b) * np.float32(0.5)
-    return np.clip(reconstruct_laplacian([*details, base]), 0.0, 1.0)
+    levels = fuse_levels(*map(decompose_laplacian, (source_a, source_b)))
+    return np.clip(reconstruct_laplacian(levels), 0.0, 1.0)
 
 
 def contrast_pyramid(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
@@ -52,34 +43,13 @@ def contrast_pyramid(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
     Recognition Letters 9(4), 245-253, 1989.
 
     Choice: the coarsest level is the mean of the sources.
-
-    Args:
-        source_a: Luminance. float32 `[height, width]`, range [0, 1].
-        source_b: Luminance. Same shape, dtype and range.
-
-    Returns:
-        Fused luminance. float32 `[height, width]`, range [0, 1].
     """
-    *contrasts_a, base_a = decompose_contrast(source_a)
-    *contrasts_b, base_b = decompose_contrast(source_b)
-    contrasts = [
-        choose_larger(a, b, np.abs(a), np.abs(b))
-        for a, b in zip(contrasts_a, contrasts_b, strict=True)
-    ]
-    base = (base_a + base_b) * np.float32(0.5)
-    return np.clip(reconstruct_contrast([*contrasts, base]), 0.0, 1.0)
+    levels = fuse_levels(*map(decompose_contrast, (source_a, source_b)))
+    return np.clip(reconstruct_contrast(levels), 0.0, 1.0)
 
 
 def decompose_laplacian(image: np.ndarray) -> list[np.ndarray]:
-    """Split an image into band-pass levels and a coarse rest.
-
-    Args:
-        image: float32 `[height, width]`.
-
-    Returns:
-        Levels from fine to coarse; the last one is the low-pass rest. All
-        float32; each side is half of the level before, rounded up.
-    """
+    """Split an image into band-pass levels and a coarse rest."""
     gaussian = decompose_gaussian(image)
     bands = [
         fine - expand(coarse, fine)
@@ -89,14 +59,7 @@ def decompose_laplacian(image: np.ndarray) -> list[np.ndarray]:
 
 
 def reconstruct_laplacian(levels: list[np.ndarray]) -> np.ndarray:
-    """Invert `decompose_laplacian`.
-
-    Args:
-        levels: Levels from fine to coarse, float32.
-
-    Returns:
-        float32, shape of the first level.
-    """
+    """Invert `decompose_laplacian`."""
     image = levels[-1]
     for band in reversed(levels[:-1]):
         image = band + expand(image, band)
@@ -104,17 +67,10 @@ def reconstruct_laplacian(levels: list[np.ndarray]) -> np.ndarray:
 
 
 def decompose_contrast(image: np.ndarray) -> list[np.ndarray]:
-    """Split an image into local contrasts and a coarse rest.
+    """Split an image into local contrasts, above -1, and a coarse rest.
 
     Contrast is Weber's: the ratio of a level to its own local background
     (the next coarser level), less one.
-
-    Args:
-        image: Luminance. float32 `[height, width]`, range [0, 1].
-
-    Returns:
-        Levels from fine to coarse, above -1; the last one is the low-pass
-        rest. All float32.
     """
     gaussian = decompose_gaussian(image + _DARK)
     contrasts = [
@@ -125,14 +81,7 @@ def decompose_contrast(image: np.ndarray) -> list[np.ndarray]:
 
 
 def reconstruct_contrast(levels: list[np.ndarray]) -> np.ndarray:
-    """Invert `decompose_contrast`.
-
-    Args:
-        levels: Levels from fine to coarse, float32.
-
-    Returns:
-        float32, shape of the first level.
-    """
+    """Invert `decompose_contrast`."""
     image = levels[-1]
     for contrast in reversed(levels[:-1]):
         image = (contrast + 1) * expand(image, contrast)
@@ -143,12 +92,6 @@ def decompose_gaussian(image: np.ndarray) -> list[np.ndarray]:
     """Low-pass an image repeatedly, halving its sides each time.
 
     Choice: fewer levels where a side would fall below two pixels.
-
-    Args:
-        image: float32 `[height, width]`.
-
-    Returns:
-        Up to five levels from fine (the image itself) to coarse, float32.
     """
     levels = [image]
     while len(levels) <= _LEVELS and min(levels[-1].shape) > 2:

@@ -1,5 +1,7 @@
 """Selection rules that the multi-scale methods share."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -20,9 +22,6 @@ def choose_larger(
         b: Coefficients of the second source. Same shape and dtype.
         activity_a: Activity of the first source. Broadcasts to `a`.
         activity_b: Activity of the second source. Broadcasts to `a`.
-
-    Returns:
-        Fused coefficients. Shape and dtype of `a`.
     """
     fused = np.where(activity_a > activity_b, a, b)
     tie = np.broadcast_to(activity_a == activity_b, fused.shape)
@@ -30,29 +29,26 @@ def choose_larger(
     return fused
 
 
+def fuse_levels(
+    levels_a: Sequence[np.ndarray], levels_b: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """Take the larger magnitude on each level, the mean on the last one."""
+    *details_a, base_a = levels_a
+    *details_b, base_b = levels_b
+    details = [
+        choose_larger(a, b, np.abs(a), np.abs(b))
+        for a, b in zip(details_a, details_b, strict=True)
+    ]
+    return [*details, (base_a + base_b) * np.float32(0.5)]
+
+
 def window_maximum(values: np.ndarray, size: int) -> np.ndarray:
-    """Largest value in a square window around each pixel.
-
-    Args:
-        values: Activity map. float32, shape `[height, width]`.
-        size: Side of the window in pixels, odd.
-
-    Returns:
-        float32, shape `[height, width]`.
-    """
+    """Largest value in a window of `size` x `size` pixels."""
     return cv2.dilate(values, np.ones((size, size), np.uint8))
 
 
 def window_mean(values: np.ndarray, size: int) -> np.ndarray:
-    """Mean in a square window around each pixel, mirrored at the frame.
-
-    Args:
-        values: Any map. float32, shape `[height, width]`.
-        size: Side of the window in pixels, odd.
-
-    Returns:
-        float32, shape `[height, width]`.
-    """
+    """Mean in a window of `size` x `size` pixels, mirrored at the frame."""
     return cv2.boxFilter(
         values, -1, (size, size), borderType=cv2.BORDER_REFLECT
     )

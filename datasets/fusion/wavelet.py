@@ -4,6 +4,7 @@ import numpy as np
 import pywt
 
 from datasets.fusion.selection import choose_larger
+from datasets.fusion.selection import fuse_levels
 from datasets.fusion.selection import window_maximum
 from datasets.fusion.selection import window_mean
 
@@ -29,13 +30,6 @@ def discrete_wavelet(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
 
     Choice: the approximation is the mean of the sources; windows are
     3 x 3, as small as they can be, because the images are small.
-
-    Args:
-        source_a: Luminance. float32 `[height, width]`, range [0, 1].
-        source_b: Luminance. Same shape, dtype and range.
-
-    Returns:
-        Fused luminance. float32 `[height, width]`, range [0, 1].
     """
     base_a, *details_a = decompose_discrete(source_a)
     base_b, *details_b = decompose_discrete(source_b)
@@ -59,29 +53,13 @@ def stationary_wavelet(
     vol. 3, 288-291, 1997.
 
     Choice: the approximation is the mean of the sources.
-
-    Args:
-        source_a: Luminance. float32 `[height, width]`, range [0, 1].
-        source_b: Luminance. Same shape, dtype and range.
-
-    Returns:
-        Fused luminance. float32 `[height, width]`, range [0, 1].
     """
-    *details_a, base_a = decompose_stationary(source_a)
-    *details_b, base_b = decompose_stationary(source_b)
-    levels = [
-        choose_larger(a, b, np.abs(a), np.abs(b))
-        for a, b in zip(details_a, details_b, strict=True)
-    ]
-    levels.append((base_a + base_b) * np.float32(0.5))
+    levels = fuse_levels(*map(decompose_stationary, (source_a, source_b)))
     return np.clip(reconstruct_stationary(levels), 0.0, 1.0)
 
 
 def decompose_discrete(image: np.ndarray) -> list:
     """Decimated wavelet transform, as deep as the image's size allows.
-
-    Args:
-        image: float32 `[height, width]`.
 
     Returns:
         PyWavelets' list: approximation, then three detail bands a level from
@@ -96,15 +74,8 @@ def decompose_discrete(image: np.ndarray) -> list:
 def reconstruct_discrete(
     coefficients: list, shape: tuple[int, ...]
 ) -> np.ndarray:
-    """Invert `decompose_discrete`.
-
-    Args:
-        coefficients: PyWavelets' list as `decompose_discrete` returns it.
-        shape: `(height, width)` of the image; odd sides come back one longer.
-
-    Returns:
-        float32 `[height, width]`.
-    """
+    """Invert `decompose_discrete`."""
+    # Odd sides come back one longer.
     image = pywt.waverec2(coefficients, _DISCRETE_WAVELET)
     return image[: shape[0], : shape[1]]
 
@@ -114,9 +85,6 @@ def decompose_stationary(image: np.ndarray) -> list[np.ndarray]:
 
     PyWavelets' inverse visits every phase alone; sums and differences of
     shifted images are the same transform and several times as fast.
-
-    Args:
-        image: float32 `[height, width]`.
 
     Returns:
         Levels from fine to coarse: the details of a level, float32
@@ -134,14 +102,7 @@ def decompose_stationary(image: np.ndarray) -> list[np.ndarray]:
 
 
 def reconstruct_stationary(levels: list[np.ndarray]) -> np.ndarray:
-    """Invert `decompose_stationary`, all shifts averaged.
-
-    Args:
-        levels: Levels as `decompose_stationary` returns them.
-
-    Returns:
-        float32 `[height, width]`.
-    """
+    """Invert `decompose_stationary`, all shifts averaged."""
     *details, image = levels
     for level in reversed(range(_STATIONARY_LEVELS)):
         along_x, along_y, along_both = details[level]

@@ -18,18 +18,15 @@ IMAGE_SIZE = 128
 _TEXTS = ("pair_id", "case_id", "algorithm", "modality")
 
 
+Features = dict[str, tfds.features.FeatureConnector]
+
+
 def describe_examples(
     config: tfds.core.BuilderConfig, algorithms: Sequence[str]
-) -> tuple[dict[str, tfds.features.FeatureConnector], dict[str, Any]]:
+) -> tuple[Features, dict[str, Any]]:
     """Features of a config, and the metadata that are known beforehand.
 
-    Args:
-        config: One of the data set.
-        algorithms: Fusion algorithms in use.
-
-    Returns:
-        Features by name; metadata. Who scored is known beforehand only where
-        no reader does.
+    Who scored is known beforehand only where no reader does.
     """
     if isinstance(config, CustomConfig):
         return custom_features(IMAGE_SIZE), {"sampling": "resize"}
@@ -51,18 +48,8 @@ def describe_examples(
     return fused_features(IMAGE_SIZE, readers.NUM_READERS), metadata
 
 
-def fused_features(
-    size: int, num_readers: int
-) -> dict[str, tfds.features.FeatureConnector]:
-    """Features of images that the project fuses and its panel grades.
-
-    Args:
-        size: Side of the images in pixels.
-        num_readers: Number of simulated readers.
-
-    Returns:
-        Name -> feature.
-    """
+def fused_features(size: int, num_readers: int) -> Features:
+    """Features of images that the project fuses and its panel grades."""
     return {
         **_scored_features(size),
         "source_a": _image(size),
@@ -71,15 +58,8 @@ def fused_features(
     }
 
 
-def custom_features(size: int) -> dict[str, tfds.features.FeatureConnector]:
-    """Features of the user's own images.
-
-    Args:
-        size: Side of the images in pixels.
-
-    Returns:
-        Name -> feature. Numbers that the user does not give are NaN.
-    """
+def custom_features(size: int) -> Features:
+    """Features of the user's own images; numbers that are not given are NaN."""
     return {
         **_scored_features(size),
         "sources": tfds.features.Sequence(_image(size)),
@@ -89,49 +69,25 @@ def custom_features(size: int) -> dict[str, tfds.features.FeatureConnector]:
     }
 
 
-def reader_study_features(
-    size: int, num_readers: int
-) -> dict[str, tfds.features.FeatureConnector]:
-    """Features of the reader study's images.
-
-    Args:
-        size: Side of the images in pixels.
-        num_readers: Number of radiologists.
-
-    Returns:
-        Name -> feature. Single scores that were mistyped are NaN.
-    """
-    single = ("grades", "contrast", "structure", "noise")
+def reader_study_features(size: int, num_readers: int) -> Features:
+    """Features of the reader study's images; mistyped scores are NaN."""
+    by_reader = tfds.features.Tensor(shape=(num_readers,), dtype=np.float32)
     return {
         **_scored_features(size),
-        **{
-            name: tfds.features.Tensor(shape=(num_readers,), dtype=np.float32)
-            for name in single
-        },
+        **dict.fromkeys(("grades", *reader_study.CRITERIA), by_reader),
         "is_anchor": tfds.features.Scalar(np.bool_),
     }
 
 
-def distorted_features(
-    size: int,
-) -> dict[str, tfds.features.FeatureConnector]:
-    """Features of slices that the project damages.
-
-    Args:
-        size: Side of the images in pixels.
-
-    Returns:
-        Name -> feature.
-    """
+def distorted_features(size: int) -> Features:
+    """Features of slices that the project damages."""
     return {
         **_scored_features(size),
         "deviation": tfds.features.Scalar(np.float32),
     }
 
 
-def _scored_features(
-    size: int,
-) -> dict[str, tfds.features.FeatureConnector]:
+def _scored_features(size: int) -> Features:
     """What every example has."""
     return {
         "image": _image(size),

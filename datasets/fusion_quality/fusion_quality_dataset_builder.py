@@ -10,13 +10,13 @@ from typing import Any
 import tensorflow_datasets as tfds
 from absl import logging
 
+from datasets import groups
 from datasets import phantom
 from datasets import reader_study
-from datasets.custom.groups import make_groups
-from datasets.custom.groups import split_groups
-from datasets.custom.scores import describe
-from datasets.custom.scores import read_scores
-from datasets.folds import split_by_case
+from datasets.atlas import ATLAS_LAYOUT
+from datasets.atlas import list_atlas_pairs
+from datasets.atlas import select_pairs
+from datasets.custom import scores as custom
 from datasets.fusion import ALGORITHMS
 from datasets.fusion import fuse
 from datasets.fusion_quality.canonical_writer import CanonicalWriter
@@ -34,19 +34,9 @@ from datasets.pretraining import slices
 from datasets.pretraining.groups import TILED_SIZE
 from datasets.pretraining.groups import DistortedGroup
 from datasets.pretraining.groups import distorted_examples
-from datasets.scored_groups import ScoredGroup
-from datasets.scored_groups import best_of_group
-from datasets.scored_groups import encode
-from datasets.scored_groups import scored_examples
-from datasets.selection import select_pairs
-from datasets.selection import spread_over_modalities
-from datasets.sources import ATLAS_LAYOUT
-from datasets.sources import PairEntry
-from datasets.sources import SourcePair
-from datasets.sources import list_atlas_pairs
 from g2npan_tf.core.errors import InputError
 
-AnyGroup = PairEntry | ScoredGroup | DistortedGroup
+Group = groups.Entry | groups.ScoredGroup | DistortedGroup
 CUSTOM_LAYOUT = "images, scores.csv and scale.json"
 
 
@@ -119,21 +109,23 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _folds(
         self, dl_manager: tfds.download.DownloadManager
-    ) -> Sequence[Sequence[AnyGroup]]:
+    ) -> Sequence[Sequence[Group]]:
         """Lists the groups of each fold; nothing is fused or drawn yet."""
         config = self.builder_config
         if isinstance(config, CustomConfig):
             return self._custom_folds(_manual_dir(dl_manager, CUSTOM_LAYOUT))
         if isinstance(config, ReaderStudyConfig):
             root = _manual_dir(dl_manager, reader_study.LAYOUT)
-            groups, facts = reader_study.list_groups(root, config.by_set)
+            sets, facts = reader_study.list_groups(root, config.by_set)
             self._learn(root, facts)
-            return split_by_case(groups)
+            return groups.split_by_case(sets)
         if isinstance(config, DistortionsConfig):
-            return split_by_case(self._distorted_groups(dl_manager))
-        return split_by_case(_list_pairs(config, dl_manager))
+            return groups.split_by_case(self._distorted_groups(dl_manager))
+        return groups.split_by_case(_list_pairs(config, dl_manager))
 
-    def _custom_folds(self, root: pathlib.Path) -> list[list[ScoredGroup]]:
+    def _custom_folds(
+        self, root: pathlib.Path
+    ) -> list[list[groups.ScoredGroup]]:
         """Reads the user's table; the metadata say what is in it."""
         config = self.builder_config
         options = {
@@ -141,9 +133,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             "mos_max": config.mos_max,
             "lower_is_better": config.lower_is_better,
         }
-        scores = read_scores(root, options)
-        self._learn(root, describe(scores))
-        return split_groups(scores, make_groups(scores, IMAGE_SIZE))
+        scores = custom.read_scores(root, options)
+        self._learn(root, custom.describe(scores))
+        made = custom.make_groups(scores, IMAGE_SIZE)
+        return custom.split_groups(scores, made)
 
     def _distorted_groups(
         self, dl_manager: tfds.download.DownloadManager
@@ -157,7 +150,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         else:
             root = pathlib.Path("built-in heads")
             entries = slices.list_phantoms(config.num_cases, size, config.seed)
-        chosen = spread_over_modalities(entries, config.max_slices)
+        chosen = groups.spread_over_modalities(entries, config.max_slices)
         self._learn(root, {"slices": len(chosen), "source": root.name})
         return [
             DistortedGroup(entry, config.per_slice, config.seed)
@@ -170,59 +163,48 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self.info.metadata.update(facts)
 
     def _generate_examples(
-        self, groups: Iterable[AnyGroup]
+        self, members: Iterable[Group]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yields the images of one group after the other."""
-        for group in groups:
+        for group in members:
             yield from group_examples(group)
 
 
 def group_examples(
-    group: AnyGroup,
+    group: Group,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Loads a group and makes its examples.
+    """Makes keys and features of a group's images, one at a time.
 
-    Args:
-        group: A pair that is to be fused and graded, scored images, or a
-            slice that is to be damaged.
-
-    Returns:
-        Keys and features, one image at a time.
+    A pair is fused and graded, a slice damaged, scored images are as they are.
 
     Raises:
         InputError: If a file of the group is unusable.
     """
-    if isinstance(group, PairEntry):
+    if isinstance(group, groups.Entry):
         return fused_examples(group.load())
     if isinstance(group, DistortedGroup):
         return distorted_examples(group)
-    return scored_examples(group)
+    return groups.scored_examples(group)
 
 
-def beam_examples(groups: Sequence[AnyGroup]) -> Any:
-    """Makes the examples of a fold with Apache Beam, in parallel over groups.
+def beam_examples(members: Sequence[Group]) -> Any:
+    """A `beam.PTransform` of a fold's examples, in parallel over groups.
 
-    Args:
-        groups: The groups of the fold; what goes to a worker is their names
-            and paths, not their pixels.
-
-    Returns:
-        A `beam.PTransform` that gives keys and features.
+    What goes to a worker is the groups' names and paths, not their pixels.
     """
     import apache_beam as beam
 
-    return beam.Create(groups) | beam.Reshuffle() | beam.FlatMap(group_examples)
+    created = beam.Create(members) | beam.Reshuffle()
+    return created | beam.FlatMap(group_examples)
 
 
-def fused_examples(pair: SourcePair) -> Iterator[tuple[str, dict[str, Any]]]:
+def fused_examples(
+    pair: groups.SourcePair,
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Fuses a pair with every algorithm and lets the panel grade the results.
 
-    Args:
-        pair: The source images.
-
     Yields:
-        Key `<pair>/<algorithm>` and the example's features; images are uint8
-        `[size, size, 3]` or PNG bytes.
+        Key `<pair>/<algorithm>` and the example's features; images are PNG.
     """
     sources = (pair.source_a, pair.source_b)
     images = {name: fuse(*sources, name) for name in ALGORITHMS}
@@ -234,9 +216,11 @@ def fused_examples(pair: SourcePair) -> Iterator[tuple[str, dict[str, Any]]]:
     mos = {name: readers.mos(grades[name]) for name in ALGORITHMS}
     # These three are the same in the whole group: encoded once.
     shared = {
-        "reference": encode(images[best_of_group(mos, pair.pair_id)]),
-        "source_a": encode(pair.source_a),
-        "source_b": encode(pair.source_b),
+        "reference": groups.encode(
+            images[groups.best_of_group(mos, pair.pair_id)]
+        ),
+        "source_a": groups.encode(pair.source_a),
+        "source_b": groups.encode(pair.source_b),
         "pair_id": pair.pair_id,
         "case_id": pair.case_id,
         "modality": pair.modality,
@@ -245,7 +229,7 @@ def fused_examples(pair: SourcePair) -> Iterator[tuple[str, dict[str, Any]]]:
         yield (
             keys[name],
             {
-                "image": encode(images[name]),
+                "image": groups.encode(images[name]),
                 "mos": mos[name],
                 "grades": grades[name],
                 "algorithm": name,
@@ -257,8 +241,7 @@ def fused_examples(pair: SourcePair) -> Iterator[tuple[str, dict[str, Any]]]:
 def _list_pairs(
     config: PhantomConfig | WholeBrainAtlasConfig,
     dl_manager: tfds.download.DownloadManager,
-) -> list[PairEntry]:
-    """Lists the source pairs of a config."""
+) -> list[groups.Entry[groups.SourcePair]]:
     if isinstance(config, PhantomConfig):
         return [_phantom_entry(i, config.seed) for i in range(config.num_cases)]
     entries = list_atlas_pairs(
@@ -267,18 +250,17 @@ def _list_pairs(
     return select_pairs(entries, config.max_pairs)
 
 
-def _phantom_entry(case: int, seed: int) -> PairEntry:
+def _phantom_entry(case: int, seed: int) -> groups.Entry[groups.SourcePair]:
     """Names a phantom before it is drawn."""
     modality = phantom.MODALITIES[case % len(phantom.MODALITIES)]
     case_id = f"phantom_{case:03d}"
     load = functools.partial(phantom.phantom_pair, case, IMAGE_SIZE, seed)
-    return PairEntry(f"{modality}_{case_id}", case_id, modality, load)
+    return groups.Entry(f"{modality}_{case_id}", case_id, modality, load)
 
 
 def _manual_dir(
     dl_manager: tfds.download.DownloadManager, layout: str
 ) -> pathlib.Path:
-    """Folder of the user's data."""
     try:
         return pathlib.Path(dl_manager.manual_dir)
     except AssertionError as error:

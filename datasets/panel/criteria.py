@@ -9,6 +9,10 @@ Choice: what the published measures give as a share of the sources' structure
 is here a share of structure that can be seen: `VISIBLE_EDGE` and
 `VISIBLE_CONTRAST` are floors of the denominators. A faint source thus cannot
 give an excellent image, as with real readers, who see no share but an image.
+
+Images are uint8 `[height, width, 3]`, RGB. `a`, `b` and `f` are the luminance
+of both sources and of the fused image, float32 `[height, width]`, 0..255;
+`tissue` says where to look, 0 or 1.
 """
 
 import cv2
@@ -40,9 +44,9 @@ def measure(
     and the geometric mean of MR's and CT's else.
 
     Args:
-        source_a: Functional image or CT. uint8 `[height, width, 3]`, RGB.
-        source_b: MR. uint8 `[height, width, 3]`, RGB.
-        fused: Image to be judged. uint8 `[height, width, 3]`, RGB.
+        source_a: Functional image or CT.
+        source_b: MR.
+        fused: Image to be judged.
 
     Returns:
         One value per name in `NAMES`. float64 `[4]`: share of visible edges
@@ -88,12 +92,6 @@ def edges_kept(
     cannot show two edges, and the two results are not pooled: bone must not
     make up for lost grey matter.
 
-    Args:
-        a: Luminance of `source_a`. float32 `[height, width]`, 0..255.
-        b: Luminance of `source_b`, likewise.
-        f: Luminance of the fused image, likewise.
-        tissue: Where to look, 0 or 1. float32 `[height, width]`.
-
     Returns:
         Share of the visible edges of each source that is kept. `[2]`, range
         [0, 0.98].
@@ -120,10 +118,6 @@ def colour_difference(source_a: np.ndarray, fused: np.ndarray) -> float:
     (Clarke, McDonald, Rigg 1984): the MR must change it. Weight: the chroma
     of the functional image, or the squared lightness of CT (bone).
 
-    Args:
-        source_a: Functional image or CT. uint8 `[height, width, 3]`, RGB.
-        fused: uint8 `[height, width, 3]`, RGB.
-
     Returns:
         Weighted mean difference, range [0, inf), CIELAB units; 0 = all kept.
     """
@@ -143,12 +137,6 @@ def contrast_kept(
     The wanted contrast is that of the source which has more of it, as in
     K. Ma, K. Zeng, Z. Wang, IEEE TIP 24(11), 3345-3356, 2015 (MEF-SSIM).
     More than wanted is no gain.
-
-    Args:
-        a: Luminance of `source_a`. float32 `[height, width]`, 0..255.
-        b: Luminance of `source_b`, likewise.
-        f: Luminance of the fused image, likewise.
-        tissue: Where to look, 0 or 1. float32 `[height, width]`.
 
     Returns:
         Share of the visible contrast that is kept, range [0, 1].
@@ -176,12 +164,6 @@ def disturbance(
     large artefact disturbs its place and not more. Ringing on the black
     ground counts like that on tissue.
 
-    Args:
-        a: Luminance of `source_a`. float32 `[height, width]`, 0..255.
-        b: Luminance of `source_b`, likewise.
-        f: Luminance of the fused image, likewise.
-        tissue: Area that the disturbed one is compared with, 0 or 1.
-
     Returns:
         Disturbed area as a share of the tissue, range [0, 1]; 0 = clean.
     """
@@ -192,7 +174,6 @@ def disturbance(
 
 
 def _check(**images: np.ndarray) -> None:
-    """Raises `InputError` unless all are uint8 RGB of one shape."""
     shape = images["fused"].shape
     for name, image in images.items():
         right = image.dtype == np.uint8 and image.shape == shape
@@ -205,7 +186,7 @@ def _check(**images: np.ndarray) -> None:
 
 
 def _luminance(image: np.ndarray) -> np.ndarray:
-    """Luma of BT.601. float32 `[height, width]`, 0..255."""
+    """Luma of BT.601."""
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
 
 
@@ -216,7 +197,6 @@ def _tissue(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _mean(x: np.ndarray, size: int) -> np.ndarray:
-    """Mean over a window of `size` x `size` pixels."""
     return cv2.blur(x, (size, size), borderType=cv2.BORDER_REPLICATE)
 
 
@@ -245,7 +225,7 @@ def _edge_preservation(
 
 
 def _coarse_lab(image: np.ndarray) -> np.ndarray:
-    """CIELAB of the image as seen coarsely. float32 `[height, width, 3]`."""
+    """CIELAB of the image as seen coarsely."""
     scaled = image.astype(np.float32) / 255.0
     return cv2.cvtColor(
         cv2.GaussianBlur(scaled, (0, 0), 2.0), cv2.COLOR_RGB2Lab

@@ -62,17 +62,14 @@ def grade(
     """Grades one fused image by every simulated reader.
 
     Args:
-        source_a: Functional image or CT. uint8 `[height, width, 3]`, RGB.
-        source_b: MR. uint8 `[height, width, 3]`, RGB.
-        fused: Image to be judged. uint8 `[height, width, 3]`, RGB.
+        source_a: As in `criteria.measure`.
+        source_b: As in `criteria.measure`.
+        fused: As in `criteria.measure`.
         seed_key: Names the image, e.g. `"<pair_id>/<algorithm>"`. The readers'
             errors are drawn from it.
 
     Returns:
         Grades. int32 `[NUM_READERS]`, range 1..5, 5 = best.
-
-    Raises:
-        InputError: If an image is not uint8 RGB or the shapes differ.
     """
     opinions = _opinions(criteria.measure(source_a, source_b, fused))
     grades = np.rint(opinions + _NOISE * _normal_draws(seed_key))
@@ -80,37 +77,14 @@ def grade(
 
 
 def mos(grades: np.ndarray) -> float:
-    """Mean opinion score of one image.
-
-    Args:
-        grades: One per reader, range 1..5. Shape `[NUM_READERS]`.
-
-    Returns:
-        Their mean, range [1, 5].
-
-    Example:
-    >>> mos(np.array([4, 5, 4, 3]))
-    4.0
-    """
+    """Mean opinion score of one image: the mean of its readers' grades."""
     return float(np.mean(grades))
 
 
 def score(
     source_a: np.ndarray, source_b: np.ndarray, fused: np.ndarray
 ) -> float:
-    """Mean opinion before the readers' errors and rounding.
-
-    Args:
-        source_a: Functional image or CT. uint8 `[height, width, 3]`, RGB.
-        source_b: MR. uint8 `[height, width, 3]`, RGB.
-        fused: Image to be judged. uint8 `[height, width, 3]`, RGB.
-
-    Returns:
-        Range (1, 5).
-
-    Raises:
-        InputError: If an image is not uint8 RGB or the shapes differ.
-    """
+    """Mean opinion before the readers' errors and rounding, range (1, 5)."""
     return mos(_opinions(criteria.measure(source_a, source_b, fused)))
 
 

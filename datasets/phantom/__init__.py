@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from datasets.groups import SourcePair
 from datasets.phantom import brain
 from datasets.phantom import head
 from datasets.phantom import lesions
@@ -15,7 +16,6 @@ from datasets.phantom.geometry import make_plane
 from datasets.phantom.modalities import render_ct
 from datasets.phantom.modalities import render_emission
 from datasets.phantom.modalities import render_mr
-from datasets.sources import SourcePair
 from g2npan_tf.core.errors import InputError
 
 MODALITIES = ("PET-MRI", "SPECT-MRI", "CT-MRI")
@@ -23,18 +23,10 @@ OVERSAMPLING = 2
 
 
 def phantom_pair(case: int, size: int = 128, seed: int = 0) -> SourcePair:
-    """Draws the pair of one case.
+    """Draws the pair of one case: PET, SPECT or CT, and MR.
 
     Choice: a case has a stream of randomness of its own, so that it depends
     neither on the number of cases nor on their order.
-
-    Args:
-        case: Number of the case, from 0.
-        size: Side of the square images, pixels.
-        seed: Of the whole data set.
-
-    Returns:
-        PET, SPECT or CT as `source_a`, MR as `source_b`.
     """
     rng = np.random.default_rng([seed, case])
     shape_rng, a_rng, b_rng = rng.spawn(3)
@@ -54,11 +46,7 @@ def phantom_pair(case: int, size: int = 128, seed: int = 0) -> SourcePair:
 
 
 def draw_slice(rng: np.random.Generator, size: int) -> tuple[Plane, np.ndarray]:
-    """Draws one head.
-
-    Args:
-        rng: Source of randomness; `size` does not change the anatomy.
-        size: Points along a side of the map.
+    """Draws one head, whose anatomy `size` does not change.
 
     Returns:
         The plane and its `Tissue` labels, uint8 `[size, size]`.
@@ -90,14 +78,6 @@ def phantom_pairs(
 
     The modality cycles PET-MRI, SPECT-MRI, CT-MRI and the MR weighting T1,
     T2, so that six neighbouring cases hold every combination once.
-
-    Args:
-        num_cases: How many pairs; case i does not depend on it.
-        size: Side of the square images, pixels, at least 32.
-        seed: Same seed, same bytes.
-
-    Returns:
-        The pairs in the order of their cases.
 
     Raises:
         InputError: If a number is out of range.

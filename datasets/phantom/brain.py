@@ -86,9 +86,6 @@ def find_sulci(
 
     Zero crossings of ring-spectrum noise, mostly radial in each hemisphere,
     that end at a depth which varies along the surface.
-
-    Returns:
-        Mask, bool `[n, n]`.
     """
     side = np.where(plane.x < 0, np.float32(97), np.float32(0))
     x, y = np.abs(plane.x) - 30, plane.y

@@ -72,8 +72,8 @@ def band_noise(
 
     Args:
         rng: Source of randomness.
-        wavelength_y: Vertical wavelength, mm.
-        wavelength_x: Horizontal wavelength, mm.
+        wavelength_y: mm.
+        wavelength_x: mm.
         bandwidth: Width of the ring as a share of its radius.
 
     Returns:

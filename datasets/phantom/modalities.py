@@ -1,4 +1,8 @@
-"""Images of a tissue map: MR signal, CT numbers, PET and SPECT uptake."""
+"""Images of a tissue map: MR signal, CT numbers, PET and SPECT uptake.
+
+Tissue maps are uint8 `[n, n]`, drawn on `plane`; images are uint8
+`[size, size, 3]`, RGB, grey ones with three equal channels.
+"""
 
 import cv2
 import numpy as np
@@ -46,22 +50,13 @@ _RESOLUTION = {"PET": (6.0, 7.5), "SPECT": (8.0, 10.5)}
 
 
 def colourise(level: np.ndarray, channel: str) -> np.ndarray:
-    """Pseudo-colours of uptake.
-
-    Args:
-        level: Share of full scale, float `[height, width]`; clipped to 0..1.
-        channel: `PET` or `SPECT`.
-
-    Returns:
-        uint8 `[height, width, 3]`, RGB.
-    """
+    """Pseudo-colours of uptake, a share of full scale clipped to 0..1."""
     table = _COLOURS[channel]
     bands = [np.interp(level, table[:, 0], table[:, k]) for k in (1, 2, 3)]
     return np.rint(np.stack(bands, axis=-1)).astype(np.uint8)
 
 
 def _to_grey(level: np.ndarray) -> np.ndarray:
-    """Three equal uint8 channels of a signal 0..1."""
     grey = np.rint(np.clip(level, 0, 1) * 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=-1)
 
@@ -84,18 +79,7 @@ def render_mr(
     channel: str,
     size: int,
 ) -> np.ndarray:
-    """MR slice with texture, bias field and Rician noise.
-
-    Args:
-        rng: Source of randomness.
-        plane: Where `labels` were drawn.
-        labels: Tissue map, uint8 `[n, n]`.
-        channel: `T1` or `T2`.
-        size: Side of the image, pixels.
-
-    Returns:
-        uint8 `[size, size, 3]`, three equal channels.
-    """
+    """T1 or T2 slice with texture, bias field and Rician noise."""
     signal = contrast(labels, channel)
     fat = np.isin(labels, (Tissue.SKIN, Tissue.FAT, Tissue.DIPLOE))
     # Lobules of fat, and how far the sequence lets it shine.
@@ -122,15 +106,6 @@ def render_ct(
 
     Choice: the last 3 to 20 % of the grey scale hold 100 to 1100 HU, so that
     diploe differs from the tables of the skull.
-
-    Args:
-        rng: Source of randomness.
-        plane: Where `labels` were drawn.
-        labels: Tissue map, uint8 `[n, n]`.
-        size: Side of the image, pixels.
-
-    Returns:
-        uint8 `[size, size, 3]`, three equal channels.
     """
     units = contrast(labels, "CT") + 1.5 * noise(rng, plane, 20, 0.5)
     units = _blur(units, plane, rng.uniform(1.8, 2.6))
@@ -150,18 +125,7 @@ def render_emission(
     channel: str,
     size: int,
 ) -> np.ndarray:
-    """PET or SPECT slice: regional uptake, counts, blur, pseudo-colours.
-
-    Args:
-        rng: Source of randomness.
-        plane: Where `labels` were drawn.
-        labels: Tissue map, uint8 `[n, n]`.
-        channel: `PET` or `SPECT`.
-        size: Side of the image, pixels.
-
-    Returns:
-        uint8 `[size, size, 3]`, RGB.
-    """
+    """PET or SPECT slice: regional uptake, counts, blur, pseudo-colours."""
     uptake = contrast(labels, channel)
     uptake = uptake * (1 + 0.11 * noise(rng, plane, 45, 0.5))
     uptake = uptake * (1 + 0.08 * noise(rng, plane, 16, 0.5))

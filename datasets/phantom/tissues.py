@@ -65,13 +65,5 @@ _TABLE = np.array([_CONTRAST[tissue] for tissue in Tissue], np.float32)
 
 
 def contrast(labels: np.ndarray, channel: str) -> np.ndarray:
-    """Looks up the undisturbed signal of every point.
-
-    Args:
-        labels: `Tissue` values. uint8 `[height, width]`.
-        channel: One of `CHANNELS`.
-
-    Returns:
-        float32 `[height, width]`; signal, Hounsfield units or uptake.
-    """
+    """Undisturbed signal, Hounsfield units or uptake of every point."""
     return _TABLE[:, CHANNELS.index(channel)][labels]

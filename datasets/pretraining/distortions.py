@@ -2,6 +2,7 @@
 
 What a quality network can learn from images that nobody has judged: noise,
 smoothing, noise that was smoothed, ringing, lost contrast and compression.
+Images are uint8 `[height, width, 3]`, RGB.
 """
 
 import io
@@ -65,13 +66,7 @@ def contrast_loss(
 ) -> np.ndarray:
     """Deviations from the mean of what is shown, times a gain of 1 to 0.
 
-    Args:
-        image: uint8 `[height, width, 3]`.
-        gain: Share of the contrast that is left.
-        where: What is shown, bool `[height, width, 1]`; None: `shown`.
-
-    Returns:
-        As `image`; the background keeps its pixels.
+    The background keeps its pixels; `where` says what is shown.
     """
     where = shown(image) if where is None else where
     inside = image[where[..., 0]]
@@ -101,14 +96,7 @@ def correlated_noise(
 
     Choice: its spectrum is the ramp of the back-projection under a Hann
     window that ends at the Nyquist frequency; it does not depend on place.
-
-    Args:
-        image: uint8 `[height, width, 3]`.
-        sd: Standard deviation in grey levels.
-        rng: Source of randomness.
-
-    Returns:
-        As `image`; the background keeps its pixels.
+    The background keeps its pixels.
     """
     rows, columns = (np.fft.fftfreq(n) for n in image.shape[:2])
     radius = np.minimum(np.hypot(rows[:, None], columns[None]), 0.5)
@@ -163,10 +151,7 @@ def distort(
         image: uint8 `[height, width, 3]`, RGB.
         name: Of `DISTORTIONS`.
         level: From 1, the least; higher is worse.
-        rng: Source of randomness; not used by `WITHOUT_CHANCE`.
-
-    Returns:
-        uint8 `[height, width, 3]`.
+        rng: Not used by `WITHOUT_CHANCE`.
     """
     function, levels = DISTORTIONS[name]
     draws = (rng,) if name in WITH_CHANCE else ()
@@ -179,12 +164,8 @@ def draw(rng: np.random.Generator, count: int) -> list[tuple[str, int]]:
     Choice: no image gets every level of everything, so that many images take
     little room; the levels are dealt in rounds, one of each kind a round.
 
-    Args:
-        rng: Source of randomness.
-        count: How many; at most one of each kind and level.
-
     Returns:
-        Different names and levels.
+        Different names and levels, at most `count`.
     """
     kinds = {
         name: rng.permutation(len(levels)) + 1

@@ -1,6 +1,5 @@
 """Medical slices that nobody has judged, to learn from without readers."""
 
-import dataclasses
 import functools
 import os
 import pathlib
@@ -9,10 +8,12 @@ from collections.abc import Callable
 import numpy as np
 
 from datasets import phantom
-from datasets.folds import NUM_FOLDS
-from datasets.sources import ATLAS_FOLDERS
-from datasets.sources import atlas_case
-from datasets.sources import split_atlas_name
+from datasets.atlas import ATLAS_FOLDERS
+from datasets.atlas import atlas_case
+from datasets.atlas import sorted_slices
+from datasets.atlas import split_atlas_name
+from datasets.groups import NUM_FOLDS
+from datasets.groups import Entry
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.read import load_image
 from g2npan_tf.images.read import resize
@@ -28,21 +29,7 @@ _NO_MODALITY = "unspecified"
 FIRST_HEAD = 600_000
 
 
-@dataclasses.dataclass(frozen=True)
-class SliceEntry:
-    """A slice that is known by name but not read or drawn yet.
-
-    Attributes:
-        pair_id: Unique name; the images made of a slice are a group.
-        case_id: Patient or subject; folds never split a case.
-        modality: `CT`, `MR` or `unspecified`.
-        load: Makes the slice, uint8 `[size, size, 3]`, RGB.
-    """
-
-    pair_id: str
-    case_id: str
-    modality: str
-    load: Callable[[], np.ndarray]
+SliceEntry = Entry[np.ndarray]
 
 
 def list_slices(
@@ -62,9 +49,6 @@ def list_slices(
         is_whole: Whether slices are brought to that size; else their middle
             is cut out, so that texture keeps its scale.
 
-    Returns:
-        The slices by their paths.
-
     Raises:
         InputError: If there is no PNG file, or one of the atlas is not named
             after its case and slice.
@@ -80,30 +64,16 @@ def list_slices(
     for file in files:
         name = file.relative_to(root).with_suffix("")
         case = name.parent if by_folder else name
-        entries.append(
-            SliceEntry(
-                name.as_posix(),
-                case.as_posix(),
-                _NO_MODALITY,
-                functools.partial(load, file),
-            )
-        )
+        names = (name.as_posix(), case.as_posix(), _NO_MODALITY)
+        entries.append(SliceEntry(*names, functools.partial(load, file)))
     return entries
 
 
 def list_phantoms(num_cases: int, size: int, seed: int) -> list[SliceEntry]:
-    """Lists the grey slices of built-in heads; draws none.
+    """Lists grey slices of built-in heads, an MR each and a third CT too.
 
     Choice: heads that config `phantom` has under no seed, since a run that
     starts from a pretraining is tested on those.
-
-    Args:
-        num_cases: Number of heads; each has an MR slice, a third CT too.
-        size: Side of the slices in pixels.
-        seed: Other seeds give other heads.
-
-    Returns:
-        The slices by their cases.
     """
     entries = []
     for case in range(num_cases):
@@ -120,15 +90,7 @@ def list_phantoms(num_cases: int, size: int, seed: int) -> list[SliceEntry]:
 
 
 def read_slice(path: pathlib.Path, size: int, is_whole: bool) -> np.ndarray:
-    """Reads a slice and brings it to the size of the data set.
-
-    Args:
-        path: The file.
-        size: Side of the result in pixels.
-        is_whole: As in `list_slices`.
-
-    Returns:
-        uint8 `[size, size, 3]`, RGB.
+    """Reads a slice as uint8 `[size, size, 3]`, RGB; as in `list_slices`.
 
     Raises:
         InputError: If the file is unusable, or too small to be cut.
@@ -175,22 +137,13 @@ def _atlas_slices(
     """The grey slices of the atlas, each with the case of its pair."""
     entries = []
     for group, folders in ATLAS_FOLDERS.items():
-        for folder in folders:
-            if folder not in _GREY:
-                continue
-            files = sorted(
-                (root / group / folder).glob("*.png"),
-                key=lambda file: (len(file.stem), file.stem),
-            )
-            for file in files:
+        for folder in (name for name in folders if name in _GREY):
+            for file in sorted_slices(root / group / folder):
                 case, position = split_atlas_name(file)
+                name = f"{group}_{folder}_{case}_{position}"
+                names = (name, atlas_case(group, case), _GREY[folder])
                 entries.append(
-                    SliceEntry(
-                        f"{group}_{folder}_{case}_{position}",
-                        atlas_case(group, case),
-                        _GREY[folder],
-                        functools.partial(load, file),
-                    )
+                    SliceEntry(*names, functools.partial(load, file))
                 )
     if not entries:
         raise InputError(f"{root}: no PNG files; expected {LAYOUT}")

@@ -147,7 +147,7 @@ def _best_of_group(
 ) -> np.int64:
     """Place of the best of some images of a group, as a base chooses it.
 
-    That is `datasets.scored_groups.best_of_group`: ties are broken at random
+    That is `datasets.groups.best_of_group`: ties are broken at random
     with a fixed seed and the group's name.
     """
     best = places[scores[places] == scores[places].max()]

@@ -4,7 +4,7 @@ from scipy import ndimage
 
 from benchmarks import fusion_table
 from datasets.fusion import ALGORITHMS
-from datasets.sources import SourcePair
+from datasets.groups import SourcePair
 
 
 def random_levels(seed, shape=(32, 40)):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from datasets import reader_study
-from datasets.folds import split_by_case
+from datasets.groups import split_by_case
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.evaluation import figures as evaluation
 from g2npan_tf.evaluation import statistics

@@ -106,7 +106,7 @@ def test_the_plot_is_drawn_over_no_input(tmp_path, monkeypatch, name):
     flags.DEFINE_string("plot", str(folder / name), "", flag_values=values)
     values(["check"])
     monkeypatch.setattr(flags, "FLAGS", values)
-    monkeypatch.setattr(check, "read_scores", None)
+    monkeypatch.setattr(check.custom, "read_scores", None)
     with pytest.raises(InputError, match="--plot would overwrite"):
         check.main(["check"])
     assert (folder / name).read_bytes() == before

@@ -1,3 +1,5 @@
+"""The two linear algorithms."""
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,8 @@ def random_pair(seed=0):
 
 def test_weighted_average_is_the_mean():
     a, b = random_pair()
-    np.testing.assert_allclose(
-        linear.weighted_average(a, b), np.mean([a, b], axis=0), rtol=1e-6
-    )
+    expected = np.mean([a, b], axis=0)
+    np.testing.assert_allclose(linear.weighted_average(a, b), expected, 1e-6)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -22,9 +23,11 @@ def test_principal_weight_equals_the_eigenvectors(seed):
     b = np.float32(0.3) * b + np.float32(0.1 * seed) * a
     _, vectors = np.linalg.eigh(np.cov(a.ravel(), b.ravel()))
     leading = np.abs(vectors[:, 1])
-    assert linear.principal_weight(a, b) == pytest.approx(
-        leading[0] / leading.sum(), rel=1e-4
-    )
+    expected = leading[0] / leading.sum()
+    weight = linear.principal_weight(a, b)
+    assert weight == pytest.approx(expected, rel=1e-4)
+    fused = weight * a + (1 - weight) * b
+    np.testing.assert_allclose(linear.pca(a, b), fused, rtol=1e-5)
 
 
 def test_principal_weight_favours_the_source_with_more_contrast():
@@ -33,19 +36,10 @@ def test_principal_weight_favours_the_source_with_more_contrast():
     assert linear.principal_weight(a * np.float32(0.2), b) < 0.1
 
 
-def test_principal_weight_of_negatives_of_each_other_is_one_half():
-    a, _ = random_pair()
-    assert linear.principal_weight(a, 1 - a) == pytest.approx(0.5, abs=1e-3)
-
-
-def test_principal_weight_of_constants_is_one_half():
-    constant = np.full((4, 4), 0.7, np.float32)
-    assert linear.principal_weight(constant, constant / 2) == 0.5
-
-
-def test_pca_is_the_weighted_sum():
-    a, b = random_pair()
-    weight = linear.principal_weight(a, b)
-    np.testing.assert_allclose(
-        linear.pca(a, b), weight * a + (1 - weight) * b, rtol=1e-5
-    )
+@pytest.mark.parametrize(
+    "pair",
+    [(random_pair()[0], 1 - random_pair()[0]), np.full((2, 4, 4), 0.7, "f4")],
+    ids=["negatives", "constants"],
+)
+def test_principal_weight_without_a_leading_axis_is_one_half(pair):
+    assert linear.principal_weight(*pair) == pytest.approx(0.5, abs=1e-3)

@@ -102,7 +102,7 @@ def test_each_pair_has_every_algorithm_once(groups):
 def test_every_fold_holds_every_modality(tmp_path):
     config = module.PhantomConfig(name="phantom_15", num_cases=15)
     entries = module._list_pairs(config, dl_manager=None)
-    for fold in module.split_by_case(entries):
+    for fold in module.groups.split_by_case(entries):
         modalities = sorted(e.modality for e in fold)
         assert modalities == ["CT-MRI", "PET-MRI", "SPECT-MRI"]
 
@@ -178,7 +178,7 @@ def test_pairs_are_loaded_one_at_a_time(tmp_path):
 
     builder = module.Builder(config="phantom", data_dir=tmp_path)
     examples = builder._generate_examples(
-        module.PairEntry("pair", "case", "PET-MRI", load) for _ in range(3)
+        module.groups.Entry("pair", "case", "PET-MRI", load) for _ in range(3)
     )
     assert not loads
     for _ in ALGORITHMS:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from benchmarks.distortions import DISTORTIONS
+from datasets.atlas import list_atlas_pairs
+from datasets.atlas import select_pairs
 from datasets.fusion import fuse
 from datasets.panel import readers
-from datasets.selection import select_pairs
-from datasets.sources import list_atlas_pairs
 from g2npan_tf.core.errors import InputError
 
 

@@ -1,14 +1,14 @@
-"""Groups of a slice and its damaged versions."""
+"""Groups of a slice and its damaged versions, and their scores."""
 
 import dataclasses
 
 import cv2
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from datasets.pretraining import distortions
 from datasets.pretraining import groups
-from datasets.pretraining import similarity
 from datasets.pretraining.slices import list_phantoms
 
 
@@ -48,11 +48,11 @@ def test_each_kind_of_damage_is_there_and_named_with_its_level(examples):
 
 def test_the_score_is_that_of_the_stored_image(examples):
     for example in examples.values():
-        deviation = similarity.gradient_deviation(
+        deviation = groups.gradient_deviation(
             decoded(example["image"]), decoded(example["reference"])
         )
         assert example["deviation"] == deviation
-        assert example["mos"] == similarity.to_mos(deviation)
+        assert example["mos"] == groups.to_mos(deviation)
 
 
 def test_scores_spread_over_the_scale(examples):
@@ -66,3 +66,58 @@ def test_damage_hangs_on_slice_and_seed_only(group, examples):
     assert dict(groups.distorted_examples(group)) == examples
     other = dataclasses.replace(group, seed=4)
     assert dict(groups.distorted_examples(other)) != examples
+
+
+def pattern(seed=0, size=64):
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(20, 240, (8, 8), np.uint8)
+    grey = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
+    return np.maximum(grey, 20)[..., np.newaxis].repeat(3, axis=-1)
+
+
+def published(image, reference):
+    """Similarity of the paper's gradients, by scipy."""
+    maps = []
+    for pixels in (image, reference):
+        grey = pixels[..., 0].astype(float)
+        half = grey.reshape(32, 2, 32, 2).mean(axis=(1, 3))
+        dx, dy = (
+            ndimage.prewitt(half, axis, mode="mirror") / 3 for axis in (0, 1)
+        )
+        maps.append(np.sqrt(dx**2 + dy**2))
+    one, two = maps
+    return (2 * one * two + 170) / (one**2 + two**2 + 170)
+
+
+def test_deviation_is_that_of_the_paper():
+    reference = pattern()
+    noise = np.random.default_rng(1).normal(0, 10, (64, 64, 1))
+    image = np.clip(reference + noise, 0, 255).astype(np.uint8)
+    expected = published(image, reference).std()
+    value = groups.gradient_deviation(image, reference)
+    assert value == pytest.approx(expected, rel=1e-9)
+
+
+def test_equal_images_do_not_deviate_and_black_ones_neither():
+    image = pattern()
+    assert groups.gradient_deviation(image, image) == 0
+    assert groups.gradient_deviation(0 * image, 0 * image) == 0
+
+
+def test_black_around_the_slice_changes_nothing():
+    reference = np.zeros((128, 128, 3), np.uint8)
+    reference[32:96, 32:96] = pattern()
+    image = cv2.GaussianBlur(reference, (0, 0), 1)
+    alone = [x[16:112, 16:112].copy() for x in (image, reference)]
+    assert groups.gradient_deviation(image, reference) == pytest.approx(
+        groups.gradient_deviation(*alone)
+    )
+
+
+def test_scores_fall_from_5_and_stay_on_the_scale():
+    mos = [groups.to_mos(d) for d in np.linspace(0, 1, 50)]
+    assert mos[0] == 5
+    assert min(mos) > 1
+    assert (np.diff(mos) < 0).all()
+    scale = groups.DEVIATION_SCALE
+    assert groups.to_mos(scale) == pytest.approx(1 + 4 / np.e)

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
+from datasets import fusion_quality
 from datasets import phantom
 from datasets.pretraining import slices
 from g2npan_tf.core.errors import InputError
 
-DUMMY = pathlib.Path(slices.__file__).parent / "fusion_quality/dummy_data"
+DUMMY = pathlib.Path(fusion_quality.__file__).parent / "dummy_data"
 
 
 def write(path, height=300, width=256, seed=0):

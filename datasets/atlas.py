@@ -1,16 +1,17 @@
-"""Source pairs: what two modalities show of one slice of one case."""
+"""Source pairs of the Whole Brain Atlas, and which of them are taken."""
 
-import dataclasses
 import functools
 import hashlib
 import pathlib
 import re
-from collections.abc import Callable
 from collections.abc import Sequence
 
 import numpy as np
 from absl import logging
 
+from datasets.groups import Entry
+from datasets.groups import SourcePair
+from datasets.groups import spread_over_cases
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.read import load_image
 from g2npan_tf.images.read import resize
@@ -26,48 +27,12 @@ ATLAS_LAYOUT = "CT-MRI/{CT,MRI}, PET-MRI/{PET,MRI} and SPECT-MRI/{SPECT,MRI}"
 ATLAS_SHA256 = (
     "b88500e3dc3419083f8644333d4c8ccb9c5fa0bcb5922adb18e4680f71828cc3"
 )
+GREY_MODALITY = "CT-MRI"
+# The paper's data set: 9 of 129 pairs are grey (sec. 4.1.1).
+GREY_SHARE = 9 / 129
 
 
-@dataclasses.dataclass(frozen=True)
-class SourcePair:
-    """Two co-registered images of one slice, ready to be fused.
-
-    Attributes:
-        pair_id: Unique name of the pair, e.g. `PET-MRI_25_015`.
-        case_id: Patient or subject; folds never split a case.
-        modality: `CT-MRI`, `PET-MRI` or `SPECT-MRI`.
-        source_a: Functional image or CT. uint8 `[height, width, 3]`, RGB;
-            grey images have three equal channels.
-        source_b: MR. uint8 `[height, width, 3]`, three equal channels.
-    """
-
-    pair_id: str
-    case_id: str
-    modality: str
-    source_a: np.ndarray
-    source_b: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class PairEntry:
-    """A source pair that is known by name but not read or drawn yet.
-
-    A list of entries is all that a build holds of its pairs.
-
-    Attributes:
-        pair_id: As in `SourcePair`.
-        case_id: As in `SourcePair`.
-        modality: As in `SourcePair`.
-        load: Makes the pair.
-    """
-
-    pair_id: str
-    case_id: str
-    modality: str
-    load: Callable[[], SourcePair]
-
-
-def list_atlas_pairs(root: pathlib.Path, size: int) -> list[PairEntry]:
+def list_atlas_pairs(root: pathlib.Path, size: int) -> list[Entry[SourcePair]]:
     """Lists the pairs of a Whole Brain Atlas folder; decodes no image.
 
     Files that are not those of the published figures are logged.
@@ -79,7 +44,7 @@ def list_atlas_pairs(root: pathlib.Path, size: int) -> list[PairEntry]:
         size: Side of the loaded images in pixels.
 
     Returns:
-        One entry per pair, by modality and then by case and slice.
+        The pairs by modality and then by case and slice.
 
     Raises:
         InputError: If a folder or the partner of a file is missing, or a file
@@ -92,20 +57,54 @@ def list_atlas_pairs(root: pathlib.Path, size: int) -> list[PairEntry]:
         _check_partners(files_a, files_b)
         files += [*files_a, *files_b]
         for file_a, file_b in zip(files_a, files_b, strict=True):
-            entries.append(_atlas_entry(modality, file_a, file_b, size))
+            case, position = split_atlas_name(file_a)
+            case_id = atlas_case(modality, case)
+            names = (f"{modality}_{case}_{position}", case_id, modality)
+            load = functools.partial(read_pair, *names, file_a, file_b, size)
+            entries.append(Entry(*names, load))
     _warn_of_other_files(root, files)
     return entries
+
+
+def select_pairs(
+    entries: Sequence[Entry[SourcePair]], max_pairs: int
+) -> list[Entry[SourcePair]]:
+    """Chooses pairs evenly over the cases and over the slices of a case.
+
+    Neighbouring slices are near-copies, so distance is what counts.
+
+    Choice: the paper does not say which pairs it took; the share of grey
+    pairs is its 9 of 129.
+
+    Raises:
+        InputError: If `max_pairs` is below 1.
+    """
+    if max_pairs < 1:
+        raise InputError(f"max_pairs must be at least 1. Received: {max_pairs}")
+    grey = [e for e in entries if e.modality == GREY_MODALITY]
+    colour = [e for e in entries if e.modality != GREY_MODALITY]
+    # What one kind cannot give the other kind does.
+    num_grey = max(round(max_pairs * GREY_SHARE), max_pairs - len(colour))
+    num_grey = min(num_grey, len(grey))
+    chosen = spread_over_cases(grey, num_grey) + spread_over_cases(
+        colour, max_pairs - num_grey
+    )
+    return sorted(chosen, key=entries.index)
+
+
+def sorted_slices(folder: pathlib.Path) -> list[pathlib.Path]:
+    """The PNG files of a folder by case and slice; none if there is none."""
+    paths = folder.iterdir() if folder.is_dir() else ()
+    files = [path for path in paths if path.suffix == ".png"]
+    return sorted(files, key=lambda file: (len(file.stem), file.stem))
 
 
 def split_atlas_name(file: pathlib.Path) -> tuple[str, str]:
     """Splits the name of an atlas image into its case and its slice.
 
-    Args:
-        file: The last three digits of its name count the slices of the case,
-            those before are the case.
-
     Returns:
-        Case number without leading zeros, and slice number of three digits.
+        Case number without leading zeros, and slice number: the name's last
+        three digits.
 
     Raises:
         InputError: If the name does not have that form.
@@ -123,17 +122,10 @@ def split_atlas_name(file: pathlib.Path) -> tuple[str, str]:
 
 
 def atlas_case(modality: str, case: str) -> str:
-    """Names the patient of an atlas image.
+    """Names the patient of an atlas image, e.g. `case_21` or `PET_25`.
 
     CT-MRI 21 and SPECT-MRI 21 share their MR slices, so they are one patient;
     the numbers of PET-MRI are planes of another subject.
-
-    Args:
-        modality: Of `ATLAS_FOLDERS`.
-        case: From `split_atlas_name`.
-
-    Returns:
-        E.g. `case_21` or `PET_25`.
     """
     return f"{'PET' if modality == 'PET-MRI' else 'case'}_{case}"
 
@@ -147,14 +139,6 @@ def read_pair(
     size: int,
 ) -> SourcePair:
     """Reads two files and brings them to one size by area averaging.
-
-    Args:
-        pair_id: As in `SourcePair`.
-        case_id: As in `SourcePair`.
-        modality: As in `SourcePair`.
-        file_a: PNG of the functional image or CT.
-        file_b: PNG of the MR image.
-        size: Side of both results in pixels.
 
     Returns:
         The pair, images uint8 `[size, size, 3]`.
@@ -179,26 +163,14 @@ def read_pair(
     return SourcePair(pair_id, case_id, modality, *sources)
 
 
-def _atlas_entry(
-    modality: str, file_a: pathlib.Path, file_b: pathlib.Path, size: int
-) -> PairEntry:
-    """Names the pair of two files."""
-    case, position = split_atlas_name(file_a)
-    case_id = atlas_case(modality, case)
-    names = (f"{modality}_{case}_{position}", case_id, modality)
-    load = functools.partial(read_pair, *names, file_a, file_b, size)
-    return PairEntry(*names, load=load)
-
-
 def _png_files(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Lists the PNG files of a folder by case and slice."""
-    files = [path for path in _children(folder) if path.suffix == ".png"]
+    files = sorted_slices(folder)
     if not files:
         raise InputError(
             f"{folder}: no PNG files; expected {ATLAS_LAYOUT} with "
             "one <case><slice>.png per slice in each folder"
         )
-    return sorted(files, key=lambda path: (len(path.stem), path.stem))
+    return files
 
 
 def _warn_of_other_files(
@@ -220,27 +192,22 @@ def _warn_of_other_files(
         )
 
 
-def _children(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Lists a folder; one that does not exist has no children."""
-    return list(folder.iterdir()) if folder.is_dir() else []
-
-
 def _check_partners(
     files_a: Sequence[pathlib.Path], files_b: Sequence[pathlib.Path]
 ) -> None:
     """Checks that each file has its partner of the same name."""
-    names = [{path.name for path in files} for files in (files_a, files_b)]
-    for missing in sorted(names[0] ^ names[1]):
-        has_first = missing in names[0]
-        folder = (files_b if has_first else files_a)[0].parent
-        partner = (files_a if has_first else files_b)[0].parent / missing
+    names_a = {path.name for path in files_a}
+    for missing in sorted(names_a ^ {path.name for path in files_b}):
+        here, there = files_b[0].parent, files_a[0].parent
+        if missing not in names_a:
+            here, there = there, here
         raise InputError(
-            f"{folder / missing}: missing; expected the partner of {partner}"
+            f"{here / missing}: missing; expected the partner of "
+            f"{there / missing}"
         )
 
 
 def _read(file: pathlib.Path) -> np.ndarray:
-    """Reads an image as uint8 `[height, width, 3]`."""
     try:
         image = load_image(file)
     except InputError as error:
@@ -251,5 +218,4 @@ def _read(file: pathlib.Path) -> np.ndarray:
 
 
 def _extent(image: np.ndarray) -> str:
-    """Width and height as text."""
     return f"{image.shape[1]}x{image.shape[0]}"
