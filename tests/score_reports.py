@@ -4,8 +4,7 @@ import numpy as np
 from PIL import Image
 
 from g2npan_tf.scoring.assessor import Assessor
-from g2npan_tf.scoring.report import folder
-from g2npan_tf.scoring.report.writer import Report
+from g2npan_tf.scoring.report import writer
 from g2npan_tf.scoring.rows import score_files
 
 SIMULATED = {"name": "phantom", "scores": "simulated", "num_readers": 8}
@@ -41,13 +40,9 @@ def save_images(directory, algorithms, num_pairs, size=(40, 32)):
 def write_report(directory, paths, facts=SIMULATED, table=None, assessor=None):
     """Scores files into a report, as the command does; returns the rows."""
     assessor = assessor or Assessor(brightness)
-    with (
-        folder.written_aside(directory) as aside,
-        Report(aside, "model.tflite", facts, table) as report,
-    ):
-        rows = []
+    rows = []
+    with writer.reported(directory, "model.tflite", facts, table) as report:
         for image in score_files(assessor, paths, maps=True):
             report.add(image.row, image.assessment, image.pixels)
             rows.append(image.row)
-        report.finish()
     return rows

@@ -292,6 +292,7 @@ def _digest(name: str) -> str:
     return f"'sha256-{base64.b64encode(digest).decode()}'"
 
 
+@functools.cache
 def _source(name: str) -> str:
     """The text of a file of the package."""
     if "{" in name:  # A style itself, of the pages below.

@@ -229,10 +229,10 @@ def _report_table(report: str, algorithms: str) -> "dict[str, Origin] | None":
     """Checks the folder of a report; reads the table of the algorithms."""
     if not report:
         return None
-    from g2npan_tf.scoring.report import folder
     from g2npan_tf.scoring.report import origins
+    from g2npan_tf.scoring.report import writer
 
-    folder.check(pathlib.Path(report))
+    writer.check(pathlib.Path(report))
     return origins.read_table(pathlib.Path(algorithms)) if algorithms else None
 
 
@@ -247,24 +247,19 @@ def _reported(
     if not name:
         yield None
         return
-    from g2npan_tf.scoring.report import folder
-    from g2npan_tf.scoring.report.writer import Report
+    from g2npan_tf.scoring.report import writer
 
     try:
-        with (
-            folder.written_aside(pathlib.Path(name)) as aside,
-            Report(aside, model, facts, table) as report,
-        ):
+        with writer.reported(pathlib.Path(name), model, facts, table) as report:
             yield report
-            rule = report.finish()
     except BrokenPipeError:
         # Of stdout, not of the report.
         raise
     except OSError as error:
         raise InputError(f"--report={name}: {error.strerror}") from error
     if table is not None:
-        print(f"algorithms: {rule}", file=sys.stderr)
-    print(f"report: {pathlib.Path(name, folder.INDEX)}", file=sys.stderr)
+        print(f"algorithms: {report.rule}", file=sys.stderr)
+    print(f"report: {pathlib.Path(name, writer.INDEX)}", file=sys.stderr)
 
 
 def define_flags() -> None:

@@ -1,5 +1,5 @@
 """The report of `g2npan-score --report=DIR`: HTML pages of a group of images.
 
-`origins` (which algorithm made an image), `group_figures` (deviations and
-ranking), `image_page`, `group_page`, and `writer`, which makes the folder.
+`writer` makes the folder; `origins`: which algorithm made an image; `ranking`:
+what stands out, which algorithm leads; `pages`: what is shown.
 """

@@ -28,12 +28,7 @@ _FRAME = re.compile(r"#\d+$")
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-    """Where an image comes from.
-
-    Attributes:
-        algorithm: What fused it.
-        group: The source pair; empty if it is not known.
-    """
+    """What fused an image, and its source pair; empty if it is not known."""
 
     algorithm: str
     group: str = ""
@@ -50,11 +45,9 @@ class Origins:
 def read_table(path: pathlib.Path) -> dict[str, Origin]:
     """Reads a table with the columns path, algorithm and perhaps group.
 
-    Names of algorithms that differ in case only are one algorithm.
-
-    Args:
-        path: The file; its paths may be absolute, or relative to the current
-            folder or to the file's own, also with backslashes.
+    Its paths may be absolute, or relative to the current folder or to the
+    file's own, also with backslashes. Names of algorithms that differ in case
+    only are one algorithm.
 
     Returns:
         Origins by absolute path.
@@ -85,15 +78,7 @@ def read_table(path: pathlib.Path) -> dict[str, Origin]:
 
 
 def by_table(names: Sequence[str], table: Mapping[str, Origin]) -> Origins:
-    """Looks up the images of a run in what `read_table` returned.
-
-    Args:
-        names: Of the rows; `x.dcm#2` is also found as `x.dcm`.
-        table: Origins by absolute path.
-
-    Returns:
-        Origins of the images that the table knows.
-    """
+    """Looks up rows in what `read_table` gave; `x.dcm#2` also as `x.dcm`."""
     found = {}
     for name in names:
         whole = os.path.abspath(name)
@@ -108,14 +93,11 @@ def by_table(names: Sequence[str], table: Mapping[str, Origin]) -> Origins:
 
 
 def by_paths(names: Sequence[str], known: Sequence[str] = ()) -> Origins:
-    """Tells the origins from the paths, by the rules of this module.
+    """Finds the origins of all images, or of none, by this module's rules.
 
     Args:
         names: Of the rows.
         known: Algorithms of the data that the model learned from.
-
-    Returns:
-        Origins of all images, or of none.
     """
     paths = {name: pathlib.PurePath(name) for name in names}
     for rule, find in (
@@ -166,7 +148,9 @@ def _holding_such_a_name(
 
 def _by_grid(paths: Mapping[str, pathlib.PurePath]) -> Origins:
     """Folders that hold the same names, of which one side is numbered."""
-    unknown = Origins({}, "not known: neither the paths nor a table tell")
+    unknown = Origins(
+        {}, "not known: neither the paths nor a table identify them"
+    )
     stems: dict[str, list[str]] = defaultdict(list)
     for path in paths.values():
         stems[str(path.parent)].append(path.stem)

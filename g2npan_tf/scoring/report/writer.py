@@ -1,59 +1,57 @@
-"""Writes the report of a run: pages as the rows come, the group at the end."""
+"""Writes the report of a run: pages as the rows come, the group at the end.
 
+Its folder appears whole or not, in place of an earlier one. What is in an
+earlier folder is deleted, so it must be a report beyond doubt: its summary
+says so, and nothing is in it that a report does not have.
+"""
+
+import contextlib
 import csv
 import dataclasses
 import datetime
+import functools
 import json
+import os
 import pathlib
+import re
+import shutil
 from collections import defaultdict
+from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 import g2npan_tf
+from g2npan_tf.core import plain_json
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.report import pictures
-from g2npan_tf.report.page import Html
+from g2npan_tf.scoring import model_facts
+from g2npan_tf.scoring import rows
 from g2npan_tf.scoring.assessor import Assessment
-from g2npan_tf.scoring.report import group_figures
-from g2npan_tf.scoring.report import group_page
-from g2npan_tf.scoring.report import image_page
-from g2npan_tf.scoring.report import model_card
 from g2npan_tf.scoring.report import origins
-from g2npan_tf.scoring.report.folder import FORMAT
-from g2npan_tf.scoring.report.folder import INDEX
-from g2npan_tf.scoring.report.folder import PAGES
-from g2npan_tf.scoring.report.folder import SCORES
-from g2npan_tf.scoring.report.folder import SUMMARY
-from g2npan_tf.scoring.report.folder import page_name
-from g2npan_tf.scoring.report.group_page import Entry
-from g2npan_tf.scoring.report.group_page import Group
-from g2npan_tf.scoring.rows import COLUMNS
-from g2npan_tf.scoring.rows import OK
-from g2npan_tf.scoring.rows import ScoreRow
-from g2npan_tf.scoring.rows import csv_cells
+from g2npan_tf.scoring.report import pages
+from g2npan_tf.scoring.report import ranking
+from g2npan_tf.scoring.report.pages import Entry
 
+INDEX = "index.html"
+SCORES = "scores.csv"
+SUMMARY = "report.json"
+PAGES = "images"
+# What the summary calls itself, by which a report is known.
+FORMAT = {"format": "g2npan-score report"}
+_PAGE = re.compile(r"[0-9]{5,}\.html")
+_EXPECTED = "expected a new or empty folder, or an earlier report"
 _THUMBNAILS = ".thumbnails"
-
-
-@dataclasses.dataclass(frozen=True)
-class _Waiting:
-    """An image whose page is written once the next one is known."""
-
-    number: int
-    row: ScoreRow
-    assessment: Assessment
-    pixels: np.ndarray
 
 
 class Report:
     """Takes the rows of a run one by one; memory holds no picture of them.
 
-    Example:
-    >>> with Report(folder, facts, model) as report:  # doctest: +SKIP
-    ...     for image in score_files(assessor, paths, maps=True):
-    ...         report.add(image.row, image.assessment, image.pixels)
-    ...     report.finish()
+    Attributes:
+        rule: How the algorithms became known; once it is finished.
     """
 
     def __init__(
@@ -61,50 +59,41 @@ class Report:
         folder: pathlib.Path,
         model: str,
         facts: Mapping[str, Any],
-        table: Mapping[str, origins.Origin] | None = None,
+        table: Mapping[str, origins.Origin] | None,
+        files: contextlib.ExitStack,
     ):
-        """Begins a report.
-
-        Args:
-            folder: Existing and empty.
-            model: The artefact, as it was named.
-            facts: What its side file says, from `model_facts.read`.
-            table: Origins by path, from `origins.read_table`; None: the paths
-                may tell.
-        """
+        """Starts a report in an empty folder; see `reported`."""
+        self.rule = ""
         self._folder = folder
         self._facts = facts
         self._table = table
-        self._card = model_card.render(model, facts)
-        self._warning = model_card.warning(facts)
+        self._model = pages.Model(
+            model_facts.describe(model, dict(facts)), model_facts.caution(facts)
+        )
         self._entries: list[Entry] = []
         self._failed: list[tuple[str, str]] = []
-        self._waiting: _Waiting | None = None
+        # Makes the page of the latest image once the next one is known.
+        self._waiting: Callable[[pages.Links], str] | None = None
         self._places: dict[str, tuple[int, int]] = {}
         (folder / PAGES).mkdir()
-        self._thumbnails = open(folder / _THUMBNAILS, "w+b")
-        self._scores = open(
-            folder / SCORES,
-            "w",
-            encoding="utf-8",
-            errors="backslashreplace",
-            newline="",
+        self._thumbnails = files.enter_context(
+            open(folder / _THUMBNAILS, "w+b")
+        )
+        self._scores = files.enter_context(
+            open(
+                folder / SCORES,
+                "w",
+                encoding="utf-8",
+                errors="backslashreplace",
+                newline="",
+            )
         )
         self._writer = csv.writer(self._scores, lineterminator="\n")
-        self._writer.writerow(COLUMNS)
-
-    def __enter__(self) -> "Report":
-        """Returns itself."""
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        """Closes the files."""
-        self._thumbnails.close()
-        self._scores.close()
+        self._writer.writerow(rows.COLUMNS)
 
     def add(
         self,
-        row: ScoreRow,
+        row: rows.ScoreRow,
         assessment: Assessment | None,
         pixels: np.ndarray | None,
     ) -> None:
@@ -118,27 +107,26 @@ class Report:
         Raises:
             OSError: If the disk does not take it.
         """
-        self._writer.writerow(csv_cells(row))
-        if row.status != OK or assessment is None or pixels is None:
+        self._writer.writerow(rows.csv_cells(row))
+        if row.status != rows.OK or assessment is None or pixels is None:
             self._failed.append((row.path, row.status))
             return
-        number = len(self._entries) + 1
+        following = page_name(len(self._entries) + 1)
+        self._write_page(following)
+        self._waiting = functools.partial(
+            pages.image_page, row, assessment, pixels, self._model
+        )
         entry = Entry(
             row.path,
             assessment.mos,
             "; ".join(row.notes),
-            f"{PAGES}/{page_name(number)}",
+            f"{PAGES}/{following}",
         )
         self._entries.append(entry)
-        self._write_page(page_name(number))
-        self._waiting = _Waiting(number, row, assessment, pixels)
         self._keep_thumbnail(entry.page, pixels)
 
-    def finish(self) -> str:
+    def finish(self) -> None:
         """Writes the group's page and the summary.
-
-        Returns:
-            How the algorithms became known.
 
         Raises:
             OSError: If the disk does not take it.
@@ -146,9 +134,10 @@ class Report:
         self._write_page("")
         self._scores.flush()
         group = self._group()
+        self.rule = group.rule
         thumbnails = (self._thumbnail(entry.page) for entry in group.entries)
         with open(self._folder / INDEX, "w", encoding="utf-8") as file:
-            file.writelines(group_page.parts(group, thumbnails))
+            file.writelines(pages.group_page(group, thumbnails, SCORES))
         self._thumbnails.close()
         (self._folder / _THUMBNAILS).unlink()
         summary = FORMAT | {
@@ -161,29 +150,17 @@ class Report:
         (self._folder / SUMMARY).write_text(
             json.dumps(summary, indent=2) + "\n"
         )
-        return group.origins_rule
 
     def _write_page(self, following: str) -> None:
         """Writes the page of the image that waits, if there is one."""
-        waiting, self._waiting = self._waiting, None
-        if not waiting:
+        if not self._waiting:
             return
-        number = waiting.number
-        links = image_page.Links(
-            f"../{INDEX}",
-            page_name(number - 1) if number > 1 else "",
-            following,
-        )
-        content = image_page.render(
-            waiting.row,
-            waiting.assessment,
-            waiting.pixels,
-            self._card,
-            self._warning,
-            links,
-        )
+        number = len(self._entries)
+        previous = page_name(number - 1) if number > 1 else ""
+        links = pages.Links(f"../{INDEX}", previous, following)
         path = self._folder / PAGES / page_name(number)
-        path.write_text(content, encoding="utf-8")
+        path.write_text(self._waiting(links), encoding="utf-8")
+        self._waiting = None
 
     def _keep_thumbnail(self, name: str, pixels: np.ndarray) -> None:
         """Puts a small picture on the disk until the group's page is made."""
@@ -192,19 +169,19 @@ class Report:
         self._places[name] = (self._thumbnails.tell(), len(data))
         self._thumbnails.write(data)
 
-    def _thumbnail(self, name: str) -> Html:
-        """Reads a small picture again."""
+    def _thumbnail(self, name: str) -> Markup:
+        """Reads a small picture again; it is an ornament beside its name."""
         start, length = self._places[name]
         self._thumbnails.seek(start)
         address = self._thumbnails.read(length).decode()
-        return Html(f'<img src="{address}" alt="">')
+        return Markup('<img src="{}" alt="">').format(address)
 
-    def _group(self) -> Group:
+    def _group(self) -> pages.Group:
         """Everything that the group's page shows."""
         found = self._origins()
         none = origins.Origin("")
         known = [found.by_name.get(entry.name, none) for entry in self._entries]
-        away = group_figures.deviations(
+        away = ranking.deviations(
             [entry.mos for entry in self._entries],
             [origin.algorithm for origin in known],
         )
@@ -221,16 +198,14 @@ class Report:
         ]
         entries.sort(key=lambda entry: -abs(entry.deviation or 0.0))
         now = datetime.datetime.now(datetime.UTC)
-        return Group(
+        return pages.Group(
             entries,
             self._failed,
             _ranks(entries),
             found.rule,
-            self._card,
-            self._warning,
+            self._model,
             f"Made by g2npan-score {g2npan_tf.__version__} on "
             f"{now:%Y-%m-%d at %H:%M} UTC",
-            SCORES,
         )
 
     def _origins(self) -> origins.Origins:
@@ -248,7 +223,94 @@ class Report:
         )
 
 
-def _ranks(entries: list[Entry]) -> list[group_figures.Rank]:
+@contextlib.contextmanager
+def reported(
+    directory: pathlib.Path,
+    model: str,
+    facts: Mapping[str, Any],
+    table: Mapping[str, origins.Origin] | None = None,
+) -> Iterator[Report]:
+    """Yields a report, which is finished if the block succeeds.
+
+    Args:
+        directory: As for `written_aside`.
+        model: The artefact, as it was named.
+        facts: What its side file says, from `model_facts.read`.
+        table: Origins by path, from `origins.read_table`; None: by the paths.
+
+    Raises:
+        InputError: As `written_aside`.
+        OSError: If it cannot be written.
+    """
+    with written_aside(directory) as aside, contextlib.ExitStack() as files:
+        report = Report(aside, model, facts, table, files)
+        yield report
+        report.finish()
+
+
+def page_name(number: int) -> str:
+    """File of an image's page; names of images may be anything."""
+    return f"{number:05d}.html"
+
+
+@contextlib.contextmanager
+def written_aside(directory: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields an empty folder that becomes `directory` if the block succeeds.
+
+    Args:
+        directory: The folder to be made; what lacks above it is made too. One
+            that is there must be empty or an earlier report: it is replaced.
+
+    Yields:
+        A hidden folder beside it; removed if the block fails, when an earlier
+        `directory` stays as it was.
+
+    Raises:
+        InputError: If there is a file, or a folder with anything else, before
+            the block or after it.
+        OSError: If it cannot be written.
+    """
+    directory = pathlib.Path(os.path.realpath(directory))
+    check(directory)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    aside = directory.with_name(f".{os.getpid()}-{directory.name}")
+    aside.mkdir()
+    try:
+        yield aside
+        _swap(aside, directory)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def check(directory: pathlib.Path, moved: pathlib.Path | None = None) -> None:
+    """Refuses a place that holds anything but a report.
+
+    Args:
+        directory: As for `written_aside`.
+        moved: Where its content is by now, if elsewhere.
+
+    Raises:
+        InputError: As for `written_aside`, or if it cannot be looked into.
+    """
+    place = moved or directory
+    try:
+        foreign = min(_foreign(place), default="")
+        empty = not os.listdir(place)
+    except FileNotFoundError:
+        return
+    except NotADirectoryError as error:
+        raise InputError(f"{directory}: a file; {_EXPECTED}") from error
+    except OSError as error:
+        raise InputError(f"{directory}: {error.strerror}") from error
+    if foreign:
+        raise InputError(f"{directory} holds {foreign}; {_EXPECTED}")
+    if not empty and not _is_summary(place / SUMMARY):
+        raise InputError(
+            f"{directory} holds no {SUMMARY} of a report; {_EXPECTED}"
+        )
+
+
+def _ranks(entries: list[Entry]) -> list[ranking.Rank]:
     """The ranking, if there are at least two algorithms."""
     scores: dict[str, dict[str, list[float]]] = defaultdict(
         lambda: defaultdict(list)
@@ -256,4 +318,47 @@ def _ranks(entries: list[Entry]) -> list[group_figures.Rank]:
     for entry in entries:
         if entry.algorithm:
             scores[entry.algorithm][entry.group].append(entry.mos)
-    return group_figures.ranking(scores) if len(scores) > 1 else []
+    return ranking.ranking(scores) if len(scores) > 1 else []
+
+
+def _foreign(directory: pathlib.Path) -> Iterator[str]:
+    """Names of what no report has."""
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name == PAGES and entry.is_dir(follow_symlinks=False):
+                with os.scandir(entry) as inner:
+                    for file in inner:
+                        if not _is_file(file, _PAGE.fullmatch(file.name)):
+                            yield f"{PAGES}/{file.name}"
+            elif not _is_file(entry, entry.name in (INDEX, SCORES, SUMMARY)):
+                yield entry.name
+
+
+def _is_file(entry: os.DirEntry[str], is_expected: object) -> bool:
+    """Whether an entry is a file, no link, of an expected name."""
+    return bool(is_expected) and entry.is_file(follow_symlinks=False)
+
+
+def _is_summary(path: pathlib.Path) -> bool:
+    """Whether a file is the summary of a report."""
+    try:
+        summary = plain_json.parse(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(summary, dict) and summary.items() >= FORMAT.items()
+
+
+def _swap(aside: pathlib.Path, directory: pathlib.Path) -> None:
+    """Moves the new folder to its place, and the earlier one away."""
+    before = aside.with_name(f"{aside.name}-before")
+    with contextlib.suppress(FileNotFoundError):
+        os.rename(directory, before)
+    try:
+        # The run was long, and what is moved away gets nothing more.
+        check(directory, before)
+        os.rename(aside, directory)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(before, directory)
+        raise
+    shutil.rmtree(before, ignore_errors=True)

@@ -11,10 +11,9 @@ import pytest
 
 from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.assessor import Assessor
-from g2npan_tf.scoring.report import group_page
-from g2npan_tf.scoring.report import image_page
+from g2npan_tf.scoring.report import pages
+from g2npan_tf.scoring.report import writer
 from g2npan_tf.scoring.report.origins import Origin
-from g2npan_tf.scoring.report.writer import Report
 from g2npan_tf.scoring.rows import ScoreRow
 from g2npan_tf.scoring.rows import write_csv
 from tests.html_checks import Elements
@@ -183,7 +182,15 @@ def test_hostile_names_stay_text(tmp_path):
 
 def test_the_mark_stands_on_the_scale_where_the_score_is():
     def place(value):
-        (mark,) = re.findall(r'd="M([\d.]+) 25l-8', image_page.scale(value))
+        pixels = np.zeros((20, 20, 3), np.uint8)
+        content = pages.image_page(
+            ScoreRow("a.png", value, 0.5),
+            Assessment(value, 0.5),
+            pixels,
+            pages.Model({}, ""),
+            pages.Links("x.html"),
+        )
+        (mark,) = re.findall(r'd="M([\d.]+) 25l-8', content)
         return float(mark)
 
     assert place(3) == pytest.approx((place(1) + place(5)) / 2)
@@ -194,7 +201,7 @@ def test_no_picture_stays_in_memory(tmp_path):
     assessment = Assessment(3.0, 0.5, np.full((8, 8), 0.5, np.float32))
     tracemalloc.start()
     try:
-        with Report(tmp_path, "model.tflite", {}) as report:
+        with writer.reported(tmp_path / "r", "model.tflite", {}) as report:
             for number in range(12):
                 pixels = np.full((600, 600, 3), 20 * number, np.uint8)
                 report.add(
@@ -210,7 +217,7 @@ def test_no_picture_stays_in_memory(tmp_path):
 
 
 def test_a_long_table_is_cut_and_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(group_page, "MAX_ROWS", 10)
+    monkeypatch.setattr(pages, "MAX_ROWS", 10)
     paths = save_images(tmp_path / "x", ("a",), 30)
     write_report(tmp_path / "r", paths)
     content = read(tmp_path / "r")

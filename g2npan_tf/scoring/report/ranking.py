@@ -26,8 +26,8 @@ class Rank:
         mean: Mean MOS.
         low: Lower end of the 95 % interval of the mean; None below 2 images.
         high: Upper end.
-        mean_place: Mean place among the algorithms of a source pair, 1 is
-            best; None where no pair has images of all algorithms.
+        mean_place: Among the algorithms of a source pair, 1 is best; None
+            where no pair has images of all algorithms.
     """
 
     algorithm: str
@@ -56,7 +56,7 @@ def deviations(
         algorithms: Of each image; all the same if they are not known.
 
     Returns:
-        Deviation of each image; None where less than five are compared.
+        One for each image; None where fewer than five are compared.
     """
     values = np.asarray(scores, float)
     members = defaultdict(list)
@@ -95,23 +95,15 @@ def ranking(
         seed: Of the draws.
 
     Returns:
-        The algorithms from best to worst.
+        From best to worst.
     """
     places = _mean_places(scores)
     ranks = []
     for algorithm, pairs in scores.items():
         values = np.concatenate([np.asarray(v, float) for v in pairs.values()])
+        mean, place = float(values.mean()), places.get(algorithm)
         low, high = _interval(values, np.random.default_rng(seed))
-        ranks.append(
-            Rank(
-                algorithm,
-                len(values),
-                float(values.mean()),
-                low,
-                high,
-                places.get(algorithm),
-            )
-        )
+        ranks.append(Rank(algorithm, len(values), mean, low, high, place))
     return sorted(ranks, key=lambda rank: (-rank.mean, rank.algorithm))
 
 

@@ -4,8 +4,8 @@ import os
 import pytest
 
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.scoring.report import folder
-from g2npan_tf.scoring.report.folder import written_aside
+from g2npan_tf.scoring.report import writer
+from g2npan_tf.scoring.report.writer import written_aside
 
 
 def fill(directory, content="old"):
@@ -13,8 +13,8 @@ def fill(directory, content="old"):
     (directory / "index.html").write_text(content)
     (directory / "scores.csv").write_text("path,mos\n")
     (directory / "images").mkdir(parents=True)
-    (directory / "images" / folder.page_name(1)).write_text("page")
-    (directory / "report.json").write_text(json.dumps(folder.FORMAT))
+    (directory / "images" / writer.page_name(1)).write_text("page")
+    (directory / "report.json").write_text(json.dumps(writer.FORMAT))
 
 
 def make(directory, content):
@@ -44,7 +44,7 @@ def test_a_folder_appears_with_those_above_it(tmp_path):
 
 def test_an_earlier_one_is_replaced_whole(tmp_path):
     make(tmp_path / "b", "old")
-    (tmp_path / "b" / "images" / folder.page_name(123456)).touch()
+    (tmp_path / "b" / "images" / writer.page_name(123456)).touch()
     make(tmp_path / "b", "new")
     assert (tmp_path / "b" / "index.html").read_text() == "new"
     assert listed(tmp_path / "b" / "images") == ["00001.html"]
@@ -157,4 +157,4 @@ def test_a_folder_that_cannot_be_read_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setattr("os.scandir", denied)
     with pytest.raises(InputError, match="Permission denied"):
-        folder.check(tmp_path)
+        writer.check(tmp_path)

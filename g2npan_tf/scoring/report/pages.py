@@ -1,0 +1,332 @@
+"""The pages of a report: one of the group, one of each image."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from markupsafe import Markup
+
+from g2npan_tf.core import mos
+from g2npan_tf.report import page
+from g2npan_tf.report import pictures
+from g2npan_tf.report import plots
+from g2npan_tf.report.page import Cell
+from g2npan_tf.report.page import Column
+from g2npan_tf.scoring.assessor import Assessment
+from g2npan_tf.scoring.report import ranking
+from g2npan_tf.scoring.rows import ScoreRow
+
+# More rows than this make a page that no browser likes; the CSV has them all.
+MAX_ROWS = 5000
+_EDGES = np.linspace(mos.MOS_MIN, mos.MOS_MAX, 17).tolist()
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """What pages say of the model: names and values, and a caution if any."""
+
+    described: Mapping[str, str]
+    caution: str
+    disclaimer: str = page.DISCLAIMER
+
+
+@dataclasses.dataclass(frozen=True)
+class Links:
+    """Files of other pages, relative to this one; empty: there is none."""
+
+    index: str
+    previous: str = ""
+    following: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """What the group's page says of one scored image.
+
+    Attributes:
+        name: Path, with the frame's number if there is one.
+        mos: Predicted MOS.
+        notes: Conversions that it went through.
+        page: File of its own page.
+        deviation: From its like; None if there are too few.
+        algorithm: What fused it; empty if it is not known.
+        group: Its source pair; likewise.
+    """
+
+    name: str
+    mos: float
+    notes: str
+    page: str
+    deviation: float | None = None
+    algorithm: str = ""
+    group: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Group:
+    """All that the page of a group shows.
+
+    Attributes:
+        entries: The images with a score, outliers first.
+        failed: Names and reasons of those without one.
+        ranks: The algorithms from best to worst; none if they are not known.
+        rule: How the algorithms became known.
+        model: What gave the scores.
+        made: When and by what.
+    """
+
+    entries: Sequence[Entry]
+    failed: Sequence[tuple[str, str]]
+    ranks: Sequence[ranking.Rank]
+    rule: str
+    model: Model
+    made: str
+    title: str = "Quality of fused images"
+
+
+@dataclasses.dataclass(frozen=True)
+class View:
+    """A picture with what stands above and below it."""
+
+    title: str
+    picture: Markup
+    caption: object
+
+
+def group_page(
+    group: Group, thumbnails: Iterable[Markup], scores_file: str
+) -> Iterator[str]:
+    """Yields the page of a group piece by piece.
+
+    Args:
+        group: What it shows.
+        thumbnails: A small picture of each of the entries that are shown, in
+            their order; taken one by one.
+        scores_file: The CSV with all rows.
+    """
+    count = len(group.entries)
+    return page.pieces(
+        "scoring/report/group.html",
+        f"{group.title}: {count} image{'s' * (count != 1)}",
+        styles=["scoring/report/group.css"],
+        group=group,
+        figures=_figures(group),
+        plots=_plots(group),
+        ranking=_ranking(group.ranks) if group.ranks else None,
+        failed=_failed(group.failed) if group.failed else None,
+        images=_images(group, thumbnails),
+        min_scores=ranking.MIN_SCORES,
+        outlier_limit=ranking.OUTLIER_LIMIT,
+        max_rows=MAX_ROWS,
+        scores_file=scores_file,
+    )
+
+
+def image_page(
+    row: ScoreRow,
+    assessment: Assessment,
+    pixels: np.ndarray,
+    model: Model,
+    links: Links,
+) -> str:
+    """Makes the page of one image.
+
+    Args:
+        row: Of the image, with a score.
+        assessment: With the maps that the model has.
+        pixels: The image. uint8 `[height, width, 3]`, RGB.
+        model: What gave the score.
+        links: To the other pages.
+    """
+    folder, name = os.path.split(row.path)
+    shown = page.picture(pixels, "Fused image")
+    views = [View("Fused image", shown, "The image that was scored.")]
+    return page.render(
+        "scoring/report/image.html",
+        f"MOS {assessment.mos:.2f}: {row.path}",
+        styles=["scoring/report/image.css"],
+        links=links,
+        name=name,
+        folder=folder,
+        model=model,
+        mos=assessment.mos,
+        lowest=round(mos.MOS_MIN),
+        highest=round(mos.MOS_MAX),
+        notes=row.notes,
+        views=views + _maps(assessment, pixels),
+    )
+
+
+def _figures(group: Group) -> dict[str, str]:
+    """The group in a few numbers."""
+    scores = [entry.mos for entry in group.entries]
+    outliers = sum(
+        ranking.is_outlier(entry.deviation) for entry in group.entries
+    )
+    figures = {"images scored": str(len(scores))}
+    if scores:
+        figures["median MOS"] = f"{np.median(scores):.2f}"
+        figures["lowest to highest"] = f"{min(scores):.2f} to {max(scores):.2f}"
+        figures["outliers"] = str(outliers)
+    figures["without a score"] = str(len(group.failed))
+    return figures
+
+
+def _plots(group: Group) -> list[plots.Plot]:
+    """Histogram, and the ranking if there is one."""
+    if not group.entries:
+        return []
+    drawn = [
+        plots.histogram(
+            [entry.mos for entry in group.entries],
+            _EDGES,
+            title="Predicted scores",
+            x_label="predicted MOS (1 worst, 5 best)",
+        )
+    ]
+    if group.ranks:
+        ends = [
+            [math.nan if end is None else end for end in (rank.low, rank.high)]
+            for rank in group.ranks
+        ]
+        means = [rank.mean for rank in group.ranks]
+        low, high = zip(*ends, strict=True)
+        drawn.append(
+            plots.bars(
+                [rank.algorithm for rank in group.ranks],
+                [plots.Bars("", means, low, high)],
+                title="Algorithms",
+                label="mean predicted MOS, 95 % interval",
+                value_range=(mos.MOS_MIN, mos.MOS_MAX),
+            )
+        )
+    return drawn
+
+
+def _ranking(ranks: Sequence[ranking.Rank]) -> page.Table:
+    """The algorithms from best to worst."""
+    columns = (
+        Column("Algorithm"),
+        Column("Mean MOS", digits=2, descending=True),
+        Column("95 % interval", digits=2, descending=True),
+        Column("Mean place", digits=2),
+        Column("Images", digits=0, descending=True),
+    )
+    rows = [
+        (
+            _algorithm(rank.algorithm),
+            rank.mean,
+            None
+            if rank.low is None
+            else Cell(f"{rank.low:.2f} to {rank.high:.2f}", rank.low),
+            rank.mean_place,
+            rank.count,
+        )
+        for rank in ranks
+    ]
+    return page.Table(columns, rows, "Algorithms by mean predicted MOS")
+
+
+def _failed(failed: Sequence[tuple[str, str]]) -> page.Table:
+    """The images without a score."""
+    bad = Markup('<span class="bad">{}</span>')
+    rows = [
+        (page.breakable(name), bad.format(reason))
+        for name, reason in failed[:MAX_ROWS]
+    ]
+    columns = (Column("Image"), Column("Reason"))
+    return page.Table(columns, rows, f"{len(failed)} without a score")
+
+
+def _images(group: Group, thumbnails: Iterable[Markup]) -> page.Table:
+    """The images, outliers first."""
+    columns = [
+        Column("Picture", sortable=False),
+        Column("Image"),
+        Column("MOS", digits=2, descending=True),
+        Column("Deviation", digits=1, descending=True),
+        *([Column("Algorithm")] if group.ranks else []),
+        Column("Notes"),
+    ]
+    rows = (
+        _row(entry, thumbnail, with_algorithm=bool(group.ranks))
+        for entry, thumbnail in zip(
+            group.entries[:MAX_ROWS], thumbnails, strict=False
+        )
+    )
+    return page.Table(columns, rows, "Images and their predicted scores")
+
+
+def _row(entry: Entry, thumbnail: Markup, *, with_algorithm: bool) -> list:
+    """One image of the table."""
+    link = Markup('<a href="{}">{}</a>').format(
+        entry.page, page.breakable(entry.name)
+    )
+    deviation: object = entry.deviation
+    if entry.deviation is not None and ranking.is_outlier(entry.deviation):
+        mark = Markup('<strong class="bad">{:.1f} outlier</strong>')
+        deviation = Cell(mark.format(entry.deviation), entry.deviation)
+    algorithm = [_algorithm(entry.algorithm)] if with_algorithm else []
+    name = Cell(link, entry.name)
+    return [thumbnail, name, entry.mos, deviation, *algorithm, entry.notes]
+
+
+def _algorithm(name: str) -> Cell:
+    """A name that may be broken at its underscores."""
+    return Cell(page.breakable(name), name)
+
+
+def _maps(assessment: Assessment, pixels: np.ndarray) -> list[View]:
+    """The pictures that the model gives; without a GAN only the CAM."""
+    shape = pixels.shape[:2]
+    views = []
+    if assessment.reference is not None:
+        title = "Generated reference"
+        shown = page.picture(
+            _in_shape(assessment.reference, shape), title, exact=False
+        )
+        caption = "The best version that the generator makes of this image."
+        views.append(View(title, shown, caption))
+    if assessment.nuance is not None:
+        drawn, high = pictures.nuance_colours(assessment.nuance)
+        shown = page.picture(
+            _in_shape(drawn, shape),
+            "Difference from the generated reference",
+            exact=False,
+        )
+        label = "|reference - image|, as a share of full range"
+        bar = page.colour_bar(pictures.MAGMA, "0", f"{high:.2f}", label)
+        views.append(View("Nuance", shown, bar))
+    if assessment.cam is not None:
+        shown = page.picture(
+            pictures.overlay(assessment.cam, pixels),
+            "Local quality over the image in grey",
+            exact=False,
+        )
+        bar = page.colour_bar(
+            pictures.VIRIDIS,
+            "0 worst",
+            "1 best",
+            "Local quality, which adds up to the score (mark)",
+            assessment.quality,
+        )
+        views.append(View("Local quality (CAM)", shown, bar))
+    return views
+
+
+def _in_shape(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Undoes the squeeze of an image that is not square."""
+    height, width = shape
+    pixels = pictures.to_uint8(pixels)
+    if height == width:
+        return pixels
+    longest = min(max(pixels.shape[0], height, width), pictures.LONGEST)
+    factor = longest / max(height, width)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_NEAREST_EXACT)
