@@ -104,7 +104,7 @@ def test_templates_check_addresses_and_quote_attributes(path):
 
 def test_the_policy_names_every_style_and_script_by_its_digest():
     (style, script), allow = (
-        ("report/templates/group.css", "scoring/page/app.js"),
+        ("scoring/report/group.css", "scoring/page/app.js"),
         {"connect-src": "'self'"},
     )
     content = rendered("", styles=[style], scripts=[script], allow=allow)
