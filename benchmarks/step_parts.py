@@ -85,10 +85,8 @@ def _calls(model: G2NPAN, batch: Batch) -> dict[str, Call]:
     # The methods of the step itself, so that this cannot measure another one.
     calls: dict[str, Call] = {
         GENERATOR: _generator_pass(model, image, made),
-        DISCRIMINATOR: lambda: model._adversarial_step(reference, made, weight),
-        QUALITY_NETWORK: lambda: model._assess_step(
-            image, reference, made, batch
-        ),
+        DISCRIMINATOR: lambda: model._discriminate(reference, made, weight),
+        QUALITY_NETWORK: lambda: model._assess(image, reference, made, batch),
         SECOND_PASS: lambda: model._second_quality(made),
         OPTIMISERS: _updates(model),
         FAST_PASS: lambda: model._second_quality(made),

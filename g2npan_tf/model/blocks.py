@@ -1,4 +1,8 @@
-"""The building blocks that the networks share."""
+"""The building blocks that the networks share.
+
+Feature maps have shape `[batch, height, width, channels]`; `name` is the
+layer's name or the prefix of the layers' names, which saved weights go by.
+"""
 
 from typing import Any
 
@@ -12,16 +16,7 @@ BATCH_NORM_MOMENTUM = 0.9
 
 
 def batch_norm(x: Tensor, name: str, scale: float = 1.0) -> Tensor:
-    """Batch normalisation over all replicas.
-
-    Args:
-        x: Feature map. Shape `[batch, height, width, channels]`.
-        name: Layer name.
-        scale: Start value of the learned scale.
-
-    Returns:
-        Normalised feature map of the same shape.
-    """
+    """Batch normalisation over all replicas; `scale` is its first gamma."""
     return keras.layers.BatchNormalization(
         momentum=BATCH_NORM_MOMENTUM,
         gamma_initializer=keras.initializers.Constant(scale),
@@ -34,15 +29,6 @@ def conv_block(x: Tensor, filters: int, name: str, strides: int = 1) -> Tensor:
     """3 x 3 convolution, LeakyReLU, batch normalisation, in this order.
 
     Section: 3.2.1 ("the BN layer is attached after the activation layer").
-
-    Args:
-        x: Feature map. Shape `[batch, height, width, channels]`.
-        filters: Number of output channels.
-        name: Prefix of the layer names.
-        strides: Down-sampling factor.
-
-    Returns:
-        Feature map `[batch, height / strides, width / strides, filters]`.
     """
     x = conv(x, filters, name=f"{name}_conv", strides=strides)
     x = keras.layers.LeakyReLU(LEAKY_SLOPE, name=f"{name}_relu")(x)
@@ -57,15 +43,6 @@ def conv(x: Tensor, filters: int, name: str, strides: int = 1) -> Tensor:
     Choice: TensorFlow's "same", which with stride 2 pads one row and column
     at the far end instead of one on every side: the grid is the same, half a
     pixel further on.
-
-    Args:
-        x: Feature map. Shape `[batch, height, width, channels]`.
-        filters: Number of output channels.
-        name: Layer name.
-        strides: Down-sampling factor.
-
-    Returns:
-        Feature map `[batch, height / strides, width / strides, filters]`.
     """
     return keras.layers.Conv2D(
         filters,
@@ -84,35 +61,19 @@ def residual_block(x: Tensor, name: str, num_convs: int = 3) -> Tensor:
 
     Choice: LeakyReLU between the convolutions, none after the sum, so that
     the skip stays linear.
-
-    Args:
-        x: Feature map. Shape `[batch, height, width, channels]`.
-        name: Prefix of the layer names.
-        num_convs: Number of convolutions.
-
-    Returns:
-        Feature map of the same shape.
     """
     filters = x.shape[-1]
     y = x
     for index in range(1, num_convs + 1):
         y = conv(y, filters, name=f"{name}_conv{index}")
         if index < num_convs:
-            y = keras.layers.LeakyReLU(LEAKY_SLOPE, name=f"{name}_relu{index}")(
-                y
+            relu = keras.layers.LeakyReLU(
+                LEAKY_SLOPE, name=f"{name}_relu{index}"
             )
+            y = relu(y)
     return keras.layers.Add(name=f"{name}_add")([x, y])
 
 
 def upsample(x: Tensor, name: str, scale: int = 2) -> Tensor:
-    """Nearest-neighbour up-sampling.
-
-    Args:
-        x: Feature map. Shape `[batch, height, width, channels]`.
-        name: Layer name.
-        scale: Integer factor.
-
-    Returns:
-        Feature map `[batch, height * scale, width * scale, channels]`.
-    """
+    """Nearest-neighbour up-sampling by a whole factor."""
     return keras.layers.UpSampling2D(scale, name=name)(x)

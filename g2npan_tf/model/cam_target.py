@@ -19,15 +19,14 @@ def similarity_map(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Local SSIM between an image and the best one of its group.
 
     In float64: variances are differences of squares, of which float32 leaves
-    an error of 1e-4 where a picture is bright and flat.
+    an error of 1e-4 where a picture is bright and flat. Borders are mirrored.
 
     Args:
         image: Shape `[height, width, 3]`, range [0, 1].
         reference: Same shape and range.
 
     Returns:
-        Map `[height, width]`, range [-1, 1], mean over the channels; borders
-        are mirrored.
+        Mean over the channels. Shape `[height, width]`, range [-1, 1].
     """
     x, y = (np.asarray(z, np.float64) for z in (image, reference))
     mean_x, mean_y = _window_mean(x), _window_mean(y)
@@ -67,10 +66,9 @@ def local_quality(
     better or worse than elsewhere, keeps `Q_t`.
 
     Args:
-        similarity: S, from `similarity_map` or a part of it. Shape
-            `[height, width]`.
-        shown: B, of image or reference. Same shape, 1 or 0.
-        quality: Q_t. A scalar, range [0, 1].
+        similarity: S, `[height, width]` from `similarity_map` or a part of it.
+        shown: B, 1 or 0, of image or reference. Same shape.
+        quality: Q_t, a scalar in 0..1.
         grid: Rows and columns of the CAM; they divide height and width.
         kappa: Contrast of the map.
 
@@ -90,16 +88,10 @@ def local_quality(
 
 
 def normalized_map(cam: Tensor) -> Tensor:
-    """Brings each map to [0, 1] by its own minimum and maximum.
+    """Brings each map to [0, 1] by its own extremes; constant ones to 0.
 
     Choice: how a CAM is made comparable when the CAM of I_GT is the target
     (`--cam_target=reference`).
-
-    Args:
-        cam: Shape `[batch, rows, columns]`, any real.
-
-    Returns:
-        Same shape, range [0, 1]; a constant map gives zeros.
     """
     low = tf.reduce_min(cam, (1, 2), keepdims=True)
     high = tf.reduce_max(cam, (1, 2), keepdims=True)

@@ -22,7 +22,7 @@ def build_discriminator(
 
     Args:
         filters: Channels of the blocks, each of stride 2.
-        image_size: Height and width of the image in pixels.
+        image_size: In pixels.
 
     Returns:
         Model from `candidate`, float `[batch, size, size, 3]`, range [0, 1],

@@ -44,12 +44,12 @@ def build_generator(
 
     Args:
         filters: Channels of the down blocks; the last is the UFW's width.
-        strides: Stride of each down block; their product is 4, so that a
-            128 x 128 image gives the 32 x 32 grid of the UFW.
+        strides: Of each down block; their product is 4, so that a 128 x 128
+            image gives the 32 x 32 grid of the UFW.
         up_filters: Channels of the up layers but the last, which has 3.
         up_scales: Up-sampling factor of each up layer.
-        num_ufw: Number of stacked UFW.
-        image_size: Height and width of the image in pixels.
+        num_ufw: 0 is "G2N".
+        image_size: In pixels.
         use_skip: What enters the last sigmoid is a change of the image's own
             logits: I_hq begins near I_org and G learns what to mend, as in
             residual denoising (Zhang et al., IEEE TIP 2017). The paper's

@@ -1,8 +1,9 @@
 """The loss functions of the paper, pure and per example, in equation order.
 
-Every loss takes logits where the paper takes probabilities, so that nothing
-overflows, and returns one value an example. `reduce_mean` is the only
-reduction: the one place where replicas could go wrong.
+Losses take logits where the paper takes probabilities, so that nothing
+overflows, and return one value an example (nats where they are entropies).
+Unless a function says otherwise, arguments have shape `[batch]`, and shapes
+that would broadcast raise `ValueError`.
 """
 
 from typing import Any
@@ -15,14 +16,10 @@ Tensor = Any
 
 
 def reduce_mean(per_example: Tensor, global_batch_size: int) -> Tensor:
-    """Averages a loss over the global batch.
+    """Averages a loss over the global batch: the only reduction.
 
     Optimisers sum gradients over replicas, so each replica divides by the
     size of the whole batch and not by its own share of it.
-
-    Args:
-        per_example: Loss per example of this replica. Shape `[batch]`.
-        global_batch_size: Number of examples over all replicas.
 
     Returns:
         Scalar; its sum over the replicas is the mean over the global batch.
@@ -41,12 +38,6 @@ def reconstruction_loss(reference: Tensor, pseudo_reference: Tensor) -> Tensor:
     Args:
         reference: I_GT. Shape `[batch, height, width, 3]`, range [0, 1].
         pseudo_reference: I_hq = G(I_org). Same shape and range.
-
-    Returns:
-        Loss per example. Shape `[batch]`, range [0, 1].
-
-    Raises:
-        ValueError: If the two shapes differ.
     """
     _check_same_shape(reference, pseudo_reference)
     return ops.mean(ops.square(reference - pseudo_reference), axis=(1, 2, 3))
@@ -70,16 +61,10 @@ def generator_loss(
     mean over all pixels, and G makes images that only deceive D.
 
     Args:
-        fake_logits: D's logits of I_hq. Shape `[batch]`, any real.
-        reconstruction: Result of `reconstruction_loss`. Shape `[batch]`.
-        reconstruction_weight: theta of Eq. 2.
-        adversarial_weight: Factor on the adversarial term; 1 is Eq. 2.
-
-    Returns:
-        Loss per example. Shape `[batch]`, any real (nats).
-
-    Raises:
-        ValueError: If the two shapes differ.
+        fake_logits: D's logits of I_hq.
+        reconstruction: Result of `reconstruction_loss`.
+        reconstruction_weight: theta.
+        adversarial_weight: 1 is Eq. 2.
 
     Example:
     >>> float(generator_loss(ops.zeros(1), ops.ones(1))[0])
@@ -104,15 +89,9 @@ def discriminator_loss(
     Equation: 3, 11
 
     Args:
-        real_logits: D's logits of I_GT. Shape `[batch]`, any real.
-        fake_logits: D's logits of I_hq. Shape `[batch]`, any real.
-        perception_weight: W of Eq. 10. Shape `[batch]`, 0 or 1.
-
-    Returns:
-        Loss per example. Shape `[batch]`, range [0, inf), nats.
-
-    Raises:
-        ValueError: If the shapes differ.
+        real_logits: D's logits of I_GT.
+        fake_logits: D's logits of I_hq.
+        perception_weight: W of Eq. 10, 0 or 1.
 
     Example:
     >>> float(discriminator_loss(ops.zeros(1), ops.zeros(1), ops.zeros(1))[0])
@@ -132,12 +111,6 @@ def cam_loss(cam_target: Tensor, cam: Tensor) -> Tensor:
         cam_target: F_GT (see `g2npan_tf.model.cam_target`). Shape
             `[batch, rows, columns]`, range [0, 1].
         cam: F_CAM after the sigmoid. Same shape and range.
-
-    Returns:
-        Loss per example. Shape `[batch]`, range [0, 1].
-
-    Raises:
-        ValueError: If the two shapes differ.
     """
     _check_same_shape(cam_target, cam)
     return ops.mean(ops.abs(cam - cam_target), axis=(1, 2))
@@ -153,14 +126,8 @@ def quality_loss(quality: Tensor, quality_logit: Tensor) -> Tensor:
     Equation: 7
 
     Args:
-        quality: Q_t. Shape `[batch]`, range [0, 1] (MOS 1..5 rescaled).
-        quality_logit: Q_pre, before the sigmoid. Shape `[batch]`, any real.
-
-    Returns:
-        Loss per example. Shape `[batch]`, range [0, inf), nats.
-
-    Raises:
-        ValueError: If the two shapes differ.
+        quality: Q_t, range [0, 1] (MOS 1..5 rescaled).
+        quality_logit: Q_pre, before the sigmoid.
 
     Example:
     >>> float(quality_loss(ops.ones(1), ops.zeros(1))[0])
@@ -178,15 +145,9 @@ def assessment_loss(
     Equation: 9
 
     Args:
-        cam_term: Result of `cam_loss`. Shape `[batch]`.
-        quality_term: Result of `quality_loss`. Shape `[batch]`.
-        cam_weight: phi of Eq. 9; 0 switches the CAM supervision off.
-
-    Returns:
-        Loss per example. Shape `[batch]`, range [0, inf).
-
-    Raises:
-        ValueError: If the two shapes differ.
+        cam_term: Result of `cam_loss`.
+        quality_term: Result of `quality_loss`.
+        cam_weight: phi; 0 switches the CAM supervision off.
     """
     _check_same_shape(cam_term, quality_term)
     return cam_weight * cam_term + quality_term
@@ -202,15 +163,12 @@ def correlation_loss(quality: Tensor, predicted_quality: Tensor) -> Tensor:
     Choice: over the images of one replica's batch.
 
     Args:
-        quality: Q_t. Shape `[batch]`, range [0, 1].
-        predicted_quality: Sigmoid of Q_pre. Same shape and range.
+        quality: Q_t, range [0, 1].
+        predicted_quality: Sigmoid of Q_pre.
 
     Returns:
-        The same value for each example, so that `reduce_mean` keeps it. Shape
-        `[batch]`, range [0, 2]; 1 where either is constant.
-
-    Raises:
-        ValueError: If the two shapes differ.
+        The same value for each example, so that `reduce_mean` keeps it, range
+        [0, 2]; 1 where either is constant.
 
     Example:
     >>> float(correlation_loss(ops.array([0.0, 1]), ops.array([0.6, 0.4]))[0])
@@ -239,16 +197,13 @@ def ranking_loss(
     Choice: over the images of one replica's batch.
 
     Args:
-        quality: Q_t. Shape `[batch]`, range [0, 1].
-        quality_logit: Q_pre, before the sigmoid. Shape `[batch]`, any real.
-        group: Equal for images of one content. Shape `[batch]`, integers.
+        quality: Q_t, range [0, 1].
+        quality_logit: Q_pre, before the sigmoid.
+        group: Integers, equal for images of one content.
 
     Returns:
-        The same value for each example, so that `reduce_mean` keeps it. Shape
-        `[batch]`, range [0, inf), nats; 0 where no pair is to be ordered.
-
-    Raises:
-        ValueError: If the shapes differ.
+        The same value for each example, so that `reduce_mean` keeps it; 0
+        where no pair is to be ordered.
 
     Example:
     >>> same = ops.zeros(2, dtype="int32")
@@ -268,16 +223,13 @@ def ranking_loss(
 def perception_weight(predicted_quality: Tensor) -> Tensor:
     """Whether the generated image counts as real for the discriminator.
 
-    1 where the quality network gives I_hq at least the clinical MOS of 3.
+    W is 1 where the quality network gives I_hq at least the clinical MOS of
+    3, else 0.
 
     Equation: 10
 
     Args:
-        predicted_quality: AQA's quality of I_hq. Shape `[batch]`, range
-            [0, 1].
-
-    Returns:
-        W per example. Shape `[batch]`, 0 or 1, dtype of `predicted_quality`.
+        predicted_quality: AQA's quality of I_hq, range [0, 1].
 
     Example:
     >>> [float(w) for w in perception_weight(ops.array([0.49, 0.5]))]
@@ -297,15 +249,9 @@ def perceptual_loss(
     Equation: 12
 
     Args:
-        generator_term: Result of `generator_loss`. Shape `[batch]`.
-        assessment_term: Result of `assessment_loss`. Shape `[batch]`.
-        quality_weight: gamma of Eq. 12.
-
-    Returns:
-        Loss per example. Shape `[batch]`, any real.
-
-    Raises:
-        ValueError: If the two shapes differ.
+        generator_term: Result of `generator_loss`.
+        assessment_term: Result of `assessment_loss`.
+        quality_weight: gamma.
     """
     _check_same_shape(generator_term, assessment_term)
     return generator_term + quality_weight * assessment_term

@@ -20,11 +20,7 @@ SCALED = "mixed_float16"
 
 @contextlib.contextmanager
 def policy(name: str) -> Iterator[None]:
-    """Layers that are built inside compute as the policy says.
-
-    Args:
-        name: As `Config.precision`. Keras' own setting is put back at the end.
-    """
+    """Layers built inside compute as the policy (`Config.precision`) says."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(name)
     try:
@@ -38,13 +34,8 @@ def with_loss_scale(
 ) -> keras.Optimizer:
     """Lets an optimiser scale its loss where float16 would underflow.
 
-    Args:
-        optimizer: Not built yet.
-        precision: As `Config.precision`.
-
-    Returns:
-        The optimiser, for `mixed_float16` with a dynamic loss scale: 2^15 at
-        first, halved with each skipped step, doubled after 2,000 good ones.
+    The scale is 2^15 at first, halved with each skipped step and doubled
+    after 2,000 good ones.
     """
     if precision != SCALED:
         return optimizer
@@ -63,7 +54,7 @@ def skip_together(
 
     Args:
         optimizers: One per network.
-        gradients: Their gradients; scaled, of this replica.
+        gradients: Of each network, scaled, of this replica.
 
     Returns:
         The gradients; with loss scale and something not finite in any of
@@ -86,13 +77,8 @@ def skip_together(
 def in_float32(model: keras.Model) -> keras.Model:
     """The same network with the same weights, computing in float32.
 
-    What is shipped must run where half precision is slow or missing.
-
-    Args:
-        model: A functional model.
-
-    Returns:
-        The model itself if every layer of it computes in float32 already.
+    What is shipped must run where half precision is slow or missing. A model
+    that computes in float32 already is given back itself.
     """
     before = keras.saving.serialize_keras_object(model)
     after = copy.deepcopy(before)

@@ -54,12 +54,12 @@ def build_quality_network(
     et al., CVPR 2016, do for VGG); no 4096-wide layers.
 
     Args:
-        backbone: `vgg11`, `vgg16` or `vgg19`.
+        backbone: A key of `VGG_REPEATS`.
         width: Factor on the VGG's channels.
-        use_batch_norm: Batch normalisation after each VGG convolution.
+        use_batch_norm: After each VGG convolution.
         ufw_shape: Shape of F_last without the batch axis, or None for the
             network without GAN, which sees the image only.
-        image_size: Height and width of the image in pixels.
+        image_size: In pixels.
         use_local_contrast: The image's convolution also sees its
             `local_contrast`, and the nuance is given in units of
             `DETAIL_UNIT`.
@@ -110,9 +110,6 @@ def local_contrast(image: Tensor) -> Tensor:
     of a network drown in anatomy. Bands of an octave and their local power are
     the input of blind quality measures of images (Moorthy & Bovik, DIIVINE,
     IEEE TIP 2011); a network learns squares of its input slowly.
-
-    Args:
-        image: Shape `[batch, height, width, 3]`, range [0, 1].
 
     Returns:
         `[batch, height, width, 8]`: for each of `BAND_WINDOWS` the difference
@@ -168,12 +165,10 @@ def _inputs(
 
 def _stem(inputs: dict[str, Any], filters: int, use_batch_norm: bool) -> Tensor:
     """First VGG convolution: image and discrepancy apart, then together."""
-    names = [name for name in ("image", "discrepancy") if name in inputs]
-    stems = [conv(inputs[name], filters, name=f"{name}_conv") for name in names]
-    if len(stems) == 1:
-        x = stems[0]
-    else:
-        x = keras.layers.Concatenate(name="stem")(stems)
+    x = conv(inputs["image"], filters, name="image_conv")
+    if "discrepancy" in inputs:
+        y = conv(inputs["discrepancy"], filters, name="discrepancy_conv")
+        x = keras.layers.Concatenate(name="stem")([x, y])
     return _activation(x, "stem", use_batch_norm)
 
 

@@ -6,7 +6,10 @@ from keras import ops
 
 from g2npan_tf.core import mos
 from g2npan_tf.model.blocks import Tensor
-from g2npan_tf.model.foreground import foreground_share
+
+# A pixel is foreground above this share of full scale; scanners' background
+# is black up to compression noise.
+FOREGROUND_LEVEL = 0.04
 
 
 def discrepancy_map(image: Tensor, pseudo_reference: Tensor) -> Tensor:
@@ -15,38 +18,42 @@ def discrepancy_map(image: Tensor, pseudo_reference: Tensor) -> Tensor:
     Equation: 4
 
     Args:
-        image: I_org. Shape `[batch, height, width, 3]`, range [0, 1].
+        image: I_org, range [0, 1].
         pseudo_reference: I_hq = G(I_org). Same shape and range.
 
     Returns:
-        I_sub of the same shape, range [0, 1].
+        I_sub. Same shape and range.
     """
     return ops.absolute(pseudo_reference - image)
 
 
 def predicted_quality(quality_logit: Tensor) -> Tensor:
-    """The quality that a logit stands for: the sigmoid.
+    """The quality in 0..1 of a logit, Q_pre or of a CAM: the sigmoid.
 
     Equation: 8
-
-    Args:
-        quality_logit: Q_pre or a map of CAM logits. Any shape, any real.
-
-    Returns:
-        Same shape, range (0, 1).
     """
     return ops.sigmoid(quality_logit)
 
 
-def split_tiles(image: Tensor, tiles_per_side: int) -> Tensor:
-    """Cuts images into a grid of tiles.
+def foreground(image: Tensor) -> Tensor:
+    """Marks the pixels that show something: not the scanner's black.
 
     Args:
-        image: Shape `[batch, tiles * size, tiles * size, 3]`.
-        tiles_per_side: Rows and columns of the grid.
+        image: Shape `[..., height, width, 3]`, range [0, 1].
 
     Returns:
-        `[batch * tiles * tiles, size, size, 3]`, row by row.
+        float32 `[..., height, width, 1]`, 1 where any channel is brighter than
+        `FOREGROUND_LEVEL`, else 0.
+    """
+    brightest = ops.max(image, axis=-1, keepdims=True)
+    return ops.cast(brightest > FOREGROUND_LEVEL, "float32")
+
+
+def split_tiles(image: Tensor, tiles_per_side: int) -> Tensor:
+    """Cuts square images into a grid of tiles.
+
+    Returns:
+        `[batch * tiles_per_side ** 2, size, size, 3]`, row by row.
     """
     size = image.shape[1] // tiles_per_side
     grid = (-1, tiles_per_side, size, tiles_per_side, size * 3)
@@ -56,14 +63,9 @@ def split_tiles(image: Tensor, tiles_per_side: int) -> Tensor:
 
 
 def join_tiles(tiles: Tensor, tiles_per_side: int) -> Tensor:
-    """Puts maps of tiles together; the inverse of `split_tiles`.
+    """Puts maps of tiles together, with or without a channel axis.
 
-    Args:
-        tiles: Shape `[batch * tiles * tiles, size, size, ...]`.
-        tiles_per_side: Rows and columns of the grid.
-
-    Returns:
-        `[batch, tiles * size, tiles * size, ...]`.
+    The inverse of `split_tiles`.
     """
     size, channels = tiles.shape[1], tiles.shape[3:]
     depth = channels[0] if channels else 1
@@ -74,32 +76,23 @@ def join_tiles(tiles: Tensor, tiles_per_side: int) -> Tensor:
 
 
 def tile_weights(tiles: Tensor, tiles_per_side: int) -> Tensor:
-    """How much each tile counts for its image.
+    """How much each tile of `split_tiles` counts for its image.
 
     Choice: by how much of it is not background: more than half of a CT slice
     is black, where nothing can be better or worse.
 
-    Args:
-        tiles: From `split_tiles`, range [0, 1].
-        tiles_per_side: Rows and columns of the grid.
-
     Returns:
-        Shape `[batch, tiles * tiles]`; above 0, so that a black image has a
+        `[batch, tiles_per_side ** 2]`; above 0, so that a black image has a
         mean.
     """
-    grid = (-1, tiles_per_side**2)
-    return ops.reshape(foreground_share(tiles), grid) + 1e-3
+    shares = ops.mean(foreground(tiles), axis=(1, 2, 3))
+    return ops.reshape(shares, (-1, tiles_per_side**2)) + 1e-3
 
 
 def mean_of_tiles(quality: Tensor, weights: Tensor) -> Tensor:
-    """The quality of whole images from that of their tiles.
+    """The quality of whole images from that of their tiles, row by row.
 
-    Args:
-        quality: Of each tile, row by row. Shape `[batch * tiles * tiles]`.
-        weights: From `tile_weights`.
-
-    Returns:
-        Shape `[batch]`; the plain mean for a black image.
+    `weights` are of `tile_weights`; a black image has the plain mean.
     """
     weighted = weights * ops.reshape(quality, (-1, weights.shape[1]))
     return ops.sum(weighted, axis=1) / ops.sum(weights, axis=1)
@@ -167,8 +160,7 @@ def predict(
     Args:
         scorer: From `build_scorer`.
         images: uint8 `[n, size, size, 3]`, n > 0.
-        batch_size: Images at a time; rounded up to a multiple of the
-            replicas.
+        batch_size: Rounded up to a multiple of the replicas.
 
     Returns:
         What `build_scorer` describes, as arrays of n rows.

@@ -7,10 +7,8 @@ import keras
 import tensorflow as tf
 
 from g2npan_tf.model.blocks import Tensor
-from g2npan_tf.model.inference_form import before_doubling
-from g2npan_tf.model.inference_form import is_window_mean
+from g2npan_tf.model.inference_form import faster_calls
 from g2npan_tf.model.inference_form import joined_kernel
-from g2npan_tf.model.inference_form import window_mean
 
 
 def training_form(net: keras.Model) -> Callable[..., Any]:
@@ -22,17 +20,23 @@ def training_form(net: keras.Model) -> Callable[..., Any]:
     means over windows are products, as in `inference_form`. The network itself
     stays what is saved and shipped, of plain Keras layers.
 
-    Args:
-        net: Functional model; its layers and variables are used.
-
     Returns:
         Function from the inputs of `net` and `training` to what `net` gives,
         up to rounding, with the same updates of the moving statistics. A
         function and no model, so that Keras does not save every variable
         twice.
     """
+
+    def replaced(layer: Any) -> Any:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            return _FusedBatchNormalization(layer)
+        return layer
+
+    def joined(layer: keras.layers.Conv2D, small: Tensor) -> Tensor:
+        return _JoinedConvolution(layer)(small)
+
     twin = keras.models.clone_model(
-        net, clone_function=_layer_for_training, call_function=_call
+        net, clone_function=replaced, call_function=faster_calls(joined)
     )
 
     def run(inputs: Any, training: bool = True) -> Any:
@@ -41,43 +45,15 @@ def training_form(net: keras.Model) -> Callable[..., Any]:
     return run
 
 
-def _layer_for_training(layer: Any) -> Any:
-    """The layer itself, or what takes the place of a normalisation."""
-    if isinstance(layer, keras.layers.BatchNormalization):
-        return _FusedBatchNormalization(layer)
-    return layer
-
-
-def _call(layer: Any, *args: Any, **kwargs: Any) -> Tensor:
-    """Calls a layer or operation, or what takes less time."""
-    if is_window_mean(layer, *args[:1]):
-        return window_mean(layer, *args)
-    small = before_doubling(layer, *args[:1])
-    if small is None:
-        return layer(*args, **kwargs)
-    return _JoinedConvolution(layer)(small)
-
-
 class _JoinedConvolution(keras.layers.Layer):
-    """Another layer's convolution on the map before its up-sampling.
-
-    Args:
-        layer: As `before_doubling` finds it; its variables are used.
-    """
+    """Another layer's convolution on the map before its up-sampling."""
 
     def __init__(self, layer: keras.layers.Conv2D) -> None:
         super().__init__(name=layer.name, dtype=layer.dtype_policy)
         self.layer = layer
 
     def call(self, inputs: Tensor) -> Tensor:
-        """Convolves.
-
-        Args:
-            inputs: Shape `[batch, height, width, channels]`.
-
-        Returns:
-            Shape `[batch, 2 * height, 2 * width, filters]`.
-        """
+        """Convolves with the other layer's variables."""
         layer = self.layer
         kernel = tf.cast(joined_kernel(layer.kernel), layer.compute_dtype)
         # Not by the convolution, for which oneDNN has no gradient then.
@@ -107,11 +83,7 @@ def _rearranged(pairs: Tensor) -> Tensor:
 
 
 class _FusedBatchNormalization(keras.layers.Layer):
-    """Batch normalisation with another layer's variables by one kernel.
-
-    Args:
-        layer: Normalises over the last axis, with scale and offset.
-    """
+    """Batch normalisation with another layer's variables by one kernel."""
 
     def __init__(self, layer: keras.layers.BatchNormalization) -> None:
         super().__init__(name=layer.name, dtype=layer.dtype_policy)
@@ -122,13 +94,7 @@ class _FusedBatchNormalization(keras.layers.Layer):
     ) -> Tensor:
         """Normalises a batch by its own statistics and learns them.
 
-        Args:
-            inputs: Shape `[batch, height, width, channels]`.
-            training: Otherwise the layer itself is called.
-            mask: Not used; Keras hands on what the layer was called with.
-
-        Returns:
-            Same shape, in the layer's precision.
+        Keras hands on `mask` to what the layer was called with.
         """
         layer = self.layer
         replicas = tf.distribute.get_strategy().num_replicas_in_sync

@@ -20,13 +20,9 @@ def unique_feature_warehouse(
     connection, after Newell et al. (ECCV 2016).
 
     Args:
-        x: Feature map. Shape `[batch, height, width, channels]`; height and
-            width divisible by `2 ** (num_scales - 1)`.
+        x: Feature map; height and width divisible by `2 ** (num_scales - 1)`.
         name: Prefix of the layer names.
         num_scales: Number of resolutions, the input's included.
-
-    Returns:
-        Feature map of the same shape.
     """
     filters = x.shape[-1]
     scales = []

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from g2npan_tf.core.config import Config
-from g2npan_tf.model import averaging
+from g2npan_tf.model import train_step
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import Objective
 from g2npan_tf.training import build
@@ -51,7 +51,7 @@ def one_weight(value):
 
 
 def test_doctests():
-    results = doctest.testmod(averaging, optionflags=doctest.ELLIPSIS)
+    results = doctest.testmod(train_step, optionflags=doctest.ELLIPSIS)
     assert results.attempted
     assert not results.failed
 
@@ -61,7 +61,8 @@ def test_three_steps_by_hand():
     found = []
     for step, weight in ((1, 19.0), (2, 1.0), (3, 4.0)):
         network.set_weights([np.array([[weight]]), np.array([0.0])])
-        averaging.update(average, network, averaging.momentum_at(step, 0.25))
+        momentum = train_step.momentum_at(step, 0.25)
+        train_step.update_average(average, network, momentum)
         found.append(average.get_weights()[0].item())
     # Momentum 2/11, then 3/12, then 4/13 but at most 0.25.
     # 2/11 * 8 + 9/11 * 19 = 17;  17/4 + 3/4 * 1 = 5;  5/4 + 3/4 * 4 = 4.25

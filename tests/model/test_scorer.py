@@ -32,6 +32,15 @@ def test_discrepancy_is_the_absolute_difference():
     )
 
 
+def test_any_bright_channel_makes_foreground():
+    image = np.zeros((1, 2, 2, 3), np.float32)
+    image[0, 0, 0, 2] = 0.5
+    image[0, 1, 1] = 0.04
+    marked = np.asarray(scorer.foreground(image))
+    assert marked.shape == (1, 2, 2, 1)
+    np.testing.assert_array_equal(marked[0, ..., 0], [[1, 0], [0, 0]])
+
+
 def test_predicted_quality_is_the_logistic_function():
     logits = np.float32([-90, -1, 0, 2.5, 90])
     np.testing.assert_allclose(
