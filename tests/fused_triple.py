@@ -7,11 +7,12 @@ from scipy import ndimage
 from g2npan_tf.core.errors import InputError
 
 
-def textured(seed, shape=(24, 31)):
+def textured(seed, shape=(24, 31), deviation=40):
     """Smooth noise around grey 128. uint8, not square."""
     rng = np.random.default_rng(seed)
-    noise = ndimage.gaussian_filter(rng.normal(size=shape), 1.5)
-    levels = 128 + 40 * noise / noise.std()
+    sigma = (1.5, 1.5, 0)[: len(shape)]
+    noise = ndimage.gaussian_filter(rng.normal(size=shape), sigma)
+    levels = 128 + deviation * noise / noise.std()
     return np.rint(levels).clip(0, 255).astype(np.uint8)
 
 

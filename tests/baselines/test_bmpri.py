@@ -1,6 +1,4 @@
-import csv
 import io
-import json
 import sys
 import types
 from unittest import mock
@@ -12,34 +10,20 @@ from scipy import ndimage
 
 from g2npan_tf.baselines import bmpri
 from g2npan_tf.core.errors import InputError
-from tests.tiny import REPOSITORY
+from tests.fused_triple import textured
 
-ORACLE = REPOSITORY.parent / "shared" / "metrics" / "oracle"
 # Families in the features' order, as the oracle names them.
 JPEG, BLUR, NOISE = slice(0, 5), slice(10, 15), slice(15, 20)
 
 
-def textured(shape=(40, 52), seed=0):
-    rng = np.random.default_rng(seed)
-    sigma = (1.5, 1.5, 0)[: len(shape)]
-    noise = ndimage.gaussian_filter(rng.normal(size=shape), sigma)
-    levels = 128 + 40 * noise / noise.std()
-    return np.rint(levels).clip(0, 255).astype(np.uint8)
-
-
-def test_features_equal_the_reference_code():
-    if not ORACLE.is_dir():
-        pytest.skip("no oracle beside the project")
-    values = {
-        case: {} for case in json.loads((ORACLE / "cases.json").read_text())
-    }
-    assert len(values) == 12
-    with (ORACLE / "values.csv").open() as file:
-        for row in csv.DictReader(file):
-            if row["metric"].startswith("bmpri"):
-                values[row["case"]][row["metric"]] = float(row["value"])
-    for case, known in values.items():
-        image = np.asarray(Image.open(ORACLE / "images" / f"{case}_F.png"))
+def test_features_equal_the_reference_code(oracle):
+    for case, texts in oracle.values.items():
+        known = {
+            name: float(text)
+            for name, text in texts.items()
+            if name.startswith("bmpri")
+        }
+        image = oracle.image(case, "F")
         features = bmpri.bmpri_features(image)
         # The oracle's text has 15 digits.
         jpeg = [known[f"bmpri.JPEG_q{q}"] for q in (0, 2, 4, 6, 8)]
@@ -55,19 +39,19 @@ def test_features_equal_the_reference_code():
 
 def test_features_are_shares_in_order_and_the_same_each_time():
     for shape in ((40, 52), (40, 52, 3)):
-        features = bmpri.bmpri_features(textured(shape))
+        features = bmpri.bmpri_features(textured(0, shape))
         assert features.shape == (20,)
         assert features.dtype == np.float64
         assert features.min() >= 0
         assert features.max() < 1
         bmpri._unit_noise.cache_clear()
-        again = bmpri.bmpri_features(textured(shape))
+        again = bmpri.bmpri_features(textured(0, shape))
         np.testing.assert_array_equal(features, again)
 
 
 def test_a_worse_image_shows_in_its_own_family():
     # Fine texture, that each of the three destroys in its own way.
-    image = bmpri.noisy(textured((128, 128)), 0.001)
+    image = bmpri.noisy(textured(0, (128, 128)), 0.001)
     own = bmpri.bmpri_features(image)
     worse = (
         (JPEG, bmpri.as_jpeg(image, 5)),
@@ -120,7 +104,7 @@ def test_grey_copy_is_the_rounded_weighted_sum():
 
 @pytest.mark.parametrize("shape", [(40, 52), (40, 52, 3)])
 def test_jpeg_of_quality_zero_is_that_of_one_and_colour_is_halved(shape):
-    image = textured(shape)
+    image = textured(0, shape)
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=1, subsampling=2)
     expected = np.asarray(Image.open(file))
@@ -132,7 +116,7 @@ def test_jpeg_of_quality_zero_is_that_of_one_and_colour_is_halved(shape):
     ("shape", "count"), [((128, 128), 1), ((128, 128, 3), 5), ((256, 256), 5)]
 )
 def test_jpeg2000_ratios_are_five_copies_only_where_bytes_suffice(shape, count):
-    image = textured(shape)
+    image = textured(0, shape)
     ratios = (150, 175, 200, 225, 250)
     copies = {bmpri.as_jpeg2000(image, ratio).tobytes() for ratio in ratios}
     assert len(copies) == count
@@ -142,7 +126,7 @@ def test_jpeg2000_is_about_as_small_as_wanted():
     file = io.BytesIO()
     one_file = types.SimpleNamespace(BytesIO=lambda: file)
     with mock.patch.object(bmpri, "io", one_file):
-        bmpri.as_jpeg2000(textured((256, 256, 3)), 200)
+        bmpri.as_jpeg2000(textured(0, (256, 256, 3)), 200)
     size = len(file.getvalue())
     assert size == pytest.approx(256 * 256 * 3 / 200, rel=0.1)
 

@@ -1,17 +1,12 @@
 """The package: what it exports, what it loads, and the oracle beside it."""
 
-import csv
-import json
 import subprocess
 import sys
 
-import cv2
 import pytest
 
 from g2npan_tf import baselines
 from tests.tiny import REPOSITORY
-
-ORACLE = REPOSITORY.parent / "shared" / "metrics" / "oracle"
 
 
 def nava(*images):
@@ -35,20 +30,12 @@ TARGETS = (
 )
 
 
-def test_measures_equal_the_oracle_on_every_case():
-    if not ORACLE.is_dir():
-        pytest.skip("no oracle beside the project")
-    with (ORACLE / "values.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    values = {(row["case"], row["metric"]): row["value"] for row in rows}
-    cases = json.loads((ORACLE / "cases.json").read_text())
-    assert len(cases) == 12
-    for case in cases:
-        paths = [ORACLE / "images" / f"{case}_{x}.png" for x in "ABF"]
-        images = [cv2.imread(str(p), cv2.IMREAD_UNCHANGED) for p in paths]
+def test_measures_equal_the_oracle_on_every_case(oracle):
+    for case, values in oracle.values.items():
+        images = [oracle.image(case, x) for x in "ABF"]
         for measure, metric, relative, absolute in TARGETS:
             expected = pytest.approx(
-                float(values[case, metric]), relative, absolute, nan_ok=True
+                float(values[metric]), relative, absolute, nan_ok=True
             )
             assert measure(*images) == expected, (case, metric)
 
