@@ -19,7 +19,7 @@ from g2npan_tf.images.paths import find_images
 from g2npan_tf.images.read import SCORER_SIZE
 from g2npan_tf.images.read import load_image
 from g2npan_tf.scoring.assessor import SCORER_FILE
-from g2npan_tf.scoring.keras_archive import check_keras_archive
+from g2npan_tf.scoring.assessor import load_keras
 
 # Enough for every modality and algorithm to be among them.
 MAX_IMAGES = 32
@@ -72,15 +72,7 @@ def load(workdir: pathlib.Path) -> FinishedRun:
         raise InputError(
             f"{path}: not found; train.py writes it after the first epoch"
         )
-    check_keras_archive(path)
-    try:
-        scorer = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except Exception as error:
-        # Readers raise nearly anything on a damaged file.
-        raise InputError(
-            f"{path}: damaged, or not a scorer ({_first_line(error)})"
-        ) from error
-    return FinishedRun(config, facts, scorer)
+    return FinishedRun(config, facts, load_keras(path))
 
 
 def probe_from_base(run: FinishedRun) -> Probe:
@@ -155,8 +147,3 @@ def _spread(count: int) -> np.ndarray:
     """At most `MAX_IMAGES` indices, evenly over 0 .. count - 1."""
     number = min(count, MAX_IMAGES)
     return np.linspace(0, count - 1, number).round().astype(int)
-
-
-def _first_line(error: BaseException) -> str:
-    """The first line of an exception's text."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -6,22 +6,27 @@ runs on LiteRT alone.
 
 import contextlib
 import dataclasses
+import hashlib
 import os
 import pathlib
 import threading
+import zipfile
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from g2npan_tf.core import plain_json
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.errors import missing_package
 from g2npan_tf.images.content import scorer_image
 from g2npan_tf.images.read import SCORER_SIZE
 from g2npan_tf.images.read import resize
-from g2npan_tf.scoring import side_file
-from g2npan_tf.scoring.keras_archive import check_keras_archive
+
+if TYPE_CHECKING:
+    import keras
 
 ARTEFACTS = (
     "a training workdir, scorer.keras, a SavedModel folder or a .tflite file"
@@ -29,10 +34,15 @@ ARTEFACTS = (
 SCORER_FILE = "scorer.keras"
 # Side in pixels of a cell of the class activation map.
 CAM_CELL = 16
+# What Keras writes into a `.keras` file, and how large its scorers may be.
+MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
+MAX_BYTES = 2**31
+MAX_CONFIG_BYTES = 2**24
 
-# Maps uint8 `[batch, 128, 128, 3]` to named float32 outputs, batch first; the
-# flag says whether the maps are wanted beside the scores.
+# Named float32 outputs, batch first.
 _Outputs = dict[str, np.ndarray]
+# Maps uint8 `[batch, size, size, 3]` to outputs; the flag says whether the
+# maps are wanted beside the scores.
 _Runner = Callable[[np.ndarray, bool], _Outputs]
 
 
@@ -61,7 +71,7 @@ class Assessment:
 
 
 class Assessor:
-    """A loaded artefact; use `Assessor.load`.
+    """A loaded artefact, which threads may share; use `Assessor.load`.
 
     Example:
     >>> assessor = Assessor.load("run/scorer.keras")  # doctest: +SKIP
@@ -81,15 +91,15 @@ class Assessor:
         Args:
             runner: Takes uint8 `[batch, size, size, 3]`.
             batch_size: Images at a time.
-            size: Side of the scorer's image in pixels, `size` of this object.
+            size: Side of the scorer's image in pixels.
             check_content: As for `load`.
         """
-        self._run = runner
-        # Interpreters are not made for several threads.
-        self._lock = threading.Lock()
-        self._batch_size = batch_size
+        self._runner = runner
+        self.batch_size = batch_size
         self._check_content = check_content
         self.size = size
+        # Interpreters are not made for several threads.
+        self._lock = threading.Lock()
 
     @classmethod
     def load(
@@ -126,20 +136,9 @@ class Assessor:
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise InputError(f"{path}: {reason}") from error
-        try:
+        with _readable(path):
             runner, size = load_runner()
             _try(runner, size)
-        except ModuleNotFoundError as error:
-            raise InputError(
-                f"{path}: {missing_package(error) or error}"
-            ) from error
-        except Exception as error:
-            # Parsers raise nearly anything on a damaged artefact.
-            reason = f"{type(error).__name__}: {error}"
-            raise InputError(
-                f"{path}: damaged, or not a scorer "
-                f"({' '.join(reason.split())[:200]})"
-            ) from error
         return cls(runner, batch_size, size, check_content)
 
     def score(self, images: Sequence[np.ndarray]) -> np.ndarray:
@@ -158,27 +157,17 @@ class Assessor:
             InputError: If an image is not uint8 `[height, width, 3]`.
         """
         scores = [
-            np.where(shown, self._run_alone(batch, False)["mos"], np.nan)
+            np.where(shown, self._run(batch, False)["mos"], np.nan)
             for batch, shown in self._batches(images)
         ]
         empty = np.zeros(0, np.float32)
         return np.concatenate([empty, *scores]).astype(np.float32)
 
     def explain(self, images: Sequence[np.ndarray]) -> list[Assessment]:
-        """Predicts as `score` does and also returns the maps.
-
-        Args:
-            images: As for `score`.
-
-        Returns:
-            One assessment per image, in the same order.
-
-        Raises:
-            InputError: As `score`.
-        """
+        """Predicts as `score` does and also returns the maps."""
         assessments = []
         for batch, shown in self._batches(images):
-            outputs = self._run_alone(batch, True)
+            outputs = self._run(batch, True)
             assessments += [
                 _assessment(outputs, index)
                 if shown[index]
@@ -187,18 +176,18 @@ class Assessor:
             ]
         return assessments
 
-    def _run_alone(self, batch: np.ndarray, maps: bool) -> _Outputs:
-        """Runs the model; threads that share it take turns."""
+    def _run(self, batch: np.ndarray, maps: bool) -> _Outputs:
+        """Runs the model; threads take turns."""
         with self._lock:
-            return self._run(batch, maps)
+            return self._runner(batch, maps)
 
     def _batches(
         self, images: Sequence[np.ndarray]
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Resizes and stacks the images; tells which show something."""
+        """Resizes and stacks the images; says which show something."""
         black = np.zeros((self.size, self.size, 3), np.uint8)
-        for start in range(0, len(images), self._batch_size):
-            stop = min(start + self._batch_size, len(images))
+        for start in range(0, len(images), self.batch_size):
+            stop = min(start + self.batch_size, len(images))
             batch = [
                 self._scorer_input(images[index])
                 for index in range(start, stop)
@@ -208,24 +197,103 @@ class Assessor:
 
     def _scorer_input(self, pixels: np.ndarray) -> np.ndarray | None:
         """Checks one image and brings it to the scorer's size."""
-        pixels = _checked(pixels)
+        pixels = np.asarray(pixels)
+        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise InputError(
+                "an image is uint8 [height, width, 3]. "
+                f"Received: {pixels.dtype} {list(pixels.shape)}"
+            )
         if self._check_content:
             return scorer_image(pixels, self.size)
         return resize(pixels, self.size)
 
 
-def _checked(pixels: np.ndarray) -> np.ndarray:
-    """Refuses what is no image."""
-    pixels = np.asarray(pixels)
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+def load_keras(path: pathlib.Path) -> "keras.Model":
+    """Loads a `.keras` file that nobody vouches for.
+
+    Keras' safe mode builds nothing but Keras' own layers and operations; what
+    the archive holds and how large it is are checked before.
+
+    Raises:
+        InputError: If it is damaged, too large when unpacked, or more than a
+            model.
+    """
+    _check_archive(path)
+    with _readable(path):
+        import keras
+
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def _check_archive(path: pathlib.Path) -> None:
+    """Compares names and sizes in an archive with what Keras writes."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(
-            "an image is uint8 [height, width, 3]. "
-            f"Received: {pixels.dtype} {list(pixels.shape)}"
+            f"{path}: damaged, or not a scorer (no archive that Keras wrote)"
+        ) from error
+    if sorted(member.filename for member in members) != sorted(MEMBERS):
+        raise InputError(f"{path}: not just {', '.join(sorted(MEMBERS))}")
+    size = sum(member.file_size for member in members)
+    if size > MAX_BYTES:
+        raise InputError(
+            f"{path}: {size:,} bytes; expected at most {MAX_BYTES:,}"
         )
-    return pixels
+    for member in members:
+        is_config = member.filename == "config.json"
+        if is_config and member.file_size > MAX_CONFIG_BYTES:
+            raise InputError(f"{path}: config.json is too large")
 
 
-def _assessment(outputs: dict[str, np.ndarray], index: int) -> Assessment:
+@contextlib.contextmanager
+def _readable(path: pathlib.Path) -> Iterator[None]:
+    """Turns what parsers raise on a damaged artefact, anything, into a line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{path}: {missing_package(error) or error}"
+        ) from error
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise InputError(
+            f"{path}: damaged, or not a scorer "
+            f"({' '.join(reason.split())[:200]})"
+        ) from error
+
+
+def _check_digest(path: pathlib.Path) -> None:
+    """Compares a `.tflite` with the SHA-256 of its side file, if there is one.
+
+    It finds damage and mixed-up files, not an attacker, who would change both.
+    """
+    side_file = path.with_suffix(".json")
+    try:
+        content = plain_json.parse(side_file.read_bytes())
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{side_file}: unreadable; expected what the export wrote beside "
+            f"{path.name}"
+        ) from error
+    expected = content.get("sha256") if isinstance(content, dict) else None
+    if expected is None:
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise InputError(
+            f"{path}: not the file that {side_file.name} describes (SHA-256 "
+            f"{found[:12]}..., expected {str(expected)[:12]}...)"
+        )
+
+
+def _assessment(outputs: _Outputs, index: int) -> Assessment:
     """Takes one image's row out of a batch of outputs."""
     maps = {
         name: outputs[name][index]
@@ -239,7 +307,7 @@ def _assessment(outputs: dict[str, np.ndarray], index: int) -> Assessment:
 def _loader(
     path: pathlib.Path, num_threads: int
 ) -> Callable[[], tuple[_Runner, int]]:
-    """Tells by name and content which kind of artefact a path is."""
+    """Chooses by name and content what loads a runner and its image's side."""
     if not os.path.exists(path):
         # Says why, if it is something else than that.
         with contextlib.suppress(FileNotFoundError, ValueError):
@@ -248,32 +316,26 @@ def _loader(
     if (path / SCORER_FILE).is_file():
         path = path / SCORER_FILE
     if path.is_dir():
-        path = _newest_version(path)
+        # As TF Serving wants it, the highest version counts.
+        versions = [p for p in path.iterdir() if p.name.isdecimal()]
+        path = max(versions, key=lambda p: int(p.name), default=path)
     if (path / "saved_model.pb").is_file():
         return lambda: _saved_model_runner(path)
     if path.is_file() and path.suffix == ".keras":
-        check_keras_archive(path)
         return lambda: _keras_runner(path)
     if path.is_file() and path.suffix == ".tflite":
-        side_file.check(path)
+        _check_digest(path)
         return lambda: _litert_runner(path, num_threads)
     raise InputError(f"{path}: not a model; expected {ARTEFACTS}")
 
 
-def _newest_version(path: pathlib.Path) -> pathlib.Path:
-    """The highest version of a folder as TF Serving wants it, or itself."""
-    versions = [p for p in path.iterdir() if p.name.isdecimal()]
-    return max(versions, key=lambda p: int(p.name), default=path)
-
-
 def _keras_runner(path: pathlib.Path) -> tuple[_Runner, int]:
-    """Runs a `.keras` file as one graph; with the side of its image."""
-    import keras
+    """Runs a `.keras` file as one graph."""
+    model = load_keras(path)
     import tensorflow as tf
 
     from g2npan_tf.model.inference_form import inference_form
 
-    model = keras.saving.load_model(path, compile=False, safe_mode=True)
     form = inference_form(model)
     graph = tf.function(
         lambda image: form(image, training=False),
@@ -283,22 +345,22 @@ def _keras_runner(path: pathlib.Path) -> tuple[_Runner, int]:
 
 
 def _saved_model_runner(path: pathlib.Path) -> tuple[_Runner, int]:
-    """Runs the pixel signatures of a SavedModel; with its image's side."""
+    """Runs the pixel signatures of a SavedModel."""
     import tensorflow as tf
 
     model = tf.saved_model.load(str(path))
 
-    def run(batch: np.ndarray, maps: bool) -> dict[str, np.ndarray]:
+    def run(batch: np.ndarray, maps: bool) -> _Outputs:
         name = "explain_pixels" if maps else "score_pixels"
         return _to_numpy(model.signatures[name](image=tf.constant(batch)))
 
-    # Its images may have any size, so the map tells what it works on.
+    # Its images may have any size, so the map says what it works on.
     explained = model.signatures["explain_pixels"].structured_outputs
     return run, explained["cam"].shape[1] * CAM_CELL
 
 
 def _litert_runner(path: pathlib.Path, num_threads: int) -> tuple[_Runner, int]:
-    """Runs a `.tflite` file, an image at a time; with its image's side."""
+    """Runs a `.tflite` file, an image at a time."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
@@ -306,7 +368,7 @@ def _litert_runner(path: pathlib.Path, num_threads: int) -> tuple[_Runner, int]:
     name = "serving_default" if len(names) > 1 else names[0]
     signature = interpreter.get_signature_runner(name)
 
-    def run(batch: np.ndarray, maps: bool) -> dict[str, np.ndarray]:
+    def run(batch: np.ndarray, maps: bool) -> _Outputs:
         rows = [signature(image=row[None]) for row in batch]
         return {
             key: np.concatenate([row[key] for row in rows]) for key in rows[0]
@@ -315,7 +377,7 @@ def _litert_runner(path: pathlib.Path, num_threads: int) -> tuple[_Runner, int]:
     return run, int(interpreter.get_input_details()[0]["shape"][1])
 
 
-def _to_numpy(outputs: dict) -> dict[str, np.ndarray]:
+def _to_numpy(outputs: dict) -> _Outputs:
     """Copies TensorFlow's named outputs."""
     return {name: tensor.numpy() for name, tensor in outputs.items()}
 

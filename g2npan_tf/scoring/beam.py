@@ -13,7 +13,6 @@ if nothing could be done. docs/beam.md describes runners.
 import contextlib
 import dataclasses
 import importlib
-import io
 import os
 import pathlib
 import sys
@@ -28,7 +27,6 @@ from absl import flags
 from g2npan_tf.core import command
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.core.errors import missing_package
 from g2npan_tf.core.files import is_stream
 from g2npan_tf.images.limits import DEFAULT_LIMITS
 from g2npan_tf.images.limits import HIGHEST
@@ -44,7 +42,6 @@ if TYPE_CHECKING:
     import apache_beam
     from apache_beam.utils.shared import Shared
 
-FORMATS = ("csv", "jsonl")
 # Names of the runner's counters.
 COUNTERS = "g2npan"
 SCORED = "scored"
@@ -53,37 +50,45 @@ FAILED = "failed"
 REMOTE = "://"
 
 
+def _shared() -> "Shared":
+    """What finds the loaded model of a process again."""
+    from apache_beam.utils.shared import Shared
+
+    return Shared()
+
+
 @dataclasses.dataclass(frozen=True)
 class LineScorer:
     """From the names of files to the lines of their rows; goes to workers.
 
     Attributes:
         model: An artefact, there for every worker, or the address of a file.
-        shared: By which the threads of a process share the model.
         batch_size: Most images scored at once.
         num_threads: Of a `.tflite` model in each process; None: every core.
         limits: What is accepted of a file.
-        file_format: One of `FORMATS`.
+        file_format: One of `rows.LINES`.
     """
 
     model: str
-    shared: "Shared"
     batch_size: int = 16
     num_threads: int | None = 1
     limits: Limits = DEFAULT_LIMITS
     file_format: str = "csv"
+    # By which the threads of a process share the model.
+    shared: "Shared" = dataclasses.field(default_factory=_shared)
 
     def __call__(self, names: list[bytes]) -> Iterator[bytes]:
         """Yields a line per row; names are bytes as they need not be text."""
         from apache_beam.metrics import Metrics
 
         assessor = self.shared.acquire(self.load)
+        _, line = rows.LINES[self.file_format]
         paths = map(os.fsdecode, names)
         files = ((path, _frames(path, self.limits)) for path in paths)
-        for image in rows.score_frames(assessor, files, self.batch_size):
+        for image in rows.score_frames(assessor, files):
             state = SCORED if image.row.status == rows.OK else FAILED
             Metrics.counter(COUNTERS, state).inc()
-            yield line(image.row, self.file_format)
+            yield encoded(line(image.row))
 
     def load(self) -> Assessor:
         """Loads the artefact, also a `.tflite` or `.keras` at an address."""
@@ -123,21 +128,18 @@ def lines(
 
 
 def score_archive(
-    model: str,
+    scorer: LineScorer,
     patterns: Sequence[str],
     output: str,
-    *,
-    file_format: str = "csv",
-    batch_size: int = 16,
-    num_threads: int | None = 1,
-    limits: Limits = DEFAULT_LIMITS,
     beam_flags: Sequence[str] = (),
 ) -> int:
     """Runs the pipeline and waits for it.
 
-    The output is one file (`.csv`, `.jsonl`) or the start of several names in
-    `file_format`. `beam_flags` go to the runner; the rest is as of
-    `LineScorer`.
+    Args:
+        scorer: Its format counts if the output's ending does not say one.
+        patterns: What to score.
+        output: One file (`.csv`, `.jsonl`) or the start of several names.
+        beam_flags: For the runner, as `--runner=DirectRunner`.
 
     Returns:
         0 if every image was scored, else 1.
@@ -146,23 +148,21 @@ def score_archive(
         InputError: If nothing can be done.
     """
     import apache_beam as beam
-    from apache_beam.utils.shared import Shared
 
-    file_format, names = _target(output, file_format)
-    output = _checked(model, patterns, output)
+    file_format, names = _target(output, scorer.file_format)
+    scorer = dataclasses.replace(scorer, file_format=file_format)
+    output = _checked(scorer.model, patterns, output)
     options = _options(beam_flags)
-    scorer = LineScorer(
-        model, Shared(), batch_size, num_threads, limits, file_format
-    )
     # Here too, so that a wrong model is one line before anything runs.
     with command.quiet_stderr():
         scorer.load()
+    header, _ = rows.LINES[file_format]
     pipeline = beam.Pipeline(options=options)
     made = lines(pipeline | beam.Create([tuple(patterns)]), scorer)
     _ = made | beam.io.WriteToText(
         output,
         coder=beam.coders.BytesCoder(),
-        header=header(file_format).decode() or None,
+        header=header.rstrip() or None,
         **names,
     )
     result = pipeline.run()
@@ -225,34 +225,16 @@ def _read_remote(address: str, max_bytes: int = 2**31) -> bytes:
     return data
 
 
-def line(row: rows.ScoreRow, file_format: str) -> bytes:
-    """Writes a row as `g2npan-score` does, without the end of the line."""
-    text = _written([row], file_format)
-    return _encoded(text.removeprefix(_written([], file_format)))
-
-
-def header(file_format: str) -> bytes:
-    """The line that every file begins with; empty if there is none."""
-    return _encoded(_written([], file_format))
-
-
-def _written(written: list[rows.ScoreRow], file_format: str) -> str:
-    """What the command would print."""
-    stream = io.StringIO()
-    rows.WRITERS[file_format](written, stream)
-    return stream.getvalue()
-
-
-def _encoded(text: str) -> bytes:
-    """As the command encodes its output."""
-    return text.removesuffix("\n").encode("utf-8", "backslashreplace")
+def encoded(line: str) -> bytes:
+    """A line without its end, as the command encodes its output."""
+    return line.removesuffix("\n").encode("utf-8", "backslashreplace")
 
 
 def _target(output: str, file_format: str) -> tuple[str, dict[str, Any]]:
     """The format, and what `WriteToText` must know of the names of files."""
     from apache_beam.io.filesystems import FileSystems
 
-    for known in FORMATS:
+    for known in rows.LINES:
         if output.endswith(f".{known}"):
             return known, {"num_shards": 1, "shard_name_template": ""}
     # Other numbers of shards have other names: both would be read later.
@@ -335,7 +317,7 @@ def define_flags() -> None:
     )
     flags.DEFINE_multi_string("input", [], "File, folder, pattern or @list.")
     flags.DEFINE_string("output", "", "File (.csv, .jsonl) or start of names.")
-    flags.DEFINE_enum("format", "csv", FORMATS, "Format of shards.")
+    flags.DEFINE_enum("format", "csv", list(rows.LINES), "Format of shards.")
     for name, default in (("batch_size", 16), ("num_threads", 1)):
         flags.DEFINE_integer(
             name, default, "As for g2npan-score.", 1, HIGHEST[name]
@@ -349,19 +331,14 @@ def main(argv: list[str]) -> int:
     for name in ("model", "input", "output"):
         if not values[name].value:
             raise InputError(f"--{name}=... is missing (--help says more)")
-    try:
-        return score_archive(
-            values.model,
-            values.input,
-            values.output,
-            file_format=values.format,
-            batch_size=values.batch_size,
-            num_threads=values.num_threads,
-            limits=score.limits_of_flags(),
-            beam_flags=argv[1:],
-        )
-    except ModuleNotFoundError as error:
-        raise InputError(missing_package(error) or str(error)) from error
+    scorer = LineScorer(
+        values.model,
+        values.batch_size,
+        values.num_threads,
+        score.limits_of_flags(),
+        values.format,
+    )
+    return score_archive(scorer, values.input, values.output, argv[1:])
 
 
 def run() -> None:

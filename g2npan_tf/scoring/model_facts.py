@@ -1,4 +1,4 @@
-"""What an artefact's side file tells of the model: data, readers, version."""
+"""What an artefact's side file says of the model: data, readers, version."""
 
 import contextlib
 import os
@@ -15,14 +15,9 @@ NO_READERS = "(no readers)"
 
 
 def read(model: str | os.PathLike) -> dict[str, Any]:
-    """Reads the facts about the data that a model learned from.
+    """The facts that training kept of its data: `name`, `scores`...
 
-    Args:
-        model: An artefact, as for `Assessor.load`.
-
-    Returns:
-        The facts that training kept (`name`, `scores`, `num_readers`...);
-        empty if there is no side file, or none that can be read.
+    Empty if there is no side file of the artefact, or none that can be read.
     """
     return _side_file(model).get("data", {})
 
@@ -38,13 +33,9 @@ def has_no_readers(facts: Mapping[str, Any]) -> bool:
 
 
 def whose(facts: Mapping[str, Any]) -> str:
-    """Whose the scores of a base are, simulated or real, in words.
+    """Whose the scores of a data set are, simulated or real, in words.
 
-    With what has to be said beside every figure of the base, if there is
-    such a thing (`caveat`).
-
-    Args:
-        facts: From `data.facts`.
+    With the data set's `caveat`, which has to stand beside every figure.
     """
     scores = facts.get("scores", UNKNOWN)
     is_word = scores in (SIMULATED, UNKNOWN)
@@ -55,12 +46,8 @@ def whose(facts: Mapping[str, Any]) -> str:
 def caution(facts: Mapping[str, Any]) -> str:
     """What must be known of a model that learned from no radiologist.
 
-    Args:
-        facts: From `read`.
-
-    Returns:
-        One sentence; empty if readers stand behind its scores, or nobody said
-        whose they are.
+    Empty if readers stand behind its scores, or it is not known whose they
+    are.
     """
     if is_simulated(facts):
         learned = "simulated readers"
@@ -74,25 +61,17 @@ def caution(facts: Mapping[str, Any]) -> str:
     )
 
 
-def describe(model: str | os.PathLike, facts: dict[str, Any]) -> dict[str, str]:
-    """Puts the facts into words for people.
-
-    Args:
-        model: The artefact.
-        facts: From `read`.
-
-    Returns:
-        Names and values, in the order in which they are shown.
-    """
+def describe(
+    model: str | os.PathLike, facts: Mapping[str, Any]
+) -> dict[str, str]:
+    """The facts in words, by name, in the order in which they are shown."""
     readers = facts.get("scores") or "not known"
     if is_simulated(facts) and facts.get("num_readers"):
         readers = f"{facts['num_readers']}, {SIMULATED}"
+    learned = (str(facts[x]) for x in ("name", "caveat") if facts.get(x))
     described = {
         "Model": pathlib.Path(os.path.abspath(model)).name,
-        "Learned from": "; ".join(
-            str(facts[key]) for key in ("name", "caveat") if facts.get(key)
-        )
-        or "not known",
+        "Learned from": "; ".join(learned) or "not known",
         "Readers": str(readers),
     }
     return described | _further(_side_file(model))
@@ -114,7 +93,7 @@ def _further(side: dict[str, Any]) -> dict[str, str]:
 
 
 def _side_file(model: str | os.PathLike) -> dict[str, Any]:
-    """The first side file that tells of the data; empty if there is none."""
+    """The first side file that says what the data was; else empty."""
     try:
         candidates = _candidates(pathlib.Path(model))
     except (OSError, ValueError):
@@ -131,15 +110,7 @@ def _candidates(path: pathlib.Path) -> list[pathlib.Path]:
     if path.suffix == ".tflite":
         return [path.with_suffix(".json")]
     folder = path if path.is_dir() else path.parent
-    versions = (
-        sorted(
-            (p for p in folder.iterdir() if p.name.isdecimal()),
-            key=lambda p: int(p.name),
-            reverse=True,
-        )
-        if folder.is_dir()
-        else []
-    )
-    return [folder / "config.json", folder / "parity.json"] + [
-        version / "parity.json" for version in versions[:1]
-    ]
+    versions = [p for p in folder.glob("*") if p.name.isdecimal()]
+    versions.sort(key=lambda p: -int(p.name))
+    places = [folder / "config.json", folder / "parity.json"]
+    return places + [version / "parity.json" for version in versions[:1]]

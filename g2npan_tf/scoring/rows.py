@@ -5,6 +5,8 @@ No file stops another one: what cannot be scored has a row with its reason.
 
 import csv
 import dataclasses
+import functools
+import io
 import json
 import math
 import os
@@ -94,36 +96,32 @@ class _Waiting:
 def score_files(
     assessor: Assessor,
     paths: Iterable[str | os.PathLike[str]],
-    batch_size: int = 16,
     limits: Limits = DEFAULT_LIMITS,
     maps: bool = False,
 ) -> Iterator[ScoredImage]:
-    """Scores files that nobody vouches for; see `score_frames`.
+    """Scores files that nobody vouches for, as `score_frames` does.
 
     Args:
         assessor: The loaded artefact.
         paths: Image files, as from `images.paths.find_images`.
-        batch_size: Images held in memory at once.
         limits: What is accepted of a file.
         maps: Whether the maps and the image are wanted beside the score.
     """
     files = ((os.fspath(path), file_frames(path, limits)) for path in paths)
-    return score_frames(assessor, files, batch_size, maps)
+    return score_frames(assessor, files, maps)
 
 
 def score_frames(
     assessor: Assessor,
     files: Iterable[tuple[str, Iterable[Frame]]],
-    batch_size: int = 16,
     maps: bool = False,
 ) -> Iterator[ScoredImage]:
     """Scores what files hold, in batches that are filled across files.
 
     Args:
-        assessor: The loaded artefact.
-        files: Names and what decodes them; it is asked for the next frame
-            once there is room for it, and may raise an `InputError`.
-        batch_size: Images held in memory at once.
+        assessor: The loaded artefact; no more images than its batches have
+            are held in memory.
+        files: Names, and the frames, which may end in an `InputError`.
         maps: As for `score_files`.
 
     Yields:
@@ -145,7 +143,7 @@ def score_frames(
         for name, frames in files
         for item in _readable(name, frames, assessor.size, maps)
     )
-    for item in in_batches(waiting, assess, batch_size):
+    for item in in_batches(waiting, assess, assessor.batch_size):
         yield ScoredImage(item) if isinstance(item, ScoreRow) else item
 
 
@@ -250,13 +248,9 @@ def write_table(rows: Iterable[ScoreRow], stream: TextIO) -> None:
         stream.write(f"{mos:>4}  {quality:>7}  {path}{gap}  {status}\n")
 
 
-def write_csv(rows: Iterable[ScoreRow], stream: TextIO) -> None:
-    """Writes a header and one line per row, each as soon as it is there."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow(csv_cells(row))
-        stream.flush()
+def csv_line(row: ScoreRow) -> str:
+    """The line of a row under `COLUMNS`."""
+    return _csv(csv_cells(row))
 
 
 def csv_cells(row: ScoreRow) -> tuple[str, ...]:
@@ -270,15 +264,37 @@ def csv_cells(row: ScoreRow) -> tuple[str, ...]:
     )
 
 
-def write_jsonl(rows: Iterable[ScoreRow], stream: TextIO) -> None:
-    """Writes one JSON object per row, each as soon as it is there."""
+def json_line(row: ScoreRow) -> str:
+    """A row as one JSON object."""
+    return json.dumps(dataclasses.asdict(row), allow_nan=False) + "\n"
+
+
+def _csv(cells: Iterable[str]) -> str:
+    """A line of CSV."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()
+
+
+def _write_lines(
+    header: str,
+    line: Callable[[ScoreRow], str],
+    rows: Iterable[ScoreRow],
+    stream: TextIO,
+) -> None:
+    """Writes a header and one line per row, each as soon as it is there."""
+    stream.write(header)
     for row in rows:
-        stream.write(json.dumps(dataclasses.asdict(row), allow_nan=False))
-        stream.write("\n")
+        stream.write(line(row))
         stream.flush()
 
 
-WRITERS = {"table": write_table, "csv": write_csv, "jsonl": write_jsonl}
+# Formats of one line per row: what stands above them, and what makes one.
+LINES = {"csv": (_csv(COLUMNS), csv_line), "jsonl": ("", json_line)}
+WRITERS: dict[str, Callable[[Iterable[ScoreRow], TextIO], None]] = {
+    "table": write_table,
+    **{name: functools.partial(_write_lines, *x) for name, x in LINES.items()},
+}
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -11,6 +11,7 @@ every image was scored, 1 if some were not, 2 if nothing could be done.
 """
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import sys
@@ -18,7 +19,6 @@ from collections import Counter
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from typing import Any
@@ -43,7 +43,6 @@ from g2npan_tf.scoring import rows
 from g2npan_tf.scoring.assessor import Assessor
 
 if TYPE_CHECKING:
-    from g2npan_tf.scoring.report.origins import Origin
     from g2npan_tf.scoring.report.writer import Report
 
 SOME_FAILED = 1
@@ -82,29 +81,25 @@ def score_command(
         filled={"explain": explain},
         replaced={"report": report},
     )
-    table = _report_table(report, algorithms)
-    assessor = load_quietly(model, batch_size, num_threads)
-    facts = model_facts.read(model)
-    if caution := model_facts.caution(facts):
-        print(f"note: {caution} Research use only.", file=sys.stderr)
-    save = _explanations(explain)
-
-    def scored(paths: Iterable[pathlib.Path]) -> Iterator[rows.ScoreRow]:
-        maps = bool(explain or report)
-        for image in rows.score_files(
-            assessor, paths, batch_size, limits, maps
-        ):
-            image = save(image) if save else image
-            if made:
-                made.add(image.row, image.assessment, image.pixels)
-            yield image.row
-
     with (
-        _reported(report, model, facts, table) as made,
+        _reported(report, model, algorithms) as made,
         opened(output) as stream,
-        _progress(found.paths, file_format, stream) as paths,
     ):
-        return write(scored(paths), file_format, stream)
+        assessor = load_quietly(model, batch_size, num_threads)
+        if caution := model_facts.caution(model_facts.read(model)):
+            print(f"note: {caution} Research use only.", file=sys.stderr)
+        save = _explanations(explain)
+
+        def scored(paths: Iterable[pathlib.Path]) -> Iterator[rows.ScoreRow]:
+            maps = bool(explain or report)
+            for image in rows.score_files(assessor, paths, limits, maps):
+                image = save(image) if save else image
+                if made:
+                    made.add(image.row, image.assessment, image.pixels)
+                yield image.row
+
+        with _progress(found.paths, file_format, stream) as paths:
+            return write(scored(paths), file_format, stream)
 
 
 def find(arguments: Sequence[str], follow_links: bool) -> ImagePaths:
@@ -169,11 +164,6 @@ def write(
 ) -> int:
     """Writes rows as they come, and on stderr how many have no score.
 
-    Args:
-        scored: The rows.
-        file_format: Of `rows.WRITERS`.
-        stream: Where they go.
-
     Returns:
         The exit code: 0 if every image was scored, else `SOME_FAILED`.
     """
@@ -225,30 +215,19 @@ def _explanations(
     return Explanations(directory).save
 
 
-def _report_table(report: str, algorithms: str) -> "dict[str, Origin] | None":
-    """Checks the folder of a report; reads the table of the algorithms."""
-    if not report:
-        return None
-    from g2npan_tf.scoring.report import origins
-    from g2npan_tf.scoring.report import writer
-
-    writer.check(pathlib.Path(report))
-    return origins.read_table(pathlib.Path(algorithms)) if algorithms else None
-
-
 @contextlib.contextmanager
 def _reported(
-    name: str,
-    model: str,
-    facts: Mapping[str, Any],
-    table: "dict[str, Origin] | None",
+    name: str, model: str, algorithms: str
 ) -> "Iterator[Report | None]":
     """Yields what takes the rows of a report, which appears whole or not."""
     if not name:
         yield None
         return
+    from g2npan_tf.scoring.report import origins
     from g2npan_tf.scoring.report import writer
 
+    facts = model_facts.read(model)
+    table = origins.read_table(pathlib.Path(algorithms)) if algorithms else None
     try:
         with writer.reported(pathlib.Path(name), model, facts, table) as report:
             yield report
@@ -337,14 +316,9 @@ def define_limits() -> None:
 
 def limits_of_flags() -> Limits:
     """What the flags of `define_limits` say."""
-    values = flags.FLAGS
-    return Limits(
-        max_bytes=values.max_bytes,
-        max_pixels=values.max_pixels,
-        max_frames=values.max_frames,
-        animations=values.animations,
-        grey_bits=values.grey_bits,
-    )
+    names = (field.name for field in dataclasses.fields(Limits))
+    values: dict[str, Any] = {name: flags.FLAGS[name].value for name in names}
+    return Limits(**values)
 
 
 def main(argv: list[str]) -> int:

@@ -12,7 +12,7 @@ import pytest
 from g2npan_tf.core import command as cli
 from g2npan_tf.core import config
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.scoring import keras_archive
+from g2npan_tf.scoring import assessor
 from tests.artefacts import tiny_scorer
 from tests.pictures import shades
 from tests.tiny import REPOSITORY
@@ -22,7 +22,7 @@ import sys
 from absl import flags
 from g2npan_tf.core import command as cli
 from g2npan_tf.core import config
-from g2npan_tf.scoring import keras_archive
+from g2npan_tf.scoring import assessor
 from g2npan_tf.core.errors import InputError
 flags.DEFINE_integer("number", 3, "A number.")
 def main(argv):
@@ -86,7 +86,7 @@ def run_command(command, folder, sitecustomize, **environment):
     """Runs a command on an unreadable run; Python loads the file first."""
     config.save(config.Config(), {"name": "a/1.0.0"}, folder / "config.json")
     with zipfile.ZipFile(folder / "scorer.keras", "w") as archive:
-        for name in keras_archive.MEMBERS:
+        for name in assessor.MEMBERS:
             archive.writestr(name, "{}")
     (folder / "sitecustomize.py").write_text(sitecustomize)
     inherited = {
@@ -175,7 +175,7 @@ def test_a_command_turns_onednn_on_before_tensorflow(command, tmp_path):
         # A worker of Beam, which may inherit nothing of the command.
         (
             "from g2npan_tf.scoring.beam import LineScorer; "
-            "LineScorer(model, None).load()",
+            "LineScorer(model).load()",
             "1",
         ),
     ],

@@ -1,14 +1,23 @@
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
 import threading
 import time
+import zipfile
 
+import keras
 import numpy as np
 import pytest
 
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.model.generator import build_generator
+from g2npan_tf.model.quality_network import build_quality_network
+from g2npan_tf.model.scorer import build_scorer
+from g2npan_tf.scoring import assessor as assessor_module
 from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.assessor import load_keras
 from tests.artefacts import save_artefacts
 from tests.artefacts import tiny_scorer
 from tests.pictures import shades
@@ -173,17 +182,38 @@ def test_a_truncated_artefact_is_refused(artefacts, tmp_path, name):
         Assessor.load(tmp_path / name)
 
 
-def test_a_litert_file_that_its_side_file_does_not_describe_is_refused(
-    artefacts, tmp_path
-):
-    shutil.copy(artefacts / "scorer.tflite", tmp_path)
-    (tmp_path / "scorer.json").write_text('{"sha256": "0"}')
-    with pytest.raises(InputError, match=r"not the file that scorer\.json"):
-        Assessor.load(tmp_path / "scorer.tflite")
+@pytest.fixture
+def described(artefacts, tmp_path):
+    """A LiteRT file and a function that writes its side file."""
+    path = tmp_path / "g2npan.int8.tflite"
+    shutil.copy(artefacts / "scorer.tflite", path)
+    return path, path.with_suffix(".json").write_text
+
+
+@pytest.mark.parametrize("text", ["{}", '{"other": 1}', "[1]", "right sum"])
+def test_a_side_file_with_the_right_sum_or_none_is_accepted(described, text):
+    path, describe = described
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    describe(json.dumps({"sha256": digest}) if text == "right sum" else text)
+    assert Assessor.load(path).score([rgb(204)]) == pytest.approx([4.2], 1e-5)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        *((json.dumps({"sha256": x}), "not the") for x in ("0" * 64, "", 7)),
+        *((text, "unreadable; expected what") for text in ("", "{", "\x00")),
+    ],
+)
+def test_a_side_file_that_does_not_fit_is_one_line(described, text, reason):
+    path, describe = described
+    describe(text)
+    with pytest.raises(InputError, match=rf"int8\.\w+: {reason}") as caught:
+        Assessor.load(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_model_that_is_no_scorer_is_refused(tmp_path):
-    keras = pytest.importorskip("keras")
     image = keras.Input((128, 128, 3), dtype="uint8")
     outputs = {"label": keras.layers.Reshape((-1,))(image)}
     keras.Model(image, outputs).save(tmp_path / "other.keras")
@@ -233,3 +263,103 @@ def test_threads_share_the_model_one_at_a_time():
     for thread in threads:
         thread.join()
     assert most == [1] * 4
+
+
+def test_a_scorer_of_every_part_is_accepted(tmp_path):
+    generator = build_generator(
+        (4, 4, 8), (2, 2, 1), (8, 4, 4), (1, 1, 2, 2), 1, 32, use_skip=True
+    )
+    quality_network = build_quality_network(
+        "vgg11", 0.0625, True, (8, 8, 8), 32, use_local_contrast=True
+    )
+    path = tmp_path / "scorer.keras"
+    build_scorer(quality_network, generator, tiles_per_side=2).save(path)
+    assert set(load_keras(path).output) >= {"mos", "quality", "nuance"}
+
+
+HOSTILE = [
+    {"module": "os", "class_name": "system", "config": {}},
+    {"module": "keras.layers", "class_name": "TFSMLayer", "config": {}},
+    {"module": "builtins", "class_name": "function", "config": "eval"},
+    {"class_name": "__lambda__", "config": {}},
+    {"class_name": ["Conv2D"], "module": {"a": 1}},
+]
+
+
+def write_archive(path, config, names=assessor_module.MEMBERS, content="{}"):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in names:
+            text = config if name == "config.json" else content
+            archive.writestr(name, text)
+    return path
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        keras.layers.Lambda(lambda x: x),
+        keras.layers.Dropout(0.5),
+        keras.layers.Rescaling(keras.ops.ones(1)),
+    ],
+    ids=["Lambda", "another of Keras", "not plain"],
+)
+def test_a_model_of_other_layers_is_refused(tmp_path, layer):
+    image = keras.Input((32, 32, 3), dtype="uint8", name="image")
+    keras.Model(image, layer(image)).save(tmp_path / "scorer.keras")
+    with pytest.raises(InputError, match="damaged, or not a scorer"):
+        Assessor.load(tmp_path)
+
+
+@pytest.mark.parametrize("is_deep", [False, True])
+@pytest.mark.parametrize("named", HOSTILE, ids=lambda x: str(x["class_name"]))
+def test_nothing_but_keras_own_is_built(tmp_path, named, is_deep):
+    around = {
+        "module": "keras.src.models.functional",
+        "class_name": "Functional",
+        "config": {"name": "a", "layers": [{"deep": [{"er": named}]}]},
+    }
+    config = json.dumps(around if is_deep else named)
+    path = write_archive(tmp_path / "a.keras", config)
+    with pytest.raises(InputError, match="damaged, or not a sc") as caught:
+        load_keras(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        [*assessor_module.MEMBERS, "assets/../../run.sh"],
+        [*assessor_module.MEMBERS][:2],
+    ],
+)
+def test_other_members_are_refused(tmp_path, names):
+    path = write_archive(tmp_path / "a.keras", "{}", names)
+    with pytest.raises(InputError, match=r"a\.keras: not just config\.json"):
+        load_keras(path)
+
+
+def test_an_archive_that_grows_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(assessor_module, "MAX_BYTES", 2**20)
+    path = write_archive(tmp_path / "a.keras", "{}", content="0" * 2**20)
+    assert path.stat().st_size < 2**13
+    with pytest.raises(InputError, match="bytes; expected at most 1,048,576"):
+        load_keras(path)
+    monkeypatch.setattr(assessor_module, "MAX_CONFIG_BYTES", 100)
+    with pytest.raises(InputError, match=r"config\.json is too large"):
+        load_keras(write_archive(tmp_path / "b.keras", "0" * 101))
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"no archive"])
+def test_what_is_no_archive_is_refused(tmp_path, content):
+    path = tmp_path / "a.keras"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.keras: damaged, or not a scorer"):
+        load_keras(path)
+
+
+@pytest.mark.parametrize(("start", "end"), ["[]", ('{"class_name":', "}")])
+def test_deep_nesting_does_not_end_the_process(tmp_path, start, end):
+    deep = f"{start * 200_000}1{end * 200_000}"
+    path = write_archive(tmp_path / "a.keras", deep, content=deep)
+    with pytest.raises(InputError, match="damaged"):
+        load_keras(path)

@@ -14,7 +14,6 @@ from apache_beam.io.filesystem import MatchResult
 from apache_beam.io.localfilesystem import LocalFileSystem
 from apache_beam.options.pipeline_options import GoogleCloudOptions
 from apache_beam.options.pipeline_options import WorkerOptions
-from apache_beam.utils.shared import Shared
 from PIL import Image
 
 from g2npan_tf.core.errors import InputError
@@ -22,6 +21,7 @@ from g2npan_tf.images.limits import Limits
 from g2npan_tf.scoring import beam
 from g2npan_tf.scoring import score
 from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.rows import LINES
 from g2npan_tf.scoring.rows import WRITERS
 from g2npan_tf.scoring.rows import ScoreRow
 from tests import artefacts
@@ -68,6 +68,10 @@ def images(tmp_path_factory):
     return folder
 
 
+def score_archive(model, *arguments, **options):
+    return beam.score_archive(beam.LineScorer(model), *arguments, **options)
+
+
 def rows(path, file_format="csv"):
     """The rows of a file, by their path."""
     with open(path, encoding="utf-8", newline="") as file:
@@ -86,7 +90,7 @@ def expected(model, inputs, path, file_format="csv"):
     return rows(path, file_format)
 
 
-@pytest.mark.parametrize("file_format", beam.FORMATS)
+@pytest.mark.parametrize("file_format", LINES)
 def test_the_rows_are_those_of_the_command(
     model, images, tmp_path, file_format
 ):
@@ -95,7 +99,7 @@ def test_the_rows_are_those_of_the_command(
         model, inputs, tmp_path / f"command.{file_format}", file_format
     )
     output = str(tmp_path / f"beam.{file_format}")
-    code = beam.score_archive(model, inputs, output, beam_flags=LOCAL)
+    code = score_archive(model, inputs, output, beam_flags=LOCAL)
     assert code == 1
     assert rows(output, file_format) == wanted
     assert len(wanted) == 17
@@ -130,13 +134,13 @@ def test_no_row_of_several_files_is_lost_or_doubled(model, images, tmp_path):
     wanted = expected(model, [f"{images}/?.png"], tmp_path / "command.csv")
     prefix = str(tmp_path / "part")
     inputs = [f"{images}/?.png", f"{images}/0*"]
-    code = beam.score_archive(model, inputs, prefix, beam_flags=LOCAL)
+    code = score_archive(model, inputs, prefix, beam_flags=LOCAL)
     found = [row for path in tmp_path.glob("part-*.csv") for row in rows(path)]
     assert code == 0
     assert sorted(found, key=lambda row: row["path"]) == wanted
     assert len(wanted) == 8
     with pytest.raises(InputError, match="is there already"):
-        beam.score_archive(model, inputs, prefix, beam_flags=LOCAL)
+        score_archive(model, inputs, prefix, beam_flags=LOCAL)
 
 
 def test_the_depth_of_16_bit_grey_may_be_stated(model, tmp_path):
@@ -159,7 +163,7 @@ def test_a_list_names_the_files(model, images, tmp_path):
     (tmp_path / "list.txt").write_text(f"{images}/0.png\n{images}/1.png\n")
     output = str(tmp_path / "beam.csv")
     inputs = [f"@{tmp_path}/list.txt"]
-    assert beam.score_archive(model, inputs, output) == 0
+    assert score_archive(model, inputs, output) == 0
     assert len(rows(output)) == 2
 
 
@@ -173,14 +177,14 @@ def test_a_list_names_the_files(model, images, tmp_path):
 )
 def test_wrong_flags_are_one_line(model, tmp_path, beam_flags, reason):
     with pytest.raises(InputError, match=f"^{reason}"):
-        beam.score_archive(
+        score_archive(
             model, ["x"], str(tmp_path / "a.csv"), beam_flags=beam_flags
         )
 
 
 def test_an_address_without_its_package_is_one_line(model):
     with pytest.raises(InputError, match=r"^--output=nowhere://x/part: "):
-        beam.score_archive(model, ["x"], "nowhere://x/part")
+        score_archive(model, ["x"], "nowhere://x/part")
 
 
 def test_flags_of_a_runner_reach_it():
@@ -192,7 +196,7 @@ def test_flags_of_a_runner_reach_it():
 
 def test_a_missing_model_is_one_line_before_anything_runs(tmp_path):
     with pytest.raises(InputError, match="no such model"):
-        beam.score_archive("none.tflite", ["x"], str(tmp_path / "a.csv"))
+        score_archive("none.tflite", ["x"], str(tmp_path / "a.csv"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -244,7 +248,7 @@ def distant(tmp_path, monkeypatch):
 
 def run(folder, patterns, batch_size=2):
     """The lines that a pipeline writes, sorted."""
-    scorer = beam.LineScorer("model", Shared(), batch_size, limits=Limits(1000))
+    scorer = beam.LineScorer("model", batch_size, limits=Limits(1000))
     with apache_beam.Pipeline(runner="BundleBasedDirectRunner") as pipeline:
         given = pipeline | apache_beam.Create([tuple(patterns)])
         coder = apache_beam.coders.BytesCoder()
@@ -289,7 +293,7 @@ def test_a_process_loads_its_model_once(distant, loads):
 
 
 def test_a_model_at_an_address_is_fetched(distant):
-    scorer = beam.LineScorer("distant://x/model.tflite", Shared())
+    scorer = beam.LineScorer("distant://x/model.tflite")
     with pytest.raises(InputError, match=r"model\.tflite: cannot be read"):
         scorer.load()
     (distant / "model.tflite").write_bytes(b"no model")
@@ -305,7 +309,9 @@ def test_lines_and_header_are_those_of_the_command(file_format):
     ]
     stream = io.StringIO()
     WRITERS[file_format](rows, stream)
-    lines = [beam.line(row, file_format) for row in rows]
-    head = beam.header(file_format)
-    joined = b"\n".join([head] * bool(head) + lines) + b"\n"
+    header, line = LINES[file_format]
+    lines = [beam.encoded(line(row)) for row in rows]
+    joined = (
+        b"\n".join([header.rstrip().encode()] * bool(header) + lines) + b"\n"
+    )
     assert joined == stream.getvalue().encode("utf-8", "backslashreplace")

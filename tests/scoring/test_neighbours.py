@@ -22,6 +22,7 @@ from g2npan_tf.scoring import beam
 from g2npan_tf.scoring import score
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.page import upload
+from g2npan_tf.scoring.rows import csv_line
 from g2npan_tf.scoring.rows import score_files
 from tests.custom_folder import rows_of
 from tests.custom_folder import write_folder
@@ -119,8 +120,8 @@ def test_whatever_a_decoder_does_is_its_files_row(bad_decoder, three):
     (uploaded,) = upload.score(ASSESSOR, b"BAD", DEFAULT_LIMITS)
     assert uploaded.row.status == rows[1].status
     shared = types.SimpleNamespace(acquire=lambda load: ASSESSOR)
-    lines = beam.LineScorer("", shared)(map(os.fsencode, three))
-    assert list(lines) == [beam.line(row, "csv") for row in rows]
+    lines = beam.LineScorer("", shared=shared)(map(os.fsencode, three))
+    assert list(lines) == [beam.encoded(csv_line(row)) for row in rows]
 
 
 @pytest.mark.parametrize("bad_decoder", DECODERS, indirect=True)

@@ -21,7 +21,7 @@ from tests.score_reports import brightness
 
 @pytest.fixture
 def assessor():
-    return Assessor(brightness, batch_size=2)
+    return Assessor(brightness, batch_size=3)
 
 
 def save_grey(path, value):
@@ -56,7 +56,7 @@ def test_bad_files_have_their_row_and_the_others_their_score(
         "cmyk.jpg": "no content",
     }
     paths = [tmp_path / name for name in expected]
-    rows = [image.row for image in score_files(assessor, paths, 3)]
+    rows = [image.row for image in score_files(assessor, paths)]
     assert [row.path for row in rows] == list(map(str, paths))
     for row, value in zip(rows, expected.values(), strict=True):
         if isinstance(value, str):
@@ -69,9 +69,9 @@ def test_bad_files_have_their_row_and_the_others_their_score(
             assert len(row.notes) == 1
 
 
-def test_rows_come_batch_by_batch(tmp_path, assessor):
+def test_rows_come_batch_by_batch(tmp_path):
     paths = [save_grey(tmp_path / f"{n}.png", n) for n in (20, 30, 40)]
-    images = score_files(assessor, paths, batch_size=1)
+    images = score_files(Assessor(brightness, batch_size=1), paths)
     next(images)
     paths[2].unlink()
     assert next(images).row.status == "ok"
@@ -101,7 +101,7 @@ def test_the_frames_of_a_file_have_rows_and_so_has_what_ends_them(assessor):
     picture = np.asarray(shades(51, (64, 32)).convert("RGB"))
     dark = [pytest.approx(x, abs=2e-3) for x in (1.8, 0.2)]
     files = [("a.dcm", frames()), ("b", [Frame("b", picture)])]
-    images = list(score_frames(assessor, files, 8, maps=True))
+    images = list(score_frames(assessor, files, maps=True))
     assert [image.row for image in images] == [
         ScoreRow("a.dcm#1", status=NO_CONTENT, notes=("inverted",)),
         ScoreRow("a.dcm#2", *dark, notes=("alpha dropped",)),

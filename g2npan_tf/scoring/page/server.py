@@ -49,20 +49,10 @@ def serve(
     open_browser: bool = False,
     limits: Limits = DEFAULT_LIMITS,
 ) -> int:
-    """Serves the page until Ctrl-C.
-
-    Args:
-        assessor: The loaded model.
-        model: Where it was loaded from.
-        port: Of this machine's loopback; 0 takes a free one.
-        open_browser: Whether to show the page in this user's browser.
-        limits: What is accepted of one file.
+    """Serves the page of a model until Ctrl-C; other settings as `PageServer`.
 
     Returns:
         0: stopping is how it ends.
-
-    Raises:
-        InputError: If the port is taken or not allowed.
     """
     facts = model_facts.read(model)
     server = PageServer(
@@ -106,14 +96,10 @@ class PageServer(ThreadingHTTPServer):
         limits: Limits = DEFAULT_LIMITS,
         port: int = 0,
     ):
-        """Opens the port.
+        """Opens a port of this machine's loopback; 0 takes a free one.
 
-        Args:
-            assessor: What scores.
-            facts: What the page tells of the model.
-            caution: What must be known of the model first; may be empty.
-            limits: What is accepted of one upload.
-            port: Of this machine's loopback; 0 takes a free one.
+        `facts` and `caution` are what the page says of the model, `limits`
+        what is accepted of one upload.
 
         Raises:
             InputError: If the port is taken or not allowed.
@@ -130,7 +116,7 @@ class PageServer(ThreadingHTTPServer):
         self.page = page.encode()
         self.slots = threading.BoundedSemaphore(MAX_REQUESTS)
         self._assessor = assessor
-        # Interpreters are not made for several threads, nor are decoders.
+        # Decoders are not made for several threads.
         self._one_at_a_time = threading.Lock()
 
     def score(self, data: bytes) -> list[upload.UploadRow]:
@@ -219,19 +205,19 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def _size(self) -> int | None:
-        """The length of the upload, if it is told and small enough."""
-        told = self.headers.get("Content-Length", "")
+        """The length of the upload, if it is stated and small enough."""
+        stated = self.headers.get("Content-Length", "")
         largest = self.server.limits.max_bytes
-        if not (told.isascii() and told.isdigit()):
+        if not (stated.isascii() and stated.isdigit()):
             self._refuse(HTTPStatus.LENGTH_REQUIRED, "of unknown length")
-        # No number of a sane length is turned into an integer without need.
-        elif len(told) > 15 or int(told) > largest:
+        # Nothing longer than a sane length is turned into an integer.
+        elif len(stated) > 15 or int(stated) > largest:
             self._refuse(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                f"{told[:15]} bytes; expected at most {largest:,}",
+                f"{stated[:15]} bytes; expected at most {largest:,}",
             )
         else:
-            return int(told)
+            return int(stated)
         return None
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:

@@ -62,10 +62,8 @@ def score(assessor: Assessor, data: bytes, limits: Limits) -> list[UploadRow]:
     Returns:
         One row per frame; at least one, with the reason if it has no score.
     """
-    # One frame at a time, since other uploads are in memory too.
-    images = score_frames(
-        assessor, [("", decode_frames(data, limits))], batch_size=1, maps=True
-    )
+    frames = decode_frames(data, limits)
+    images = score_frames(assessor, [("", frames)], maps=True)
     return [
         UploadRow(image.row, _pictures(image) if n < MAX_PICTURED else None)
         for n, image in enumerate(images)

@@ -14,8 +14,8 @@ from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.report import pages
 from g2npan_tf.scoring.report import writer
 from g2npan_tf.scoring.report.origins import Origin
+from g2npan_tf.scoring.rows import WRITERS
 from g2npan_tf.scoring.rows import ScoreRow
-from g2npan_tf.scoring.rows import write_csv
 from tests.html_checks import Elements
 from tests.html_checks import check_page
 from tests.pictures import shades
@@ -117,7 +117,7 @@ def test_algorithms_are_ranked_by_a_table(tmp_path):
 
 def test_scores_are_those_that_the_command_prints(report, rows):
     expected = io.StringIO()
-    write_csv(rows, expected)
+    WRITERS["csv"](rows, expected)
     assert read(report, "scores.csv") == expected.getvalue()
     (name, mos, *_), *_ = csv.reader(
         io.StringIO(expected.getvalue().split("\n")[1])
