@@ -28,7 +28,7 @@ from g2npan_tf.report import page
 
 Range = tuple[float, float]
 # Width and height in pixels of a page.
-_SIZE = (440, 300)
+_SIZE = (400, 280)
 _BAR_HEIGHT = 24
 _SERIES = {
     False: ("#0072b2", "#d55e00", "#008f68", "#b0568f", "#8a6d00", "#4b5560"),
@@ -43,7 +43,7 @@ _INKS = {
 # More points than this are pixels in a page, not a mark each.
 _MAX_MARKS = 200
 # Longer names of bars are cut.
-_LABEL_SIGNS = 24
+_LABEL_SIGNS = 22
 # Parts of the names of fonts that hold more scripts than matplotlib's own.
 _WIDE = re.compile(
     "CJK|Noto Sans|Fallback|WenQuanYi|YaHei|SimHei|Hiragino|PingFang|Malgun|"
@@ -76,7 +76,7 @@ class Plot:
         )
 
     def figure(self) -> Any:
-        """The matplotlib figure; within `style`."""
+        """The matplotlib figure, in the style that is set."""
         from matplotlib.figure import Figure
 
         width, height = self.size
@@ -165,20 +165,7 @@ def scatter(
     y_range: Range | None = None,
     size: tuple[float, float] = _SIZE,
 ) -> Plot:
-    """Points, and a curve through them if there is one.
-
-    Args:
-        x: Horizontal values.
-        y: Vertical values, as many.
-        title: Above the plot.
-        x_label: Quantity and unit.
-        y_label: Likewise.
-        groups: What each point belongs to, shown by colours and a legend.
-        curve: Values x and y of a line, e.g. of the fitted logistic.
-        curve_name: For the legend.
-        y_range: Ends of the axis; by default the values' own with some space.
-        size: Width and height in pixels of a page.
-    """
+    """Points, coloured by group, and a curve (its x and y) through them."""
     points = np.array([x, y], float)
     names = np.asarray(groups or [""] * len(x), str)
 
@@ -221,12 +208,11 @@ def bars(
         groups: Names, one for each bar of a series.
         series: One or several bars in each group.
         title: Above the plot.
-        label: Quantity and unit, and what the whiskers are.
-        value_range: Ends of the axis; by default from 0, or below the least.
+        label: Of the values: quantity and unit, and what the whiskers are.
+        value_range: Ends of the axis of the values.
         marks: What the diamonds are, for the legend.
-        upright: Whether bars stand; else they lie and their values are said.
-        size: Width and height in pixels of a page; by default as high as the
-            bars need.
+        upright: Whether bars stand; else they lie, with their values as text.
+        size: By default as high as the bars need.
     """
     if size is None:
         rows = len(groups) * len(series) + (len(series) > 1)
@@ -272,16 +258,7 @@ def curves(
     legend_title: str = "",
     size: tuple[float, float] | None = None,
 ) -> Plot:
-    """Lines over one axis of whole numbers, with a legend if there are several.
-
-    Args:
-        series: At least one with at least one finite point; 6 differ.
-        title: Above the plot.
-        x_label: Quantity and unit.
-        y_label: Likewise.
-        legend_title: What the names are.
-        size: Width and height in pixels of a page.
-    """
+    """Lines over whole numbers; with a legend if there are several."""
     rows = -(-len(series) // 2) if len(series) > 1 else 0
 
     def draw(figure: Any) -> None:

@@ -2,7 +2,6 @@ import io
 
 import numpy as np
 import pytest
-from matplotlib import colormaps
 from PIL import Image
 
 from g2npan_tf.report.picture_row import Bar
@@ -12,7 +11,6 @@ from g2npan_tf.report.picture_row import encode_png
 from g2npan_tf.report.pictures import MAGMA
 from g2npan_tf.report.pictures import VIRIDIS
 from g2npan_tf.report.pictures import coloured
-from g2npan_tf.report.pictures import to_uint8
 
 
 def decode(data):
@@ -26,23 +24,6 @@ def drawn(bar=None, shape=(128, 128)):
 
 def is_ink(picture):
     return (picture == 0x1A).all(axis=-1)
-
-
-@pytest.mark.parametrize(
-    ("colours", "name"), [(VIRIDIS, "viridis"), (MAGMA, "magma")]
-)
-def test_colours_are_those_of_matplotlib(colours, name):
-    values = np.linspace(0, 1, 1000).reshape(20, 50)
-    expected = np.rint(colormaps[name](values)[..., :3] * 255)
-    np.testing.assert_array_equal(coloured(values, colours), expected)
-
-
-def test_values_beyond_the_scale_have_the_colours_of_its_ends():
-    values = np.array([[-0.5, 0, 1, 1.5]])
-    low, first, last, high = coloured(values, MAGMA)[0].tolist()
-    assert low == first
-    assert high == last
-    assert to_uint8(values).tolist() == [[0, 0, 255, 255]]
 
 
 def test_png_keeps_every_pixel():

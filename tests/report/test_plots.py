@@ -96,7 +96,7 @@ def test_lying_bars_say_their_values_and_cut_long_names():
     axes = axes_of(plot)
     assert [text.get_text() for text in axes.texts] == ["2.00", "1.50"]
     labels = [text.get_text() for text in axes.get_yticklabels()]
-    assert labels == ["a" * 23 + "…", "b"]
+    assert labels == ["a" * 21 + "…", "b"]
     assert f"{'a' * 50} 2" in plot.description
     assert axes.yaxis_inverted()
 
