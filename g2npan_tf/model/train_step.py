@@ -48,33 +48,23 @@ class _Pass(NamedTuple):
 class TrainingModel(keras.Model):
     """A scorer and the step that trains its networks: what both models share.
 
-    Checkpoints go by the names of attributes.
-
-    Args:
-        name: Of the model.
-        quality_network: From `build_quality_network`.
-        scoring_generator: The generator of the scorer, if it has one.
-        tiles_per_side: Of the scorer; training sees single tiles.
+    Checkpoints go by the names of attributes and, for networks, by the order
+    in which they are set.
     """
 
     NETWORKS: tuple[str, ...] = ("quality_network",)
     OPTIMIZERS: tuple[str, ...] = ("quality_optimizer",)
     MEANS: tuple[str, ...] = ("cam_loss", "quality_loss", "assessment_loss")
 
-    def __init__(
-        self,
-        name: str,
-        quality_network: keras.Model,
-        scoring_generator: keras.Model | None,
-        tiles_per_side: int,
+    def _set_up(
+        self, scoring_generator: keras.Model | None, tiles_per_side: int
     ) -> None:
-        super().__init__(name=name)
-        self.quality_network = quality_network
+        """Makes the scorer; the networks are set."""
         self.tiles_per_side = tiles_per_side
         self.scorer = build_scorer(
-            quality_network, scoring_generator, tiles_per_side
+            self.quality_network, scoring_generator, tiles_per_side
         )
-        self._train_quality_network = training_form(quality_network)
+        self._train_quality_network = training_form(self.quality_network)
         self.trackers = [keras.metrics.Mean(name=name) for name in self.MEANS]
         # Under a strategy `fit` would otherwise build by calling with a batch.
         self.built = True
@@ -196,9 +186,9 @@ class PlainAssessment(TrainingModel):
     def __init__(
         self, quality_network: keras.Model, tiles_per_side: int = 1
     ) -> None:
-        super().__init__(
-            "plain_assessment", quality_network, None, tiles_per_side
-        )
+        super().__init__(name="plain_assessment")
+        self.quality_network = quality_network
+        self._set_up(None, tiles_per_side)
 
     def _gradients(
         self, image: Tensor, reference: Tensor, batch: Batch
@@ -256,15 +246,15 @@ class G2NPAN(TrainingModel):
         tiles_per_side: int = 1,
         averaged_generator: keras.Model | None = None,
     ) -> None:
-        super().__init__(
-            "g2npan",
-            quality_network,
+        super().__init__(name="g2npan")
+        self.generator = generator
+        self.discriminator = discriminator
+        self.quality_network = quality_network
+        self.averaged_generator = averaged_generator
+        self._set_up(
             generator if averaged_generator is None else averaged_generator,
             tiles_per_side,
         )
-        self.generator = generator
-        self.discriminator = discriminator
-        self.averaged_generator = averaged_generator
         self._train_generator = training_form(generator)
         self._train_discriminator = training_form(discriminator)
 

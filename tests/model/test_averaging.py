@@ -86,6 +86,17 @@ def test_the_average_follows_weights_and_statistics_of_each_step():
         np.testing.assert_allclose(mean, value, rtol=1e-5, atol=1e-6)
 
 
+def test_weights_files_keep_the_order_of_the_networks():
+    layers = [layer.name for layer in averaged_model().layers]
+    assert layers == [
+        "generator",
+        "discriminator",
+        "quality_network",
+        "generator",
+        "scorer",
+    ]
+
+
 def test_training_does_not_see_the_average():
     plain, averaged = averaged_model(), averaged_model()
     plain.averaged_generator = None
