@@ -4,6 +4,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -23,6 +25,7 @@ from tests.score_reports import SIMULATED
 from tests.score_reports import brightness
 from tests.score_reports import save_images
 from tests.score_reports import write_report
+from tests.tiny import REPOSITORY
 
 ALGORITHMS = ("CNN", "pca", "wavelet")
 
@@ -195,6 +198,14 @@ def test_the_mark_stands_on_the_scale_where_the_score_is():
 
     assert place(3) == pytest.approx((place(1) + place(5)) / 2)
     assert place(9) == place(5)
+
+
+def test_only_a_report_loads_templates_and_plots():
+    code = (
+        "import sys; from g2npan_tf.scoring import beam, explain, score; "
+        "sys.exit(str({'jinja2', 'matplotlib'} & {*sys.modules} or '') or 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)
 
 
 def test_no_picture_stays_in_memory(tmp_path):
