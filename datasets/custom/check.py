@@ -10,7 +10,6 @@ import pathlib
 
 import numpy as np
 from absl import flags
-from matplotlib import figure
 
 from datasets.custom import scores as custom
 from datasets.custom.scores import SCORES_FILE
@@ -20,8 +19,7 @@ from g2npan_tf.core import command
 from g2npan_tf.core import mos
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.core.files import written_aside
-from g2npan_tf.report.plain_text import plain_text
+from g2npan_tf.report import plots
 
 _SIZE = 128
 # Algorithms that a box plot still shows; of more, the best and the worst.
@@ -63,41 +61,31 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-@plain_text()
 def draw_scores(scores: CustomScores, path: pathlib.Path) -> None:
     """Draws the MOS histogram and a box for each algorithm as a PNG."""
     values = opinions_of(scores).mos
-    boxes = _by_algorithm(scores)
-    height = 1.2 + 0.25 * max(8, len(boxes))
-    plot = figure.Figure(figsize=(10.0, height), layout="constrained")
-    left, right = plot.subplots(1, 2)
-    ends = (mos.MOS_MIN, mos.MOS_MAX)
-    left.hist(values, bins=16, range=ends, edgecolor="white")
-    left.set(xlabel="MOS", ylabel="images", xlim=ends)
-    left.set_title(
-        f"{len(values):,} images, mean {values.mean():.2f}, "
-        f"sd {values.std():.2f}"
+    histogram = plots.histogram(
+        values.tolist(),
+        np.linspace(mos.MOS_MIN, mos.MOS_MAX, 17).tolist(),
+        title=f"{len(values):,} images, mean {values.mean():.2f}, "
+        f"sd {values.std():.2f}",
+        x_label="MOS",
     )
-    right.boxplot(
-        list(boxes.values()),
-        tick_labels=[f"{n} ({len(v)})" for n, v in boxes.items()],
-        orientation="horizontal",
+    boxes = plots.boxes(
+        _by_algorithm(scores),
+        title="by algorithm (images)",
+        x_label="MOS",
+        x_range=(mos.MOS_MIN - 0.1, mos.MOS_MAX + 0.1),
     )
-    right.invert_yaxis()
-    right.set(xlabel="MOS", title="by algorithm (images)")
-    right.set_xlim(mos.MOS_MIN - 0.1, mos.MOS_MAX + 0.1)
-    plot.suptitle(f"scores: {scores.scale.scores}")
+    title = f"scores: {scores.scale.scores}"
     try:
-        with written_aside(path) as aside:
-            plot.savefig(
-                aside, format="png", dpi=80, metadata={"Software": None}
-            )
+        plots.row([histogram, boxes], title).write(path)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise InputError(f"--plot={path}: {reason}") from error
 
 
-def _by_algorithm(scores: CustomScores) -> dict[str, np.ndarray]:
+def _by_algorithm(scores: CustomScores) -> dict[str, list[float]]:
     """MOS of each algorithm, the best mean first."""
     names = np.array([row.cells["algorithm"] for row in scores.rows])
     values = opinions_of(scores).mos
@@ -106,7 +94,7 @@ def _by_algorithm(scores: CustomScores) -> dict[str, np.ndarray]:
     if len(ranked) > _MAX_BOXES:
         half = _MAX_BOXES // 2
         ranked = [*ranked[:half], *ranked[-half:]]
-    return {str(name): boxes[name] for name in ranked}
+    return {str(name): boxes[name].tolist() for name in ranked}
 
 
 def _summary(scores: CustomScores, sizes: list[int]) -> list[str]:

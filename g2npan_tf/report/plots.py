@@ -42,7 +42,7 @@ _INKS = {
 }
 # More points than this are pixels in a page, not a mark each.
 _MAX_MARKS = 200
-# Longer names of bars are cut.
+# Longer names of bars lose their middle.
 _LABEL_SIGNS = 22
 # Parts of the names of fonts that hold more scripts than matplotlib's own.
 _WIDE = re.compile(
@@ -290,7 +290,7 @@ def boxes(
 
     def draw(figure: Any) -> None:
         axes = _axes(figure, title, x_label, "")
-        names = [_shortened(name) for name in groups]
+        names = [f"{_shortened(n)} ({len(v)})" for n, v in groups.items()]
         values = list(groups.values())
         axes.boxplot(values, tick_labels=names, orientation="horizontal")
         axes.invert_yaxis()
@@ -360,11 +360,12 @@ def _draw_bars(
 
 
 def _shortened(name: str) -> str:
-    """A name that leaves space for its bar."""
+    """A name that leaves space for its bar; its ends tell it from others."""
     name = page.plain(name)
     if len(name) <= _LABEL_SIGNS:
         return name
-    return f"{name[: _LABEL_SIGNS - 1]}\u2026"
+    half = _LABEL_SIGNS // 2
+    return f"{name[:half]}\u2026{name[1 - half :]}"
 
 
 def _svg(plot: Plot, *, dark: bool) -> str:

@@ -92,12 +92,12 @@ def test_bars_are_their_values_and_whiskers_the_limits(upright):
 
 def test_lying_bars_say_their_values_and_cut_long_names():
     values = [plots.Bars("", [2.0, 1.5], [1.5, NAN], [2.5, NAN])]
-    plot = plots.bars(["a" * 50, "b"], values, title="T", label="MOS")
+    plot = plots.bars(["a" * 40 + "c", "b"], values, title="T", label="MOS")
     axes = axes_of(plot)
     assert [text.get_text() for text in axes.texts] == ["2.00", "1.50"]
     labels = [text.get_text() for text in axes.get_yticklabels()]
-    assert labels == ["a" * 21 + "…", "b"]
-    assert f"{'a' * 50} 2" in plot.description
+    assert labels == ["a" * 11 + "…" + "a" * 9 + "c", "b"]
+    assert f"{'a' * 40}c 2" in plot.description
     assert axes.yaxis_inverted()
 
 
@@ -117,7 +117,7 @@ def test_boxes_have_a_median_each():
     plot = plots.boxes({"a": [1, 2, 9], "b": [3, 3]}, title="T", x_label="MOS")
     assert plot.description == "medians: a 2, b 3"
     labels = [text.get_text() for text in axes_of(plot).get_yticklabels()]
-    assert labels == ["a", "b"]
+    assert labels == ["a (3)", "b (2)"]
 
 
 def decoded(address):

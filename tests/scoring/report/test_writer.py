@@ -1,5 +1,6 @@
 """The folder of a report is whole, and never in place of anything else."""
 
+import functools
 import json
 import os
 
@@ -107,11 +108,9 @@ def test_what_others_made_is_never_replaced(
         fill(writing.__enter__(), "new")
     change(tmp_path / "b")
     before = everything(tmp_path / "b")
+    leave = functools.partial(writing.__exit__, None, None, None)
     with pytest.raises(InputError, match=message):
-        if meanwhile:
-            writing.__exit__(None, None, None)
-        else:
-            writing.__enter__()
+        (leave if meanwhile else writing.__enter__)()
     assert everything(tmp_path / "b") == before
     assert not list(tmp_path.glob(".*"))
 
