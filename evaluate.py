@@ -1,91 +1,16 @@
-"""Scores the test fold of a run, or another base, and prints the figures.
+"""Scores the test fold of a run, or another data set, and prints the figures.
 
 python evaluate.py --workdir=runs/first
 python evaluate.py --workdir=runs/first --data=fusion_quality/custom \
     --manual_dir=DIR
 """
 
-import dataclasses
-import pathlib
-
 from absl import flags
 
 from g2npan_tf.core import command
-from g2npan_tf.core import config
-from g2npan_tf.core import outputs
-from g2npan_tf.evaluation.results import table
-
-FILES = ("results.json", "predictions.csv", "report.html", "model_card.md")
-PLACES = ("data", "data_dir", "manual_dir")
-flags.DEFINE_string("workdir", None, "Folder of a run of train.py. Required.")
-flags.DEFINE_string(
-    "output", None, "Folder of the files. Default: in WORKDIR/evaluation."
-)
-flags.DEFINE_string(
-    "split",
-    "",
-    "What is scored: test (the run's own test part; the default without "
-    "--data), all (the default with it) or fold_0 .. fold_4.",
-)
-flags.DEFINE_enum(
-    "group_by",
-    "pair_id",
-    ["pair_id", "case_id", "modality"],
-    "Groups of the bootstrap and of the figures within a group.",
-)
-flags.DEFINE_list(
-    "exclude",
-    [],
-    "Images to leave out: algorithm:NAME, modality:NAME, case_id:NAME, "
-    "pair_id:NAME with commas between.",
-)
-config.define_flags(PLACES)
-
-
-def main(argv: list[str]) -> None:
-    """Evaluates a run and writes a folder of figures."""
-    options = flags.FLAGS
-    if not options.workdir or len(argv) > 1:
-        command.fail("expected --workdir=FOLDER of a run, and nothing else")
-    workdir = pathlib.Path(options.workdir)
-    settings, _ = config.load(workdir / "config.json")
-    written = FILES if options.output else ()
-    outputs.check_settings(
-        {"output": [pathlib.Path(options.output, name) for name in written]},
-        dataclasses.replace(
-            settings,
-            manual_dir=options.manual_dir or "",
-            data_dir=options.data_dir or settings.data_dir,
-        ),
-        outputs.run_files(workdir),
-    )
-    with command.quiet_stderr():
-        from g2npan_tf.evaluation import base_selection
-        from g2npan_tf.evaluation import card as model_card
-        from g2npan_tf.evaluation import report
-        from g2npan_tf.evaluation import run
-    choice = base_selection.Choice(
-        **{name: options[name].value or "" for name in PLACES},
-        split=options.split,
-        group_by=options.group_by,
-        exclude=options.exclude,
-    )
-    scored = run.score(workdir, choice)
-    output = pathlib.Path(options.output or run.folder(workdir, scored.results))
-    try:
-        run.write(scored, output)
-        report.write(scored, workdir, output)
-        card = model_card.write(
-            workdir, scored.assessor.size, output if options.output else None
-        )
-    except OSError as error:
-        command.fail(f"{output}: {error.strerror}")
-    print(table(scored.results))
-    print(f"\nfigures: {output / 'results.json'}")
-    print(f"images:  {output / 'predictions.csv'}")
-    print(f"report:  {output / 'report.html'}")
-    print(f"card:    {card}")
-
+from g2npan_tf.evaluation import command as evaluation
 
 if __name__ == "__main__":
-    command.run(main)
+    evaluation.define_flags()
+    flags.adopt_module_key_flags(evaluation)
+    command.run(evaluation.main)

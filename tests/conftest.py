@@ -131,10 +131,10 @@ def served_model(tmp_path_factory):
 @pytest.fixture
 def trainer(monkeypatch):
     """Stands for the commands that train, evaluate and measure."""
-    from g2npan_tf.evaluation import figures
+    from g2npan_tf.evaluation import statistics
     from tests.made_up_runs import Trainer
 
     fake = Trainer()
     monkeypatch.setattr(subprocess, "run", fake)
-    monkeypatch.setattr(figures, "NUM_RESAMPLES", 20)
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 20)
     return fake

@@ -94,9 +94,7 @@ class Trainer:
             noise,
             10 * config.seed + config.fold + 1,
         )
-        results.write_results(
-            workdir / "evaluation" / "results.json", {"figure": 1.0}
-        )
+        results.write(workdir / "evaluation" / "results.json", judged())
 
     def _measure(self, words):
         flags = values(words)
@@ -120,25 +118,37 @@ def write_predictions(path, folds, noise, seed):
     count = PAIRS * ALGORITHMS
     parts = [np.random.default_rng(fold).uniform(1, 5, count) for fold in folds]
     places = np.arange(count)
-    rows = {
-        "pair_id": np.array(
-            [f"pair_{fold}_{i // ALGORITHMS}" for fold in folds for i in places]
+    pairs = [f"pair_{fold}_{i // ALGORITHMS}" for fold in folds for i in places]
+    split = results.Split(
+        np.array(pairs),
+        np.array([f"method_{i % ALGORITHMS}" for _ in folds for i in places]),
+        np.array(["CT-MRI"] * len(pairs)),
+        np.concatenate(parts),
+        np.array(pairs),
+    )
+    error = np.random.default_rng(seed).normal(0, noise, len(pairs))
+    trivial = {
+        "mean": np.full(len(pairs), 3.0),
+        "algorithm_modality_mean": np.array(
+            [2.0 + i % 3 for _ in folds for i in places]
         ),
-        "algorithm": np.array(
-            [f"method_{i % ALGORITHMS}" for _ in folds for i in places]
-        ),
-        "modality": np.array(["CT-MRI"] * count * len(folds)),
-        "mos": np.concatenate(parts),
     }
-    error = np.random.default_rng(seed).normal(0, noise, len(rows["mos"]))
-    more = {
-        "case": list(rows["pair_id"]),
-        "mean": ["3.0"] * len(rows["mos"]),
-        "algorithm_modality_mean": [
-            f"{2 + i % 3}" for _ in folds for i in places
-        ],
-    }
-    results.write_predictions(path, rows, rows["mos"] + error, more)
+    results.Predictions(split.image, split, split.mos + error, trivial).write(
+        path
+    )
+
+
+def judged(**more):
+    """What results.json of the whole test part of a run holds."""
+    return results.Results(
+        data=FACTS,
+        protocol="group",
+        images=PAIRS * ALGORITHMS,
+        pairs=PAIRS,
+        methods={},
+        gains={},
+        **more,
+    )
 
 
 def request(output, table="1", seeds=(0,), folds=(0,), facts=None, **settings):

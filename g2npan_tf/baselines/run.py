@@ -7,7 +7,6 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
-from typing import Any
 
 import numpy as np
 from absl import flags
@@ -19,13 +18,14 @@ from g2npan_tf.core import config
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import protocols
-from g2npan_tf.evaluation import figures as evaluation
-from g2npan_tf.evaluation import fold_means
+from g2npan_tf.evaluation import figures
+from g2npan_tf.evaluation import results as kept
 from g2npan_tf.evaluation import statistics
-from g2npan_tf.evaluation.results import number
-from g2npan_tf.evaluation.results import table
-from g2npan_tf.evaluation.results import write_predictions
-from g2npan_tf.evaluation.results import write_results
+from g2npan_tf.evaluation.results import Judged
+from g2npan_tf.evaluation.results import Predictions
+from g2npan_tf.evaluation.results import Results
+from g2npan_tf.evaluation.table import number
+from g2npan_tf.evaluation.table import table
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -39,6 +39,26 @@ _LIST = ("sources",)
 _REFERENCE = ("reference",)
 # Training and test rows of a fold.
 Fold = tuple[np.ndarray, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JudgedMethod(Judged):
+    """Figures of a compared method.
+
+    Attributes:
+        method: Its name.
+        unfitted: Of the measure itself, where it is one number an image.
+        reversed: Whether the fit reversed its direction.
+    """
+
+    method: str
+    unfitted: statistics.Figures | None = None
+    reversed: bool | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MethodResults(JudgedMethod, Results):
+    """What the JSON file of a compared method holds."""
 
 
 def define_flags() -> None:
@@ -87,17 +107,20 @@ def main(argv: list[str]) -> None:
         from g2npan_tf.data import base
     builder = base.open_base(settings)
     rows, values, folds = _measured(builder, settings, pooled, options.method)
-    rows, results = judge(options.method, rows, values, folds)
-    results["data"] = base.facts(builder)
-    results["protocol"] = protocols.describe(settings) + (
-        " and likewise the others, pooled" if pooled else ""
+    predictions, judged = judge(options.method, rows, values, folds)
+    results = MethodResults.of(
+        judged,
+        data=base.facts(builder),
+        protocol=protocols.describe(settings)
+        + (" and likewise the others, pooled" if pooled else ""),
     )
     try:
-        _write(output, rows, results)
+        kept.write(output.with_suffix(".json"), results)
+        predictions.write(output)
     except OSError as error:
         command.fail(f"{output}: {error.strerror}")
     print(table(results))
-    print(notes(results))
+    print(notes(judged))
     print(f"images: {output}")
 
 
@@ -206,7 +229,7 @@ def _id(rows: Rows, index: int) -> str:
 
 def judge(
     name: str, rows: Rows, values: np.ndarray, folds: Sequence[Fold]
-) -> tuple[Rows, dict[str, Any]]:
+) -> tuple[Predictions, JudgedMethod]:
     """Fits a method on training parts and judges it on the test parts.
 
     Args:
@@ -216,100 +239,70 @@ def judge(
         folds: For each fold the rows that train and those that test.
 
     Returns:
-        The test rows, one fold after the other, with `fold` (number in
-        `folds`), `predicted_mos`, `values` and the trivial baselines; and what
-        `evaluation_table.table` shows but `data` and `protocol`.
+        The test rows, one fold after the other, with the number of the fold
+        in `folds`; and their figures.
     """
-    predicted = [_predictions(name, rows, values, fold) for fold in folds]
-    predictions = {
-        key: np.concatenate([part[key] for part in predicted])
-        for key in predicted[0]
+    parts = [_predictions(name, rows, values, fold) for fold in folds]
+    predicted = {
+        key: np.concatenate([part[key] for part in parts]) for key in parts[0]
     }
     places = np.concatenate([test for _, test in folds])
-    trivial = {
-        key: values for key, values in predictions.items() if key != name
-    }
-    test = {
-        **trivial,
-        **{key: np.asarray(column)[places] for key, column in rows.items()},
-        "fold": np.repeat(range(len(folds)), [len(test) for _, test in folds]),
-        "predicted_mos": predictions[name],
-        "values": values[places],
-    }
-    split = evaluation.split_of(test)
-    results = {
-        "method": name,
-        "images": len(places),
-        "pairs": len(set(test["pair_id"])),
-        "cases": len(set(test["case_id"])),
-        **evaluation.compare(split, predictions, name),
-    }
-    if len(folds) > 1:
-        results["mean_of_folds"] = fold_means.judge(
-            split, test["fold"], predictions
-        )
-    if values.ndim == 1:
-        results["unfitted"] = statistics.figures(split.mos, test["values"])
-        kept = statistics.srcc(test["values"], predictions[name])
-        results["reversed"] = kept < 0
-    return test, results
+    fold = np.repeat(range(len(folds)), [len(test) for _, test in folds])
+    split = figures.split_of(rows).at(places)
+    judged = figures.judge(
+        split, predicted, name, fold if len(folds) > 1 else None
+    )
+    measure = values[places] if values.ndim == 1 else None
+    trivial = {key: x for key, x in predicted.items() if key != name}
+    test = Predictions(
+        split.image,
+        split,
+        predicted[name],
+        trivial,
+        fold=fold.astype(str),
+        measure=measure,
+    )
+    if measure is None:
+        return test, JudgedMethod.of(judged, method=name)
+    return test, JudgedMethod.of(
+        judged,
+        method=name,
+        unfitted=statistics.figures(split.mos, measure),
+        reversed=statistics.srcc(measure, predicted[name]) < 0,
+    )
 
 
 def _predictions(
     name: str, rows: Rows, values: np.ndarray, fold: Fold
 ) -> dict[str, np.ndarray]:
     """Predicted MOS of a fold's test rows, and the trivial baselines'."""
-    train, test = (
-        evaluation.split_of({key: column[part] for key, column in rows.items()})
-        for part in fold
-    )
+    train, test = (figures.split_of(rows).at(part) for part in fold)
     predict = METHODS[name].fit(values[fold[0]], train.mos)
     return {
         name: predict(values[fold[1]]),
-        **evaluation.trivial_baselines(train, test),
+        **figures.trivial_baselines(train, test),
     }
 
 
-def notes(results: dict[str, Any]) -> str:
+def notes(judged: JudgedMethod) -> str:
     """What was fitted, and the figures of the measure without it."""
-    method = METHODS[results["method"]]
+    method = METHODS[judged.method]
     lines = [
         "",
-        f"{results['method']}: {method.fitted} from the measure to MOS, "
+        f"{judged.method}: {method.fitted} from the measure to MOS, "
         "fitted on the training part of each fold.",
     ]
-    if "unfitted" in results:
-        figures = ", ".join(
-            f"{name.upper()} {number(results['unfitted'][name])}"
+    if judged.unfitted:
+        found = ", ".join(
+            f"{name.upper()} {number(getattr(judged.unfitted, name))}"
             for name in ("plcc", "srcc", "krcc")
         )
         lines.append(
-            f"The measure itself ({method.direction}), nothing fitted: "
-            f"{figures}."
+            f"The measure itself ({method.direction}), nothing fitted: {found}."
         )
-        if results["reversed"]:
+        if judged.reversed:
             lines.append("The fit reversed the direction of the measure.")
     return "\n".join(lines)
-
-
-def _write(path: pathlib.Path, rows: Rows, results: dict[str, Any]) -> None:
-    """Writes the predictions, with the measure where it is one number.
-
-    The figures stand beside them: whose scores, which protocol.
-    """
-    more = {
-        "case": rows["case_id"],
-        "fold": rows["fold"].astype(str),
-        **{
-            name: [f"{value:.4f}" for value in rows[name]]
-            for name in evaluation.BASELINES
-            if name in rows
-        },
-    }
-    if "unfitted" in results:
-        more["value"] = [f"{value:.9g}" for value in rows["values"]]
-    write_results(path.with_suffix(".json"), results)
-    write_predictions(path, rows, rows["predicted_mos"], more)
 
 
 if __name__ == "__main__":

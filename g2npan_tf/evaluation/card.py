@@ -5,7 +5,6 @@ Made from what is in the run's folder, so that no figure is typed by hand.
 
 import importlib.metadata
 import json
-import math
 import pathlib
 import platform
 import zipfile
@@ -22,8 +21,9 @@ from g2npan_tf.data import protocols
 from g2npan_tf.evaluation.front_matter import front_matter
 from g2npan_tf.evaluation.model_limits import USE
 from g2npan_tf.evaluation.model_limits import limits
-from g2npan_tf.evaluation.results import part_of
-from g2npan_tf.evaluation.results import table
+from g2npan_tf.evaluation.results import Results
+from g2npan_tf.evaluation.results import read
+from g2npan_tf.evaluation.table import table
 from g2npan_tf.scoring import model_facts
 from g2npan_tf.scoring.model_facts import whose
 
@@ -85,7 +85,7 @@ def write(
     if output:
         paths.append(output / "results.json")
     paths = list(dict.fromkeys(path.resolve() for path in paths))
-    evaluations = [_with_nan(_json(path)) for path in paths if path.exists()]
+    evaluations = [read(path, Results) for path in paths if path.exists()]
     summary = _json(workdir / "training.json")
     parameters = count_parameters(workdir / "scorer.keras")
     path = (output or workdir) / FILE
@@ -99,7 +99,7 @@ def write(
 def card(
     settings: Config,
     facts: Mapping[str, Any],
-    evaluations: Sequence[Mapping[str, Any]],
+    evaluations: Sequence[Results],
     summary: Mapping[str, Any],
     parameters: int,
     size: int,
@@ -109,7 +109,7 @@ def card(
     Args:
         settings: Of the run.
         facts: Of the base it was trained on.
-        evaluations: What results.json of each evaluation holds, NaN for null.
+        evaluations: Of each results.json.
         summary: What training.json holds; empty if there is none.
         parameters: Of the scorer.
         size: Side in pixels of what it scores.
@@ -124,8 +124,8 @@ def card(
         "How to load it": _LOADING.format(size=size),
         "Training": _training(settings, facts, summary, parameters, size),
         **{
-            f"Figures {place}: {one['data']['name']}, {part_of(one)} "
-            f"({whose(one['data'])})": table(dict(one))
+            f"Figures {place}: {one.data['name']}, {one.part} "
+            f"({whose(one.data)})": table(one)
             for place, one in enumerate(evaluations, 1)
         },
         "Limits": "\n".join(
@@ -228,13 +228,6 @@ def _versions() -> str:
     return "Evaluated with " + ", ".join(
         f"{name} {version}" for name, version in versions.items()
     )
-
-
-def _with_nan(value: Any) -> Any:
-    """The same with NaN for every null."""
-    if isinstance(value, dict):
-        return {name: _with_nan(item) for name, item in value.items()}
-    return math.nan if value is None else value
 
 
 def _json(path: pathlib.Path) -> dict[str, Any]:

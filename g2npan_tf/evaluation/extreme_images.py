@@ -1,20 +1,16 @@
 """Picks the images that a report shows: best, worst and most disputed."""
 
 import dataclasses
-import math
 from collections.abc import Callable
-from collections.abc import Mapping
 from collections.abc import Sequence
 
 import numpy as np
 
+from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.scoring.assessor import Assessment
 
-# Column of predictions.csv: standard deviation of the readers' grades.
-SPREAD = "reader_sd"
 # How many images of a kind are shown.
 COUNT = 4
-Row = Mapping[str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,17 +38,17 @@ class Shown:
     """One image of a report.
 
     Attributes:
-        row: Of predictions.csv.
+        row: Its predictions, one image.
         pixels: uint8 `[height, width, 3]`, RGB.
         assessment: What the model says of it, with its maps.
     """
 
-    row: Row
+    row: Predictions
     pixels: np.ndarray
     assessment: Assessment
 
 
-def pick(rows: Sequence[Row], count: int = COUNT) -> dict[str, list[int]]:
+def pick(rows: Predictions, count: int = COUNT) -> dict[str, list[int]]:
     """Picks images by the rules of `KINDS` and `ONE_A_PAIR`.
 
     Args:
@@ -63,13 +59,13 @@ def pick(rows: Sequence[Row], count: int = COUNT) -> dict[str, list[int]]:
         Numbers of rows by kind, the most extreme first; a kind is left out
         where nothing tells of it (readers' grades are not known, or agree).
     """
-    errors = [
-        abs(float(row["predicted_mos"]) - float(row["mos"])) for row in rows
-    ]
-    spreads = [float(row.get(SPREAD) or "nan") for row in rows]
+    errors = np.abs(rows.predicted - rows.split.mos)
+    spreads = np.full(len(errors), np.nan)
+    if rows.spread is not None:
+        spreads = rows.spread
     picked = {
         "worst": _largest(rows, errors, count),
-        "best": _largest(rows, [-error for error in errors], count),
+        "best": _largest(rows, -errors, count),
         "disputed": [
             index for index in _largest(rows, spreads, count) if spreads[index]
         ],
@@ -78,7 +74,7 @@ def pick(rows: Sequence[Row], count: int = COUNT) -> dict[str, list[int]]:
 
 
 def show(
-    rows: Sequence[Row],
+    rows: Predictions,
     explain: Callable[[Sequence[int]], Sequence[tuple[np.ndarray, Assessment]]],
 ) -> dict[str, list[Shown]]:
     """Picks images and gets their pixels and maps.
@@ -95,18 +91,17 @@ def show(
     numbers = sorted({i for members in picked.values() for i in members})
     explained = dict(zip(numbers, explain(numbers), strict=True))
     return {
-        kind: [Shown(rows[i], *explained[i]) for i in members]
+        kind: [Shown(rows.at(np.array([i])), *explained[i]) for i in members]
         for kind, members in picked.items()
     }
 
 
-def _largest(
-    rows: Sequence[Row], values: Sequence[float], count: int
-) -> list[int]:
+def _largest(rows: Predictions, values: np.ndarray, count: int) -> list[int]:
     """Numbers of the rows with the largest values, one of a pair."""
+    names, pair = rows.image, rows.split.pair_id
     order = sorted(
-        (i for i, value in enumerate(values) if math.isfinite(value)),
-        key=lambda i: (-values[i], rows[i]["id"]),
+        np.flatnonzero(np.isfinite(values)).tolist(),
+        key=lambda i: (-values[i], names[i]),
     )
-    first = {rows[i]["pair"]: i for i in reversed(order)}
-    return [i for i in order if first[rows[i]["pair"]] == i][:count]
+    first = {pair[i]: i for i in reversed(order)}
+    return [i for i in order if first[pair[i]] == i][:count]

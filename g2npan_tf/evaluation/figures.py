@@ -1,99 +1,553 @@
-"""The figures of a scored split: agreement, intervals, trivial baselines."""
+"""The figures of predictions: agreement, intervals, trivial baselines."""
 
 import dataclasses
-from collections.abc import Callable
+import math
+from collections.abc import Iterable
 from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from g2npan_tf.core import mos
-from g2npan_tf.evaluation import significance
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.evaluation import results
 from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation.results import ALGORITHM_MEAN
+from g2npan_tf.evaluation.results import Agreement
+from g2npan_tf.evaluation.results import Split
+from g2npan_tf.evaluation.statistics import Difference
+from g2npan_tf.evaluation.statistics import Interval
 
-NUM_RESAMPLES = 1000
-CONFIDENCE = 0.95
-ALGORITHM_MEAN = "algorithm_modality_mean"
-BASELINES = ("mean", "modality_mean", ALGORITHM_MEAN, "pair_mean")
 # The mean of fewer images says too little of an algorithm or a modality.
 MIN_IMAGES = 3
-
-
-@dataclasses.dataclass(frozen=True)
-class Split:
-    """Scores of a part of a data set, one row an image.
-
-    Attributes:
-        pair_id: Group of each image. Text `[n]`.
-        algorithm: What fused it. Text `[n]`.
-        modality: Text `[n]`.
-        mos: Readers' scores, real or simulated. Shape `[n]`, 1..5.
-        case_id: Patient of each image, or None if the groups are all that is
-            known or asked for. Text `[n]`.
-    """
-
-    pair_id: np.ndarray
-    algorithm: np.ndarray
-    modality: np.ndarray
-    mos: np.ndarray
-    case_id: np.ndarray | None = None
-
-    @property
-    def unit(self) -> np.ndarray:
-        """What a resample draws whole. Text `[n]`.
-
-        Choice: the cases of each modality, not the pairs: neighbouring slices
-        of a patient are near-copies, and a network is wrong by whole patients.
-        By modality, since a number that two of them share (brain and abdomen
-        of the reader study) is no patient.
-        """
-        if self.case_id is None:
-            return self.pair_id
-        return np.char.add(np.char.add(self.modality, "/"), self.case_id)
-
-    @property
-    def cell(self) -> np.ndarray:
-        """Modality and algorithm of each image. Text `[n]`."""
-        return np.char.add(np.char.add(self.modality, "/"), self.algorithm)
-
-    def at(self, rows: np.ndarray) -> "Split":
-        """Some images of it.
-
-        Args:
-            rows: Their numbers, or a bool `[n]`.
-        """
-        case = self.case_id
-        return Split(
-            self.pair_id[rows],
-            self.algorithm[rows],
-            self.modality[rows],
-            self.mos[rows],
-            None if case is None else case[rows],
-        )
-
-    @property
-    def drawn(self) -> str:
-        """What `unit` is, in one word."""
-        return "group" if self.case_id is None else "case"
+# Knows the scores of the data set that is scored; see `left_out_means`.
+HERE = f"{ALGORITHM_MEAN}_here"
+# A yardstick beside the methods, no upper limit.
+ONE_READER = "one reader"
+MEANINGS = {
+    "mean": "mean MOS of the training part",
+    "modality_mean": "mean MOS of the image's modality in the training part, "
+    "which has none of these algorithms",
+    ALGORITHM_MEAN: "mean MOS of the image's algorithm and modality "
+    "in the training part (of the algorithm, or of all, where it has fewer "
+    f"than {MIN_IMAGES} such images)",
+    "pair_mean": "mean MOS of the image's pair in the training part",
+    HERE: "the same in the other groups of this very base "
+    "(leave-one-group-out): knows scores that the model never saw",
+}
 
 
 def split_of(
-    rows: Mapping[str, np.ndarray], group_by: str = "pair_id"
+    rows: Mapping[str, np.ndarray], group_by: str = results.PAIR
 ) -> Split:
-    """Takes the columns of a part that the figures are made from.
+    """The columns of rows from `data.read` that figures are made from."""
+    return Split(
+        rows["pair_id"],
+        rows["algorithm"],
+        rows["modality"],
+        rows["mos"],
+        rows["case_id"],
+        group_by,
+    )
+
+
+def judge(
+    split: Split,
+    predictions: Mapping[str, np.ndarray],
+    name: str,
+    fold: np.ndarray | None = None,
+    grades: np.ndarray | None = None,
+) -> results.Judged:
+    """Figures of several methods, and how far one of them is above the rest.
 
     Args:
-        rows: From `data.read`, or of its columns.
-        group_by: The column whose values are the groups.
+        split: The part that was scored.
+        predictions: Predicted MOS `[n]` by method; that of `name` first.
+        name: The method that is compared with the others.
+        fold: Of each image, where folds are pooled. `[n]`.
+        grades: As `single_reader` takes them.
+    """
+    ranking = {
+        key: values
+        for key, values in predictions.items()
+        if _ranks(values, predictions.get("mean"))
+    }
+    case = split.case_id
+    return results.Judged(
+        images=len(split.mos),
+        pairs=len(set(split.pair_id)),
+        cases=None if case is None else len(set(case)),
+        methods={
+            key: assess(split, values)
+            if key in ranking
+            else _assess_constant(split, values)
+            for key, values in predictions.items()
+        },
+        gains=_gains(split, ranking, name),
+        by_modality=_by_modality(split, ranking),
+        units=len(set(split.unit)),
+        drawn=split.drawn,
+        mean_of_folds=None
+        if fold is None
+        else fold_means(split, fold, predictions),
+        readers={} if grades is None else single_reader(split, grades),
+    )
+
+
+def assess(split: Split, predicted_mos: np.ndarray) -> Agreement:
+    """All figures of one method on one split.
+
+    Section: 4.1.2
+
+    Args:
+        split: The part that was scored.
+        predicted_mos: Shape `[n]`, 1..5.
 
     Returns:
-        The split; `pair_id` is the group. Resamples draw cases, or the groups
-        where they are no pairs.
+        `raw` and `mapped` with the RMSE on [0, 1].
     """
-    case = rows["case_id"] if group_by == "pair_id" else None
-    return Split(
-        rows[group_by], rows["algorithm"], rows["modality"], rows["mos"], case
+    quality, predicted = _qualities(split.mos, predicted_mos)
+    mapped = statistics.logistic_mapping(quality, predicted)
+    drawn = statistics.bootstrap(
+        [split.unit],
+        lambda parts: statistics.figures(
+            quality[parts[0]], predicted[parts[0]]
+        ),
     )
+    return Agreement(
+        raw=statistics.figures(quality, predicted),
+        interval={
+            name: drawn.interval(k) for k, name in enumerate(statistics.METRICS)
+        },
+        mapped=statistics.figures(quality, mapped),
+        rounded_krcc=statistics.krcc(split.mos, np.round(predicted_mos)),
+        within_group=within_group(split, predicted_mos),
+    )
+
+
+def _qualities(
+    true: np.ndarray, predicted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    return (
+        mos.to_quality(np.asarray(true, np.float64)),
+        mos.to_quality(np.asarray(predicted, np.float64)),
+    )
+
+
+def _assess_constant(split: Split, predicted_mos: np.ndarray) -> Agreement:
+    """Figures of what does not rank: of one constant, but for the RMSE."""
+    figures = assess(split, np.full(len(split.mos), np.mean(predicted_mos)))
+    own = assess(split, predicted_mos)
+    return dataclasses.replace(
+        figures,
+        raw=figures.raw._replace(rmse=own.raw.rmse),
+        interval={**figures.interval, "rmse": own.interval["rmse"]},
+    )
+
+
+def _ranks(values: np.ndarray, mean: np.ndarray | None) -> bool:
+    """Whether predictions order images at all.
+
+    The mean MOS of the training part does not, even where the means of
+    several pooled folds differ; nor does a baseline that has nothing but that
+    mean to offer, as that of the algorithm where algorithms are left out.
+    """
+    is_mean = mean is not None and np.array_equal(values, mean)
+    return bool(np.ptp(values) > 0) and not is_mean
+
+
+def _by_modality(
+    split: Split, predictions: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, results.OfImages]]:
+    found: dict[str, dict[str, results.OfImages]] = {}
+    for modality, rows in _modalities(split):
+        found[modality] = {}
+        for name, values in predictions.items():
+            if np.ptp(values[rows]):
+                judged = assess(split.at(rows), values[rows])
+                found[modality][name] = results.OfImages(
+                    judged.raw, judged.interval, int(rows.sum())
+                )
+    return found
+
+
+def _modalities(split: Split) -> list[tuple[str, np.ndarray]]:
+    """Rows of each modality; none where there is one only."""
+    names = np.unique(split.modality).tolist()
+    if len(names) < 2:
+        return []
+    return [(name, split.modality == name) for name in names]
+
+
+def within_group(
+    split: Split, predicted_mos: np.ndarray
+) -> results.WithinGroup:
+    """How well the versions of one pair are ranked, which fusion needs.
+
+    Returns:
+        `srcc`: mean over the groups where it is defined; `top1`: share of
+        groups whose predicted best image has the best MOS (of several with
+        the best MOS any is right, of several predicted best each counts its
+        share); `pairwise`: share of ordered image pairs, equal MOS left out,
+        in the right order (ties in the prediction count half).
+    """
+    ranks, hits = [], []
+    right = count = 0.0
+    for group in np.unique(split.group):
+        rows = split.group == group
+        true, predicted = split.mos[rows], np.asarray(predicted_mos)[rows]
+        ranks.append(statistics.srcc(true, predicted))
+        hits.append(np.mean((true == true.max())[predicted == predicted.max()]))
+        order = np.sign(true[:, None] - true[None])
+        guess = np.sign(predicted[:, None] - predicted[None])
+        right += np.sum((order > 0) * (1 + guess) / 2)
+        count += np.sum(order > 0)
+    return results.WithinGroup(
+        srcc=_mean_of_defined(ranks),
+        top1=float(np.mean(hits)),
+        pairwise=right / count if count else math.nan,
+    )
+
+
+def _mean_of_defined(values: Sequence[float]) -> float:
+    defined = [value for value in values if math.isfinite(value)]
+    return float(np.mean(defined)) if defined else math.nan
+
+
+def _gains(
+    split: Split, predictions: Mapping[str, np.ndarray], name: str
+) -> dict[str, dict[str, Difference]]:
+    """Differences from each other method, corrected for their number."""
+    found = {
+        key: difference(split, predictions[name], values)
+        for key, values in predictions.items()
+        if key != name
+    }
+    corrected = iter(
+        statistics.corrected(
+            [gain for scopes in found.values() for gain in scopes.values()]
+        )
+    )
+    return {
+        key: {scope: next(corrected) for scope in scopes}
+        for key, scopes in found.items()
+    }
+
+
+def difference(
+    split: Split, first: np.ndarray, second: np.ndarray
+) -> dict[str, Difference]:
+    """SRCC of one method minus another's, by paired bootstrap.
+
+    Args:
+        split: The part that both scored.
+        first: Predicted MOS of the one, `[n]`.
+        second: Predicted MOS of the other, `[n]`.
+
+    Returns:
+        Over all images (`all`) and as the mean of the groups
+        (`within_group`).
+    """
+    names, group, sizes = np.unique(
+        split.group, return_inverse=True, return_counts=True
+    )
+    inside = np.array(
+        [
+            _srcc_gain(split.mos, first, second, split.group == name)
+            for name in names
+        ]
+    )
+    # Every group counts once, however many images it has.
+    share = np.where(np.isfinite(inside), 1 / sizes, 0.0)[group]
+    part = np.nan_to_num(inside)[group] * share
+
+    def gains(parts: Sequence[np.ndarray]) -> list[float]:
+        (rows,) = parts
+        drawn = share[rows].sum()
+        return [
+            _srcc_gain(split.mos, first, second, rows),
+            part[rows].sum() / drawn if drawn else math.nan,
+        ]
+
+    drawn = statistics.bootstrap([split.unit], gains)
+    return {"all": drawn.difference(0), "within_group": drawn.difference(1)}
+
+
+def _srcc_gain(
+    true: np.ndarray, first: np.ndarray, second: np.ndarray, rows: np.ndarray
+) -> float:
+    return statistics.srcc(true[rows], first[rows]) - statistics.srcc(
+        true[rows], second[rows]
+    )
+
+
+def fold_means(
+    split: Split, fold: np.ndarray, predictions: Mapping[str, np.ndarray]
+) -> results.FoldMeans:
+    """SRCC within each fold, averaged, and how far the first method is above.
+
+    Pooled, images of one fold are ranked against those of another, which was
+    predicted by another fit: where algorithms or modalities are left out, the
+    means of the training parts are high where the test part's scores are low,
+    so that even a constant gets a pooled SRCC below 0.
+
+    Args:
+        split: The pooled folds.
+        fold: Of each image. Text or numbers `[n]`.
+        predictions: Predicted MOS `[n]` by method, the network's first.
+    """
+    methods, gains = _fold_means(split, fold, predictions)
+    corrected = statistics.corrected(list(gains.values()))
+    by_modality = {}
+    for modality, rows in _modalities(split):
+        its = {key: values[rows] for key, values in predictions.items()}
+        by_modality[modality], _ = _fold_means(split.at(rows), fold[rows], its)
+    return results.FoldMeans(
+        methods, dict(zip(gains, corrected, strict=True)), by_modality
+    )
+
+
+def _fold_means(
+    split: Split, fold: np.ndarray, predictions: Mapping[str, np.ndarray]
+) -> tuple[dict[str, results.FoldMean], dict[str, Difference]]:
+    parts = [np.flatnonzero(fold == name) for name in np.unique(fold)]
+    names = [
+        name
+        for name, values in predictions.items()
+        if any(np.ptp(values[part]) > 0 for part in parts)
+    ]
+
+    def means(rows: Sequence[np.ndarray]) -> list[float]:
+        drawn = [part[r] for part, r in zip(parts, rows, strict=True)]
+        srcc = [
+            # A draw may miss a fold.
+            _mean_of_defined(
+                [
+                    statistics.srcc(split.mos[r], predictions[name][r])
+                    for r in drawn
+                ]
+            )
+            for name in names
+        ]
+        return [*srcc, *(srcc[0] - other for other in srcc[1:])]
+
+    drawn = statistics.bootstrap([split.unit[part] for part in parts], means)
+    methods = {
+        name: results.FoldMean(float(drawn.measured[k]), *drawn.limits(k))
+        for k, name in enumerate(names)
+    }
+    if names[:1] != [next(iter(predictions))]:
+        return methods, {}
+    return methods, {
+        name: drawn.difference(len(names) + k)
+        for k, name in enumerate(names[1:])
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """Predictions that are judged together: the pooled folds of one seed.
+
+    Attributes:
+        seed: Of the training; empty where nothing is drawn.
+        draw: Of the cases, where draws have images in common and are not
+            pooled; else empty.
+        images: Split, predictions and trivial baselines.
+    """
+
+    seed: str
+    draw: str
+    images: results.Predictions
+
+
+@dataclasses.dataclass(frozen=True)
+class OfParts(results.OfImages):
+    """Mean figures of parts; the images, pairs and units are of all."""
+
+    pairs: int
+    units: int
+    rounded_krcc: float
+
+
+def judge_parts(parts: Sequence[Part]) -> OfParts:
+    """The figures of one row of a table.
+
+    Choice: with several seeds or draws a figure is the mean of theirs, and an
+    interval is of that mean, over resamples of the units.
+
+    Args:
+        parts: Of the row, one for each seed and draw.
+    """
+    scores = [_qualities(p.images.split.mos, p.images.predicted) for p in parts]
+
+    def means(rows: Sequence[np.ndarray]) -> list[float]:
+        each = [
+            statistics.figures(true[r], predicted[r])
+            for (true, predicted), r in zip(scores, rows, strict=True)
+        ]
+        return np.mean(each, axis=0).tolist()
+
+    splits = [part.images.split for part in parts]
+    drawn = statistics.bootstrap([split.unit for split in splits], means)
+    rounded = [
+        statistics.krcc(p.images.split.mos, np.round(p.images.predicted))
+        for p in parts
+    ]
+    return OfParts(
+        raw=statistics.Figures(*drawn.measured.tolist()),
+        interval={
+            name: Interval(*drawn.limits(k))
+            for k, name in enumerate(statistics.METRICS)
+        },
+        images=_count([part.images.image for part in parts]),
+        pairs=_count([split.pair_id for split in splits]),
+        units=drawn.units,
+        rounded_krcc=float(np.mean(rounded)),
+    )
+
+
+def gain(first: Sequence[Part], second: Sequence[Part]) -> Difference:
+    """SRCC of one row minus another's, by paired bootstrap of the units.
+
+    Parts of the same draw and seed are compared, on the images that both
+    scored. A row without seeds is compared with each seed.
+
+    Raises:
+        InputError: If the two have no image in common, or not the same
+            scores of one.
+    """
+    common = [
+        _common(a.images, b.images)
+        for a in first
+        for b in second
+        if a.draw == b.draw and (a.seed == b.seed or "" in (a.seed, b.seed))
+    ]
+    if not common:
+        raise InputError("two rows have no seed or draw in common")
+
+    def mean(rows: Sequence[np.ndarray]) -> list[float]:
+        return [
+            float(
+                np.mean(
+                    [
+                        _srcc_gain(a.split.mos, a.predicted, b.predicted, r)
+                        for (a, b), r in zip(common, rows, strict=True)
+                    ]
+                )
+            )
+        ]
+
+    drawn = statistics.bootstrap([a.split.unit for a, _ in common], mean)
+    return drawn.difference(0, _count([a.image for a, _ in common]))
+
+
+def trivial_parts(parts: Sequence[Part], name: str) -> list[Part]:
+    """The same parts as a trivial baseline predicts them, which has no seed."""
+    draws = {part.draw: part for part in reversed(parts)}
+    return [
+        Part(
+            "",
+            part.draw,
+            dataclasses.replace(
+                part.images, predicted=part.images.trivial[name]
+            ),
+        )
+        for part in reversed(draws.values())
+    ]
+
+
+def _common(
+    first: results.Predictions, second: results.Predictions
+) -> tuple[results.Predictions, results.Predictions]:
+    """Both with the images that both have, in one order."""
+    names, *rows = np.intersect1d(
+        first.image, second.image, return_indices=True
+    )
+    one, two = first.at(rows[0]), second.at(rows[1])
+    if not len(names) or not np.array_equal(one.split.mos, two.split.mos):
+        raise InputError(
+            "two rows of the table were measured on other images or scores; "
+            "expected one data set"
+        )
+    return one, two
+
+
+def _count(names: Sequence[np.ndarray]) -> int:
+    return len(set(np.concatenate(names)))
+
+
+def single_reader(split: Split, grades: np.ndarray) -> dict[str, Agreement]:
+    """Figures of a single reader, the mean over all readers.
+
+    Choice: the mean of the others takes the place of the MOS, which holds the
+    reader's own grade; on the very images that the network scored.
+
+    Args:
+        split: The part that was scored; its MOS is not used.
+        grades: Readers' grades, MOS scale 1..5. Shape `[n, readers]`, NaN
+            where not graded.
+
+    Returns:
+        By `ONE_READER`, with the interval of the SRCC only and NaN for what
+        makes no sense of a reader. Empty where fewer than two readers have
+        three images in common with others.
+    """
+    readers = [
+        found
+        for reader in range(grades.shape[1])
+        if len((found := _with_others(grades, reader))[0]) >= MIN_IMAGES
+    ]
+    if len(readers) < 2 or any(np.ptp(own) == 0 for _, _, own in readers):
+        return {}
+
+    def mean_srcc(rows: Sequence[np.ndarray]) -> list[float]:
+        values = [
+            statistics.srcc(others[r], own[r])
+            for (_, others, own), r in zip(readers, rows, strict=True)
+        ]
+        return [float(np.mean(values))]
+
+    raw = [
+        statistics.figures(*_qualities(others, own))
+        for _, others, own in readers
+    ]
+    inside = [
+        within_group(dataclasses.replace(split.at(places), mos=others), own)
+        for places, others, own in readers
+    ]
+    drawn = statistics.bootstrap(
+        [split.unit[places] for places, _, _ in readers], mean_srcc
+    )
+    # Among fewer images of a group the best is found more easily.
+    top1 = (
+        float(np.mean([one.top1 for one in inside]))
+        if np.isfinite(grades).all()
+        else math.nan
+    )
+    return {
+        ONE_READER: Agreement(
+            raw=statistics.Figures(*np.mean(raw, axis=0).tolist()),
+            interval={"srcc": drawn.interval(0)},
+            mapped=statistics.Figures(*[math.nan] * len(statistics.METRICS)),
+            rounded_krcc=math.nan,
+            within_group=results.WithinGroup(
+                srcc=float(np.mean([one.srcc for one in inside])),
+                top1=top1,
+                pairwise=float(np.mean([one.pairwise for one in inside])),
+            ),
+            readers=len(readers),
+        )
+    }
+
+
+def _with_others(
+    grades: np.ndarray, reader: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images that reader and others graded, the others' means, the own."""
+    own = grades[:, reader]
+    others = np.delete(grades, reader, axis=1)
+    places = np.flatnonzero(np.isfinite(own) & np.isfinite(others).any(axis=1))
+    return places, np.nanmean(others[places], axis=1), own[places]
 
 
 def trivial_baselines(train: Split, test: Split) -> dict[str, np.ndarray]:
@@ -165,289 +619,60 @@ def _means_of(
     )
 
 
-def assess(split: Split, predicted_mos: np.ndarray, seed: int = 0) -> dict:
-    """All figures of one method on one split.
+def external_baselines(
+    known: Split | None, scored: Split, is_test: bool
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Trivial predictions for a part of any data set.
 
-    Section: 4.1.2 ("try 1000 times and take the average").
-
-    Choice: the 1,000 tries are bootstrap resamples of `Split.unit`, since
-    images of one case are not independent.
+    Choice: the training part of the model's own data set says what it knows,
+    where the scored one has one of its algorithms at least. Beside it stands
+    what the scores of the scored one say of each other, since a weak figure
+    there means that it is hard and not that the model is bad.
 
     Args:
-        split: The part that was scored.
-        predicted_mos: Shape `[n]`, 1..5.
-        seed: Seed of the resamples.
+        known: The training part (with what chose the epoch); None if it is
+            not here.
+        scored: What is scored.
+        is_test: Whether that is the test part of the run's own protocol,
+            which has `trivial_baselines` only.
 
     Returns:
-        `raw` and `mapped` (after the 4-parameter logistic): PLCC, SRCC, KRCC
-        and RMSE on [0, 1]; `rounded_krcc` (predictions rounded to the MOS
-        grid); `interval`: for each raw figure the mean and 95 % limits over
-        the resamples; `within_group`.
+        Predicted MOS `[n]` by name, and lines on what was left out.
     """
-    quality = mos.to_quality(np.asarray(split.mos, np.float64))
-    predicted = mos.to_quality(np.asarray(predicted_mos, np.float64))
-    mapped = statistics.logistic_mapping(quality, predicted)
-    return {
-        "raw": statistics.figures(quality, predicted),
-        "mapped": statistics.figures(quality, mapped),
-        "rounded_krcc": statistics.krcc(split.mos, np.round(predicted_mos)),
-        "interval": _intervals(quality, predicted, split.unit, seed),
-        "within_group": within_group(split, predicted_mos),
-    }
+    values = {} if known is None else trivial_baselines(known, scored)
+    notes: list[str] = []
+    if is_test:
+        return values, notes
+    if known is None:
+        notes.append("baselines: none of training, whose base is not here")
+    elif ALGORITHM_MEAN not in values:
+        notes.append(
+            f"baselines: no {ALGORITHM_MEAN}, since training had "
+            "none of these algorithms"
+        )
+    if len(np.unique(scored.group)) > 1:
+        values[HERE] = left_out_means(scored)
+    else:
+        notes.append(
+            f"groups: one {scored.group_by} only, so that there are no "
+            f"intervals, no p-values and no {HERE}"
+        )
+    return values, notes
 
 
-def compare(
-    split: Split, predictions: dict[str, np.ndarray], name: str
-) -> dict[str, Any]:
-    """Figures of several methods, and how far one of them is above the rest.
-
-    Args:
-        split: The part that was scored.
-        predictions: Predicted MOS `[n]` by method.
-        name: The method that is compared with the others.
+def left_out_means(split: Split) -> np.ndarray:
+    """`algorithm_means` of each group in the other groups, two at least.
 
     Returns:
-        `methods`: `assess` of each; `gains`: `difference` from each other
-        method that ranks (`ranks`). Each difference has `p_holm` too,
-        corrected for all differences of `gains` together. `units`: how many
-        cases or groups a resample draws from, and `drawn`: which.
-        `by_modality`, where there are several: of each, by method that ranks,
-        `images` and the `raw` figures and `interval` of `assess`.
+        `[n]`, 1..5. No image of its own group counts.
     """
-    ranking = {
-        key: values
-        for key, values in predictions.items()
-        if ranks(values, predictions.get("mean"))
-    }
-    gains = {
-        key: difference(split, predictions[name], values)
-        for key, values in ranking.items()
-        if key != name
-    }
-    correct([gain for two in gains.values() for gain in two.values()])
-    return {
-        "methods": {
-            key: assess(split, values)
-            if key in ranking
-            else _assess_constant(split, values)
-            for key, values in predictions.items()
-        },
-        "gains": gains,
-        "by_modality": _by_modality(split, ranking),
-        "units": len(set(split.unit)),
-        "drawn": split.drawn,
-    }
+    means = np.zeros(len(split.mos))
+    for group in np.unique(split.group):
+        inside = split.group == group
+        means[inside] = algorithm_means(split.at(~inside), split.at(inside))
+    return means
 
 
-def _by_modality(
-    split: Split, predictions: Mapping[str, np.ndarray]
-) -> dict[str, dict[str, Any]]:
-    """Figures of each modality alone; none where there is one only."""
-    names = np.unique(split.modality).tolist()
-    found: dict[str, dict[str, Any]] = {}
-    for modality in names[: len(names) * (len(names) > 1)]:
-        rows = split.modality == modality
-        found[modality] = {}
-        for name, values in predictions.items():
-            if not np.ptp(values[rows]):
-                continue
-            judged = assess(split.at(rows), values[rows])
-            kept = {key: judged[key] for key in ("raw", "interval")}
-            found[modality][name] = {"images": int(rows.sum()), **kept}
-    return found
-
-
-def ranks(values: np.ndarray, mean: np.ndarray | None) -> bool:
-    """Whether predictions order images at all.
-
-    The mean MOS of the training part does not, even where the means of
-    several pooled folds differ; nor does a baseline that has nothing but that
-    mean to offer, as that of the algorithm where algorithms are left out.
-
-    Args:
-        values: Predicted MOS `[n]`.
-        mean: What `trivial_baselines` says as `mean`, if it is known.
-
-    Returns:
-        False for a constant and for `mean`.
-    """
-    is_mean = mean is not None and np.array_equal(values, mean)
-    return bool(np.ptp(values) > 0) and not is_mean
-
-
-def _assess_constant(split: Split, predicted_mos: np.ndarray) -> dict:
-    """Figures of what does not rank: of one constant, but for the RMSE."""
-    figures = assess(split, np.full(len(split.mos), np.mean(predicted_mos)))
-    own = assess(split, predicted_mos)
-    for kind in ("raw", "interval"):
-        figures[kind]["rmse"] = own[kind]["rmse"]
-    return figures
-
-
-def correct(gains: list[dict[str, float]]) -> None:
-    """Adds to each difference its p-value after Holm's correction.
-
-    Args:
-        gains: All differences of a table, with `p`; each gets `p_holm`.
-    """
-    corrected = significance.holm([gain["p"] for gain in gains])
-    for gain, p_holm in zip(gains, corrected, strict=True):
-        gain["p_holm"] = p_holm
-
-
-def within_group(split: Split, predicted_mos: np.ndarray) -> dict[str, float]:
-    """How well the versions of one pair are ranked, which fusion needs.
-
-    Args:
-        split: The part that was scored.
-        predicted_mos: Shape `[n]`.
-
-    Returns:
-        `srcc`: mean over the pairs where it is defined; `top1`: share of
-        pairs whose predicted best image has the best MOS (of several with
-        the best MOS any is right, of several predicted best each counts its
-        share); `pairwise`: share of ordered image pairs, equal MOS left out,
-        in the right order (ties in the prediction count half).
-    """
-    ranks, hits = [], []
-    right = count = 0.0
-    for group in np.unique(split.pair_id):
-        rows = split.pair_id == group
-        true, predicted = split.mos[rows], np.asarray(predicted_mos)[rows]
-        ranks.append(statistics.srcc(true, predicted))
-        hits.append(np.mean((true == true.max())[predicted == predicted.max()]))
-        order = np.sign(true[:, None] - true[None])
-        guess = np.sign(predicted[:, None] - predicted[None])
-        right += np.sum((order > 0) * (1 + guess) / 2)
-        count += np.sum(order > 0)
-    defined = [value for value in ranks if np.isfinite(value)]
-    return {
-        "srcc": float(np.mean(defined)) if defined else float("nan"),
-        "top1": float(np.mean(hits)),
-        "pairwise": right / count if count else float("nan"),
-    }
-
-
-def difference(
-    split: Split, first: np.ndarray, second: np.ndarray, seed: int = 0
-) -> dict[str, dict[str, float]]:
-    """SRCC of one method minus another's, by paired bootstrap.
-
-    Resamples draw `Split.unit`.
-
-    Args:
-        split: The part that both scored.
-        first: Predicted MOS of the one, `[n]`.
-        second: Predicted MOS of the other, `[n]`.
-        seed: Seed of the resamples.
-
-    Returns:
-        Over all images (`all`) and as the mean of the pairs
-        (`within_group`): `difference` on the split, and the 95 % limits
-        `low` and `high`, and the two-sided `p`.
-    """
-    names, group, sizes = np.unique(
-        split.pair_id, return_inverse=True, return_counts=True
-    )
-    inside = np.array(
-        [
-            _srcc_gain(split.mos, first, second, split.pair_id == name)
-            for name in names
-        ]
-    )
-    # Every pair counts once, however many images it has.
-    share = np.where(np.isfinite(inside), 1 / sizes, 0.0)[group]
-    part = np.nan_to_num(inside)[group] * share
-
-    def gains(rows: np.ndarray) -> list[float]:
-        drawn = share[rows].sum()
-        return [
-            _srcc_gain(split.mos, first, second, rows),
-            part[rows].sum() / drawn if drawn else np.nan,
-        ]
-
-    values = resample(split.unit, gains, seed)
-    units = len(set(split.unit))
-    measured = gains(np.arange(len(split.mos)))
-    result = {}
-    for index, name in enumerate(("all", "within_group")):
-        low, high = limits(values[:, index])
-        result[name] = {
-            "difference": float(measured[index]),
-            "low": low,
-            "high": high,
-            "p": significance.bootstrap_p(values[:, index], units),
-        }
-    return result
-
-
-def _srcc_gain(
-    true: np.ndarray, first: np.ndarray, second: np.ndarray, rows: np.ndarray
-) -> float:
-    """SRCC of the first minus that of the second over some rows."""
-    return statistics.srcc(true[rows], first[rows]) - statistics.srcc(
-        true[rows], second[rows]
-    )
-
-
-def _intervals(
-    true: np.ndarray, predicted: np.ndarray, groups: np.ndarray, seed: int
-) -> dict[str, dict[str, float]]:
-    """Mean and limits of each figure over the resamples."""
-    values = resample(
-        groups,
-        lambda rows: list(
-            statistics.figures(true[rows], predicted[rows]).values()
-        ),
-        seed,
-    )
-    intervals = {}
-    for index, name in enumerate(statistics.METRICS):
-        low, high = limits(values[:, index])
-        mean = float(np.mean(values[:, index]))
-        intervals[name] = {"mean": mean, "low": low, "high": high}
-    return intervals
-
-
-def resample(
-    groups: np.ndarray, statistic: Callable[[np.ndarray], Any], seed: int
-) -> np.ndarray:
-    """The statistic of the rows of each bootstrap resample of the groups.
-
-    Args:
-        groups: Group of each row. Text `[n]`.
-        statistic: Takes numbers of rows `[m]`, those of a group that is drawn
-            twice twice; gives one figure or several.
-        seed: Seed of the resamples.
-
-    Returns:
-        Shape `[NUM_RESAMPLES]` or `[NUM_RESAMPLES, figures]`; NaN where
-        there is one group only.
-    """
-    rng = np.random.default_rng(seed)
-    all_rows = np.arange(len(groups))
-    names = np.unique(groups)
-    if len(names) < 2:
-        # Every resample of one group is that group, which tells nothing.
-        return np.full((NUM_RESAMPLES, *np.shape(statistic(all_rows))), np.nan)
-    rows = [np.flatnonzero(groups == name) for name in names]
-    draws = rng.integers(len(names), size=(NUM_RESAMPLES, len(names)))
-    return np.array(
-        [statistic(np.concatenate([rows[i] for i in draw])) for draw in draws]
-    )
-
-
-def limits(values: np.ndarray) -> tuple[float, float]:
-    """Percentile limits; NaN where the figure is not defined.
-
-    Args:
-        values: Of the resamples. Shape `[NUM_RESAMPLES]`.
-
-    Returns:
-        Low and high of the 95 % interval.
-    """
-    if not np.isfinite(values).all():
-        return float("nan"), float("nan")
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
-    return float(low), float(high)
+def meanings(names: Iterable[str]) -> dict[str, str]:
+    """What each trivial baseline among some methods predicts."""
+    return {name: MEANINGS[name] for name in names if name in MEANINGS}

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from g2npan_tf.core.config import shown
 from g2npan_tf.evaluation.results import TEST
-from g2npan_tf.evaluation.results import part_of
+from g2npan_tf.evaluation.results import Agreement
+from g2npan_tf.evaluation.results import Results
 from g2npan_tf.evaluation.statistics import METRICS
 from g2npan_tf.scoring.model_facts import whose
 
@@ -27,11 +27,11 @@ _TAGS = (
 )
 
 
-def front_matter(evaluations: Sequence[Mapping[str, Any]], method: str) -> str:
+def front_matter(evaluations: Sequence[Results], method: str) -> str:
     """Writes the head of the card of a trained model.
 
     Args:
-        evaluations: What results.json of each evaluation holds, NaN for null.
+        evaluations: Of each results.json.
         method: The model among the methods.
 
     Returns:
@@ -48,7 +48,7 @@ def front_matter(evaluations: Sequence[Mapping[str, Any]], method: str) -> str:
     if listed:
         results = [_result(one, method) for one in listed]
         content["model-index"] = [
-            {"name": shown(listed[0], method), "results": results}
+            {"name": listed[0].shown(method), "results": results}
         ]
     return f"---\n{yaml(content)}---\n"
 
@@ -95,20 +95,20 @@ def _scalar(value: Any) -> str:
     return text
 
 
-def _has_training_images(results: Mapping[str, Any]) -> bool:
+def _has_training_images(results: Results) -> bool:
     """Whether it is the run's own base, and more than its test part."""
-    here, trained = results["data"], results.get("trained_on", {})
+    here, trained = results.data, results.trained_on or {}
     both = here.keys() & trained.keys()
     return (
-        results.get("split", TEST) != TEST
+        (results.split or TEST) != TEST
         and "name" in both
         and all(here[name] == trained[name] for name in both)
     )
 
 
-def _result(results: Mapping[str, Any], method: str) -> dict[str, Any]:
+def _result(results: Results, method: str) -> dict[str, Any]:
     """One evaluation as hubs list it."""
-    facts = results["data"]
+    facts = results.data
     base, _, version = facts["name"].rpartition("/")
     scores = facts.get("scores", "unknown")
     return {
@@ -119,33 +119,30 @@ def _result(results: Mapping[str, Any], method: str) -> dict[str, Any]:
         "dataset": {
             "type": base,
             "name": f"{facts['name']} ({whose(facts)})",
-            "split": part_of(results),
+            "split": results.part,
             "revision": version,
             "args": {
-                "protocol": results["protocol"],
-                "images": results["images"],
+                "protocol": results.protocol,
+                "images": results.images,
                 "scores": scores,
             },
         },
         "metrics": [
-            _metric(name, results["methods"][method])
+            _metric(name, results.methods[method])
             for name in METRICS
-            if math.isfinite(results["methods"][method]["raw"][name])
+            if math.isfinite(getattr(results.methods[method].raw, name))
         ],
     }
 
 
-def _metric(name: str, figures: Mapping[str, Any]) -> dict[str, Any]:
+def _metric(name: str, figures: Agreement) -> dict[str, Any]:
     """One figure with its interval."""
-    limits = figures["interval"][name]
-    known = {
-        end: limits[end]
-        for end in ("low", "high")
-        if math.isfinite(limits[end])
-    }
+    limits = figures.interval[name]
+    ends = {"low": limits.low, "high": limits.high}
+    known = {end: x for end, x in ends.items() if math.isfinite(x)}
     metric = {
         "type": TYPES[name],
         "name": name.upper(),
-        "value": figures["raw"][name],
+        "value": getattr(figures.raw, name),
     }
     return {**metric, "args": known} if known else metric

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
-from g2npan_tf.evaluation.results import number
-from g2npan_tf.evaluation.results import part_of
+from g2npan_tf.evaluation.results import Results
+from g2npan_tf.evaluation.table import number
 from g2npan_tf.scoring import model_facts
 
 USE = "Research use only. This is not a medical device."
@@ -14,14 +14,14 @@ USE = "Research use only. This is not a medical device."
 
 def limits(
     facts: Mapping[str, Any],
-    evaluations: Sequence[Mapping[str, Any]],
+    evaluations: Sequence[Results],
     size: int,
 ) -> list[str]:
     """What the figures do not say, and where the model is no better.
 
     Args:
         facts: Of the base it was trained on.
-        evaluations: What results.json of each evaluation holds, NaN for null.
+        evaluations: Of each results.json.
         size: Side in pixels of what the model scores.
 
     Returns:
@@ -60,19 +60,19 @@ def limits(
     return lines
 
 
-def _no_better(results: Mapping[str, Any]) -> list[str]:
+def _no_better(results: Results) -> list[str]:
     """Where the model is below another method, or not clearly above it."""
     lines = []
-    for name, scopes in results["gains"].items():
+    for name, scopes in results.gains.items():
         for scope, gain in scopes.items():
-            if gain["low"] > 0 or math.isnan(gain["difference"]):
+            if gain.low > 0 or math.isnan(gain.difference):
                 continue
-            is_below = gain["high"] < 0
+            is_below = gain.high < 0
             where = "over all images" if scope == "all" else "within a group"
             lines.append(
-                f"On {results['data']['name']} ({part_of(results)}) its SRCC "
+                f"On {results.data['name']} ({results.part}) its SRCC "
                 f"{where} is "
                 f"{'below' if is_below else 'not clearly above'} that of "
-                f"{name} ({number(gain['difference'])})."
+                f"{name} ({number(gain.difference)})."
             )
     return lines

@@ -3,13 +3,12 @@
 import csv
 import pathlib
 from collections.abc import Mapping
-from collections.abc import Sequence
 
 import numpy as np
 
 from g2npan_tf.core import mos
 from g2npan_tf.evaluation import statistics
-from g2npan_tf.evaluation.extreme_images import Row
+from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.report.page import Html
 from g2npan_tf.report.page import tag
 from g2npan_tf.report.plots import Bars
@@ -22,14 +21,14 @@ from g2npan_tf.report.plots import scatter
 _MOS_RANGE = (mos.MOS_MIN, mos.MOS_MAX)
 
 
-def agreement(rows: Sequence[Row], name: str = "") -> Html:
+def agreement(rows: Predictions, name: str = "") -> Html:
     """Scatter with the logistic fit, and the algorithms' means beside MOS.
 
     Args:
         rows: Of predictions.csv.
         name: Of what the rows are, for the headings.
     """
-    true, predicted = scores_of(rows)
+    true, predicted = rows.split.mos, rows.predicted
     line = np.linspace(predicted.min(), predicted.max(), 200)
     fit = statistics.fit_logistic(true, predicted)(line)
     ending = f", {name}" if name else ""
@@ -78,21 +77,10 @@ def learning_curves(logs: Mapping[str, pathlib.Path]) -> Html:
     return tag("div", *plots, class_="grid")
 
 
-def scores_of(rows: Sequence[Row]) -> tuple[np.ndarray, np.ndarray]:
-    """MOS and predicted MOS of rows of predictions.csv, `[n]`, 1..5."""
-    true, predicted = (
-        np.array([float(row[name]) for row in rows])
-        for name in ("mos", "predicted_mos")
-    )
-    return true, predicted
-
-
-def _algorithm_bars(rows: Sequence[Row], ending: str) -> Plot:
+def _algorithm_bars(rows: Predictions, ending: str) -> Plot:
     """Mean MOS and mean prediction of each algorithm, best MOS first."""
-    by_name: dict[str, list[Row]] = {}
-    for row in rows:
-        by_name.setdefault(row["algorithm"], []).append(row)
-    scored = {name: scores_of(members) for name, members in by_name.items()}
+    mine = {n: rows.at(rows.split.algorithm == n) for n in rows.split.algorithm}
+    scored = {n: (some.split.mos, some.predicted) for n, some in mine.items()}
     names = sorted(scored, key=lambda name: -scored[name][0].mean())
     series = []
     for which, kind in enumerate(("MOS", "predicted")):

@@ -3,20 +3,19 @@
 import pathlib
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from g2npan_tf.core.config import preset_words
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.evaluation import extreme_images
 from g2npan_tf.evaluation import plots
 from g2npan_tf.evaluation import sections
 from g2npan_tf.evaluation.extreme_images import KINDS
 from g2npan_tf.evaluation.extreme_images import ONE_A_PAIR
-from g2npan_tf.evaluation.extreme_images import SPREAD
-from g2npan_tf.evaluation.extreme_images import Row
 from g2npan_tf.evaluation.extreme_images import Shown
+from g2npan_tf.evaluation.results import Facts
+from g2npan_tf.evaluation.results import Predictions
+from g2npan_tf.evaluation.results import Results
 from g2npan_tf.evaluation.results import read_predictions
 from g2npan_tf.evaluation.run import Scored
 from g2npan_tf.report import page
@@ -72,18 +71,20 @@ def write(
     shown = extreme_images.show(rows, explain)
     results = scored.results
     body = [
-        *head(results, results),
-        page.section("Figures", sections.figures(results)),
+        *head(results),
+        page.section(
+            "Figures", sections.figures(results, results.baselines or {})
+        ),
         page.section("Agreement", plots.agreement(rows)),
         details(rows),
         learning({"this run": workdir / "log.csv"}),
         images(shown),
     ]
-    return save(results["data"], body, output / FILE)
+    return save(results.data, body, output / FILE)
 
 
 def save(
-    facts: Mapping[str, Any], body: Sequence[object], path: pathlib.Path
+    facts: Facts, body: Sequence[object], path: pathlib.Path
 ) -> pathlib.Path:
     """Writes a report, replaced whole.
 
@@ -104,28 +105,22 @@ def save(
     return path
 
 
-def head(results: Mapping[str, Any], counts: Mapping[str, Any]) -> list[Html]:
-    """Heading, whose scores, what was measured, what differs from training.
-
-    Args:
-        results: `data`, `protocol`, `preset` and, if there are such,
-            `trained_on`, `group_by`, `excluded` and `differs`.
-        counts: `images`, `pairs` and `cases`.
-    """
-    facts = results["data"]
+def head(results: Results) -> list[Html]:
+    """Heading, whose scores, what was measured, what differs from training."""
+    facts = results.data
     measured: dict[str, object] = {
         "Data": facts["name"],
-        "Protocol": results["protocol"],
-        "Images": f"{counts['images']} of {counts['pairs']} pairs, "
-        f"{counts['cases']} cases",
-        "Preset": preset_words(results),
+        "Protocol": results.protocol,
+        "Images": f"{results.images} of {results.pairs} pairs, "
+        f"{results.cases} cases",
+        "Preset": results.preset_words,
     }
-    if "trained_on" in results:
-        measured["Trained on"] = results["trained_on"]["name"]
-    if "group_by" in results:
-        measured["Groups"] = results["group_by"]
-    if results.get("excluded"):
-        measured["Left out"] = ", ".join(results["excluded"])
+    if results.trained_on:
+        measured["Trained on"] = results.trained_on["name"]
+    if results.group_by:
+        measured["Groups"] = results.group_by
+    if results.excluded:
+        measured["Left out"] = ", ".join(results.excluded)
     parts = [
         page.heading(
             sections.title_of(facts),
@@ -134,15 +129,15 @@ def head(results: Mapping[str, Any], counts: Mapping[str, Any]) -> list[Html]:
         sections.origin(facts),
         page.definitions(measured),
     ]
-    if results.get("differs"):
-        lines = [tag("li", line) for line in results["differs"]]
+    if results.differs:
+        lines = [tag("li", line) for line in results.differs]
         parts.append(
             page.section("What differs from training", tag("ul", *lines))
         )
     return parts
 
 
-def details(rows: Sequence[Row]) -> Html:
+def details(rows: Predictions) -> Html:
     """Figures by algorithm and by modality."""
     return page.section(
         "By algorithm and modality",
@@ -195,22 +190,23 @@ def _card(shown: Shown) -> Html:
     """One image: scores above, pictures below."""
     row = shown.row
     text = (
-        f"{row['modality']}; MOS {float(row['mos']):.2f}, predicted "
-        f"{float(row['predicted_mos']):.2f}"
+        f"{row.split.modality[0]}; MOS {row.split.mos[0]:.2f}, predicted "
+        f"{row.predicted[0]:.2f}"
     )
-    if row.get(SPREAD, "nan") != "nan":
-        text += f"; sd of readers {float(row[SPREAD]):.2f}"
+    if row.spread is not None and np.isfinite(row.spread[0]):
+        text += f"; sd of readers {row.spread[0]:.2f}"
+    name_of_image = row.image[0]
     figures = [
         tag(
             "figure",
-            page.picture(pixels, f"{name} of {row['id']}", _LONGEST),
+            page.picture(pixels, f"{name} of {name_of_image}", _LONGEST),
             tag("figcaption", name),
         )
         for name, pixels in _views(shown)
     ]
     return tag(
         "div",
-        tag("h4", row["id"]),
+        tag("h4", name_of_image),
         tag("div", text, class_="note"),
         tag("div", *figures, class_="maps"),
         class_="card shown",

@@ -1,260 +1,269 @@
-"""How figures and predictions are kept: Markdown, CSV and JSON."""
+"""What results.json and predictions.csv hold: one reader, one writer each."""
 
 import csv
+import dataclasses
 import json
 import math
 import pathlib
+import types
+import typing
+from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
+from typing import Self
+from typing import TypeVar
 
 import numpy as np
 
-from g2npan_tf.core.config import preset_words
-from g2npan_tf.core.config import shown
+from g2npan_tf.core import plain_json
+from g2npan_tf.core import table as text_table
+from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
-from g2npan_tf.scoring.model_facts import whose
+from g2npan_tf.evaluation.statistics import Difference
+from g2npan_tf.evaluation.statistics import Figures
+from g2npan_tf.evaluation.statistics import Interval
 
 # The split and the groups of a run's own figures.
 TEST, PAIR = "test", "pair_id"
-# Below so many cases or groups a bootstrap says little.
-FEW_UNITS = 6
+ALGORITHM_MEAN = "algorithm_modality_mean"
+BASELINES = ("mean", "modality_mean", ALGORITHM_MEAN, "pair_mean")
+# What training kept of a data set, see `data.facts`.
+Facts = Mapping[str, Any]
+Kind = TypeVar("Kind")
 
 
-def is_own_test(results: Mapping[str, Any]) -> bool:
-    """Whether figures are a run's own, which cross-validation pools.
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Scores of a part of a data set, one row an image.
 
-    Args:
-        results: What results.json holds.
-
-    Returns:
-        True for the whole test part of the run, by pairs.
+    Attributes:
+        pair_id: Text `[n]`.
+        algorithm: What fused the image. Text `[n]`.
+        modality: Text `[n]`.
+        mos: Readers' scores, real or simulated. Shape `[n]`, 1..5.
+        case_id: Patient of each image; None if it is not known. Text `[n]`.
+        group_by: The column whose values are the groups.
     """
-    return (
-        results.get("split", TEST) == TEST
-        and results.get("group_by", PAIR) == PAIR
-        and not results.get("excluded")
-    )
+
+    pair_id: np.ndarray
+    algorithm: np.ndarray
+    modality: np.ndarray
+    mos: np.ndarray
+    case_id: np.ndarray | None = None
+    group_by: str = PAIR
+
+    @property
+    def image(self) -> np.ndarray:
+        """The name of each image, `pair/algorithm`. Text `[n]`."""
+        return np.char.add(np.char.add(self.pair_id, "/"), self.algorithm)
+
+    @property
+    def group(self) -> np.ndarray:
+        """What images are ranked within. Text `[n]`."""
+        return getattr(self, self.group_by)
+
+    @property
+    def drawn(self) -> str:
+        """What `unit` is, in one word."""
+        has_cases = self.group_by == PAIR and self.case_id is not None
+        return "case" if has_cases else "group"
+
+    @property
+    def unit(self) -> np.ndarray:
+        """What a resample draws whole. Text `[n]`.
+
+        Choice: the cases of each modality, not the pairs: neighbouring slices
+        of a patient are near-copies, and a network is wrong by whole patients.
+        By modality, since a number that two of them share (brain and abdomen
+        of the reader study) is no patient.
+        """
+        if self.case_id is None or self.drawn != "case":
+            return self.group
+        return np.char.add(np.char.add(self.modality, "/"), self.case_id)
+
+    @property
+    def cell(self) -> np.ndarray:
+        """Modality and algorithm of each image. Text `[n]`."""
+        return np.char.add(np.char.add(self.modality, "/"), self.algorithm)
+
+    def at(self, rows: np.ndarray) -> "Split":
+        """Some of the images, by their numbers or a bool `[n]`."""
+        return _joined([self], lambda columns: columns[0][rows])
 
 
-def part_of(results: Mapping[str, Any]) -> str:
-    """What part was scored: the split, what is left out, other groups.
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """The columns of predictions.csv, one row an image.
 
-    Args:
-        results: What results.json holds.
+    Attributes:
+        image: Name of each image, usually `Split.image`. Text `[n]`.
+        split: With the readers' scores.
+        predicted: Predicted MOS. Shape `[n]`.
+        trivial: Predictions of trivial baselines, `[n]` by name.
+        spread: Standard deviation of each image's grades. Shape `[n]`.
+        grades: On 1..5, NaN where not graded. Shape `[n, readers]`.
+        seed: Of the run, where runs are pooled. Text `[n]`.
+        fold: Likewise.
+        measure: What a compared method measured, if it is one number an image.
     """
-    return "; ".join([results.get("split", TEST), *_narrowed(results)])
 
+    image: np.ndarray
+    split: Split
+    predicted: np.ndarray
+    trivial: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    spread: np.ndarray | None = None
+    grades: np.ndarray | None = None
+    seed: np.ndarray | None = None
+    fold: np.ndarray | None = None
+    measure: np.ndarray | None = None
 
-def _narrowed(results: Mapping[str, Any]) -> list[str]:
-    """Exclusions, and groups if they are no pairs, in words."""
-    words = []
-    if results.get("excluded"):
-        words.append(f"without {', '.join(results['excluded'])}")
-    group = results.get("group_by", PAIR)
-    if group != PAIR:
-        words.append(f"grouped by {group}")
-    return words
+    def at(self, rows: np.ndarray) -> "Predictions":
+        """Some of the images, by their numbers or a bool `[n]`."""
+        return _joined([self], lambda columns: columns[0][rows])
 
+    def where(self, **texts: str) -> "Predictions":
+        """The images whose `seed` or `fold` are as given."""
+        chosen = np.ones(len(self.predicted), bool)
+        for name, text in texts.items():
+            chosen &= getattr(self, name) == text
+        return self.at(chosen)
 
-def table(results: dict[str, Any]) -> str:
-    """The figures as a Markdown table with what they were measured on.
+    def write(self, path: pathlib.Path) -> None:
+        """Writes a CSV file, replaced whole; raises OSError."""
+        columns = self._texts()
+        with (
+            written_aside(path) as aside,
+            aside.open("w", newline="") as file,
+        ):
+            writer = csv.writer(file)
+            writer.writerow(columns)
+            writer.writerows(zip(*columns.values(), strict=True))
 
-    Args:
-        results: `data` (facts of the data set), `protocol`, `preset` if a
-            network was trained, its name as `network`, numbers of `images`,
-            `pairs` and (if known) `cases`, `methods` (name to figures from
-            `evaluation.assess`), `gains` (name to `evaluation.difference`
-            from that method), `by_modality`, `units` and `drawn`, all from
-            `evaluation.compare`; and, where there are grades, `readers` (from
-            `single_reader.judge`), of several folds `mean_of_folds` (from
-            `fold_means.judge`), where it is another base, other groups or not
-            all images, `differs` (lines), `group_by` and `excluded`.
+    def _texts(self) -> dict[str, Iterable[str]]:
+        def places(values: np.ndarray) -> list[str]:
+            return [f"{value:.4f}" for value in values]
 
-    Returns:
-        Several lines.
-    """
-    facts = results["data"]
-    group = results.get("group_by", PAIR).removesuffix("_id")
-    known = [f"{results['cases']} cases"] if "cases" in results else []
-    cases = "; ".join([*known, *_narrowed(results)])
-    preset = f"preset: {preset_words(results)}; " if "preset" in results else ""
-    lines = [
-        f"Data: {facts['name']} ({whose(facts)}); "
-        f"protocol: {results['protocol']}; {preset}"
-        f"{results['images']} images of {results['pairs']} pairs"
-        f"{', ' * bool(cases)}{cases}.",
-        "",
-        *_differing(results.get("differs", ())),
-        "| method | PLCC | SRCC (95 % interval) | KRCC | KRCC rounded | "
-        f"RMSE [0, 1] | PLCC mapped | SRCC in {group} | best found |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    drawn = "case" if results.get("drawn") == "case" else group
-    readers = results.get("readers", {})
-    for name, figures in {**results["methods"], **readers}.items():
-        raw, inside = figures["raw"], figures["within_group"]
-        srcc = _with_limits(raw["srcc"], figures["interval"]["srcc"])
-        lines.append(
-            f"| {shown(results, name)} | {number(raw['plcc'])} | {srcc} | "
-            f"{number(raw['krcc'])} | {number(figures['rounded_krcc'])} | "
-            f"{number(raw['rmse'])} | "
-            f"{number(figures['mapped']['plcc'])} | "
-            f"{number(inside['srcc'])} | {number(inside['top1'])} |"
-        )
-    for name, figures in readers.items():
-        lines += ["", f"{name}: {reader_words(figures)}."]
-    for name, gains in results["gains"].items():
-        lines += [
-            "",
-            f"Against {name} (paired bootstrap by {drawn}, 1000 resamples, "
-            "95 % interval; p two-sided, Holm's correction for all "
-            "differences here):",
-            f"- SRCC over all images is {_verdict(gains['all'])}",
-            f"- SRCC within a {group} is {_verdict(gains['within_group'])}",
-        ]
-    if "mean_of_folds" in results:
-        lines += ["", *_mean_of_folds(results, drawn)]
-    if results.get("by_modality"):
-        lines += ["", *_by_modality(results)]
-    if results.get("units", FEW_UNITS) < FEW_UNITS:
-        lines += ["", few_units_words(results["units"], drawn)]
-    return "\n".join(lines)
-
-
-def few_units_words(units: int, drawn: str) -> str:
-    """What intervals of so few cases or groups are worth.
-
-    Args:
-        units: How many there are.
-        drawn: `case` or what the groups are.
-    """
-    return (
-        f"Only {units} {drawn}{'s' * (units != 1)} to draw from: intervals are "
-        f"too narrow, and no p can be below {2.0 ** (1 - units):.3g}."
-    )
-
-
-def _mean_of_folds(results: Mapping[str, Any], drawn: str) -> list[str]:
-    """SRCC within each fold, averaged, and the differences of it."""
-    found = results["mean_of_folds"]
-    lines = [
-        "SRCC within each fold, mean of the folds (pooled, images of one fold "
-        f"are ranked against those of another; bootstrap by {drawn}):"
-    ]
-    for name, figures in found["methods"].items():
-        srcc = _with_limits(figures["srcc"], figures)
-        line = f"- {shown(results, name)} {srcc}"
-        if name in found["gains"]:
-            line += f"; against it {_verdict(found['gains'][name])}"
-        lines.append(line)
-    return lines
-
-
-def _by_modality(results: Mapping[str, Any]) -> list[str]:
-    """Figures of each modality alone, by method that ranks."""
-    folds = results.get("mean_of_folds", {}).get("by_modality", {})
-    lines = [
-        "| modality | images | method | PLCC | SRCC (95 % interval) | SRCC, "
-        "mean of the folds |",
-        "|---|---|---|---|---|---|",
-    ]
-    for modality, methods in results["by_modality"].items():
-        for name, figures in methods.items():
-            raw = figures["raw"]
-            mean = folds.get(modality, {}).get(name)
-            cells = [
-                modality,
-                str(figures["images"]),
-                shown(results, name),
-                number(raw["plcc"]),
-                _with_limits(raw["srcc"], figures["interval"]["srcc"]),
-                _with_limits(mean["srcc"], mean) if mean else "-",
-            ]
-            lines.append(f"| {' | '.join(cells)} |")
-    return lines
-
-
-def _with_limits(value: float, limits: Mapping[str, float]) -> str:
-    """A figure with both ends of its interval."""
-    low, high = (number(limits[end]) for end in ("low", "high"))
-    return f"{number(value)} ({low} to {high})"
-
-
-def reader_words(figures: Mapping[str, Any]) -> str:
-    """What the figures of a single reader are.
-
-    Args:
-        figures: From `single_reader.judge`.
-    """
-    return (
-        f"each of {figures['readers']} readers against the mean of the "
-        "others (not the MOS: no upper limit), then the mean over the readers"
-    )
-
-
-def _differing(lines: Sequence[str]) -> list[str]:
-    """What differs from what a model was trained on, and an empty line."""
-    if not lines:
-        return []
-    return ["Differs from training:", *(f"- {line}" for line in lines), ""]
-
-
-def number(value: float) -> str:
-    """Three decimals, or a dash where a figure is not defined."""
-    return f"{value:.3f}" if math.isfinite(value) else "-"
-
-
-def write_predictions(
-    path: pathlib.Path,
-    rows: Mapping[str, np.ndarray],
-    predicted_mos: Sequence[float] | np.ndarray,
-    more: Mapping[str, Sequence[str]] | None = None,
-) -> None:
-    """Writes the scores of single images as CSV; replaced whole.
-
-    Args:
-        path: The file.
-        rows: From `data.read`.
-        predicted_mos: Shape `[n]`.
-        more: Further columns, name to texts `[n]`.
-
-    Raises:
-        OSError: If the file cannot be written.
-    """
-    more = more or {}
-    names = ["id", "pair", "algorithm", "modality", "mos", "predicted_mos"]
-    with (
-        written_aside(path) as aside,
-        aside.open("w", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow([*names, *more])
-        for index, predicted in enumerate(predicted_mos):
-            pair, algorithm, modality = (
-                rows[name][index]
-                for name in ("pair_id", "algorithm", "modality")
-            )
-            row = [f"{pair}/{algorithm}", pair, algorithm, modality]
+        split = self.split
+        grades = np.empty((0, 0)) if self.grades is None else self.grades.T
+        columns: dict[str, Iterable[str] | None] = {
+            "id": self.image,
+            "pair": split.pair_id,
+            "algorithm": split.algorithm,
+            "modality": split.modality,
+            "mos": places(split.mos),
             # A flat fit ranks by digits that four places would cut off.
-            scores = [f"{rows['mos'][index]:.4f}", f"{predicted:.9g}"]
-            further = [column[index] for column in more.values()]
-            writer.writerow([*row, *scores, *further])
+            "predicted_mos": [f"{value:.9g}" for value in self.predicted],
+            "case": split.case_id,
+            **{name: places(values) for name, values in self.trivial.items()},
+            "reader_sd": None if self.spread is None else places(self.spread),
+            **{
+                f"reader_{reader}": [
+                    text.replace("nan", "") for text in places(values)
+                ]
+                for reader, values in enumerate(grades, 1)
+            },
+            "seed": self.seed,
+            "fold": self.fold,
+            "value": None
+            if self.measure is None
+            else [f"{value:.9g}" for value in self.measure],
+        }
+        return {name: x for name, x in columns.items() if x is not None}
 
 
-def read_predictions(path: pathlib.Path) -> list[dict[str, str]]:
-    """Reads what `write_predictions` wrote.
-
-    Args:
-        path: The file.
-
-    Returns:
-        One dict an image, texts by column.
+def read_predictions(path: pathlib.Path) -> Predictions:
+    """Reads what `Predictions.write` wrote, also in earlier versions.
 
     Raises:
-        InputError: If the file is not there, is no CSV or has no images.
+        InputError: If the file is not there, is no CSV, has no images, or
+            lacks a column or a number.
     """
+    rows = _csv_rows(path)
+
+    def texts(name: str) -> np.ndarray:
+        return np.array([row[name] or "" for row in rows])
+
+    def numbers(name: str, can_lack: bool = False) -> np.ndarray:
+        cells = [
+            (f"{path}, line {line}, {name}", row[name] or "")
+            for line, row in enumerate(rows, start=2)
+        ]
+        return np.array(
+            [
+                math.nan
+                if can_lack and text in ("", "nan")
+                else text_table.number(where, text, -math.inf, math.inf)
+                for where, text in cells
+            ]
+        )
+
+    readers = [
+        name
+        for name in rows[0]
+        if (name or "").startswith("reader_")
+        and name.removeprefix("reader_").isdecimal()
+    ]
+    return Predictions(
+        texts("id"),
+        Split(
+            texts("pair"),
+            texts("algorithm"),
+            texts("modality"),
+            numbers("mos"),
+            texts("case") if "case" in rows[0] else None,
+        ),
+        numbers("predicted_mos"),
+        {name: numbers(name) for name in BASELINES if name in rows[0]},
+        numbers("reader_sd", True) if "reader_sd" in rows[0] else None,
+        np.stack([numbers(name, True) for name in readers], axis=1)
+        if readers
+        else None,
+        texts("seed") if "seed" in rows[0] else None,
+        texts("fold") if "fold" in rows[0] else None,
+    )
+
+
+def pooled(parts: Sequence[Predictions]) -> Predictions:
+    """All images, one part after the other, with the columns all parts have."""
+
+    def stacked(columns: Sequence[np.ndarray]) -> np.ndarray:
+        if columns[0].ndim > 1:
+            readers = min(column.shape[1] for column in columns)
+            columns = [column[:, :readers] for column in columns]
+        return np.concatenate(columns)
+
+    return _joined(parts, stacked)
+
+
+def _joined(
+    parts: Sequence[Kind], join: Callable[[Sequence[np.ndarray]], np.ndarray]
+) -> Kind:
+    """Joins each column; one that a part lacks is left out."""
+
+    def column(name: str) -> Any:
+        columns = [getattr(part, name) for part in parts]
+        first = columns[0]
+        if any(one is None for one in columns):
+            return None
+        if isinstance(first, str):
+            return first
+        if isinstance(first, Split):
+            return _joined(columns, join)
+        if isinstance(first, dict):
+            names = [n for n in first if all(n in one for one in columns)]
+            return {n: join([one[n] for one in columns]) for n in names}
+        return join(columns)
+
+    fields = dataclasses.fields(parts[0])  # type: ignore[arg-type]
+    return type(parts[0])(
+        **{field.name: column(field.name) for field in fields}
+    )
+
+
+def _csv_rows(path: pathlib.Path) -> list[dict[str, str]]:
     try:
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
@@ -266,47 +275,245 @@ def read_predictions(path: pathlib.Path) -> list[dict[str, str]]:
         raise InputError(f"{path}: no CSV file ({error})") from error
     if not rows:
         raise InputError(f"{path}: no images; expected a row for each")
+    needed = {"id", "pair", "algorithm", "modality", "mos", "predicted_mos"}
+    if missing := needed - set(rows[0]):
+        raise InputError(f"{path}: no column {', '.join(sorted(missing))}")
     return rows
 
 
-def write_results(path: pathlib.Path, results: dict[str, Any]) -> None:
-    """Writes figures as JSON; replaced whole. NaN, which is none, is null.
+@dataclasses.dataclass(frozen=True)
+class WithinGroup:
+    """How well the images of a group are ranked, see `figures.within_group`."""
 
-    Args:
-        path: The file.
-        results: Nested dicts and lists of figures and texts.
+    srcc: float
+    top1: float
+    pairwise: float = math.nan
 
-    Raises:
-        OSError: If the file cannot be written.
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """Figures of a method and their intervals, by metric."""
+
+    raw: Figures
+    interval: dict[str, Interval]
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement(Measured):
+    """All figures of a method.
+
+    Attributes:
+        mapped: After the 4-parameter logistic.
+        rounded_krcc: Of predictions rounded to the grades.
+        within_group: Of the images of each group.
+        readers: How many, if a single reader is judged.
     """
-    text = json.dumps(_without_nan(results), indent=2, allow_nan=False)
+
+    mapped: Figures
+    rounded_krcc: float
+    within_group: WithinGroup
+    readers: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class OfImages(Measured):
+    """Figures of some images, e.g. those of a modality."""
+
+    images: int
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldMean:
+    """SRCC within each fold, averaged, and its 95 % limits."""
+
+    srcc: float
+    low: float
+    high: float
+
+
+@dataclasses.dataclass(frozen=True)
+class FoldMeans:
+    """Means of the folds by method.
+
+    Attributes:
+        methods: Of each that is not constant in every fold.
+        gains: How far the first method is above each other one.
+        by_modality: Of each modality, where there are several.
+    """
+
+    methods: dict[str, FoldMean]
+    gains: dict[str, Difference]
+    by_modality: dict[str, dict[str, FoldMean]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Methods on the same images, and one of them against the others.
+
+    Attributes:
+        methods: Figures by method, trivial baselines included.
+        gains: By each other method that ranks the difference `all` over all
+            images and `within_group`.
+        by_modality: By modality and method, where there are several.
+        units: How many cases or groups a resample draws from.
+        drawn: Whether that is a `case` or a `group`.
+        mean_of_folds: Where folds are pooled.
+        readers: A single reader, where grades are known.
+        network: What the trained network is called.
+    """
+
+    images: int
+    pairs: int
+    cases: int | None = None
+    methods: dict[str, Agreement]
+    gains: dict[str, dict[str, Difference]]
+    by_modality: dict[str, dict[str, OfImages]] = dataclasses.field(
+        default_factory=dict
+    )
+    units: int | None = None
+    drawn: str | None = None
+    mean_of_folds: FoldMeans | None = None
+    readers: dict[str, Agreement] = dataclasses.field(default_factory=dict)
+    network: str | None = None
+
+    @classmethod
+    def of(cls, judged: "Judged", **more: Any) -> Self:
+        """The same figures with what else a larger kind of results holds."""
+        return cls(**{**vars(judged), **more})
+
+    def shown(self, method: str) -> str:
+        """What a method is called: the network by its name, if it is kept."""
+        return self.network or method if method == METHOD else method
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Origin:
+    """What every kind of results.json says of the data it is about."""
+
+    data: Facts
+    protocol: str = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Results(Judged, Origin):
+    """What results.json of an evaluation holds.
+
+    Attributes:
+        preset: Of the training; None if nothing was trained.
+        changes: Settings that are not the preset's.
+        trained_on: Facts of the data set that the model learned from.
+        modalities: That were scored.
+        algorithms: That were scored.
+        split: What was scored; None: the test part.
+        group_by: The column of the groups; None: pairs.
+        excluded: `name:value` of the images left out.
+        differs: Lines on what differs from training.
+        baselines: What each trivial baseline predicts.
+    """
+
+    preset: str | None = None
+    changes: Sequence[str] | None = None
+    trained_on: Facts | None = None
+    modalities: Sequence[str] | None = None
+    algorithms: Sequence[str] | None = None
+    split: str | None = None
+    group_by: str | None = None
+    excluded: Sequence[str] | None = None
+    differs: Sequence[str] | None = None
+    baselines: dict[str, str] | None = None
+
+    @property
+    def is_own_test(self) -> bool:
+        """Whether it is the whole test part by pairs, which folds pool."""
+        return (self.split or TEST) == TEST and not self.narrowed
+
+    @property
+    def part(self) -> str:
+        """The split, what is left out and other groups, in words."""
+        return "; ".join([self.split or TEST, *self.narrowed])
+
+    @property
+    def narrowed(self) -> list[str]:
+        """What is left out, and groups if they are no pairs, in words."""
+        words = []
+        if self.excluded:
+            words.append(f"without {', '.join(self.excluded)}")
+        if self.group_by not in (None, PAIR):
+            words.append(f"grouped by {self.group_by}")
+        return words
+
+    @property
+    def group(self) -> str:
+        """What a group is, in one word."""
+        return (self.group_by or PAIR).removesuffix("_id")
+
+    @property
+    def preset_words(self) -> str:
+        """The preset and what differs from it."""
+        if not self.changes:
+            return str(self.preset)
+        return f"{self.preset} with {', '.join(self.changes)}"
+
+
+def write(path: pathlib.Path, results: object) -> None:
+    """Writes results as JSON, replaced whole; raises OSError.
+
+    A field that is None is left out; NaN, which is no number, is null.
+    """
+    text = json.dumps(_plain(results), indent=2, allow_nan=False)
     with written_aside(path) as aside:
         aside.write_text(text + "\n")
 
 
-def _without_nan(value: Any) -> Any:
-    """The same with None for every NaN."""
-    if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
+def read(path: pathlib.Path, kind: type[Kind]) -> Kind:
+    """Reads results as a dataclass; what it has no field for is ignored.
+
+    Raises:
+        InputError: If the file is not there or holds no such results.
+    """
+    try:
+        return _typed(kind, plain_json.parse(path.read_text()))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: no figures of evaluate.py, cross_validate or "
+            "baselines.run"
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Figures):
+        value = value._asdict()
+    if dataclasses.is_dataclass(value):
+        fields = dataclasses.fields(value)
+        named = {field.name: getattr(value, field.name) for field in fields}
+        value = {name: x for name, x in named.items() if x is not None}
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
 
 
-def _verdict(gain: dict[str, float]) -> str:
-    """Whether a method is better than another, in words."""
-    if math.isnan(gain["difference"]):
-        return "not defined: one of the two is constant"
-    if gain["low"] > 0:
-        word = "above"
-    elif gain["high"] < 0:
-        word = "BELOW"
-    else:
-        word = "NOT clearly above"
-    p = number(gain.get("p_holm", float("nan")))
-    return (
-        f"{word}: {gain['difference']:+.3f} "
-        f"({number(gain['low'])} to {number(gain['high'])}), p {p}"
-    )
+def _is_dataclass(kind: Any) -> bool:
+    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
+
+
+def _typed(kind: Any, value: Any) -> Any:
+    """A value of JSON as the type that a field has."""
+    if isinstance(kind, types.UnionType):
+        kind = typing.get_args(kind)[0]
+    if value is None:
+        return math.nan if kind is float else None
+    if typing.get_origin(kind) is dict:
+        of = typing.get_args(kind)[1]
+        return {name: _typed(of, item) for name, item in value.items()}
+    if kind is Figures or _is_dataclass(kind):
+        known = typing.get_type_hints(kind)
+        return kind(
+            **{n: _typed(known[n], x) for n, x in value.items() if n in known}
+        )
+    return float(value) if kind is float else value

@@ -11,22 +11,18 @@ import numpy as np
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import METHOD
-from g2npan_tf.core.config import Config
 from g2npan_tf.core.config import changes
 from g2npan_tf.core.config import name_of
 from g2npan_tf.data import base
 from g2npan_tf.evaluation import base_differences
 from g2npan_tf.evaluation import base_selection
-from g2npan_tf.evaluation import external_baselines
 from g2npan_tf.evaluation import figures
-from g2npan_tf.evaluation import single_reader
+from g2npan_tf.evaluation import results as kept
 from g2npan_tf.evaluation.base_selection import Choice
 from g2npan_tf.evaluation.base_selection import Selection
-from g2npan_tf.evaluation.extreme_images import SPREAD
 from g2npan_tf.evaluation.results import PAIR
-from g2npan_tf.evaluation.results import is_own_test
-from g2npan_tf.evaluation.results import write_predictions
-from g2npan_tf.evaluation.results import write_results
+from g2npan_tf.evaluation.results import Predictions
+from g2npan_tf.evaluation.results import Results
 from g2npan_tf.scoring.assessor import Assessor
 
 
@@ -41,7 +37,7 @@ class Scored:
         assessor: The model.
     """
 
-    results: dict[str, Any]
+    results: Results
     rows: dict[str, Any]
     predictions: dict[str, np.ndarray]
     assessor: Assessor
@@ -67,33 +63,36 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
     known = None
     if chosen.own and chosen.parts:
         known = base.read_scores(chosen.own, chosen.parts.known)
-    baselines, notes = external_baselines.baselines(
-        known, rows, chosen.split == base_selection.TEST, choice.group_by
+    split = figures.split_of(rows, choice.group_by)
+    baselines, notes = figures.external_baselines(
+        figures.split_of(known) if known else None,
+        split,
+        chosen.split == base_selection.TEST,
     )
     assessor = Assessor.load(workdir, check_content=False)
-    predictions = {
-        METHOD: assessor.score(list(rows["image"])),
-        **baselines,
-    }
+    predictions = {METHOD: assessor.score(list(rows["image"])), **baselines}
     trained = base_differences.Side(facts, known or {}, assessor.size)
-    split = figures.split_of(rows, choice.group_by)
-    results = {
-        **_facts(settings, chosen, rows),
-        **figures.compare(split, predictions, METHOD),
-        "readers": _single_reader(base.facts(chosen.builder), split, rows),
-        "trained_on": dict(facts),
-        "modalities": np.unique(rows["modality"]).tolist(),
-        "algorithms": np.unique(rows["algorithm"]).tolist(),
-        "split": chosen.split,
-        "group_by": choice.group_by,
-        "excluded": list(choice.exclude),
-        "differs": [*_differs(trained, chosen, rows), *notes],
-        "baselines": external_baselines.meanings(baselines),
-    }
+    data = base.facts(chosen.builder)
+    results = Results.of(
+        figures.judge(split, predictions, METHOD, grades=_grades(data, rows)),
+        data=data,
+        protocol=chosen.protocol,
+        preset=settings.preset,
+        changes=changes(settings),
+        network=name_of(settings),
+        trained_on=facts,
+        modalities=np.unique(rows["modality"]).tolist(),
+        algorithms=np.unique(rows["algorithm"]).tolist(),
+        split=chosen.split,
+        group_by=choice.group_by,
+        excluded=list(choice.exclude),
+        differs=[*_differs(trained, chosen, rows), *notes],
+        baselines=figures.meanings(baselines),
+    )
     return Scored(results, rows, predictions, assessor)
 
 
-def folder(workdir: pathlib.Path, results: Mapping[str, Any]) -> pathlib.Path:
+def folder(workdir: pathlib.Path, results: Results) -> pathlib.Path:
     """Where the files of an evaluation go if nobody says it.
 
     Args:
@@ -106,14 +105,14 @@ def folder(workdir: pathlib.Path, results: Mapping[str, Any]) -> pathlib.Path:
         hash of what is left out, for all else.
     """
     own = workdir / "evaluation"
-    if is_own_test(results):
+    if results.is_own_test:
         return own
-    words = [results["data"]["name"], results["split"]]
-    if results["group_by"] != PAIR:
-        words += ["by", results["group_by"]]
-    if results["excluded"]:
+    words = [results.data["name"], str(results.split)]
+    if results.group_by != PAIR:
+        words += ["by", str(results.group_by)]
+    if results.excluded:
         # In any order, and of any length and letters.
-        names = "\n".join(sorted(set(results["excluded"])))
+        names = "\n".join(sorted(set(results.excluded)))
         words += ["without", hashlib.sha256(names.encode()).hexdigest()[:8]]
     return own / "-".join(words).replace("/", "-")
 
@@ -129,27 +128,18 @@ def write(scored: Scored, output: pathlib.Path) -> None:
         OSError: If the disk does not take it.
     """
     output.mkdir(parents=True, exist_ok=True)
-    write_results(output / "results.json", scored.results)
-    more = {
-        "case": scored.rows["case_id"],
-        **{
-            name: [f"{value:.4f}" for value in values]
-            for name, values in scored.predictions.items()
-            if name != METHOD
-        },
-    }
-    if "grades" in scored.rows:
-        spreads = reader_spread(scored.rows["grades"])
-        more[SPREAD] = [f"{value:.4f}" for value in spreads]
-        grades = _grades(scored.results["data"], scored.rows)
-        if grades is not None:
-            more |= single_reader.columns(grades)
-    write_predictions(
-        output / "predictions.csv",
-        scored.rows,
-        scored.predictions[METHOD],
-        more,
-    )
+    kept.write(output / "results.json", scored.results)
+    predictions = dict(scored.predictions)
+    has_grades = "grades" in scored.rows
+    split = figures.split_of(scored.rows)
+    Predictions(
+        split.image,
+        split,
+        predictions.pop(METHOD),
+        predictions,
+        reader_spread(scored.rows["grades"]) if has_grades else None,
+        _grades(scored.results.data, scored.rows),
+    ).write(output / "predictions.csv")
 
 
 def reader_spread(grades: Sequence[np.ndarray]) -> np.ndarray:
@@ -168,30 +158,6 @@ def reader_spread(grades: Sequence[np.ndarray]) -> np.ndarray:
             for known in (row[np.isfinite(row)] for row in grades)
         ]
     )
-
-
-def _facts(
-    settings: Config, chosen: Selection, rows: Mapping[str, Any]
-) -> dict[str, Any]:
-    """What was scored."""
-    return {
-        "data": base.facts(chosen.builder),
-        "protocol": chosen.protocol,
-        "preset": settings.preset,
-        "changes": changes(settings),
-        "network": name_of(settings),
-        "images": len(rows["mos"]),
-        "pairs": len(set(rows["pair_id"])),
-        "cases": len(set(rows["case_id"])),
-    }
-
-
-def _single_reader(
-    facts: Mapping[str, Any], split: figures.Split, rows: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Figures of one reader; empty where the base has none."""
-    grades = _grades(facts, rows)
-    return {} if grades is None else single_reader.judge(split, grades)
 
 
 def _grades(

@@ -2,19 +2,23 @@
 
 import math
 from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from g2npan_tf.core import mos
 from g2npan_tf.core.config import METHOD
-from g2npan_tf.core.config import shown
 from g2npan_tf.evaluation import statistics
-from g2npan_tf.evaluation.extreme_images import Row
-from g2npan_tf.evaluation.plots import scores_of
-from g2npan_tf.evaluation.results import FEW_UNITS
-from g2npan_tf.evaluation.results import few_units_words
-from g2npan_tf.evaluation.results import number
-from g2npan_tf.evaluation.results import reader_words
+from g2npan_tf.evaluation.results import Agreement
+from g2npan_tf.evaluation.results import FoldMean
+from g2npan_tf.evaluation.results import FoldMeans
+from g2npan_tf.evaluation.results import Judged
+from g2npan_tf.evaluation.results import Predictions
+from g2npan_tf.evaluation.statistics import Difference
+from g2npan_tf.evaluation.statistics import Interval
+from g2npan_tf.evaluation.table import few_units_words
+from g2npan_tf.evaluation.table import reader_words
+from g2npan_tf.evaluation.table import with_limits
 from g2npan_tf.report import page
 from g2npan_tf.report.page import Html
 from g2npan_tf.report.page import tag
@@ -102,23 +106,20 @@ def title_of(facts: Mapping[str, Any]) -> str:
     return f"Evaluation on {facts['name']} ({kind} scores)"
 
 
-def figures(judged: Mapping[str, Any]) -> Html:
+def figures(judged: Judged, baselines: Mapping[str, str]) -> Html:
     """Figures of every method and gains of the network over each other one.
 
     Args:
-        judged: `methods` and `gains` of `evaluation.compare`, `network`
-            (what the trained one is called), and `baselines` (what each
-            trivial one predicts), `readers` and `mean_of_folds` if there are
-            any.
+        judged: What was found.
+        baselines: What each trivial baseline predicts, as far as it is known.
     """
-    readers = judged.get("readers", {})
     rows = [
-        _figure_row(_words(shown(judged, name)), values, name == METHOD)
-        for name, values in {**judged["methods"], **readers}.items()
+        _figure_row(_words(judged.shown(name)), values, name == METHOD)
+        for name, values in {**judged.methods, **judged.readers}.items()
     ]
     said = {
-        **judged.get("baselines", {}),
-        **{name: reader_words(values) for name, values in readers.items()},
+        **baselines,
+        **{name: reader_words(x) for name, x in judged.readers.items()},
     }
     meanings = [
         tag("p", tag("b", _words(name)), f": {meaning}.", class_="note")
@@ -130,26 +131,26 @@ def figures(judged: Mapping[str, Any]) -> Html:
     ]
     gains = [
         _gain_row(_words(name), scope, gain)
-        for name, scopes in judged["gains"].items()
+        for name, scopes in judged.gains.items()
         for scope, gain in scopes.items()
     ]
     if gains:
-        caption = f"{shown(judged, METHOD)} minus each other method that ranks"
+        caption = f"{judged.shown(METHOD)} minus each other method that ranks"
         parts.append(tag("h3", "Differences"))
         parts.append(table(_GAINS, gains, caption))
-    if "mean_of_folds" in judged:
-        parts += [tag("h3", "Fold by fold"), _fold_table(judged)]
-    drawn = judged.get("drawn", "group")
+    if judged.mean_of_folds:
+        parts.append(tag("h3", "Fold by fold"))
+        parts.append(_fold_table(judged, judged.mean_of_folds))
+    drawn = judged.drawn or "group"
+    few = few_units_words(judged.units, drawn)
     note = (
         f"Intervals and p: 1,000 bootstrap resamples of whole {drawn}s; Holm's "
-        "correction is for all differences of a table."
+        f"correction is for all differences of a table. {few}"
     )
-    if judged.get("units", FEW_UNITS) < FEW_UNITS:
-        note += f" {few_units_words(judged['units'], drawn)}"
-    return page.join(*parts, tag("p", note, class_="note"))
+    return page.join(*parts, tag("p", note.strip(), class_="note"))
 
 
-def shares(rows: Sequence[Row], column: str) -> Html:
+def shares(rows: Predictions, column: str) -> Html:
     """Figures of the images of each algorithm or modality.
 
     Args:
@@ -157,14 +158,16 @@ def shares(rows: Sequence[Row], column: str) -> Html:
         column: What the images of a line have in common.
     """
     lines = []
-    for name in sorted({row[column] for row in rows}):
-        members = [row for row in rows if row[column] == name]
-        true, predicted = scores_of(members)
+    names = getattr(rows.split, column)
+    for name in np.unique(names):
+        true, predicted = (
+            x[names == name] for x in (rows.split.mos, rows.predicted)
+        )
         means = (true.mean(), predicted.mean())
         lines.append(
             (
-                name,
-                len(members),
+                str(name),
+                len(true),
                 *map(float, means),
                 float(means[1] - means[0]),
                 statistics.srcc(true, predicted),
@@ -179,62 +182,50 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _figure_row(
-    name: str, values: Mapping[str, Any], is_network: bool
-) -> tuple:
+def _figure_row(name: str, values: Agreement, is_network: bool) -> tuple:
     """One method's line; the trained network's name is bold."""
-    raw, inside = values["raw"], values["within_group"]
-    limits = values["interval"]["srcc"]
+    raw, inside = values.raw, values.within_group
     return (
         tag("b", name) if is_network else name,
-        raw["plcc"],
-        _with_limits(number(raw["srcc"]), raw["srcc"], limits),
-        raw["krcc"],
-        values["rounded_krcc"],
-        raw["rmse"],
-        values["mapped"]["plcc"],
-        inside["srcc"],
-        inside["top1"],
+        raw.plcc,
+        _limits(raw.srcc, values.interval["srcc"]),
+        raw.krcc,
+        values.rounded_krcc,
+        raw.rmse,
+        values.mapped.plcc,
+        inside.srcc,
+        inside.top1,
     )
 
 
-def _gain_row(name: str, scope: str, gain: Mapping[str, float]) -> tuple:
-    """One difference's line."""
-    value = gain["difference"]
-    return (
-        name,
-        _SCOPES[scope],
-        _with_limits(f"{value:+.3f}", value, gain),
-        gain.get("p"),
-        gain.get("p_holm"),
-    )
+def _gain_row(name: str, scope: str, gain: Difference) -> tuple:
+    difference = _limits(gain.difference, gain, "+")
+    return (name, _SCOPES[scope], difference, gain.p, gain.p_holm)
 
 
-def _fold_table(judged: Mapping[str, Any]) -> Html:
+def _fold_table(judged: Judged, found: FoldMeans) -> Html:
     """SRCC within each fold, averaged; pooled, folds are ranked too."""
-    found = judged["mean_of_folds"]
     rows = []
-    for name, figures in found["methods"].items():
-        value, gain = figures["srcc"], found["gains"].get(name)
-        difference: Any = Cell(Html("&ndash;"), None)
-        if gain:
-            above = gain["difference"]
-            difference = _with_limits(f"{above:+.3f}", above, gain)
+    for name, mean in found.methods.items():
+        gain = found.gains.get(name)
         rows.append(
             (
-                _words(shown(judged, name)),
-                _with_limits(number(value), value, figures),
-                difference,
-                gain.get("p_holm") if gain else None,
+                _words(judged.shown(name)),
+                _limits(mean.srcc, mean),
+                _limits(gain.difference, gain, "+")
+                if gain
+                else Cell(Html("&ndash;"), None),
+                gain.p_holm if gain else None,
             )
         )
-    caption = f"Mean of the folds, and {shown(judged, METHOD)} minus the others"
+    caption = f"Mean of the folds, and {judged.shown(METHOD)} minus the others"
     return table(_FOLDS, rows, caption)
 
 
-def _with_limits(shown: str, value: float, limits: Mapping[str, float]) -> Cell:
+def _limits(
+    value: float, limits: Interval | Difference | FoldMean, sign: str = ""
+) -> Cell:
     """A figure with both ends of its interval, sorted by the figure."""
     if not math.isfinite(value):
         return Cell(Html("&ndash;"), None)
-    low, high = (number(limits[end]) for end in ("low", "high"))
-    return Cell(f"{shown} ({low} to {high})", value)
+    return Cell(with_limits(value, limits, sign), value)

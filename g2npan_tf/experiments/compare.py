@@ -9,7 +9,7 @@ with a name before `=` if the folder's does not tell. The first is compared with
 each other one by paired bootstrap of the groups, with Holm's correction.
 """
 
-import math
+import dataclasses
 import pathlib
 import re
 from collections.abc import Mapping
@@ -21,19 +21,18 @@ from absl import flags
 
 from g2npan_tf.core import command
 from g2npan_tf.core import outputs
-from g2npan_tf.core import plain_json
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.core.table import number
-from g2npan_tf.evaluation import figures as evaluation
-from g2npan_tf.evaluation import fold_means
-from g2npan_tf.evaluation import results as evaluation_table
+from g2npan_tf.evaluation import figures
+from g2npan_tf.evaluation import results as kept
+from g2npan_tf.evaluation.results import BASELINES
+from g2npan_tf.evaluation.results import Predictions
+from g2npan_tf.evaluation.results import Results
+from g2npan_tf.evaluation.table import table
 from g2npan_tf.scoring.model_facts import UNKNOWN
 from g2npan_tf.scoring.model_facts import whose
 
 PREDICTIONS = "predictions.csv"
 _FACTS = "results.json"
-# What must be equal of an image, whoever scored it.
-_SHARED = ("pair", "algorithm", "modality")
 _WHAT = {"name": UNKNOWN, "scores": UNKNOWN, "caveat": ""}
 # Where a protocol's words go over to its parts.
 _PART = re.compile(", (?:test fold|part|draw|modality) ")
@@ -54,24 +53,21 @@ def main(argv: list[str]) -> None:
         [place for file in files for place in (file, *_beside(file))],
     )
     results = collect(argv[1:])
-    print(evaluation_table.table(results))
+    print(table(results))
     if flags.FLAGS.output:
         path = pathlib.Path(flags.FLAGS.output)
         try:
-            evaluation_table.write_results(path, results)
+            kept.write(path, results)
         except OSError as error:
             command.fail(f"--output={path}: {error.strerror}")
 
 
-def collect(words: Sequence[str]) -> dict[str, Any]:
+def collect(words: Sequence[str]) -> Results:
     """Figures of the methods on the images that all scored.
 
     Args:
         words: `NAME=PATH` or `PATH`, at least two; the first is compared with
             the others.
-
-    Returns:
-        As `evaluation_table.table` takes it.
 
     Raises:
         InputError: If there are fewer than two, a name comes twice, a file is
@@ -85,49 +81,42 @@ def collect(words: Sequence[str]) -> dict[str, Any]:
         )
     files = [_named(word) for word in words]
     names = [name for name, _ in files]
-    if len(set(names)) < len(names) or set(names) & {*evaluation.BASELINES}:
+    if len(set(names)) < len(names) or set(names) & {*BASELINES}:
         raise InputError(
             f"methods {', '.join(names)}: expected different names, and none "
-            f"of {', '.join(evaluation.BASELINES)}; give them as NAME=PATH"
+            f"of {', '.join(BASELINES)}; give them as NAME=PATH"
         )
     tables = [_read(path) for _, path in files]
-    beside = {name: _figures(path) for name, path in files}
-    common = [key for key in tables[0] if all(key in t for t in tables[1:])]
+    origins = {name: _origin(path) for name, path in files}
+    others = [set(one.image) for one in tables[1:]]
+    common = [
+        name
+        for name in tables[0].image
+        if all(name in other for other in others)
+    ]
     if not common:
         raise InputError(f"no image is in all of {', '.join(words)}")
-    for (_, path), table in zip(files, tables, strict=True):
-        _check_same(path, table, files[0][1], tables[0], common)
+    excluded = sum(len(one.image) - len(common) for one in tables)
+    tables = [_chosen(one, common) for one in tables]
+    for (_, path), one in zip(files[1:], tables[1:], strict=True):
+        _check_same(path, one, files[0][1], tables[0])
     predictions = {
-        name: _column(table, common, "predicted_mos")
-        for name, table in zip(names, tables, strict=True)
+        name: one.predicted for name, one in zip(names, tables, strict=True)
     }
-    first = tables[0]
-    for name in evaluation.BASELINES:
-        told = _optional(tables, common, name)
-        if told is not None:
-            predictions[name] = told.astype(float)
-    pair, algorithm, modality = (
-        np.array([first[key][name] for key in common]) for name in _SHARED
-    )
-    case, fold = (_optional(tables, common, name) for name in ("case", "fold"))
-    scores = _column(first, common, "mos")
-    split = evaluation.Split(pair, algorithm, modality, scores, case)
-    excluded = sum(len(table) - len(common) for table in tables)
-    return {
-        "data": _data(beside),
-        "protocol": "images that all of them scored"
+    for name in BASELINES:
+        values = _first_known([one.trivial.get(name) for one in tables])
+        if values is not None:
+            predictions[name] = values
+    case = _first_known([one.split.case_id for one in tables])
+    fold = _first_known([one.fold for one in tables])
+    split = dataclasses.replace(tables[0].split, case_id=case)
+    return Results.of(
+        figures.judge(split, predictions, names[0], fold),
+        data=_data(origins, dict(files)),
+        protocol="images that all of them scored"
         + (f" ({excluded} scored by some only are left out)" * bool(excluded))
-        + _protocols(beside),
-        "images": len(common),
-        "pairs": len(set(pair)),
-        **({} if case is None else {"cases": len(set(case))}),
-        **evaluation.compare(split, predictions, names[0]),
-        **(
-            {}
-            if fold is None
-            else {"mean_of_folds": fold_means.judge(split, fold, predictions)}
-        ),
-    }
+        + _protocols(origins),
+    )
 
 
 def _named(word: str) -> tuple[str, pathlib.Path]:
@@ -144,68 +133,51 @@ def _named(word: str) -> tuple[str, pathlib.Path]:
     return (name if separator else path.stem), file
 
 
-def _read(path: pathlib.Path) -> dict[str, dict[str, str]]:
-    """The rows of a file by their image."""
-    rows = evaluation_table.read_predictions(path)
-    missing = {"id", "mos", "predicted_mos", *_SHARED} - set(rows[0])
-    if missing:
-        raise InputError(f"{path}: no column {', '.join(sorted(missing))}")
-    found: dict[str, dict[str, str]] = {}
-    for line, row in enumerate(rows, start=2):
-        if row["id"] in found:
+def _read(path: pathlib.Path) -> Predictions:
+    """The predictions of a file, each image once."""
+    found = kept.read_predictions(path)
+    seen = set()
+    for line, name in enumerate(found.image, start=2):
+        if name in seen:
             raise InputError(
-                f"{path}, line {line}: {row['id']} for the second time; "
+                f"{path}, line {line}: {name} for the second time; "
                 "expected one seed, each image once"
             )
-        for name in ("mos", "predicted_mos", *evaluation.BASELINES):
-            if name in row:
-                _number(row[name], f"{path}, line {line}, {name}")
-        found[row["id"]] = row
+        seen.add(name)
     return found
 
 
-def _number(text: str, where: str) -> float:
-    """A finite number of a cell."""
-    return number(where, text or "", -math.inf, math.inf)
+def _chosen(table: Predictions, names: Sequence[str]) -> Predictions:
+    """Some images in an order."""
+    places = {name: place for place, name in enumerate(table.image)}
+    return table.at(np.array([places[name] for name in names]))
 
 
-def _column(
-    table: dict[str, dict[str, str]], keys: Sequence[str], name: str
-) -> np.ndarray:
-    """A column as numbers, in the order of the images."""
-    return np.array([float(table[key][name]) for key in keys])
-
-
-def _optional(
-    tables: Sequence[dict[str, dict[str, str]]], keys: Sequence[str], name: str
-) -> np.ndarray | None:
-    """A column of the first file that has it for all images, or None.
+def _first_known(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """A column of the first file that has it.
 
     Earlier versions did not write `case`; `fold` is there if folds are pooled.
     """
-    for table in tables:
-        if all(name in table[key] for key in keys):
-            return np.array([table[key][name] for key in keys])
-    return None
+    return next((column for column in columns if column is not None), None)
 
 
 def _check_same(
     path: pathlib.Path,
-    table: dict[str, dict[str, str]],
+    table: Predictions,
     first_path: pathlib.Path,
-    first: dict[str, dict[str, str]],
-    keys: Sequence[str],
+    first: Predictions,
 ) -> None:
-    """Refuses two files that tell different things of one image."""
-    for key in keys:
-        here, there = table[key], first[key]
-        same = all(here[name] == there[name] for name in _SHARED)
-        near = abs(float(here["mos"]) - float(there["mos"])) <= _SAME_MOS
-        if not (same and near):
-            raise InputError(
-                f"{path}: {key} has MOS {here['mos']} and in {first_path} "
-                f"{there['mos']}; expected predictions of one data set"
-            )
+    """Refuses two files that differ on one image."""
+    here, there = table.split, first.split
+    same = np.abs(here.mos - there.mos) <= _SAME_MOS
+    for name in ("pair_id", "algorithm", "modality"):
+        same &= getattr(here, name) == getattr(there, name)
+    for k in np.flatnonzero(~same):
+        raise InputError(
+            f"{path}: {table.image[k]} has MOS {here.mos[k]:.4f} and in "
+            f"{first_path} {there.mos[k]:.4f}; expected predictions of one "
+            "data set"
+        )
 
 
 def _beside(path: pathlib.Path) -> tuple[pathlib.Path, ...]:
@@ -213,30 +185,23 @@ def _beside(path: pathlib.Path) -> tuple[pathlib.Path, ...]:
     return path.with_suffix(".json"), path.with_name(_FACTS)
 
 
-def _figures(path: pathlib.Path) -> dict[str, Any]:
-    """What stands beside a file of predictions; empty if nothing does."""
-    for figures in _beside(path):
-        if not figures.is_file():
-            continue
-        try:
-            found = plain_json.parse(figures.read_text())
-            return {"path": path, "facts": dict(found["data"]), **found}
-        except (ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{figures}: no figures of evaluate.py, cross_validate or "
-                "baselines.run"
-            ) from error
-    return {}
+def _origin(path: pathlib.Path) -> kept.Origin | None:
+    """What stands beside a file of predictions; None if nothing does."""
+    beside = (place for place in _beside(path) if place.is_file())
+    return next((kept.read(place, kept.Origin) for place in beside), None)
 
 
-def _data(beside: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+def _data(
+    origins: Mapping[str, kept.Origin | None],
+    paths: Mapping[str, pathlib.Path],
+) -> dict[str, Any]:
     """Name and scores of the data set, from the figures beside the files."""
     found = {
         tuple(
-            known["facts"].get(key, default) for key, default in _WHAT.items()
-        ): known["path"]
-        for known in beside.values()
-        if known
+            origin.data.get(key, default) for key, default in _WHAT.items()
+        ): paths[name]
+        for name, origin in origins.items()
+        if origin
     }
     if len(found) > 1:
         each = "; ".join(
@@ -251,12 +216,12 @@ def _data(beside: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     return {k: v for k, v in zip(_WHAT, what, strict=True) if v}
 
 
-def _protocols(beside: Mapping[str, dict[str, Any]]) -> str:
+def _protocols(origins: Mapping[str, kept.Origin | None]) -> str:
     """The protocol of each method where one is known: they may differ."""
     said = {
-        # Which of its parts were scored is told by the images in common.
-        name: _PART.split(str(known.get("protocol", UNKNOWN)))[0]
-        for name, known in beside.items()
+        # Which of its parts were scored is shown by the images in common.
+        name: _PART.split(origin.protocol)[0] if origin else UNKNOWN
+        for name, origin in origins.items()
     }
     if set(said.values()) == {UNKNOWN}:
         return ""

@@ -10,13 +10,13 @@ repeated. `OUTPUT` gets `results.json`, `predictions.csv`, `table.md`, plots and
 """
 
 import concurrent.futures
-import csv
 import dataclasses
 import importlib
 import json
 import pathlib
 import subprocess
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -34,11 +34,13 @@ from g2npan_tf.core.config import num_parts
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.data import protocols
-from g2npan_tf.evaluation import figures as evaluation
-from g2npan_tf.evaluation import fold_means
-from g2npan_tf.evaluation import results as evaluation_table
-from g2npan_tf.evaluation import single_reader
+from g2npan_tf.evaluation import figures
+from g2npan_tf.evaluation import results as kept
 from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation import table as evaluation_table
+from g2npan_tf.evaluation.results import Judged
+from g2npan_tf.evaluation.results import Predictions
+from g2npan_tf.evaluation.results import Results
 from g2npan_tf.experiments import cross_validation_plots
 from g2npan_tf.scoring.model_facts import whose
 
@@ -52,6 +54,37 @@ FILES = (
     "scatter.png",
     "table.md",
 )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CrossValidation(kept.Origin):
+    """What results.json of cross-validated runs holds.
+
+    Attributes:
+        preset: Of the training.
+        changes: Settings that are not the preset's.
+        settings: All of them.
+        seeds: Figures of the pooled folds by seed.
+        folds: SRCC of each run by `(seed, fold)`.
+    """
+
+    preset: str
+    changes: Sequence[str] | None = None
+    settings: dict[str, Any]
+    seeds: dict[str, Judged]
+    folds: dict[str, float]
+
+    def of_seed(self, seed: str) -> Results:
+        """The figures of one seed, with what they were measured on."""
+        return Results.of(
+            self.seeds[seed],
+            data=self.data,
+            protocol=self.protocol,
+            preset=self.preset,
+            changes=self.changes,
+        )
+
+
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 _OWN = ("fold", "seed")
 
@@ -143,7 +176,7 @@ def run_all(
 
 def collect(
     runs: dict[tuple[int, int], Config], output: pathlib.Path
-) -> dict[str, Any]:
+) -> CrossValidation:
     """Pools the predictions of the folds, seed by seed, and judges them.
 
     Choice: figures are of all folds' images together, which are as many as
@@ -155,46 +188,47 @@ def collect(
         output: Folder of all runs; gets the files.
 
     Returns:
-        What `results.json` holds: `data`, `protocol`, `preset`, `settings`
-        and, by seed, what `evaluation.compare` returns; `folds`, the SRCC of
-        each run.
+        What `results.json` holds.
     """
-    rows = [
-        {**row, "seed": str(seed), "fold": str(fold)}
-        for seed, fold in runs
-        for row in evaluation_table.read_predictions(
-            folder_of(output, seed, fold) / "evaluation" / "predictions.csv"
-        )
-    ]
-    # Folds evaluated by an earlier version may lack columns of later ones.
-    common = [name for name in rows[0] if all(name in row for row in rows)]
-    rows = [{name: row[name] for name in common} for row in rows]
+    rows = kept.pooled(
+        [
+            _of_run(
+                folder_of(output, seed, fold)
+                / "evaluation"
+                / "predictions.csv",
+                seed,
+                fold,
+            )
+            for seed, fold in runs
+        ]
+    )
     first = next(iter(runs.values()))
     _, facts = config_module.load(
         folder_of(output, first.seed, first.fold) / "config.json"
     )
-    by_seed = {
-        seed: [row for row in rows if row["seed"] == str(seed)]
-        for seed in dict.fromkeys(seed for seed, _ in runs)
-    }
     folds = sorted({fold for _, fold in runs})
-    results = {
-        "data": facts,
-        "protocol": f"{protocols.describe(dataclasses.replace(first, fold=0))}"
+    results = CrossValidation(
+        data=facts,
+        protocol=f"{protocols.describe(dataclasses.replace(first, fold=0))}"
         f" and likewise the others; folds {', '.join(map(str, folds))} pooled",
-        "preset": first.preset,
-        "changes": changes(first),
-        "settings": first.to_json(),
-        "seeds": {
-            str(seed): _judge(members, first)
-            for seed, members in by_seed.items()
+        preset=first.preset,
+        changes=changes(first),
+        settings=first.to_json(),
+        seeds={
+            seed: _judge(rows.where(seed=seed), first)
+            for seed in dict.fromkeys(str(seed) for seed, _ in runs)
         },
-        "folds": _fold_figures(rows),
-    }
-    evaluation_table.write_results(output / "results.json", results)
+        folds={
+            f"({seed}, {fold})": _srcc(
+                rows.where(seed=str(seed), fold=str(fold))
+            )
+            for seed, fold in runs
+        },
+    )
+    kept.write(output / "results.json", results)
     with written_aside(output / "table.md") as aside:
         aside.write_text(table(results) + "\n")
-    _write_rows(output / "predictions.csv", rows)
+    rows.write(output / "predictions.csv")
     label = f"{facts['name']}, {whose(facts)}"
     cross_validation_plots.draw_scatter(rows, label, output / "scatter.png")
     cross_validation_plots.draw_algorithms(
@@ -206,7 +240,17 @@ def collect(
     return results
 
 
-def table(results: dict[str, Any]) -> str:
+def _of_run(path: pathlib.Path, seed: int, fold: int) -> Predictions:
+    rows = kept.read_predictions(path)
+    count = len(rows.predicted)
+    return dataclasses.replace(
+        rows,
+        seed=np.full(count, str(seed)),
+        fold=np.full(count, str(fold)),
+    )
+
+
+def table(results: CrossValidation) -> str:
     """The pooled figures of each seed, and how far folds and seeds spread.
 
     Args:
@@ -215,21 +259,15 @@ def table(results: dict[str, Any]) -> str:
     Returns:
         Markdown.
     """
-    kept = ("data", "protocol", "preset", "changes")
-    shown = {name: results[name] for name in kept if name in results}
     lines = []
-    for seed, judged in results["seeds"].items():
-        lines += [
-            f"Seed {seed}:",
-            "",
-            evaluation_table.table({**shown, **judged}),
-            "",
-        ]
-    values = np.array(list(results["folds"].values()))
+    for seed in results.seeds:
+        text = evaluation_table.table(results.of_seed(seed))
+        lines += [f"Seed {seed}:", "", text, ""]
+    values = np.array(list(results.folds.values()))
     lines.append(
         f"SRCC of single runs (seed, fold): mean {values.mean():.3f}, sd "
         f"{values.std(ddof=1) if len(values) > 1 else 0:.3f}; "
-        + ", ".join(f"{k} {v:.3f}" for k, v in results["folds"].items())
+        + ", ".join(f"{k} {v:.3f}" for k, v in results.folds.items())
     )
     return "\n".join(lines)
 
@@ -261,47 +299,25 @@ def _run(config: Config, workdir: pathlib.Path) -> None:
                 )
 
 
-def _judge(rows: list[dict[str, str]], config: Config) -> dict[str, Any]:
+def _judge(rows: Predictions, config: Config) -> Judged:
     """Figures of one seed's predictions."""
-    columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    split = evaluation.Split(
-        columns["pair"],
-        columns["algorithm"],
-        columns["modality"],
-        columns["mos"].astype(float),
-        columns["case"],
+    judged = figures.judge(
+        rows.split,
+        {METHOD: rows.predicted, **rows.trivial},
+        METHOD,
+        rows.fold,
+        rows.grades,
     )
-    predictions = {METHOD: columns["predicted_mos"].astype(float)}
-    for name in evaluation.BASELINES:
-        if name in columns:
-            predictions[name] = columns[name].astype(float)
-    return {
-        "network": name_of(config),
-        "images": len(rows),
-        "pairs": len(set(columns["pair"])),
-        "cases": len(set(columns["case"])),
-        **evaluation.compare(split, predictions, METHOD),
-        "mean_of_folds": fold_means.judge(split, columns["fold"], predictions),
-        "readers": single_reader.judge(split, single_reader.from_rows(rows)),
-    }
+    return dataclasses.replace(judged, network=name_of(config))
 
 
-def _fold_figures(rows: list[dict[str, str]]) -> dict[str, float]:
-    """SRCC of each run."""
-    figures = {}
-    for key in dict.fromkeys((row["seed"], row["fold"]) for row in rows):
-        members = [row for row in rows if (row["seed"], row["fold"]) == key]
-        true, predicted = (
-            np.array([float(row[name]) for row in members])
-            for name in ("mos", "predicted_mos")
-        )
-        figures[f"({key[0]}, {key[1]})"] = statistics.srcc(true, predicted)
-    return figures
+def _srcc(rows: Predictions) -> float:
+    return statistics.srcc(rows.split.mos, rows.predicted)
 
 
 def _report(
-    results: dict[str, Any],
-    rows: list[dict[str, str]],
+    results: CrossValidation,
+    rows: Predictions,
     runs: dict[tuple[int, int], Config],
     output: pathlib.Path,
 ) -> None:
@@ -309,18 +325,8 @@ def _report(
     with cli.quiet_stderr():
         from g2npan_tf.experiments import cross_validation_report
     folders = {key: folder_of(output, *key) for key in runs}
-    cross_validation_report.write(results, rows, runs, folders, output)
-
-
-def _write_rows(path: pathlib.Path, rows: list[dict[str, str]]) -> None:
-    """Writes the predictions of all runs; replaced whole."""
-    with (
-        written_aside(path) as aside,
-        aside.open("w", newline="") as file,
-    ):
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    by_seed = {seed: results.of_seed(seed) for seed in results.seeds}
+    cross_validation_report.write(by_seed, rows, runs, folders, output)
 
 
 def is_done(config: Config, workdir: pathlib.Path) -> bool:
@@ -347,12 +353,12 @@ def is_done(config: Config, workdir: pathlib.Path) -> bool:
     progress = Progress(
         ended["epochs"], ended["best_epoch"], ended["best_val_srcc"] or 0.0
     )
-    figures = workdir / "evaluation" / "results.json"
+    path = workdir / "evaluation" / "results.json"
     return (
         bool(run_folder.end_of(progress, config))
-        and figures.exists()
-        and figures.stat().st_mtime >= summary.stat().st_mtime
-        and evaluation_table.is_own_test(json.loads(figures.read_text()))
+        and path.exists()
+        and path.stat().st_mtime >= summary.stat().st_mtime
+        and kept.read(path, Results).is_own_test
     )
 
 

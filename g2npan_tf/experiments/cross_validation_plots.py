@@ -2,7 +2,6 @@
 
 import pathlib
 from collections.abc import Mapping
-from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import figure
@@ -10,14 +9,12 @@ from matplotlib import ticker
 
 from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation.plots import points_of_log
-from g2npan_tf.evaluation.plots import scores_of
+from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.report.plain_text import plain_text
-
-Row = Mapping[str, str]
 
 
 @plain_text()
-def draw_scatter(rows: Sequence[Row], label: str, path: pathlib.Path) -> None:
+def draw_scatter(rows: Predictions, label: str, path: pathlib.Path) -> None:
     """Draws readers' against predicted scores with the logistic fit.
 
     Args:
@@ -25,11 +22,11 @@ def draw_scatter(rows: Sequence[Row], label: str, path: pathlib.Path) -> None:
         label: Data set and whose scores.
         path: PNG to write.
     """
-    true, predicted = scores_of(rows)
+    true, predicted = rows.split.mos, rows.predicted
     plot = figure.Figure(figsize=(4.8, 4.6), layout="constrained")
     axes = plot.subplots()
-    for modality in sorted({row["modality"] for row in rows}):
-        mine = [row["modality"] == modality for row in rows]
+    for modality in np.unique(rows.split.modality):
+        mine = rows.split.modality == modality
         axes.plot(predicted[mine], true[mine], ".", ms=4, label=modality)
     line = np.linspace(predicted.min(), predicted.max(), 200)
     fit = statistics.fit_logistic(true, predicted)
@@ -47,9 +44,7 @@ def draw_scatter(rows: Sequence[Row], label: str, path: pathlib.Path) -> None:
 
 
 @plain_text()
-def draw_algorithms(
-    rows: Sequence[Row], label: str, path: pathlib.Path
-) -> None:
+def draw_algorithms(rows: Predictions, label: str, path: pathlib.Path) -> None:
     """Draws the mean score of each algorithm, as judged and as predicted.
 
     Args:
@@ -57,8 +52,8 @@ def draw_algorithms(
         label: Data set and whose scores.
         path: PNG to write.
     """
-    true, predicted = scores_of(rows)
-    names = np.array([row["algorithm"] for row in rows])
+    true, predicted = rows.split.mos, rows.predicted
+    names = rows.split.algorithm
     order = sorted(set(names), key=lambda name: true[names == name].mean())
     plot = figure.Figure(figsize=(7.0, 3.6), layout="constrained")
     axes = plot.subplots()

@@ -3,7 +3,6 @@
 import pathlib
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -14,19 +13,21 @@ from g2npan_tf.evaluation import extreme_images
 from g2npan_tf.evaluation import plots
 from g2npan_tf.evaluation import report
 from g2npan_tf.evaluation import sections
+from g2npan_tf.evaluation.results import Facts
+from g2npan_tf.evaluation.results import Predictions
+from g2npan_tf.evaluation.results import Results
 from g2npan_tf.report import page
 from g2npan_tf.report.page import Html
 from g2npan_tf.report.page import tag
 from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.assessor import Assessor
 
-Row = Mapping[str, str]
 Run = tuple[int, int]
 
 
 def write(
-    results: Mapping[str, Any],
-    rows: Sequence[Row],
+    results: Mapping[str, Results],
+    rows: Predictions,
     runs: Mapping[Run, Config],
     folders: Mapping[Run, pathlib.Path],
     output: pathlib.Path,
@@ -37,7 +38,7 @@ def write(
     once; single images of the first seed only.
 
     Args:
-        results: From `cross_validate.collect`.
+        results: By seed.
         rows: Of the pooled predictions.csv.
         runs: Configuration by seed and fold.
         folders: Folder of each run.
@@ -49,17 +50,13 @@ def write(
     Raises:
         OSError: If the disk does not take it.
     """
-    by_seed = {
-        seed: [row for row in rows if row["seed"] == seed]
-        for seed in results["seeds"]
-    }
+    by_seed = {seed: rows.where(seed=seed) for seed in results}
     first = next(iter(by_seed))
-    body = report.head(results, results["seeds"][first])
+    body = report.head(results[first])
     for seed, members in by_seed.items():
-        judged = results["seeds"][seed]
         title = f"Figures, seed {seed}"
         body += [
-            page.section(title, sections.figures(judged)),
+            page.section(title, sections.figures(results[seed], {})),
             plots.agreement(members, f"seed {seed}"),
         ]
     logs = {
@@ -69,27 +66,32 @@ def write(
     body += [
         report.details(by_seed[first]),
         report.learning(logs),
-        _images(by_seed[first], runs, folders, results["data"]),
+        _images(by_seed[first], runs, folders, results[first].data),
     ]
     path = output / report.FILE
-    return report.save(results["data"], body, path)
+    return report.save(results[first].data, body, path)
 
 
 def _images(
-    rows: Sequence[Row],
+    rows: Predictions,
     runs: Mapping[Run, Config],
     folders: Mapping[Run, pathlib.Path],
-    facts: Mapping[str, Any],
+    facts: Facts,
 ) -> Html:
     """The most extreme images with their maps; why not, if they are gone."""
 
     def explain(
         numbers: Sequence[int],
     ) -> list[tuple[np.ndarray, Assessment]]:
-        chosen = [rows[number] for number in numbers]
+        chosen = rows.at(np.array(numbers))
+        run_of = _runs_of(chosen)
         explained: dict[str, tuple[np.ndarray, Assessment]] = {}
-        for run in dict.fromkeys(map(_run_of, chosen)):
-            mine = [row["id"] for row in chosen if _run_of(row) == run]
+        for run in dict.fromkeys(run_of):
+            mine = [
+                name
+                for name, its in zip(chosen.image, run_of, strict=True)
+                if its == run
+            ]
             pixels = _pixels(runs[run], facts, mine)
             assessor = Assessor.load(folders[run], check_content=False)
             maps = assessor.explain([pixels[name] for name in mine])
@@ -97,7 +99,7 @@ def _images(
                 name: (pixels[name], one)
                 for name, one in zip(mine, maps, strict=True)
             }
-        return [explained[row["id"]] for row in chosen]
+        return [explained[name] for name in chosen.image]
 
     try:
         return report.images(extreme_images.show(rows, explain))
@@ -106,13 +108,15 @@ def _images(
         return page.section("Single images", note)
 
 
-def _run_of(row: Row) -> Run:
-    """Seed and fold of the run that predicted an image."""
-    return int(row["seed"]), int(row["fold"])
+def _runs_of(rows: Predictions) -> list[Run]:
+    """Seed and fold of the run that predicted each image."""
+    if rows.seed is None or rows.fold is None:
+        raise ValueError("expected predictions of several runs")
+    return list(zip(rows.seed.astype(int), rows.fold.astype(int), strict=True))
 
 
 def _pixels(
-    config: Config, facts: Mapping[str, Any], names: Sequence[str]
+    config: Config, facts: Facts, names: Sequence[str]
 ) -> dict[str, np.ndarray]:
     """Reads some images of a base by their names, `pair/algorithm`."""
     builder = base.reopen(config, dict(facts))

@@ -46,14 +46,14 @@ def main(argv: list[str]) -> None:
     print(table(found))
     if options.output:
         try:
-            results.write_results(pathlib.Path(options.output), found.to_json())
+            results.write(pathlib.Path(options.output), found.to_json())
         except OSError as error:
             command.fail(f"{options.output}: {error.strerror}")
 
 
 def table(found: "Findings") -> str:
     """What was found, as Markdown."""
-    from g2npan_tf.evaluation.results import number
+    from g2npan_tf.evaluation.table import number
     from g2npan_tf.experiments.diagnosis import MAX_IMAGES
 
     preset = preset_words({"preset": found.preset, "changes": found.changes})

@@ -8,7 +8,6 @@ from matplotlib import figure
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.evaluation import statistics
 from g2npan_tf.experiments.table_report import Results
-from g2npan_tf.experiments.table_report import figure_values
 from g2npan_tf.experiments.table_report import heading
 from g2npan_tf.report.plain_text import plain_text
 
@@ -30,21 +29,17 @@ def draw(results: Results, path: pathlib.Path) -> None:
     width = 0.8 / len(rows)
     place = np.arange(len(statistics.METRICS))
     for index, row in enumerate(rows):
-        ours = figure_values(row["raw"])
+        ours = np.array(row["raw"])
         limits = np.array(
-            [
-                [row["interval"][name][end] for name in statistics.METRICS]
-                for end in ("low", "high")
-            ],
-            float,
-        )
+            [(one.low, one.high) for one in row["interval"].values()]
+        ).T
         x = place + (index - (len(rows) - 1) / 2) * width
         axes.bar(x, ours, 0.9 * width, label=row["name"])
         # By its ends: an interval need not contain the figure.
         known = np.isfinite(limits).all(axis=0)
         low, high = limits[:, known]
         axes.vlines(x[known], low, high, colors="k", lw=1.5)
-        axes.plot(x, figure_values(row["paper"]), "kD", mfc="white", ms=4)
+        axes.plot(x, np.array(row["paper"], float), "kD", mfc="white", ms=4)
     axes.plot([], [], "kD", mfc="white", ms=4, label="paper (its own data)")
     axes.axhline(0, color="k", lw=0.8)
     axes.set_xticks(place, [name.upper() for name in statistics.METRICS])

@@ -10,7 +10,9 @@ import numpy as np
 from g2npan_tf.core.config import preset_words
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.evaluation import statistics
-from g2npan_tf.evaluation.results import number
+from g2npan_tf.evaluation.statistics import Difference
+from g2npan_tf.evaluation.table import number
+from g2npan_tf.evaluation.table import with_limits
 from g2npan_tf.experiments.paper_tables import PAPER_DATA
 from g2npan_tf.scoring.model_facts import whose
 
@@ -158,7 +160,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         *_figures(row),
         difference,
         _signed(row["above_algorithm_mean"]),
-        *(_paper(value) for value in figure_values(row["paper"])),
+        *(_paper(value) for value in row["paper"]),
     ]
 
 
@@ -179,23 +181,21 @@ def _trivial_cells(name: str, judged: Mapping[str, Any]) -> list[str]:
 def _figures(row: Mapping[str, Any]) -> list[str]:
     """PLCC, SRCC, KRCC, KRCC rounded and RMSE."""
     raw = row["raw"]
-    both = [
-        f"{number(raw[name])} ({number(row['interval'][name]['low'])} to "
-        f"{number(row['interval'][name]['high'])})"
-        for name in ("plcc", "srcc")
+    return [
+        with_limits(raw.plcc, row["interval"]["plcc"]),
+        with_limits(raw.srcc, row["interval"]["srcc"]),
+        number(raw.krcc),
+        number(row["rounded_krcc"]),
+        number(raw.rmse),
     ]
-    rounded = number(row["rounded_krcc"])
-    return [*both, number(raw["krcc"]), rounded, number(raw["rmse"])]
 
 
-def _signed(gain: Mapping[str, float] | None) -> str:
+def _signed(gain: Difference | None) -> str:
     """A difference with its interval."""
     if not gain:
         return "-"
-    return (
-        f"{gain['difference']:+.3f} ({number(gain['low'])} to "
-        f"{number(gain['high'])}; p {number(gain['p_holm'])})"
-    )
+    limits = with_limits(gain.difference, gain, "+").removesuffix(")")
+    return f"{limits}; p {number(gain.p_holm)})"
 
 
 def _record(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,26 +205,14 @@ def _record(row: Mapping[str, Any]) -> dict[str, Any]:
         for name in ("name", "epochs", "images", "pairs", "rounded_krcc")
     }
     for name in statistics.METRICS:
-        record[name] = row["raw"][name]
+        record[name] = getattr(row["raw"], name)
         for end in ("low", "high"):
-            record[f"{name}_{end}"] = row["interval"][name][end]
+            record[f"{name}_{end}"] = getattr(row["interval"][name], end)
     record["against"] = row["against"]
     for kind in ("difference", "above_algorithm_mean"):
         for end in ("difference", "low", "high", "p_holm", "images"):
-            value = row[kind][end] if row[kind] else ""
+            value = getattr(row[kind], end) if row[kind] else ""
             record[f"{kind}_{end}"] = value
     return record | {
-        f"paper_{name}": row["paper"][name] for name in statistics.METRICS
+        f"paper_{name}": value for name, value in row["paper"]._asdict().items()
     }
-
-
-def figure_values(figures: Mapping[str, float]) -> np.ndarray:
-    """Figures in the order of the metrics.
-
-    Args:
-        figures: By metric.
-
-    Returns:
-        Shape `[4]`, float64.
-    """
-    return np.array([figures[name] for name in statistics.METRICS], float)

@@ -13,15 +13,14 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation import figures
-from g2npan_tf.evaluation import results as evaluation_table
-from g2npan_tf.evaluation import significance
+from g2npan_tf.evaluation import results as kept
 from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation.figures import Part
+from g2npan_tf.evaluation.results import ALGORITHM_MEAN
 from g2npan_tf.experiments import table_bars
-from g2npan_tf.experiments import table_figures
 from g2npan_tf.experiments import table_report
 from g2npan_tf.experiments import table_runs
 from g2npan_tf.experiments.paper_tables import TABLES
-from g2npan_tf.experiments.table_figures import Part
 from g2npan_tf.experiments.table_jobs import LeftOut
 from g2npan_tf.experiments.table_jobs import Request
 from g2npan_tf.experiments.table_jobs import jobs
@@ -57,7 +56,7 @@ def collect(request: Request, left_out: LeftOut) -> dict[str, Any]:
         _check_data(job, request.facts)
     parts = {name: table_runs.parts(job) for name, job in filled.items()}
     table = TABLES[request.table]
-    known = next((p for p in parts.values() if p[0].trivial), None)
+    known = next((p for p in parts.values() if p[0].images.trivial), None)
     notes = [table.note] if table.note else []
     if request.table == "1" and request.facts.get("scores") == "simulated":
         notes.append(_PANEL_NOTE)
@@ -107,7 +106,7 @@ def write(request: Request, results: dict[str, Any]) -> pathlib.Path:
     words = [name, base.replace("/", "_"), request.base.protocol]
     folder = request.output / "_".join([*words, request.base.preset, digest])
     folder.mkdir(parents=True, exist_ok=True)
-    evaluation_table.write_results(folder / "results.json", results)
+    kept.write(folder / "results.json", results)
     with written_aside(folder / "table.md") as aside:
         aside.write_text(table_report.markdown(results))
     table_report.write_csv(results, folder / "table.csv")
@@ -127,29 +126,29 @@ def _row(
         "name": job.row.name,
         "folder": job.folder.name,
         "epochs": _epochs(job),
-        **table_figures.judge(mine),
+        **vars(figures.judge_parts(mine)),
         "against": job.row.against if other else "",
-        "difference": table_figures.gain(mine, other) if other else None,
-        "above_algorithm_mean": table_figures.gain(
-            mine, table_figures.trivial(known, figures.ALGORITHM_MEAN)
+        "difference": figures.gain(mine, other) if other else None,
+        "above_algorithm_mean": figures.gain(
+            mine, figures.trivial_parts(known, ALGORITHM_MEAN)
         )
-        if known and figures.ALGORITHM_MEAN in known[0].trivial
+        if known and ALGORITHM_MEAN in known[0].images.trivial
         else None,
-        "paper": dict(zip(statistics.METRICS, job.row.paper, strict=True)),
+        "paper": statistics.Figures(*job.row.paper),
     }
 
 
 def _correct(rows: list[dict[str, Any]]) -> None:
     """Adds p-values after Holm's correction, for all of the table together."""
-    gains = [
-        row[kind]
+    places = [
+        (row, kind)
         for row in rows
         for kind in ("difference", "above_algorithm_mean")
         if row[kind]
     ]
-    corrected = significance.holm([gain["p"] for gain in gains])
-    for gain, p_holm in zip(gains, corrected, strict=True):
-        gain["p_holm"] = p_holm
+    corrected = statistics.corrected([row[kind] for row, kind in places])
+    for (row, kind), gain in zip(places, corrected, strict=True):
+        row[kind] = gain
 
 
 def _epochs(job: Job) -> str:
@@ -168,8 +167,8 @@ def _trivial(request: Request, known: list[Part] | None) -> dict[str, Any]:
     if not known or request.base.protocol == "ratio":
         return {}
     return {
-        name: table_figures.judge(table_figures.trivial(known, name))
-        for name in known[0].trivial
+        name: vars(figures.judge_parts(figures.trivial_parts(known, name)))
+        for name in known[0].images.trivial
     }
 
 

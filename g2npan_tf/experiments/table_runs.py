@@ -8,23 +8,21 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from g2npan_tf.baselines.run import SETTINGS
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import BOTH
 from g2npan_tf.core.config import NUM_FOLDS
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.evaluation import figures
-from g2npan_tf.evaluation import results
+from g2npan_tf.evaluation.figures import Part
+from g2npan_tf.evaluation.results import pooled
+from g2npan_tf.evaluation.results import read_predictions
 from g2npan_tf.experiments import cross_validate
 from g2npan_tf.experiments.paper_tables import Row
-from g2npan_tf.experiments.table_figures import Part
 
 # Protocols whose parts are judged one by one and averaged: draws have images
 # in common; where algorithms or modalities are left out, pooling would rank
-# the parts' means (see `fold_means`).
+# the parts' means (see `figures.fold_means`).
 _SINGLE = ("ratio", "leave_modality_out", "leave_algorithm_out", BOTH)
 
 
@@ -109,10 +107,10 @@ def parts(job: Job) -> list[Part]:
     """
     if job.row.method:
         by_draw = {
-            draw: [r for path in paths for r in _read(path)]
+            draw: pooled([read_predictions(path) for path in paths])
             for draw, paths in _by_draw(job, _measured_paths(job)).items()
         }
-        return [_part("", draw, rows) for draw, rows in by_draw.items()]
+        return [Part("", draw, images) for draw, images in by_draw.items()]
     found = []
     for seed in job.seeds:
         paths = {
@@ -122,8 +120,8 @@ def parts(job: Job) -> list[Part]:
             for fold in job.folds
         }
         for draw, members in _by_draw(job, paths).items():
-            rows = [r for path in members for r in _read(path)]
-            found.append(_part(str(seed), draw, rows))
+            images = pooled([read_predictions(path) for path in members])
+            found.append(Part(str(seed), draw, images))
     return found
 
 
@@ -203,35 +201,3 @@ def _by_draw(
     if job.config.protocol in _SINGLE:
         return {str(draw): [path] for draw, path in paths.items()}
     return {"": list(paths.values())}
-
-
-def _read(path: pathlib.Path) -> list[dict[str, str]]:
-    """Predictions of a file."""
-    return results.read_predictions(path)
-
-
-def _part(seed: str, draw: str, rows: list[dict[str, str]]) -> Part:
-    """Rows of a file of predictions as arrays."""
-    column = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-    mos = column["mos"].astype(float)
-    split = figures.Split(
-        column["pair"],
-        column["algorithm"],
-        column["modality"],
-        mos,
-        column["case"],
-    )
-    return Part(
-        seed=seed,
-        draw=draw,
-        image=column["id"],
-        pair=column["pair"],
-        unit=split.unit,
-        mos=mos,
-        predicted=column["predicted_mos"].astype(float),
-        trivial={
-            name: column[name].astype(float)
-            for name in figures.BASELINES
-            if name in column
-        },
-    )

@@ -49,7 +49,9 @@ class ValidationFigures(keras.callbacks.Callback):
             return
         predicted = predict(self.model.scorer, self.images, self.batch_size)
         values = statistics.figures(self.quality, predicted["quality"])
-        logs.update({f"val_{name}": value for name, value in values.items()})
+        logs.update(
+            {f"val_{name}": value for name, value in values._asdict().items()}
+        )
 
 
 class LearningRate(keras.callbacks.Callback):

@@ -21,7 +21,7 @@ from g2npan_tf.baselines.methods import Method
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base as data
-from g2npan_tf.evaluation import figures as evaluation
+from g2npan_tf.evaluation import statistics
 from tests.custom_folder import rows_of
 from tests.custom_folder import write_folder
 from tests.tiled_base import TiledBase
@@ -30,7 +30,7 @@ from tests.tiny import REPOSITORY
 
 @pytest.fixture(autouse=True)
 def few_resamples(monkeypatch):
-    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 10)
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
 
 
 def command(*flags):
@@ -69,11 +69,11 @@ def folds(num_pairs=10, count=5):
 def test_prediction_is_on_the_scale_of_mos_and_in_the_order_of_the_measure():
     rows, values = base()
     test, results = run.judge("oefp", rows, values, folds()[:1])
-    assert results["images"] == len(test["mos"]) == 6
-    assert results["methods"]["oefp"]["raw"]["rmse"] < 0.1
-    order = stats.spearmanr(test["values"], test["predicted_mos"]).statistic
+    assert results.images == len(test.predicted) == 6
+    assert results.methods["oefp"].raw.rmse < 0.1
+    order = stats.spearmanr(test.measure, test.predicted).statistic
     assert order == pytest.approx(1.0)
-    assert set(results["methods"]) == {
+    assert set(results.methods) == {
         "oefp",
         "mean",
         "algorithm_modality_mean",
@@ -86,34 +86,27 @@ def test_test_scores_do_not_enter_the_fit():
     before, _ = run.judge("oefp", rows, values, [fold])
     rows["mos"][fold[1]] = 6 - rows["mos"][fold[1]]
     after, _ = run.judge("oefp", rows, values, [fold])
-    np.testing.assert_array_equal(
-        before["predicted_mos"], after["predicted_mos"]
-    )
+    np.testing.assert_array_equal(before.predicted, after.predicted)
 
 
 def test_pooled_folds_are_each_predicted_by_their_own_fit():
     rows, values = base()
     pooled, results = run.judge("oefp", rows, values, folds())
-    assert results["images"] == 30
-    assert sorted(pooled["pair_id"]) == sorted(rows["pair_id"])
+    assert results.images == 30
+    assert sorted(pooled.split.pair_id) == sorted(rows["pair_id"])
     for k, fold in enumerate(folds()):
         alone, _ = run.judge("oefp", rows, values, [fold])
         np.testing.assert_array_equal(
-            pooled["predicted_mos"][pooled["fold"] == k],
-            alone["predicted_mos"],
+            pooled.where(fold=str(k)).predicted, alone.predicted
         )
     # The folds' means differ, but rank nothing.
-    assert set(results["gains"]) == {"algorithm_modality_mean"}
+    assert set(results.gains) == {"algorithm_modality_mean"}
 
 
 def test_reversed_measure_is_told():
     rows, values = base()
     _, results = run.judge("oefp", rows, -values, folds()[:1])
-    assert (
-        results["unfitted"]["srcc"]
-        < 0
-        < results["methods"]["oefp"]["raw"]["srcc"]
-    )
+    assert results.unfitted.srcc < 0 < results.methods["oefp"].raw.srcc
     assert "reversed the direction" in run.notes(results)
     _, results = run.judge("oefp", rows, values, folds()[:1])
     assert "reversed the direction" not in run.notes(results)
@@ -133,8 +126,8 @@ def test_method_with_features_learns_from_the_training_rows_only():
         test, results = run.judge("fake", rows, features, folds()[:1])
         assert "nothing from the measure" in run.notes(results)
     assert seen == [((24, 2), 24)]
-    assert "unfitted" not in results
-    np.testing.assert_array_equal(test["predicted_mos"], test["values"][:, 0])
+    assert results.unfitted is None
+    np.testing.assert_array_equal(test.predicted, values[folds()[0][1]])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ from datasets.groups import split_by_case
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.evaluation import figures as evaluation
 from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation.results import ALGORITHM_MEAN
+from g2npan_tf.evaluation.results import Split
 from tests.study_folder import rows_of
 from tests.study_folder import write_folder
 from tests.study_folder import write_table
@@ -174,15 +176,15 @@ def test_real_study_has_the_known_mean_of_algorithm_and_organ(
         if not i.features["is_anchor"]
     ]
     *columns, fold = map(np.array, zip(*rows, strict=True))
-    whole = evaluation.Split(*columns)
+    whole = Split(*columns)
     predicted = np.zeros(len(fold))
     for k in range(5):
         train, test = whole.at(fold != k), whole.at(fold == k)
         baselines = evaluation.trivial_baselines(train, test)
-        predicted[fold == k] = baselines[evaluation.ALGORITHM_MEAN]
+        predicted[fold == k] = baselines[ALGORITHM_MEAN]
     figures = statistics.figures(whole.mos, predicted)
-    assert figures["srcc"] == pytest.approx(srcc, abs=5e-4)
-    assert figures["plcc"] == pytest.approx(plcc, abs=5e-4)
+    assert figures.srcc == pytest.approx(srcc, abs=5e-4)
+    assert figures.plcc == pytest.approx(plcc, abs=5e-4)
 
 
 @pytest.mark.real

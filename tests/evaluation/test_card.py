@@ -1,5 +1,6 @@
 """The card of a run holds the figures of its results.json, and no others."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -10,7 +11,9 @@ import pytest
 
 from g2npan_tf.evaluation import card as model_card
 from g2npan_tf.evaluation import figures as evaluation
-from g2npan_tf.evaluation import results as evaluation_table
+from g2npan_tf.evaluation import results as kept
+from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation.results import Results
 from tests.finished_runs import finished_run
 from tests.finished_runs import save_run
 
@@ -20,12 +23,10 @@ def workdir(tmp_path_factory):
     """A finished run with two evaluations of drawn scores."""
     folder = save_run(finished_run(), tmp_path_factory.mktemp("runs") / "run")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluation, "NUM_RESAMPLES", 20)
+        patch.setattr(statistics, "NUM_RESAMPLES", 20)
         for seed, path in enumerate(("evaluation", "evaluation/other")):
             (folder / path).mkdir()
-            evaluation_table.write_results(
-                folder / path / "results.json", results(seed)
-            )
+            kept.write(folder / path / "results.json", results(seed))
     return folder
 
 
@@ -45,16 +46,13 @@ def results(seed):
         "mean": np.full(count, 3.0),
         "algorithm_modality_mean": rng.uniform(1, 5, count),
     }
-    return {
-        "data": {"name": f"base_{seed}/1.0.0", "scores": "simulated"},
-        "protocol": "group",
-        "preset": "compact",
-        "images": count,
-        "pairs": 10,
-        "cases": 10,
-        "split": ["test", "all"][seed],
-        **evaluation.compare(evaluation.split_of(rows), predictions, "g2npan"),
-    }
+    return Results.of(
+        evaluation.judge(evaluation.split_of(rows), predictions, "g2npan"),
+        data={"name": f"base_{seed}/1.0.0", "scores": "simulated"},
+        protocol="group",
+        preset="compact",
+        split=["test", "all"][seed],
+    )
 
 
 @pytest.fixture
@@ -155,8 +153,8 @@ def test_another_folder_gets_its_own_card(workdir, tmp_path):
 
 
 def test_a_part_of_the_test_part_is_named(workdir, tmp_path):
-    narrowed = results(0) | {"excluded": ["algorithm:a"]}
-    evaluation_table.write_results(tmp_path / "results.json", narrowed)
+    narrowed = dataclasses.replace(results(0), excluded=["algorithm:a"])
+    kept.write(tmp_path / "results.json", narrowed)
     text = model_card.write(workdir, 128, tmp_path).read_text()
     assert 'split: "test; without algorithm:a"\n' in text
     assert "Figures 3: base_0/1.0.0, test; without algorithm:a (sim" in text

@@ -1,13 +1,20 @@
-"""The protocol's figures on hand-made splits."""
+"""The figures of methods, folds, readers and baselines on hand-made splits."""
 
 import dataclasses
 import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from datasets.custom import agreement
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.evaluation import figures as evaluation
-from g2npan_tf.evaluation.figures import Split
+from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation.figures import HERE
+from g2npan_tf.evaluation.figures import Part
+from g2npan_tf.evaluation.results import Predictions
+from g2npan_tf.evaluation.results import Split
 
 
 def split(mos, pairs=None, algorithms=None):
@@ -82,46 +89,38 @@ def test_the_mean_of_a_pair_is_no_baseline_where_pairs_are_unseen():
 
 def test_rmse_is_on_zero_to_one():
     figures = evaluation.assess(split([1.0, 5.0] * 3), np.array([2.0, 4.0] * 3))
-    assert figures["raw"]["rmse"] == pytest.approx(0.25)
-    assert figures["raw"]["plcc"] == pytest.approx(1.0)
+    assert figures.raw.rmse == pytest.approx(0.25)
+    assert figures.raw.plcc == pytest.approx(1.0)
 
 
 def test_interval_holds_the_figure_and_shrinks_with_agreement():
     good = evaluation.assess(BIG, GOOD)
     bad = evaluation.assess(BIG, BAD)
     for figures in (good, bad):
-        limits = figures["interval"]["srcc"]
-        assert limits["low"] <= figures["raw"]["srcc"] <= limits["high"]
+        limits = figures.interval["srcc"]
+        assert limits.low <= figures.raw.srcc <= limits.high
     width = [
-        f["interval"]["srcc"]["high"] - f["interval"]["srcc"]["low"]
-        for f in (good, bad)
+        f.interval["srcc"].high - f.interval["srcc"].low for f in (good, bad)
     ]
     assert width[0] < width[1]
 
 
-def test_resamples_are_of_whole_groups_and_seeded():
-    groups = np.array(["x", "x", "y", "y", "y"])
-    sizes = evaluation.resample(groups, len, 0)
-    assert set(sizes) == {4, 5, 6}
-    np.testing.assert_array_equal(sizes, evaluation.resample(groups, len, 0))
-
-
 def test_constant_predictions_have_no_interval():
     figures = evaluation.assess(BIG, np.full(80, 3.0))
-    assert math.isnan(figures["raw"]["srcc"])
-    assert math.isnan(figures["interval"]["srcc"]["low"])
+    assert math.isnan(figures.raw.srcc)
+    assert math.isnan(figures.interval["srcc"].low)
 
 
 def test_a_single_group_has_no_interval_and_no_p():
     alone = split([1.0, 2.0, 3.0, 4.0], pairs=["x"] * 4)
     better, worse = np.array([1.0, 2.0, 4.0, 3.0]), np.array([3.0, 1.0, 4, 2])
     figures = evaluation.assess(alone, better)
-    assert figures["raw"]["srcc"] == pytest.approx(0.8)
-    assert math.isnan(figures["interval"]["srcc"]["low"])
+    assert figures.raw.srcc == pytest.approx(0.8)
+    assert math.isnan(figures.interval["srcc"].low)
     gain = evaluation.difference(alone, better, worse)["all"]
-    assert gain["difference"] == pytest.approx(0.8)
-    assert math.isnan(gain["low"])
-    assert math.isnan(gain["p"])
+    assert gain.difference == pytest.approx(0.8)
+    assert math.isnan(gain.low)
+    assert math.isnan(gain.p)
 
 
 def test_within_group_by_hand():
@@ -129,26 +128,26 @@ def test_within_group_by_hand():
     predicted = np.array([1.0, 3.0, 2.0, 5.0, 1.0, 1.0])
     inside = evaluation.within_group(scores, predicted)
     # x: 1 < 3 > 2 against 1 < 2 < 3; y has ties only, so no SRCC.
-    assert inside["srcc"] == pytest.approx(0.5)
-    assert inside["top1"] == 0.5
-    assert inside["pairwise"] == pytest.approx(2 / 3)
+    assert inside.srcc == pytest.approx(0.5)
+    assert inside.top1 == 0.5
+    assert inside.pairwise == pytest.approx(2 / 3)
 
 
 def test_ties_in_the_prediction_count_half():
     inside = evaluation.within_group(split([1.0, 2.0]), np.array([3.0, 3.0]))
-    assert inside["pairwise"] == 0.5
+    assert inside.pairwise == 0.5
 
 
 def test_difference_of_a_method_with_itself_is_zero():
-    zero = {"difference": 0.0, "low": 0.0, "high": 0.0, "p": 1.0}
+    zero = statistics.Difference(0.0, 0.0, 0.0, 1.0)
     gain = evaluation.difference(BIG, GOOD, GOOD)
     assert gain == {"all": zero, "within_group": zero}
 
 
 def test_difference_finds_the_better_method():
     for gain in evaluation.difference(BIG, GOOD, BAD).values():
-        assert 0 < gain["low"] < gain["difference"] < gain["high"]
-        assert gain["p"] == pytest.approx(2 / 1001)
+        assert 0 < gain.low < gain.difference < gain.high
+        assert gain.p == pytest.approx(2 / 1001)
 
 
 def test_best_found_of_a_constant_is_chance_in_any_order():
@@ -157,39 +156,41 @@ def test_best_found_of_a_constant_is_chance_in_any_order():
             np.array([4.0, 2.0, 2.0, 1.0])[order], pairs=list("xxxx")
         )
         inside = evaluation.within_group(scores, np.full(4, 3.0))
-        assert inside["top1"] == 0.25
+        assert inside.top1 == 0.25
 
 
 def test_compare_judges_all_and_sets_one_against_those_that_rank(monkeypatch):
-    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 10)
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
     predictions = {
         "ours": GOOD,
         "bad": BAD,
         "constant": np.full(80, 3.0),
         "mean": np.repeat([2.9, 3.0], 40),
     }
-    results = evaluation.compare(BIG, predictions, "ours")
-    assert set(results["methods"]) == set(predictions)
-    assert results["methods"]["ours"] == evaluation.assess(BIG, GOOD)
-    gains = results["gains"]
+    results = evaluation.judge(BIG, predictions, "ours")
+    assert set(results.methods) == set(predictions)
+    assert results.methods["ours"] == evaluation.assess(BIG, GOOD)
+    gains = results.gains
     assert set(gains) == {"bad"}
     for name, gain in evaluation.difference(BIG, GOOD, BAD).items():
         # Two differences, both at the floor of 2 / 11.
-        assert gains["bad"][name] == gain | {"p_holm": pytest.approx(4 / 11)}
+        assert gains["bad"][name] == dataclasses.replace(
+            gain, p_holm=pytest.approx(4 / 11)
+        )
 
 
 def test_all_differences_of_a_table_are_corrected_together(monkeypatch):
-    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 99)
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 99)
     others = {f"bad_{i}": np.roll(BAD, i) for i in range(3)}
-    results = evaluation.compare(BIG, {"ours": GOOD, **others}, "ours")
-    gains = [g for two in results["gains"].values() for g in two.values()]
+    results = evaluation.judge(BIG, {"ours": GOOD, **others}, "ours")
+    gains = [g for two in results.gains.values() for g in two.values()]
     assert len(gains) == 6
-    assert min(gain["p"] for gain in gains) == 0.02
-    assert min(gain["p_holm"] for gain in gains) == pytest.approx(6 * 0.02)
+    assert min(gain.p for gain in gains) == 0.02
+    assert min(gain.p_holm for gain in gains) == pytest.approx(6 * 0.02)
 
 
 def test_a_mean_never_ranks_not_even_over_pooled_folds(monkeypatch):
-    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 10)
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
     # Two folds: the one with the better images was predicted by the mean of
     # the worse ones, as where algorithms are left out.
     better = BIG.mos > np.median(BIG.mos)
@@ -199,30 +200,30 @@ def test_a_mean_never_ranks_not_even_over_pooled_folds(monkeypatch):
         "mean": means,
         "algorithm_modality_mean": means.copy(),
     }
-    results = evaluation.compare(BIG, predictions, "ours")
-    assert results["gains"] == {}
+    results = evaluation.judge(BIG, predictions, "ours")
+    assert results.gains == {}
     for name in ("mean", "algorithm_modality_mean"):
-        figures = results["methods"][name]
+        figures = results.methods[name]
         for figure in ("plcc", "srcc", "krcc"):
-            assert math.isnan(figures["raw"][figure])
+            assert math.isnan(figures.raw._asdict()[figure])
         error = np.sqrt(np.mean((BIG.mos - means) ** 2)) / 4
-        assert figures["raw"]["rmse"] == pytest.approx(error)
-        limits = figures["interval"]["rmse"]
-        assert limits["low"] <= error <= limits["high"]
+        assert figures.raw.rmse == pytest.approx(error)
+        limits = figures.interval["rmse"]
+        assert limits.low <= error <= limits.high
 
 
 def test_each_modality_is_judged_alone(monkeypatch):
-    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 10)
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
     names = np.repeat(["CT", "PET"], 40)
     both = dataclasses.replace(BIG, modality=names)
-    found = evaluation.compare(both, {"ours": GOOD, "bad": BAD}, "ours")
-    assert list(found["by_modality"]) == ["CT", "PET"]
-    for name, methods in found["by_modality"].items():
+    found = evaluation.judge(both, {"ours": GOOD, "bad": BAD}, "ours")
+    assert list(found.by_modality) == ["CT", "PET"]
+    for name, methods in found.by_modality.items():
         rows = names == name
         alone = evaluation.assess(both.at(rows), GOOD[rows])
-        assert methods["ours"]["images"] == 40
-        assert methods["ours"]["raw"] == alone["raw"]
-    assert evaluation.compare(BIG, {"o": GOOD}, "o")["by_modality"] == {}
+        assert methods["ours"].images == 40
+        assert methods["ours"].raw == alone.raw
+    assert evaluation.judge(BIG, {"o": GOOD}, "o").by_modality == {}
 
 
 def test_pairs_of_any_size_count_alike():
@@ -235,9 +236,9 @@ def test_pairs_of_any_size_count_alike():
     # Wrong in the pair of five, right in the pair of two.
     half = np.concatenate([scores.mos[:2], scores.mos[:1:-1]])
     gain = evaluation.difference(scores, right, half)["within_group"]
-    inside = [evaluation.within_group(scores, x)["srcc"] for x in (right, half)]
-    assert gain["difference"] == pytest.approx(inside[0] - inside[1])
-    assert gain["difference"] == pytest.approx(1.0)
+    inside = [evaluation.within_group(scores, x).srcc for x in (right, half)]
+    assert gain.difference == pytest.approx(inside[0] - inside[1])
+    assert gain.difference == pytest.approx(1.0)
 
 
 def test_resamples_draw_the_cases_of_each_modality():
@@ -267,12 +268,337 @@ def test_near_copies_make_the_interval_no_narrower():
     whole = Split(pairs, pairs, np.full(80, "CT-MRI"), mos)
     by_case = dataclasses.replace(whole, case_id=case)
     widths = [
-        np.ptp(
-            [
-                evaluation.assess(s, predicted)["interval"]["srcc"][e]
-                for e in ("low", "high")
-            ]
+        one.high - one.low
+        for one in (
+            evaluation.assess(s, predicted).interval["srcc"]
+            for s in (whole, by_case)
         )
-        for s in (whole, by_case)
     ]
     assert widths[1] > 1.5 * widths[0]
+
+
+# Two folds of six pairs, four algorithms each; the second is the better one.
+PAIR = np.tile(np.repeat([f"p{i}" for i in range(6)], 4), 2)
+FOLD = np.repeat(["0", "1"], 24)
+DRAW = np.random.default_rng(0)
+MOS = DRAW.uniform(1, 3, 48) + np.repeat([0.0, 2.0], 24)
+SPLIT = Split(PAIR, PAIR, np.full(48, "CT-MRI"), MOS)
+# Right within each fold, but told the wrong one of the two to be the better.
+OURS = MOS + DRAW.normal(0, 0.3, 48) - np.repeat([0.0, 4.0], 24)
+OTHER = MOS + DRAW.normal(0, 2.0, 48)
+
+
+def test_mean_is_of_the_folds_own_correlations():
+    found = evaluation.fold_means(SPLIT, FOLD, {"ours": OURS, "other": OTHER})
+    for name, values in (("ours", OURS), ("other", OTHER)):
+        expected = np.mean(
+            [
+                stats.spearmanr(MOS[FOLD == f], values[FOLD == f]).statistic
+                for f in ("0", "1")
+            ]
+        )
+        figures = found.methods[name]
+        assert figures.srcc == pytest.approx(expected)
+        assert figures.low < expected < figures.high
+    # Pooled, the very same predictions have the order upside down.
+    assert stats.spearmanr(MOS, OURS).statistic < 0
+    assert found.methods["ours"].srcc > 0.8
+
+
+def test_differences_are_paired_and_corrected():
+    found = evaluation.fold_means(
+        SPLIT, FOLD, {"ours": OURS, "other": OTHER, "same": OURS.copy()}
+    )
+    gain = found.gains["other"]
+    methods = found.methods
+    assert gain.difference == pytest.approx(
+        methods["ours"].srcc - methods["other"].srcc
+    )
+    assert 0 < gain.low < gain.difference < gain.high
+    # Six pairs: no p below 2^-5; two differences.
+    assert (gain.p, gain.p_holm) == (2**-5, 2**-4)
+    assert found.gains["same"].difference == 0
+
+
+def test_each_modality_has_its_own_mean():
+    names = np.where(np.arange(48) % 24 < 12, "CT", "PET")
+    both = dataclasses.replace(SPLIT, modality=names)
+    found = evaluation.fold_means(both, FOLD, {"ours": OURS}).by_modality
+    assert list(found) == ["CT", "PET"]
+    rows = names == "PET"
+    alone = evaluation.fold_means(
+        both.at(rows), FOLD[rows], {"ours": OURS[rows]}
+    )
+    assert found["PET"] == alone.methods
+    assert evaluation.fold_means(SPLIT, FOLD, {"ours": OURS}).by_modality == {}
+
+
+def test_what_is_constant_in_every_fold_is_left_out():
+    means = np.where(FOLD == "0", 4.0, 2.0)
+    found = evaluation.fold_means(SPLIT, FOLD, {"ours": OURS, "mean": means})
+    assert set(found.methods) == {"ours"}
+    assert found.gains == {}
+    alone = evaluation.fold_means(SPLIT, FOLD, {"ours": means, "other": OTHER})
+    assert alone.gains == {}
+
+
+def test_a_fold_where_it_is_not_defined_does_not_count():
+    flat = np.where(FOLD == "0", 3.0, OURS)
+    found = evaluation.fold_means(SPLIT, FOLD, {"ours": flat})
+    second = stats.spearmanr(MOS[FOLD == "1"], OURS[FOLD == "1"]).statistic
+    assert found.methods["ours"].srcc == pytest.approx(second)
+
+
+def test_one_pair_has_a_mean_and_no_interval():
+    one = PAIR == "p0"
+    few = Split(*(x[one] for x in (PAIR, PAIR, PAIR)), MOS[one])
+    figures = evaluation.fold_means(few, FOLD[one], {"ours": OURS[one]})
+    assert math.isfinite(figures.methods["ours"].srcc)
+    assert math.isnan(figures.methods["ours"].low)
+
+
+@pytest.fixture
+def few_resamples(monkeypatch):
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 50)
+
+
+def part(seed="0", draw="", noise=0.5, pairs=range(8), error=1):
+    """Three images of each pair; their scores hang on the pair alone."""
+    mos = [np.random.default_rng(p).uniform(1, 5, 3) for p in pairs]
+    mos = np.concatenate(mos)
+    drawn = np.random.default_rng(error).normal(0, noise, len(mos))
+    names = np.array([f"{p}" for p in pairs for _ in range(3)])
+    scores = Split(names, np.tile(list("abc"), len(pairs)), names, mos)
+    trivial = {"mean": np.full(len(mos), 3.0)}
+    images = Predictions(scores.image, scores, mos + drawn, trivial)
+    return Part(seed, draw, images)
+
+
+def srcc(one, rows=slice(None)):
+    scores = one.images.split.mos[rows], one.images.predicted[rows]
+    return stats.spearmanr(*scores).statistic
+
+
+def test_figures_of_one_part_are_those_of_the_evaluation(few_resamples):
+    one = part()
+    judged = evaluation.judge_parts([one])
+    assert (judged.images, judged.pairs, judged.units) == (24, 8, 8)
+    whole = evaluation.assess(one.images.split, one.images.predicted)
+    assert judged.raw == whole.raw
+    assert judged.raw.srcc == pytest.approx(srcc(one))
+    assert judged.rounded_krcc == whole.rounded_krcc
+    for name, limits in whole.interval.items():
+        expected = dataclasses.replace(limits, mean=None)
+        assert judged.interval[name] == expected
+
+
+def test_seeds_and_draws_are_averaged_not_pooled(few_resamples):
+    parts = [part("0"), part("1", noise=2.0, error=2)]
+    judged = evaluation.judge_parts(parts)
+    assert judged.raw.srcc == pytest.approx(np.mean(list(map(srcc, parts))))
+    assert judged.images == 24
+    draws = [part(draw="0"), part(draw="1", pairs=range(4, 12))]
+    assert evaluation.judge_parts(draws).pairs == 12
+
+
+def test_difference_is_on_common_images_of_the_same_seed_and_draw(
+    few_resamples,
+):
+    one = part(pairs=range(8), noise=0.1)
+    two = part(pairs=range(4, 12), noise=2.0, error=3)
+    gain = evaluation.gain([one], [two])
+    assert gain.images == 12
+    expected = srcc(one, slice(12, None)) - srcc(two, slice(12))
+    assert gain.difference == pytest.approx(expected)
+    assert 0 < gain.low <= gain.difference <= gain.high
+
+
+def test_a_row_without_seeds_is_compared_with_every_seed(few_resamples):
+    seeds = [part("0"), part("1", error=2)]
+    method = part("", noise=2.0, error=3)
+    gain = evaluation.gain([method], seeds).difference
+    assert gain == pytest.approx(srcc(method) - np.mean(list(map(srcc, seeds))))
+
+
+def test_no_difference_from_itself(few_resamples):
+    gain = evaluation.gain([part()], [part()])
+    assert gain.difference == gain.low == gain.high == 0.0
+    assert gain.p == 1.0
+
+
+def test_other_scores_or_images_are_refused():
+    one, scored = part(), part()
+    scored.images.split.mos[3] += 0.5
+    for other in (scored, part(pairs=range(20, 22))):
+        with pytest.raises(InputError, match="other images or scores"):
+            evaluation.gain([one], [other])
+    with pytest.raises(InputError, match="no seed or draw in common"):
+        evaluation.gain([part("0")], [part("1")])
+
+
+def test_trivial_baselines_are_the_same_for_all_seeds():
+    parts = evaluation.trivial_parts([part("0"), part("1")], "mean")
+    (only,) = parts
+    assert only.seed == ""
+    assert set(only.images.predicted) == {3.0}
+
+
+NAN = np.nan
+
+
+def of_groups(count, per_group=4):
+    names = np.array([f"pair_{i // per_group}" for i in range(count)])
+    kinds = np.array(["a", "b", "c", "d"] * count)[:count]
+    return Split(names, kinds, names, np.full(count, NAN))
+
+
+def test_a_hand_made_case():
+    # Reader 1 agrees with the others' mean in all pairs, reader 2 in two of
+    # three, and so on: worked out by hand from the ranks.
+    grades = np.array([[1.0, 2.0, 1.0], [2.0, 1.0, 2.0], [3.0, 3.0, 4.0]])
+    figures = evaluation.single_reader(of_groups(3), grades)["one reader"]
+    # The others' means are (1.5, 1.5, 3.5), (1, 2, 3.5) and (1.5, 1.5, 3).
+    srcc = (np.sqrt(0.75) + 0.5 + np.sqrt(0.75)) / 3
+    assert figures.raw.srcc == pytest.approx(srcc)
+    errors = [(-0.5, 0.5, -0.5), (1.0, -1.0, -0.5), (-0.5, 0.5, 1.0)]
+    rmse = np.mean([np.sqrt(np.mean(np.square(e))) / 4 for e in errors])
+    assert figures.raw.rmse == pytest.approx(rmse)
+    assert figures.readers == 3
+
+
+def test_figures_are_those_of_each_reader_alone():
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(1, 5, 24)
+    grades = truth[:, None] + rng.normal(0, 0.7, (24, 3))
+    grades[3, 0] = NAN
+    figures = evaluation.single_reader(of_groups(24), grades)["one reader"]
+    assert figures.raw.srcc == pytest.approx(
+        agreement.agreement_with_others(grades).mean()
+    )
+    within = []
+    for reader in range(3):
+        others = np.nanmean(np.delete(grades, reader, axis=1), axis=1)
+        known = np.isfinite(grades[:, reader])
+        within.append(
+            np.mean(
+                [
+                    stats.spearmanr(
+                        others[i : i + 4][known[i : i + 4]],
+                        grades[i : i + 4, reader][known[i : i + 4]],
+                    ).statistic
+                    for i in range(0, 24, 4)
+                ]
+            )
+        )
+    assert figures.within_group.srcc == pytest.approx(np.mean(within))
+    limits = figures.interval["srcc"]
+    assert limits.low < figures.raw.srcc < limits.high
+
+
+def test_agreeing_readers_have_no_spread():
+    grades = np.repeat(np.arange(8.0)[:, None], 3, axis=1)
+    figures = evaluation.single_reader(of_groups(8), grades)["one reader"]
+    assert figures.raw.plcc == pytest.approx(1)
+    assert figures.raw.rmse == pytest.approx(0)
+    assert figures.interval["srcc"].low == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    "grades",
+    [
+        np.ones((5, 0)),
+        np.ones((5, 1)),
+        np.array([[1.0, 2.0], [2.0, 1.0]]),
+        np.array([[1.0, NAN]] * 3 + [[NAN, 2.0]] * 3),
+    ],
+    ids=["no readers", "one reader", "two images", "none in common"],
+)
+def test_where_nobody_can_be_judged_there_is_nothing(grades):
+    assert evaluation.single_reader(of_groups(len(grades)), grades) == {}
+
+
+def scores_of(algorithms, mos, pairs=None, group_by="pair_id"):
+    count = len(mos)
+    return Split(
+        np.array(pairs or [f"p{i // 2}" for i in range(count)]),
+        np.array(algorithms),
+        np.array(["CT"] * count),
+        np.array(mos, np.float64),
+        np.array(["c"] * count),
+        group_by,
+    )
+
+
+KNOWN = scores_of(["a", "b"] * 3, [1.0, 4.0] * 3, list("qqqqqq"))
+
+
+def test_left_out_means_by_hand():
+    split = Split(
+        np.array(list("xxyyyz")),
+        np.array(list("abaaac")),
+        np.array(["CT"] * 6),
+        np.array([1.0, 2.0, 3.0, 5.0, 4.0, 4.0]),
+    )
+    # x: a of y; b is nowhere else, so all of y and z. y: one a only, so all
+    # of x and z. z: c is nowhere else.
+    expected = [4.0, 4.0, *[7 / 3] * 3, 3.0]
+    assert evaluation.left_out_means(split).tolist() == expected
+
+
+def test_no_image_tells_of_its_own_group():
+    split = Split(
+        np.array(list("xxyy")),
+        np.array(list("abab")),
+        np.array(["CT"] * 4),
+        np.array([1.0, 2.0, 3.0, 4.0]),
+    )
+    before = evaluation.left_out_means(split)
+    split.mos[:2] = 5.0
+    after = evaluation.left_out_means(split)
+    assert after[:2].tolist() == before[:2].tolist()
+    assert after[2:].tolist() == [5.0, 5.0]
+
+
+def test_training_tells_of_algorithms_that_are_shared():
+    here = scores_of(["a", "new", "a", "new"], [2.0, 3.0, 4.0, 5.0])
+    values, notes = evaluation.external_baselines(KNOWN, here, False)
+    assert set(values) == {
+        "mean",
+        "algorithm_modality_mean",
+        HERE,
+    }
+    assert values["algorithm_modality_mean"].tolist() == [1.0, 2.5, 1.0, 2.5]
+    assert notes == []
+
+
+def test_without_a_shared_algorithm_its_mean_is_left_out_and_that_is_said():
+    here = scores_of(["x", "y", "x", "y"], [2.0, 3.0, 4.0, 5.0])
+    values, notes = evaluation.external_baselines(KNOWN, here, False)
+    assert set(values) == {"mean", "modality_mean", HERE}
+    assert "no algorithm_modality_mean" in notes[0]
+
+
+def test_without_the_training_part_only_the_base_itself_tells():
+    here = scores_of(["x", "y", "x", "y"], [2.0, 3.0, 4.0, 5.0])
+    values, notes = evaluation.external_baselines(None, here, False)
+    assert set(values) == {HERE}
+    assert "whose base is not here" in notes[0]
+
+
+def test_a_single_group_is_said_and_tells_nothing_of_itself():
+    here = scores_of(["a", "b"], [2.0, 3.0], group_by="modality")
+    values, notes = evaluation.external_baselines(KNOWN, here, False)
+    assert HERE not in values
+    assert notes[0].startswith("groups: one modality only")
+
+
+def test_the_test_part_of_a_run_has_the_baselines_of_its_protocol():
+    here = scores_of(["x", "y", "x", "y"], [2.0, 3.0, 4.0, 5.0])
+    values, notes = evaluation.external_baselines(KNOWN, here, True)
+    assert set(values) == {"mean", "modality_mean"}
+    assert notes == []
+
+
+def test_every_baseline_is_explained():
+    names = ["g2npan", "mean", HERE]
+    assert list(evaluation.meanings(names)) == names[1:]

@@ -7,16 +7,38 @@ import re
 import pytest
 
 from g2npan_tf.evaluation import front_matter
+from g2npan_tf.evaluation.results import Agreement
+from g2npan_tf.evaluation.results import Results
+from g2npan_tf.evaluation.results import WithinGroup
+from g2npan_tf.evaluation.statistics import METRICS
+from g2npan_tf.evaluation.statistics import Figures
+from g2npan_tf.evaluation.statistics import Interval
 
-FIGURES = {"plcc": 0.5, "srcc": 1 / 3, "krcc": math.nan, "rmse": 1e-7}
-LIMITS = {name: {"mean": 0.4, "low": 0.1, "high": 0.7} for name in FIGURES}
-RESULTS = {
-    "data": {"name": "base/small/1.0.0", "scores": "simulated"},
-    "protocol": 'group: "by case", # 1',
-    "split": "test",
-    "images": 6,
-    "methods": {"g2npan": {"raw": FIGURES, "interval": LIMITS}},
-}
+FIGURES = Figures(0.5, 1 / 3, math.nan, 1e-7)
+LIMITS = dict.fromkeys(METRICS, Interval(0.1, 0.7))
+
+
+def results(**changes):
+    """Of one method, whose intervals may be given."""
+    limits = changes.pop("limits", LIMITS)
+    methods = {
+        "g2npan": Agreement(
+            FIGURES, limits, FIGURES, math.nan, WithinGroup(0.5, 0.5)
+        )
+    }
+    whole = {
+        "data": {"name": "base/small/1.0.0", "scores": "simulated"},
+        "protocol": 'group: "by case", # 1',
+        "split": "test",
+        "images": 6,
+        "pairs": 3,
+        "methods": methods,
+        "gains": {},
+    }
+    return Results(**whole | changes)
+
+
+RESULTS = results()
 
 
 def head(*evaluations):
@@ -28,7 +50,7 @@ def head(*evaluations):
 
 def test_a_parser_of_yaml_reads_every_field():
     yaml = pytest.importorskip("yaml")
-    content = yaml.safe_load(head(RESULTS, RESULTS | {"split": "all"}))
+    content = yaml.safe_load(head(RESULTS, results(split="all")))
     assert content["license"] == "apache-2.0"
     assert content["library_name"] == "keras"
     assert content["metrics"][1] == "spearmanr"
@@ -38,7 +60,7 @@ def test_a_parser_of_yaml_reads_every_field():
     assert dataset["type"] == "base/small"
     assert dataset["revision"] == "1.0.0"
     assert dataset["name"] == "base/small/1.0.0 (simulated scores)"
-    assert dataset["args"]["protocol"] == RESULTS["protocol"]
+    assert dataset["args"]["protocol"] == RESULTS.protocol
 
 
 def test_figures_are_those_of_the_results_and_undefined_ones_left_out():
@@ -46,7 +68,7 @@ def test_figures_are_those_of_the_results_and_undefined_ones_left_out():
     content = yaml.safe_load(head(RESULTS))
     metrics = content["model-index"][0]["results"][0]["metrics"]
     values = {m["name"].lower(): m["value"] for m in metrics}
-    assert values == {k: v for k, v in FIGURES.items() if k != "krcc"}
+    assert values == {k: v for k, v in FIGURES._asdict().items() if k != "krcc"}
     assert metrics[0]["args"] == {"low": 0.1, "high": 0.7}
 
 
@@ -58,9 +80,8 @@ def test_lines_without_a_parser():
 
 
 def test_an_undefined_interval_is_left_out():
-    limits = {name: {"low": math.nan, "high": math.nan} for name in FIGURES}
-    methods = {"g2npan": {"raw": FIGURES, "interval": limits}}
-    assert "low" not in head(RESULTS | {"methods": methods})
+    limits = dict.fromkeys(METRICS, Interval(math.nan, math.nan))
+    assert "low" not in head(results(limits=limits))
 
 
 def parts(*evaluations):
@@ -71,20 +92,21 @@ def parts(*evaluations):
 
 def test_what_is_left_out_is_named():
     narrowed = {"excluded": ["modality:b"], "group_by": "case_id"}
-    found = parts(RESULTS, RESULTS | narrowed)
+    found = parts(RESULTS, results(**narrowed))
     assert found == ["test", "test; without modality:b; grouped by case_id"]
 
 
 def test_images_of_training_are_not_listed():
-    data = RESULTS["data"] | {"images": 6}
-    own = RESULTS | {"data": data, "trained_on": data}
+    data = RESULTS.data | {"images": 6}
+    own = {"data": data, "trained_on": data}
+    test, everything = results(**own), results(**own, split="all")
     # Written before images were counted.
-    old = own | {"trained_on": RESULTS["data"]}
-    other = own | {"trained_on": data | {"images": 7}}
-    assert parts(own, own | {"split": "all"}) == ["test"]
-    assert parts(own, old | {"split": "fold_2"}) == ["test"]
-    assert parts(own, other | {"split": "all"}) == ["test", "all"]
-    assert "model-index" not in head(own | {"split": "all"})
+    old = results(data=data, trained_on=RESULTS.data, split="fold_2")
+    other = results(data=data, trained_on=data | {"images": 7}, split="all")
+    assert parts(test, everything) == ["test"]
+    assert parts(test, old) == ["test"]
+    assert parts(test, other) == ["test", "all"]
+    assert "model-index" not in head(everything)
 
 
 def test_nested_lists_and_mappings():

@@ -1,6 +1,9 @@
 """A card says where the model is no better."""
 
+import dataclasses
+
 from g2npan_tf.evaluation import model_limits
+from tests.evaluation.test_results import RESULTS
 from tests.evaluation.test_results import gain
 
 GAINS = {
@@ -12,7 +15,7 @@ GAINS = {
 
 
 def test_every_method_that_is_not_clearly_beaten_is_named():
-    evaluation = {"data": {"name": "base"}, "gains": GAINS}
+    evaluation = dataclasses.replace(RESULTS, gains=GAINS)
     text = "\n".join(model_limits.limits({}, [evaluation], 128))
     assert "better (" not in text
     assert "SRCC over all images is not clearly above that of equal (" in text
@@ -21,13 +24,11 @@ def test_every_method_that_is_not_clearly_beaten_is_named():
 
 
 def test_the_part_is_named():
-    evaluation = {
-        "data": {"name": "base"},
-        "gains": GAINS,
-        "excluded": ["modality:b"],
-    }
+    evaluation = dataclasses.replace(
+        RESULTS, gains=GAINS, excluded=["modality:b"]
+    )
     text = "\n".join(model_limits.limits({}, [evaluation], 128))
-    assert "On base (test; without modality:b) its SRCC over all" in text
+    assert "On base/1.0.0 (test; without modality:b) its SRCC over all" in text
 
 
 def test_simulated_scores_are_named_only_where_they_are():

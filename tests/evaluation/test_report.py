@@ -7,6 +7,8 @@ from g2npan_tf.core import config
 from g2npan_tf.evaluation import figures
 from g2npan_tf.evaluation import report as evaluation_report
 from g2npan_tf.evaluation import run
+from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation.results import Results
 from g2npan_tf.scoring.assessor import Assessment
 from tests.html_checks import check_page
 
@@ -34,7 +36,7 @@ class Explainer:
 @pytest.fixture
 def scored(monkeypatch):
     """A run's scores of drawn images; one algorithm has a bad name."""
-    monkeypatch.setattr(figures, "NUM_RESAMPLES", 20)
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 20)
     rng = np.random.default_rng(0)
     places = np.arange(COUNT)
     mos = rng.uniform(1, 5, COUNT)
@@ -51,20 +53,17 @@ def scored(monkeypatch):
         "g2npan": mos + rng.normal(0, 0.5, COUNT),
         "algorithm_modality_mean": rng.uniform(1, 5, COUNT),
     }
-    results = {
-        "data": FACTS,
-        "protocol": "external, all images",
-        "preset": "compact",
-        "network": "G2NPAN",
-        "images": COUNT,
-        "pairs": 8,
-        "cases": 4,
-        "trained_on": {"name": "other/1.0.0"},
-        "group_by": "case_id",
-        "excluded": ["modality:PET"],
-        "differs": ["sampling: <smaller>"],
-        **figures.compare(figures.split_of(rows), predictions, config.METHOD),
-    }
+    results = Results.of(
+        figures.judge(figures.split_of(rows), predictions, config.METHOD),
+        data=FACTS,
+        protocol="external, all images",
+        preset="compact",
+        network="G2NPAN",
+        trained_on={"name": "other/1.0.0"},
+        group_by="case_id",
+        excluded=["modality:PET"],
+        differs=["sampling: <smaller>"],
+    )
     return run.Scored(results, rows, predictions, Explainer())
 
 

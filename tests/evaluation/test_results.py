@@ -1,80 +1,45 @@
-"""What readers of the figures see."""
+"""What results.json and predictions.csv hold comes back as it was."""
 
 import csv
+import dataclasses
 import json
+import math
 
 import numpy as np
 import pytest
 
-from g2npan_tf.evaluation import results as evaluation_table
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.evaluation import results as kept
+from g2npan_tf.evaluation.results import Agreement
+from g2npan_tf.evaluation.results import Predictions
+from g2npan_tf.evaluation.results import Results
+from g2npan_tf.evaluation.results import Split
+from g2npan_tf.evaluation.results import WithinGroup
+from g2npan_tf.evaluation.statistics import Difference
+from g2npan_tf.evaluation.statistics import Figures
+from g2npan_tf.evaluation.statistics import Interval
 
 
 def figures(srcc, low):
-    values = {"plcc": 0.5, "srcc": srcc, "krcc": 0.25, "rmse": 0.125}
-    return {
-        "raw": values,
-        "mapped": values,
-        "rounded_krcc": float("nan"),
-        "interval": {"srcc": {"mean": 0.3, "low": low, "high": 0.9}},
-        "within_group": {"srcc": 0.75, "top1": 1.0},
-    }
+    values = Figures(0.5, srcc, 0.25, 0.125)
+    interval = {"srcc": Interval(low, 0.9, 0.3)}
+    inside = WithinGroup(0.75, 1.0)
+    return Agreement(values, interval, values, math.nan, inside)
 
 
 def gain(low, high):
-    return {"difference": 0.1, "low": low, "high": high, "p_holm": 0.0424}
+    return Difference(0.1, low, high, 0.0212, 0.0424)
 
 
-RESULTS = {
-    "data": {"name": "base/1.0.0", "scores": "simulated"},
-    "protocol": "group",
-    "images": 6,
-    "pairs": 3,
-    "cases": 2,
-    "methods": {"ours": figures(0.6, 0.1), "mean": figures(float("nan"), 0.0)},
-    "gains": {"other": {"all": gain(0.01, 0.2), "within_group": gain(-1, 1)}},
-}
-
-
-def test_table_says_what_the_figures_were_measured_on():
-    first = evaluation_table.table(RESULTS).splitlines()[0]
-    assert first == (
-        "Data: base/1.0.0 (simulated scores); protocol: group; 6 images of 3 "
-        "pairs, 2 cases."
-    )
-    with_preset = evaluation_table.table(RESULTS | {"preset": "compact"})
-    assert "; preset: compact; 6 images" in with_preset
-
-
-NARROWED = {"excluded": ["algorithm:a", "modality:b"], "group_by": "case_id"}
-
-
-def test_table_names_what_is_left_out_and_other_groups():
-    text = evaluation_table.table(RESULTS | NARROWED)
-    assert text.splitlines()[0].endswith(
-        "2 cases; without algorithm:a, modality:b; grouped by case_id."
-    )
-    assert "SRCC in case |" in text
-    whole = RESULTS | {"excluded": [], "group_by": "pair_id"}
-    assert evaluation_table.table(whole) == evaluation_table.table(RESULTS)
-
-
-def test_each_modality_has_its_rows():
-    one = {"images": 3, **figures(0.6, 0.1)}
-    mean = {"srcc": 0.2, "low": -0.1, "high": 0.4}
-    results = RESULTS | {
-        "by_modality": {"CT": {"ours": one}, "PET": {"ours": one}},
-        "mean_of_folds": {
-            "methods": {},
-            "gains": {},
-            "by_modality": {"PET": {"ours": mean}},
-        },
-    }
-    lines = evaluation_table.table(results).splitlines()
-    assert lines[-2:] == [
-        "| CT | 3 | ours | 0.500 | 0.600 (0.100 to 0.900) | - |",
-        "| PET | 3 | ours | 0.500 | 0.600 (0.100 to 0.900) | "
-        "0.200 (-0.100 to 0.400) |",
-    ]
+RESULTS = Results(
+    data={"name": "base/1.0.0", "scores": "simulated"},
+    protocol="group",
+    images=6,
+    pairs=3,
+    cases=2,
+    methods={"ours": figures(0.6, 0.1), "mean": figures(math.nan, 0.0)},
+    gains={"other": {"all": gain(0.01, 0.2), "within_group": gain(-1.0, 1.0)}},
+)
 
 
 @pytest.mark.parametrize(
@@ -88,76 +53,131 @@ def test_each_modality_has_its_rows():
     ],
 )
 def test_a_part_is_named_and_the_own_one_known(settings, part):
-    assert evaluation_table.part_of(settings) == part
-    assert evaluation_table.is_own_test(settings) == (part == "test")
+    results = dataclasses.replace(RESULTS, **settings)
+    assert results.part == part
+    assert results.is_own_test == (part == "test")
 
 
-def test_table_has_a_row_a_method_and_a_dash_for_what_is_not_defined():
-    lines = evaluation_table.table(RESULTS).splitlines()
-    assert lines[4] == (
-        "| ours | 0.500 | 0.600 (0.100 to 0.900) | 0.250 | - | 0.125 | 0.500 "
-        "| 0.750 | 1.000 |"
-    )
-    assert lines[5].startswith("| mean | 0.500 | - (0.000 to 0.900) |")
+def test_results_come_back(tmp_path):
+    path = tmp_path / "results.json"
+    kept.write(path, RESULTS)
+    back = kept.read(path, Results)
+    # NaN is not itself.
+    assert repr(back) == repr(RESULTS)
+    assert "NaN" not in path.read_text()
+    written = json.loads(path.read_text())
+    assert written["methods"]["mean"]["raw"]["srcc"] is None
+    assert "preset" not in written
 
 
-@pytest.mark.parametrize(
-    ("limits", "word"),
-    [((0.1, 0.3), "above"), ((-0.3, -0.1), "BELOW"), ((-1, 1), "NOT clearly")],
-)
-def test_verdict_is_that_of_the_interval(limits, word):
-    gains = {"other": {"all": gain(*limits), "within_group": gain(-1, 1)}}
-    text = evaluation_table.table(RESULTS | {"gains": gains})
-    assert f"SRCC over all images is {word}" in text
-    assert "Holm's correction" in text
-    assert f"({limits[0]:.3f} to {limits[1]:.3f}), p 0.042" in text
+def test_results_of_earlier_versions_are_read(tmp_path):
+    path = tmp_path / "results.json"
+    kept.write(path, RESULTS)
+    old = json.loads(path.read_text())
+    del old["cases"], old["by_modality"], old["readers"]
+    for one in old["gains"]["other"].values():
+        del one["p"], one["p_holm"]
+    path.write_text(json.dumps(old | {"forgotten": [1]}))
+    back = kept.read(path, Results)
+    assert back.cases is None
+    assert back.gains["other"]["all"].p_holm is None
+    assert kept.read(path, kept.Origin).data == RESULTS.data
 
 
-def test_a_difference_to_a_constant_is_none():
-    undefined = dict.fromkeys(("difference", "low", "high"), float("nan"))
-    gains = {"other": {"all": gain(0, 1), "within_group": undefined}}
-    text = evaluation_table.table(RESULTS | {"gains": gains})
-    assert "SRCC within a pair is not defined: one of the two is con" in text
-    assert "nan" not in text
-
-
-def test_predictions_are_one_row_an_image(tmp_path):
-    rows = {
-        "pair_id": np.array(["p", "p"]),
-        "algorithm": np.array(["a", "b"]),
-        "modality": np.array(["CT-MRI"] * 2),
-        "mos": np.array([1.0, 4.5]),
-    }
-    path = tmp_path / "predictions.csv"
-    evaluation_table.write_predictions(
-        path, rows, [2.0, 3.25], {"value": ["x", "y"]}
-    )
-    with path.open() as file:
-        written = list(csv.DictReader(file))
-    assert written[1] == {
-        "id": "p/b",
-        "pair": "p",
-        "algorithm": "b",
-        "modality": "CT-MRI",
-        "mos": "4.5000",
-        "predicted_mos": "3.25",
-        "value": "y",
-    }
-    assert len(written) == 2
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"data": {}}', "[" * 999])
+def test_what_is_no_results_is_one_line(tmp_path, text):
+    path = tmp_path / "results.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"results\.json: no figures of"):
+        kept.read(path, Results)
 
 
 def test_a_figure_that_is_none_is_null_wherever_it_stands(tmp_path):
     path = tmp_path / "results.json"
-    evaluation_table.write_results(path, {"a": [{"b": float("nan")}, 1.5]})
-    assert json.loads(path.read_text()) == {"a": [{"b": None}, 1.5]}
+    kept.write(path, {"a": [{"b": float("nan")}, 1.5], "c": None})
+    assert json.loads(path.read_text()) == {"a": [{"b": None}, 1.5], "c": None}
+
+
+def predictions(mos=(1.0, 4.5, 3.0), predicted=(2.0, 3.25, 2.5), **more):
+    count = len(mos)
+    split = Split(
+        np.array([f"p{i // 2}" for i in range(count)]),
+        np.array([f"a{i % 2}" for i in range(count)]),
+        np.array(["CT-MRI"] * count),
+        np.array(mos),
+        np.array(["c"] * count),
+    )
+    return Predictions(split.image, split, np.array(predicted), **more)
+
+
+FULL = predictions(
+    trivial={"mean": np.full(3, 3.0)},
+    spread=np.array([0.5, np.nan, 0.0]),
+    grades=np.array([[1.0, np.nan], [2.5, 3.0], [4.0, 4.0]]),
+    seed=np.array(["0", "0", "1"]),
+    fold=np.array(["2", "3", "2"]),
+)
+
+
+def test_predictions_are_one_row_an_image(tmp_path):
+    path = tmp_path / "predictions.csv"
+    measured = dataclasses.replace(FULL, measure=np.array([0.5, 1e-9, 3.0]))
+    measured.write(path)
+    with path.open() as file:
+        written = list(csv.DictReader(file))
+    assert len(written) == 3
+    assert written[1] == {
+        "id": "p0/a1",
+        "pair": "p0",
+        "algorithm": "a1",
+        "modality": "CT-MRI",
+        "mos": "4.5000",
+        "predicted_mos": "3.25",
+        "case": "c",
+        "mean": "3.0000",
+        "reader_sd": "nan",
+        "reader_1": "2.5000",
+        "reader_2": "3.0000",
+        "seed": "0",
+        "fold": "3",
+        "value": "1e-09",
+    }
+    assert written[0]["reader_2"] == ""
+
+
+def assert_same(one, other):
+    np.testing.assert_equal(dataclasses.asdict(one), dataclasses.asdict(other))
+
+
+def test_predictions_come_back(tmp_path):
+    path = tmp_path / "predictions.csv"
+    FULL.write(path)
+    assert_same(kept.read_predictions(path), FULL)
+    plain = predictions()
+    plain.write(path)
+    assert_same(kept.read_predictions(path), plain)
 
 
 def test_predictions_that_hardly_differ_keep_their_order(tmp_path):
     path = tmp_path / "predictions.csv"
-    names = ("pair_id", "algorithm", "modality")
-    rows = {name: np.array(["a", "b", "c"]) for name in names}
-    rows["mos"] = np.array([1.0, 2.0, 3.0])
     predicted = [2.77450001, 2.77450002, 2.77450003]
-    evaluation_table.write_predictions(path, rows, predicted)
-    read = evaluation_table.read_predictions(path)
-    assert [float(row["predicted_mos"]) for row in read] == predicted
+    predictions(predicted=predicted).write(path)
+    assert kept.read_predictions(path).predicted.tolist() == predicted
+
+
+def test_some_images_keep_all_their_columns():
+    assert_same(FULL.at(np.array([2, 0])).at(np.array([1, 0])), FULL.at([0, 2]))
+    one = FULL.where(seed="0", fold="3")
+    assert one.image.tolist() == ["p0/a1"]
+    assert one.grades.tolist() == [[2.5, 3.0]]
+    assert one.split.case_id.tolist() == ["c"]
+
+
+def test_pooled_predictions_have_the_columns_of_all():
+    three = dataclasses.replace(FULL, grades=np.ones((3, 3)), spread=None)
+    both = kept.pooled([FULL, three])
+    assert both.image.tolist() == 2 * FULL.image.tolist()
+    assert both.grades.shape == (6, 2)
+    assert both.spread is None
+    assert both.fold.tolist() == 2 * FULL.fold.tolist()
+    assert set(kept.pooled([FULL, predictions()]).trivial) == set()

@@ -10,10 +10,10 @@ from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
-from g2npan_tf.evaluation import figures as evaluation
 from g2npan_tf.evaluation import run as model_evaluation
+from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation.base_selection import Choice
-from g2npan_tf.evaluation.external_baselines import HERE
+from g2npan_tf.evaluation.figures import HERE
 from tests.tiled_base import TiledBase
 
 
@@ -39,7 +39,7 @@ def run(data_dir, tmp_path, monkeypatch):
         "load",
         lambda *_, **options: BrightnessAssessor(),
     )
-    monkeypatch.setattr(evaluation, "NUM_RESAMPLES", 20)
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 20)
     return workdir
 
 
@@ -54,12 +54,12 @@ def tiled_dir(tmp_path_factory):
 def test_without_a_base_it_is_the_test_part_and_nothing_differs(run):
     scored = model_evaluation.score(run, Choice())
     results = scored.results
-    assert results["split"] == "test"
-    assert results["images"] == 6
-    assert results["network"] == "G2NPAN"
-    assert results["readers"]["one reader"]["readers"] == 8
-    assert results["differs"] == []
-    assert set(results["methods"]) == {
+    assert results.split == "test"
+    assert results.images == 6
+    assert results.network == "G2NPAN"
+    assert results.readers["one reader"].readers == 8
+    assert results.differs == []
+    assert set(results.methods) == {
         "g2npan",
         "mean",
         "algorithm_modality_mean",
@@ -72,13 +72,13 @@ def test_another_base_is_scored_whole_and_what_differs_is_said(run, tiled_dir):
     scored = model_evaluation.score(run, choice)
     results = scored.results
     # Ten cases of three images, of which one is an anchor.
-    assert results["images"] == 20
-    assert results["cases"] == 10
-    assert results["data"]["name"] == "tiled_base/1.0.0"
-    assert results["trained_on"]["name"].startswith("fusion_quality/phantom")
-    assert set(results["methods"]) == {"g2npan", "mean", "modality_mean", HERE}
-    assert set(results["baselines"]) == {"mean", "modality_mean", HERE}
-    assert [line.partition(":")[0] for line in results["differs"]] == [
+    assert results.images == 20
+    assert results.cases == 10
+    assert results.data["name"] == "tiled_base/1.0.0"
+    assert results.trained_on["name"].startswith("fusion_quality/phantom")
+    assert set(results.methods) == {"g2npan", "mean", "modality_mean", HERE}
+    assert set(results.baselines) == {"mean", "modality_mean", HERE}
+    assert [line.partition(":")[0] for line in results.differs] == [
         "base",
         "scores",
         "sampling",
@@ -93,12 +93,12 @@ def test_another_base_is_scored_whole_and_what_differs_is_said(run, tiled_dir):
 
 def test_own_base_whole_says_how_much_of_it_training_had(run):
     results = model_evaluation.score(run, Choice(split="all")).results
-    assert results["images"] == 30
-    overlap = [x for x in results["differs"] if x.startswith("overlap")]
+    assert results.images == 30
+    overlap = [x for x in results.differs if x.startswith("overlap")]
     assert "8 of 10 pairs (24 images)" in overlap[0]
     one = model_evaluation.score(run, Choice(split="fold_0")).results
-    assert one["images"] == 6
-    assert not [x for x in one["differs"] if x.startswith("overlap")]
+    assert one.images == 6
+    assert not [x for x in one.differs if x.startswith("overlap")]
 
 
 def test_exclusions_and_groups(run, tiled_dir):
@@ -109,9 +109,9 @@ def test_exclusions_and_groups(run, tiled_dir):
         exclude=["algorithm:a1", "case_id:c3"],
     )
     results = model_evaluation.score(run, choice).results
-    assert results["images"] == 9
-    assert results["group_by"] == "case_id"
-    assert results["excluded"] == ["algorithm:a1", "case_id:c3"]
+    assert results.images == 9
+    assert results.group_by == "case_id"
+    assert results.excluded == ["algorithm:a1", "case_id:c3"]
 
 
 def test_only_the_whole_test_part_by_pairs_goes_where_others_look(run):
@@ -157,9 +157,9 @@ def test_a_base_that_was_built_anew_has_no_test_part(run):
 def test_a_single_group_has_no_interval(run, tiled_dir):
     choice = Choice(data="tiled_base", data_dir=tiled_dir, group_by="modality")
     results = model_evaluation.score(run, choice).results
-    limits = results["methods"]["g2npan"]["interval"]["srcc"]
-    assert np.isnan([limits["low"], limits["high"]]).all()
-    assert results["differs"][-1].startswith("groups: one modality only")
+    limits = results.methods["g2npan"].interval["srcc"]
+    assert np.isnan([limits.low, limits.high]).all()
+    assert results.differs[-1].startswith("groups: one modality only")
 
 
 def test_without_its_own_base_a_model_is_scored_all_the_same(run, tiled_dir):
@@ -167,8 +167,8 @@ def test_without_its_own_base_a_model_is_scored_all_the_same(run, tiled_dir):
     path.write_text(path.read_text().replace("phantom/1.", "phantom/0."))
     choice = Choice(data="tiled_base", data_dir=tiled_dir)
     results = model_evaluation.score(run, choice).results
-    assert set(results["methods"]) == {"g2npan", HERE}
-    assert "unknown" in {x.partition(":")[0] for x in results["differs"]}
+    assert set(results.methods) == {"g2npan", HERE}
+    assert "unknown" in {x.partition(":")[0] for x in results.differs}
     with pytest.raises(InputError, match=r"not in .* any more"):
         model_evaluation.score(run, Choice())
 
@@ -179,7 +179,7 @@ def test_files_hold_figures_and_images(run, tmp_path):
     model_evaluation.write(scored, output)
     results = json.loads((output / "results.json").read_text())
     figures = results["methods"]["g2npan"]["raw"]
-    assert figures == scored.results["methods"]["g2npan"]["raw"]
+    assert figures == scored.results.methods["g2npan"].raw._asdict()
     with (output / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6

@@ -1,25 +1,31 @@
 """Headings and tables of the report say what the figures are."""
 
+import dataclasses
 import math
 
+import numpy as np
 import pytest
 
 from g2npan_tf.evaluation import sections
+from g2npan_tf.evaluation.results import Predictions
+from g2npan_tf.evaluation.results import Split
 from tests.evaluation.test_plots import rows
+from tests.evaluation.test_results import RESULTS
 from tests.evaluation.test_results import figures
 from tests.evaluation.test_results import gain
 from tests.html_checks import Elements
 
-JUDGED = {
-    "methods": {"g2npan": figures(0.6, 0.1), "mean": figures(math.nan, 0.0)},
-    "gains": {
+JUDGED = dataclasses.replace(
+    RESULTS,
+    methods={"g2npan": figures(0.6, 0.1), "mean": figures(math.nan, 0.0)},
+    gains={
         "other": {
-            "all": gain(0.01, 0.2) | {"p": 0.0212},
-            "within_group": gain(-1, 1) | {"p": math.nan},
+            "all": gain(0.01, 0.2),
+            "within_group": dataclasses.replace(gain(-1, 1), p=math.nan),
         }
     },
-    "baselines": {"mean": "mean MOS of the training part"},
-}
+)
+BASELINES = {"mean": "mean MOS of the training part"}
 
 
 @pytest.mark.parametrize(
@@ -54,25 +60,24 @@ def test_real_scores_are_never_taken_for_simulated_ones(facts, title, words):
 
 
 def test_the_network_is_called_what_it_is():
-    named = JUDGED | {"network": "VGG11 + CAM"}
-    page = Elements(sections.figures(named))
+    named = dataclasses.replace(JUDGED, network="VGG11 + CAM")
+    page = Elements(sections.figures(named, BASELINES))
     assert "VGG11 + CAM minus each other method" in page.text
     assert "g2npan" not in page.text
-    older = Elements(sections.figures(JUDGED))
+    older = Elements(sections.figures(JUDGED, BASELINES))
     assert "g2npan minus each other method" in older.text
 
 
 def test_a_single_reader_stands_beside_the_methods():
-    reader = figures(0.9, 0.1) | {"readers": 3}
-    page = Elements(
-        sections.figures(JUDGED | {"readers": {"one reader": reader}})
-    )
+    reader = dataclasses.replace(figures(0.9, 0.1), readers=3)
+    judged = dataclasses.replace(JUDGED, readers={"one reader": reader})
+    page = Elements(sections.figures(judged, {}))
     assert "one reader0.5000.900 (0.100 to 0.900)" in page.text
     assert "one reader: each of 3 readers against the mean" in page.text
 
 
 def test_figures_have_intervals_baselines_and_p():
-    page = Elements(sections.figures(JUDGED))
+    page = Elements(sections.figures(JUDGED, BASELINES))
     assert "0.600 (0.100 to 0.900)" in page.text
     assert "mean: mean MOS of the training part" in page.text
     assert "over all images+0.100 (0.010 to 0.200)0.02120.0424" in page.text
@@ -80,17 +85,15 @@ def test_figures_have_intervals_baselines_and_p():
 
 
 def test_an_undefined_figure_is_a_dash_and_sorts_last():
-    text = sections.figures(JUDGED)
+    text = sections.figures(JUDGED, BASELINES)
     assert "nan" not in text.lower()
     assert 'data-sort="">&ndash;</td>' in text
 
 
 def test_shares_by_hand():
-    members = [
-        {"algorithm": "a", "mos": "1", "predicted_mos": "2"},
-        {"algorithm": "a", "mos": "3", "predicted_mos": "4"},
-        {"algorithm": "b", "mos": "5", "predicted_mos": "5"},
-    ]
+    names = np.array(["a", "a", "b"])
+    split = Split(names, names, names, np.array([1.0, 3.0, 5.0]))
+    members = Predictions(names, split, np.array([2.0, 4.0, 5.0]))
     text = Elements(sections.shares(members, "algorithm")).text
     # Means 2 and 3, one MOS too high: a quarter of the scale.
     assert "a22.003.001.001.0000.250" in text

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats
 
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.evaluation import results as evaluation_table
+from g2npan_tf.evaluation import results as kept
+from g2npan_tf.evaluation.table import table
 from g2npan_tf.experiments import compare
 from tests.tiny import REPOSITORY
 
@@ -23,7 +24,14 @@ def true_mos():
 
 
 def write(
-    folder, noise, seed, facts=FACTS, keep=slice(None), protocol=None, **columns
+    folder,
+    noise,
+    seed,
+    facts=FACTS,
+    keep=slice(None),
+    protocol=None,
+    case=None,
+    **columns,
 ):
     """Predictions that follow the scores as closely as `noise` lets them."""
     folder.mkdir()
@@ -31,14 +39,16 @@ def write(
     predicted = scores + np.random.default_rng(seed).normal(
         0, noise, len(scores)
     )
-    rows = {
-        "pair_id": np.repeat([f"p{i}" for i in range(PAIRS)], ALGORITHMS)[keep],
-        "algorithm": np.tile([f"a{i}" for i in range(ALGORITHMS)], PAIRS)[keep],
-        "modality": np.full(len(scores), "CT-MRI")[keep],
-        "mos": scores[keep],
-    }
+    split = kept.Split(
+        np.repeat([f"p{i}" for i in range(PAIRS)], ALGORITHMS),
+        np.tile([f"a{i}" for i in range(ALGORITHMS)], PAIRS),
+        np.full(len(scores), "CT-MRI"),
+        scores,
+        case,
+    )
     path = folder / "predictions.csv"
-    evaluation_table.write_predictions(path, rows, predicted[keep], columns)
+    rows = kept.Predictions(split.image, split, predicted, **columns)
+    rows.at(np.arange(len(scores))[keep]).write(path)
     if facts:
         figures = {"data": facts} | ({"protocol": protocol} if protocol else {})
         (folder / "results.json").write_text(json.dumps(figures))
@@ -60,41 +70,40 @@ def test_differences_are_those_of_the_evaluation(tmp_path, two):
     expected = (
         stats.spearmanr(scores, good)[0] - stats.spearmanr(scores, poor)[0]
     )
-    gain = results["gains"]["poor"]["all"]
-    assert gain["difference"] == pytest.approx(expected, abs=1e-6)
-    assert gain["low"] > 0
+    gain = results.gains["poor"]["all"]
+    assert gain.difference == pytest.approx(expected, abs=1e-6)
+    assert gain.low > 0
     # The smallest that six pairs allow, for two differences.
-    assert gain["p_holm"] == 2 * 2**-5
-    assert list(results["methods"]) == ["good", "poor"]
-    assert results["images"] == PAIRS * ALGORITHMS
-    assert results["pairs"] == PAIRS
-    assert results["data"] == FACTS
+    assert gain.p_holm == 2 * 2**-5
+    assert list(results.methods) == ["good", "poor"]
+    assert results.images == PAIRS * ALGORITHMS
+    assert results.pairs == PAIRS
+    assert results.data == FACTS
 
 
 def test_only_images_that_all_scored_count(tmp_path, two):
     write(tmp_path / "part", 1.0, 3, keep=slice(5, 20))
     words = [str(tmp_path / "good"), str(tmp_path / "part")]
     results = compare.collect(words)
-    assert results["images"] == 15
-    assert results["pairs"] == 3
-    assert "15 scored by some only are left out" in results["protocol"]
+    assert results.images == 15
+    assert results.pairs == 3
+    assert "15 scored by some only are left out" in results.protocol
     alone = stats.spearmanr(true_mos()[5:20], two[0][5:20])[0]
-    assert results["methods"]["good"]["raw"]["srcc"] == pytest.approx(alone)
+    assert results.methods["good"].raw.srcc == pytest.approx(alone)
 
 
 def test_trivial_baselines_come_from_the_first_file_that_has_them(
     tmp_path, two
 ):
-    texts = [f"{value:.4f}" for value in true_mos()]
-    write(tmp_path / "judged", 0.1, 4, algorithm_modality_mean=texts)
+    trivial = {"algorithm_modality_mean": true_mos()}
+    write(tmp_path / "judged", 0.1, 4, trivial=trivial)
     words = [str(tmp_path / "judged"), str(tmp_path / "poor")]
     for order in (words, words[::-1]):
-        methods = compare.collect(order)["methods"]
-        assert methods["algorithm_modality_mean"]["raw"][
-            "srcc"
-        ] == pytest.approx(1)
+        methods = compare.collect(order).methods
+        srcc = methods["algorithm_modality_mean"].raw.srcc
+        assert srcc == pytest.approx(1)
     without = [str(tmp_path / name) for name in ("good", "poor")]
-    assert "algorithm_modality_mean" not in compare.collect(without)["methods"]
+    assert "algorithm_modality_mean" not in compare.collect(without).methods
 
 
 def test_other_protocols_are_told(tmp_path):
@@ -102,13 +111,13 @@ def test_other_protocols_are_told(tmp_path):
     write(tmp_path / "b", 0.3, 2, protocol="image (OPTIMISTIC)")
     write(tmp_path / "c", 0.3, 3, protocol="group, test fold 1 of 5, pooled")
     a, b, c = (str(tmp_path / name) for name in "abc")
-    said = compare.collect([a, b])["protocol"]
+    said = compare.collect([a, b]).protocol
     assert said.endswith(
         "the protocols DIFFER: a by group; b by image (OPTIMISTIC)"
     )
-    assert compare.collect([a, c])["protocol"].endswith("by protocol group")
+    assert compare.collect([a, c]).protocol.endswith("by protocol group")
     write(tmp_path / "d", 0.3, 4)
-    said = compare.collect([a, str(tmp_path / "d")])["protocol"]
+    said = compare.collect([a, str(tmp_path / "d")]).protocol
     assert said.endswith("DIFFER: a by group; d by unknown")
 
 
@@ -116,14 +125,14 @@ def test_cases_are_drawn_and_folds_averaged_where_they_are_known(tmp_path):
     pairs = [f"p{i}" for i in range(PAIRS) for _ in range(ALGORITHMS)]
     cases = [f"c{pair[1:] if pair < 'p4' else 4}" for pair in pairs]
     folds = [str(int(pair[1:]) % 2) for pair in pairs]
-    write(tmp_path / "a", 0.3, 1, case=cases, fold=folds)
+    write(tmp_path / "a", 0.3, 1, case=np.array(cases), fold=np.array(folds))
     write(tmp_path / "b", 3.0, 2)
     results = compare.collect([str(tmp_path / "b"), str(tmp_path / "a")])
-    assert results["cases"] == results["units"] == PAIRS - 1
-    assert results["drawn"] == "case"
-    found = results["mean_of_folds"]
-    assert found["methods"]["a"]["srcc"] > found["methods"]["b"]["srcc"]
-    text = evaluation_table.table(results)
+    assert results.cases == results.units == PAIRS - 1
+    assert results.drawn == "case"
+    found = results.mean_of_folds
+    assert found.methods["a"].srcc > found.methods["b"].srcc
+    text = table(results)
     assert "bootstrap by case" in text
     assert "Only 5 cases to draw from" in text
     assert "no p can be below 0.0625" in text
@@ -134,10 +143,10 @@ def test_a_name_may_be_given_and_a_run_s_evaluation_is_found(tmp_path, two):
     run.mkdir()
     (tmp_path / "good").rename(run / "evaluation")
     results = compare.collect([f"ours={run}", f"x={tmp_path / 'poor'}"])
-    assert list(results["methods"]) == ["ours", "x"]
+    assert list(results.methods) == ["ours", "x"]
     file = run / "evaluation" / "predictions.csv"
     results = compare.collect([f"ours={file}", str(tmp_path / "poor")])
-    assert list(results["methods"]) == ["ours", "poor"]
+    assert list(results.methods) == ["ours", "poor"]
 
 
 def changed(path, row, column, value):
@@ -206,8 +215,9 @@ def test_broken_figures_beside_the_file_are_one_line(tmp_path, two, text):
 
 
 def test_a_broken_baseline_is_one_line(tmp_path, two):
-    texts = ["?"] * (PAIRS * ALGORITHMS)
-    write(tmp_path / "judged", 0.1, 4, mean=texts)
+    trivial = {"mean": np.full(PAIRS * ALGORITHMS, 3.0)}
+    write(tmp_path / "judged", 0.1, 4, trivial=trivial)
+    changed(tmp_path / "judged" / "predictions.csv", 0, "mean", "?")
     with pytest.raises(InputError, match=r"line 2, mean is '\?'"):
         compare.collect([str(tmp_path / "judged"), str(tmp_path / "good")])
 

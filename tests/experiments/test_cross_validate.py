@@ -1,5 +1,6 @@
 """Cross-validation: what is run, what is pooled, what is refused."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -12,9 +13,9 @@ from scipy import stats
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.evaluation import results as evaluation_table
-from g2npan_tf.evaluation import single_reader
+from g2npan_tf.evaluation import results as kept
 from g2npan_tf.experiments import cross_validate
+from tests.made_up_runs import judged as whole_test_part
 from tests.tiny import REPOSITORY
 
 FACTS = {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"}
@@ -42,25 +43,25 @@ def write_run(output, seed, fold, count=12, epochs=3):
     rng = np.random.default_rng(10 * seed + fold)
     mos = np.random.default_rng(fold).uniform(1, 5, count)
     places = np.arange(count)
-    rows = {
-        "pair_id": np.array([f"pair_{fold}_{i // 3}" for i in places]),
-        "algorithm": np.array([f"method_{i % 3}" for i in places]),
-        "modality": np.array([["CT", "PET"][i % 2] for i in places]),
-        "mos": mos,
-    }
+    split = kept.Split(
+        np.array([f"pair_{fold}_{i // 3}" for i in places]),
+        np.array([f"method_{i % 3}" for i in places]),
+        np.array([["CT", "PET"][i % 2] for i in places]),
+        mos,
+        np.array([f"case_{fold}"] * count),
+    )
     predicted = mos + rng.normal(0, 1, count)
-    more = {
-        **single_reader.columns(mos[:, None] + rng.normal(0, 0.3, (count, 3))),
-        "case": [f"case_{fold}"] * count,
-        "mean": ["3.0"] * count,
-        "algorithm_modality_mean": [f"{2 + i % 3}" for i in places],
-    }
-    evaluation_table.write_predictions(
-        folder / "evaluation" / "predictions.csv", rows, predicted, more
-    )
-    evaluation_table.write_results(
-        folder / "evaluation" / "results.json", {"figure": 1.0}
-    )
+    kept.Predictions(
+        split.image,
+        split,
+        predicted,
+        {
+            "mean": np.full(count, 3.0),
+            "algorithm_modality_mean": np.array([2.0 + i % 3 for i in places]),
+        },
+        grades=mos[:, None] + rng.normal(0, 0.3, (count, 3)),
+    ).write(folder / "evaluation" / "predictions.csv")
+    kept.write(folder / "evaluation" / "results.json", whole_test_part())
     return mos, predicted
 
 
@@ -70,33 +71,31 @@ def test_figures_are_of_all_folds_together(tmp_path):
     mos, predicted = (
         np.round(np.concatenate(x), 4) for x in zip(*parts, strict=True)
     )
-    judged = results["seeds"]["0"]
-    assert judged["images"] == 24
-    assert judged["pairs"] == 8
-    reader = judged["readers"]["one reader"]
-    assert reader["readers"] == 3
-    assert 0.8 < reader["raw"]["srcc"] < 1
-    assert judged["cases"] == 2
-    figures = judged["methods"]["g2npan"]["raw"]
-    assert figures["srcc"] == pytest.approx(
+    judged = results.seeds["0"]
+    assert judged.images == 24
+    assert judged.pairs == 8
+    reader = judged.readers["one reader"]
+    assert reader.readers == 3
+    assert 0.8 < reader.raw.srcc < 1
+    assert judged.cases == 2
+    figures = judged.methods["g2npan"].raw
+    assert figures.srcc == pytest.approx(
         stats.spearmanr(mos, predicted).statistic
     )
     single = stats.spearmanr(*np.round(parts[1], 4)).statistic
-    assert results["folds"]["(0, 1)"] == pytest.approx(single)
-    assert set(judged["gains"]) == {"algorithm_modality_mean"}
+    assert results.folds["(0, 1)"] == pytest.approx(single)
+    assert set(judged.gains) == {"algorithm_modality_mean"}
 
 
 def test_folds_of_an_earlier_version_are_pooled_too(tmp_path):
     for fold in (0, 1):
         write_run(tmp_path, 0, fold)
     path = tmp_path / "seed_0" / "fold_1" / "evaluation" / "predictions.csv"
-    rows = evaluation_table.read_predictions(path)
-    kept = [name for name in rows[0] if not name.startswith("reader_")]
-    lines = [",".join(kept), *(",".join(r[n] for n in kept) for r in rows)]
-    path.write_text("\n".join(lines) + "\n")
+    rows = kept.read_predictions(path)
+    dataclasses.replace(rows, grades=None).write(path)
     results = cross_validate.collect(runs(), tmp_path)
-    assert results["seeds"]["0"]["images"] == 24
-    assert results["seeds"]["0"]["readers"] == {}
+    assert results.seeds["0"].images == 24
+    assert results.seeds["0"].readers == {}
 
 
 def test_seeds_are_not_mixed(tmp_path):
@@ -104,10 +103,8 @@ def test_seeds_are_not_mixed(tmp_path):
         for fold in (0, 1):
             write_run(tmp_path, seed, fold)
     results = cross_validate.collect(runs(seeds=(0, 7)), tmp_path)
-    assert {s["images"] for s in results["seeds"].values()} == {24}
-    srcc = [
-        s["methods"]["g2npan"]["raw"]["srcc"] for s in results["seeds"].values()
-    ]
+    assert {s.images for s in results.seeds.values()} == {24}
+    srcc = [s.methods["g2npan"].raw.srcc for s in results.seeds.values()]
     assert srcc[0] != srcc[1]
     assert "Seed 7:" in cross_validate.table(results)
 
@@ -120,9 +117,9 @@ def test_the_folder_says_what_was_measured(tmp_path):
     assert "fusion_quality/phantom/1.1.0 (simulated scores)" in text
     assert "folds 0, 1 pooled" in text
     assert "| G2NPAN |" in text
-    rows = evaluation_table.read_predictions(tmp_path / "predictions.csv")
-    assert len(rows) == 24
-    assert {(row["seed"], row["fold"]) for row in rows} == {
+    rows = kept.read_predictions(tmp_path / "predictions.csv")
+    assert len(rows.image) == 24
+    assert set(zip(rows.seed, rows.fold, strict=True)) == {
         ("0", "0"),
         ("0", "1"),
     }
@@ -190,9 +187,9 @@ def test_an_evaluation_of_other_images_or_groups_is_repeated(
     folder = cross_validate.folder_of(tmp_path, 0, 0)
     path = folder / "evaluation" / "results.json"
     whole = {"split": "test", "group_by": "pair_id", "excluded": []}
-    evaluation_table.write_results(path, whole)
+    kept.write(path, whole_test_part(**whole))
     assert cross_validate.is_done(Config(epochs=3), folder)
-    evaluation_table.write_results(path, whole | narrowed)
+    kept.write(path, whole_test_part(**whole | narrowed))
     assert not cross_validate.is_done(Config(epochs=3), folder)
 
 

@@ -1,19 +1,23 @@
 """Plots are drawn from any sensible rows; what they show was looked at."""
 
+import dataclasses
+
 import cv2
+import numpy as np
 import pytest
 
+from g2npan_tf.evaluation.results import Predictions
+from g2npan_tf.evaluation.results import Split
 from g2npan_tf.experiments import cross_validation_plots
 
-ROWS = [
-    {
-        "mos": str(1 + i / 5),
-        "predicted_mos": str(2 + (i % 7) / 3),
-        "algorithm": f"method {i % 3}",
-        "modality": "CT" if i % 2 else "PET",
-    }
-    for i in range(20)
-]
+PLACES = np.arange(20)
+SPLIT = Split(
+    np.array([f"p{i}" for i in PLACES]),
+    np.array([f"method {i % 3}" for i in PLACES]),
+    np.array([["PET", "CT"][i % 2] for i in PLACES]),
+    1 + PLACES / 5,
+)
+ROWS = Predictions(SPLIT.image, SPLIT, 2 + PLACES % 7 / 3)
 
 
 @pytest.mark.parametrize("name", ["draw_scatter", "draw_algorithms"])
@@ -24,7 +28,7 @@ def test_plots_of_predictions_are_pictures(tmp_path, name):
 
 
 def test_constant_predictions_can_be_drawn(tmp_path):
-    rows = [{**row, "predicted_mos": "3.0"} for row in ROWS]
+    rows = dataclasses.replace(ROWS, predicted=np.full(20, 3.0))
     path = tmp_path / "plot.png"
     cross_validation_plots.draw_scatter(rows, "base", path)
     assert path.exists()

@@ -8,7 +8,8 @@ from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.evaluation import figures
-from g2npan_tf.evaluation import results
+from g2npan_tf.evaluation import statistics
+from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.experiments import cross_validate
 from g2npan_tf.experiments import cross_validation_report
 from g2npan_tf.scoring.assessor import Assessment
@@ -29,7 +30,7 @@ def runs(data_dir):
 @pytest.fixture
 def output(runs, tmp_path, monkeypatch):
     """What finished and evaluated runs leave, with drawn scores."""
-    monkeypatch.setattr(figures, "NUM_RESAMPLES", 10)
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
     for (seed, fold), settings in runs.items():
         folder = cross_validate.folder_of(tmp_path, seed, fold)
         (folder / "evaluation").mkdir(parents=True)
@@ -41,15 +42,13 @@ def output(runs, tmp_path, monkeypatch):
         )
         rows = base.read_scores(builder, base.divide(builder, settings).test)
         noise = np.random.default_rng(seed).normal(0, 1, len(rows["mos"]))
-        results.write_predictions(
-            folder / "evaluation" / "predictions.csv",
-            rows,
-            rows["mos"] + noise,
-            {
-                "case": rows["case_id"],
-                "algorithm_modality_mean": noise.astype(str),
-            },
-        )
+        split = figures.split_of(rows)
+        Predictions(
+            split.image,
+            split,
+            split.mos + noise,
+            {"algorithm_modality_mean": noise},
+        ).write(folder / "evaluation" / "predictions.csv")
     return tmp_path
 
 

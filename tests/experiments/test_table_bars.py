@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 from matplotlib import figure
 
+from g2npan_tf.evaluation.statistics import Figures
+from g2npan_tf.evaluation.statistics import Interval
 from g2npan_tf.experiments import table_bars
 
 
 def row(name, srcc, paper):
-    figures = {"plcc": 0.5, "srcc": srcc, "krcc": 0.25, "rmse": 0.125}
+    figures = Figures(0.5, srcc, 0.25, 0.125)
     interval = {
-        metric: {"low": value - 0.125, "high": value + 0.25}
-        for metric, value in figures.items()
+        metric: Interval(value - 0.125, value + 0.25)
+        for metric, value in figures._asdict().items()
     }
-    stated = dict(zip(figures, paper, strict=True))
+    stated = Figures(*paper)
     return {"name": name, "raw": figures, "interval": interval, "paper": stated}
 
 
@@ -65,7 +67,7 @@ def test_an_interval_beside_its_figure_is_drawn_where_it_is(
     tmp_path, monkeypatch
 ):
     beside = row("A", 0.75, (1, 1, 1, 0))
-    beside["interval"]["srcc"] = {"low": 0.5, "high": 0.625}
+    beside["interval"]["srcc"] = Interval(0.5, 0.625)
     axes = drawn([beside], tmp_path / "x.png", monkeypatch)
     whisker = axes.collections[0].get_segments()[1]
     np.testing.assert_allclose(whisker[:, 1], [0.5, 0.625])
@@ -73,7 +75,7 @@ def test_an_interval_beside_its_figure_is_drawn_where_it_is(
 
 def test_an_interval_that_is_not_known_is_not_drawn(tmp_path, monkeypatch):
     unknown = row("A", 0.75, (1, 1, 1, 0))
-    unknown["interval"]["krcc"] = {"low": None, "high": None}
+    unknown["interval"]["krcc"] = Interval(np.nan, np.nan)
     axes = drawn([unknown], tmp_path / "x.png", monkeypatch)
     assert len(axes.collections[0].get_segments()) == 3
 
