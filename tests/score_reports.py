@@ -43,6 +43,6 @@ def write_report(directory, paths, facts=SIMULATED, table=None, assessor=None):
     rows = []
     with writer.reported(directory, "model.tflite", facts, table) as report:
         for image in score_files(assessor, paths, maps=True):
-            report.add(image.row, image.assessment, image.pixels)
+            report.add(image)
             rows.append(image.row)
     return rows

@@ -152,15 +152,6 @@ class Cell:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Written:
-    """A cell as the template writes it; `order` None: by what it shows."""
-
-    kind: str
-    content: object
-    order: object
-
-
-@dataclasses.dataclass(frozen=True)
 class Table:
     """A table that sorts by a click, in a box that scrolls if it must.
 
@@ -182,8 +173,10 @@ class Table:
         template = _environment().get_template("report/templates/table.html")
         return Markup(template.render(table=self))
 
-    def cells(self, row: Sequence[object]) -> Iterator[_Written]:
-        """Yields a row as it is written: rounded to see, whole to sort."""
+    def cells(
+        self, row: Sequence[object]
+    ) -> Iterator[tuple[str, object, object]]:
+        """Yields kind, content (rounded) and, if it is another, sorting key."""
         for column, value in zip(self.columns, row, strict=True):
             order: object = None
             if isinstance(value, Cell):
@@ -196,7 +189,7 @@ class Table:
             elif column.digits is not None and isinstance(value, int | float):
                 order = value if order is None else order
                 value = f"{value:.{column.digits}f}"
-            yield _Written(column.kind, value, order)
+            yield column.kind, value, order
 
 
 def picture(

@@ -95,7 +95,7 @@ def score_command(
             for image in rows.score_files(assessor, paths, limits, maps):
                 image = save(image) if save else image
                 if made:
-                    made.add(image.row, image.assessment, image.pixels)
+                    made.add(image)
                 yield image.row
 
         with _progress(found.paths, file_format, stream) as paths:

@@ -33,7 +33,6 @@ class Model:
 
     described: Mapping[str, str]
     caution: str
-    disclaimer: str = page.DISCLAIMER
 
 
 @dataclasses.dataclass(frozen=True)

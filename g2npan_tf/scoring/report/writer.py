@@ -6,7 +6,6 @@ says so, and nothing is in it that a report does not have.
 """
 
 import contextlib
-import csv
 import dataclasses
 import datetime
 import functools
@@ -21,7 +20,6 @@ from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from markupsafe import Markup
 
 import g2npan_tf
@@ -30,7 +28,6 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.report import pictures
 from g2npan_tf.scoring import model_facts
 from g2npan_tf.scoring import rows
-from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.report import origins
 from g2npan_tf.scoring.report import pages
 from g2npan_tf.scoring.report import ranking
@@ -45,6 +42,7 @@ FORMAT = {"format": "g2npan-score report"}
 _PAGE = re.compile(r"[0-9]{5,}\.html")
 _EXPECTED = "expected a new or empty folder, or an earlier report"
 _THUMBNAILS = ".thumbnails"
+_CSV_HEADER, _csv_line = rows.LINES["csv"]
 
 
 class Report:
@@ -88,26 +86,16 @@ class Report:
                 newline="",
             )
         )
-        self._writer = csv.writer(self._scores, lineterminator="\n")
-        self._writer.writerow(rows.COLUMNS)
+        self._scores.write(_CSV_HEADER)
 
-    def add(
-        self,
-        row: rows.ScoreRow,
-        assessment: Assessment | None,
-        pixels: np.ndarray | None,
-    ) -> None:
-        """Takes the next row, with its maps and image if it has a score.
-
-        Args:
-            row: As it is printed.
-            assessment: With the maps that the model has.
-            pixels: The image. uint8 `[height, width, 3]`, RGB.
+    def add(self, image: rows.ScoredImage) -> None:
+        """Takes the next row, with its maps and pixels if it has a score.
 
         Raises:
             OSError: If the disk does not take it.
         """
-        self._writer.writerow(rows.csv_cells(row))
+        row, assessment, pixels = image.row, image.assessment, image.pixels
+        self._scores.write(_csv_line(row))
         if row.status != rows.OK or assessment is None or pixels is None:
             self._failed.append((row.path, row.status))
             return
@@ -218,9 +206,8 @@ class Report:
         if found.by_name:
             return found
         # A file that failed may be what a folder lacks.
-        return origins.by_paths(
-            names + [name for name, _ in self._failed], known
-        )
+        failed = [name for name, _ in self._failed]
+        return origins.by_paths(names + failed, known)
 
 
 @contextlib.contextmanager

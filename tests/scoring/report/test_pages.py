@@ -17,6 +17,7 @@ from g2npan_tf.scoring.report import pages
 from g2npan_tf.scoring.report import writer
 from g2npan_tf.scoring.report.origins import Origin
 from g2npan_tf.scoring.rows import WRITERS
+from g2npan_tf.scoring.rows import ScoredImage
 from g2npan_tf.scoring.rows import ScoreRow
 from tests.html_checks import Elements
 from tests.html_checks import check_page
@@ -215,9 +216,8 @@ def test_no_picture_stays_in_memory(tmp_path):
         with writer.reported(tmp_path / "r", "model.tflite", {}) as report:
             for number in range(12):
                 pixels = np.full((600, 600, 3), 20 * number, np.uint8)
-                report.add(
-                    ScoreRow(f"{number}.png", 3.0, 0.5), assessment, pixels
-                )
+                row = ScoreRow(f"{number}.png", 3.0, 0.5)
+                report.add(ScoredImage(row, "", assessment, pixels))
                 if number == 1:
                     early = tracemalloc.get_traced_memory()[0]
             late = tracemalloc.get_traced_memory()[0]
