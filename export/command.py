@@ -45,10 +45,7 @@ _Export = Callable[["FinishedRun", "Probe", pathlib.Path, str], Exported]
 
 
 def define_flags() -> None:
-    """Defines the flags of every export command.
-
-    Not done on import, so that other commands may have flags of these names.
-    """
+    """Defines the flags that every export command has."""
     flags.DEFINE_string("workdir", "", "Folder of the run. Required.")
     flags.DEFINE_string("output", "", "Folder to export to. Required.")
     flags.DEFINE_string("name", "g2npan", "Name of the model.")
@@ -73,9 +70,6 @@ def run(
     Returns:
         The exit code: 0, or 1 if an artefact differs from the scorer; those
         before it are there, those after it are not made.
-
-    Raises:
-        InputError: If a flag or the workdir is not usable.
     """
     values = flags.FLAGS
     _check_flags(argv)

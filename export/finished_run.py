@@ -27,13 +27,7 @@ MAX_IMAGES = 32
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
-    """A run of train.py.
-
-    Attributes:
-        config: The experiment.
-        facts: Facts about its data set: `name` with version, `scores`, ...
-        scorer: The trained Keras scorer (`g2npan_tf.model.scorer`).
-    """
+    """A run of train.py; its facts are those of its data set."""
 
     config: Config
     facts: dict[str, Any]
@@ -56,12 +50,6 @@ class Probe:
 def load(workdir: pathlib.Path) -> FinishedRun:
     """Loads what an export needs of a run.
 
-    Args:
-        workdir: Folder of a run of train.py.
-
-    Returns:
-        The run with its scorer.
-
     Raises:
         InputError: If the folder, its `config.json` or its `scorer.keras` is
             missing or damaged.
@@ -78,14 +66,8 @@ def load(workdir: pathlib.Path) -> FinishedRun:
 def probe_from_base(run: FinishedRun) -> Probe:
     """Takes images spread over the test part of the run's data set.
 
-    The base is opened in the version that the run was trained on and is never
-    built anew.
-
-    Args:
-        run: From `load`.
-
-    Returns:
-        At most `MAX_IMAGES` images.
+    The data set is opened in the version that the run was trained on and is
+    never built anew.
 
     Raises:
         InputError: If that version of the data set is not there any more.
@@ -112,14 +94,7 @@ def probe_from_base(run: FinishedRun) -> Probe:
 
 
 def probe_from_folder(folder: pathlib.Path, size: int = SCORER_SIZE) -> Probe:
-    """Takes images spread over a folder of files.
-
-    Args:
-        folder: Searched with its subfolders.
-        size: Side of the scorer's image in pixels.
-
-    Returns:
-        At most `MAX_IMAGES` images, brought to the scorer's size.
+    """Takes images spread over a folder of files and its subfolders.
 
     Raises:
         InputError: If there are no images, or one of them is damaged or has

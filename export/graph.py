@@ -27,16 +27,7 @@ def write_graph(
     folder: pathlib.Path,
     use_products: bool = True,
 ) -> None:
-    """Writes functions of images around a scorer as a SavedModel.
-
-    Args:
-        scorer: Functional model, which is not changed.
-        functions: By name of signature; each maps the model in the form to
-            be exported and a tensor `image` to named outputs.
-        shape: Shape of `image`, uint8, with None for what may vary.
-        folder: Made by this function.
-        use_products: As for `inference_form`.
-    """
+    """Writes functions of uint8 images of a shape; else `write_signatures`."""
     image = tf.TensorSpec(shape, tf.uint8, name="image")
     write_signatures(
         scorer,
@@ -94,9 +85,7 @@ def _traced(
 def to_scorer_size(image: tf.Tensor, size: int = SCORER_SIZE) -> tf.Tensor:
     """Brings images to the square that the scorers work on, in the graph.
 
-    As `g2npan_tf.images.read.resize`: an axis that shrinks is averaged over
-    areas, one that grows is interpolated linearly, and each result is rounded
-    to whole levels. Images of the right size pass unchanged.
+    As `g2npan_tf.images.read.resize`, each result rounded to whole levels.
 
     Args:
         image: uint8 `[batch, height, width, 3]`, 0..255.
@@ -116,17 +105,11 @@ def to_scorer_size(image: tf.Tensor, size: int = SCORER_SIZE) -> tf.Tensor:
 def judged_to_scorer_size(
     image: tf.Tensor, size: int
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Brings images to the scorer's square and looks whether they show much.
-
-    As `g2npan_tf.images.content.scorer_image`.
-
-    Args:
-        image: uint8 `[batch, height, width, 3]`, 0..255.
-        size: Side of the scorer's image in pixels.
+    """`g2npan_tf.images.content.scorer_image` in the graph.
 
     Returns:
-        A code of `serving_status`, int32 `[batch]`: `OK` or `NO_CONTENT`; and
-        uint8 `[batch, size, size, 3]`.
+        A code of `export.serving.status`, int32 `[batch]`: `OK` or
+        `NO_CONTENT`; and uint8 `[batch, size, size, 3]`.
     """
     scored = to_scorer_size(image, size)
     shown = has_content(image)
@@ -140,14 +123,7 @@ def judged_to_scorer_size(
 
 
 def has_content(image: tf.Tensor) -> tf.Tensor:
-    """`g2npan_tf.images.content.has_content` in the graph.
-
-    Args:
-        image: uint8 `[batch, height, width, 3]`, 0..255.
-
-    Returns:
-        bool `[batch]`.
-    """
+    """`g2npan_tf.images.content.has_content` of a batch; bool `[batch]`."""
     sampled = image
     for axis in (1, 2):
         side = tf.shape(image)[axis]
@@ -172,15 +148,7 @@ def has_content(image: tf.Tensor) -> tf.Tensor:
 def worst_unless(
     good: tf.Tensor, outputs: Mapping[str, tf.Tensor]
 ) -> dict[str, tf.Tensor]:
-    """Gives rows that are not good the worst score, and maps of zeros.
-
-    Args:
-        good: bool `[batch]`.
-        outputs: Of the scorer, batch first.
-
-    Returns:
-        The outputs.
-    """
+    """Gives rows that are not good the worst score, and maps of zeros."""
     return {
         name: tf.where(
             tf.reshape(good, [-1] + [1] * (values.shape.rank - 1)),

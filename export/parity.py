@@ -1,12 +1,19 @@
 """Compares an exported scorer with the Keras one; a difference is an error."""
 
+import json
+import pathlib
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from typing import Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from export.finished_run import FinishedRun
+    from export.finished_run import Probe
 
 Outputs = dict[str, np.ndarray]
 # Maximum and mean absolute difference and what is allowed, by output.
@@ -28,17 +35,7 @@ def run_in_batches(
     images: np.ndarray | Sequence[bytes],
     batch_size: int = BATCH_SIZE,
 ) -> Outputs:
-    """Runs a scorer over some images.
-
-    Args:
-        function: Maps some of the images to named outputs.
-        images: uint8 `[n, height, width, 3]`, RGB, or n whole files, n at
-            least 1.
-        batch_size: Images per call; the last call may have fewer.
-
-    Returns:
-        The named outputs, each with n rows.
-    """
+    """Runs a scorer over n images, or n whole files; n is at least 1."""
     parts = [
         function(images[start : start + batch_size])
         for start in range(0, len(images), batch_size)
@@ -52,12 +49,7 @@ def run_in_batches(
 def compare(
     expected: Outputs, actual: Outputs, tolerances: Mapping[str, float]
 ) -> Differences:
-    """Measures how far an artefact's outputs are from the scorer's.
-
-    Args:
-        expected: Outputs of the Keras scorer.
-        actual: Outputs of the artefact on the same images.
-        tolerances: Allowed absolute difference of every output.
+    """Measures how far an artefact's outputs are from the Keras scorer's.
 
     Returns:
         For every output `max` and `mean` of the absolute difference, in the
@@ -125,27 +117,20 @@ def check(differences: Differences, statistic: str = "max") -> None:
         )
 
 
-def report(
+def write(
+    path: pathlib.Path,
     differences: Differences,
-    images: str,
-    num_images: int,
-    data: Mapping[str, Any],
-) -> dict[str, Any]:
-    """What `parity.json` says.
-
-    Args:
-        differences: Of every output, within the tolerances.
-        images: Which images were compared, in words.
-        num_images: How many they were.
-        data: Facts about the data set that the scorer was trained on.
-
-    Returns:
-        JSON-ready content.
-    """
-    return {
+    run: "FinishedRun",
+    probe: "Probe",
+    **more: str,
+) -> None:
+    """Writes how exact an artefact is, and on which images that was seen."""
+    content = {
         "compared_with": "scorer.keras",
-        "images": images,
-        "num_images": num_images,
+        "images": probe.source,
+        "num_images": len(probe.images),
         "outputs": differences,
-        "data": dict(data),
+        "data": run.facts,
+        **more,
     }
+    path.write_text(json.dumps(content, indent=2) + "\n")

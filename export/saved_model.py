@@ -3,36 +3,40 @@
 python -m export.saved_model --workdir=runs/first --output=exported
 
 writes exported/g2npan/1 (2 the next time, ...), compared with scorer.keras
-before it appears there. What it offers stands in export/serving/signatures.py,
+before it appears there. What it offers is in export/serving/signatures.py,
 how to serve it in docs/serving.md.
 """
 
 import functools
-import json
 import os
 import pathlib
 import tempfile
 from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from typing import Any
 
 import cv2
 import numpy as np
 from absl import flags
 
 from export import command
-from export import loaders
 from export import parity
 from g2npan_tf.core import command as cli
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.images.limits import GREY_BITS_HELP
 
 if TYPE_CHECKING:
     import keras
+    import tensorflow as tf
 
     from export.finished_run import FinishedRun
     from export.finished_run import Probe
 
-SCORES = ("mos", "quality")
+# By name of an input what is fed to it: uint8 `[n, height, width, 3]` or n
+# whole files.
+Feeds = Mapping[str, np.ndarray | Sequence[bytes]]
+
 NO_WARMUP = (
     "no warm-up requests for TF Serving, which need pip install '.[serving]'"
 )
@@ -55,7 +59,6 @@ def export(
     output: pathlib.Path,
     name: str = "g2npan",
     version: int | None = None,
-    grey_bits: int | None = None,
 ) -> command.Exported:
     """Writes `<output>/<name>/<version>/` whole, or nothing.
 
@@ -65,17 +68,13 @@ def export(
         output: Made if missing.
         name: Name of the model.
         version: At least 1; None takes the next free one.
-        grey_bits: As of `input_policy.Limits`, fixed in the artefact.
-
-    Returns:
-        The version folder and the largest difference of every output.
 
     Raises:
         InputError: If the version is there already.
         ParityError: If the reloaded model differs from the scorer.
         OSError: If the folder cannot be written.
     """
-    from export.serving import warmup
+    from export.serving import signatures
 
     target = output / name / str(version or next_version(output / name))
     if target.exists():
@@ -84,15 +83,11 @@ def export(
     # Beside the model's folder, which TF Serving watches, not in it.
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=output) as aside:
         made = pathlib.Path(aside, target.name)
-        write(run.scorer, made, int(target.name), grey_bits)
-        size = run.scorer.input_shape[1]
-        warm = warmup.write_warmup(made, name, size)
+        write(run.scorer, made, int(target.name))
+        warm = signatures.write_warmup(made, name, run.scorer.input_shape[1])
         differences = parity.worst(_comparisons(run.scorer, made, probe.images))
         parity.check(differences)
-        content = parity.report(
-            differences, probe.source, len(probe.images), run.facts
-        )
-        (made / "parity.json").write_text(json.dumps(content, indent=2) + "\n")
+        parity.write(made / "parity.json", differences, run, probe)
         target.parent.mkdir(exist_ok=True)
         os.rename(made, target)
     return command.Exported(target, differences, () if warm else (NO_WARMUP,))
@@ -105,43 +100,90 @@ def next_version(folder: pathlib.Path) -> int:
 
 
 def write(
-    scorer: "keras.Model",
-    folder: pathlib.Path,
-    version: int = 1,
-    grey_bits: int | None = None,
+    scorer: "keras.Model", folder: pathlib.Path, version: int = 1
 ) -> None:
-    """Writes the scorer with its signatures, not compared yet.
-
-    Args:
-        scorer: From `g2npan_tf.model.scorer.build_scorer`.
-        folder: Made by this function.
-        version: What the output `version` says.
-        grey_bits: As of `input_policy.Limits`.
-    """
+    """Writes the scorer with its signatures, not compared yet."""
     from export import graph
     from export.serving import signatures
 
-    offered = signatures.signatures(scorer.input_shape[1], version, grey_bits)
+    offered = signatures.signatures(scorer.input_shape[1], version)
     graph.write_signatures(scorer, offered, folder)
+
+
+def run_in_python(
+    folder: pathlib.Path, feeds: Feeds
+) -> dict[str, parity.Outputs]:
+    """Runs every signature as TensorFlow programs and our `Assessor` do.
+
+    Returns:
+        By signature the named outputs, each with n rows.
+    """
+    import tensorflow as tf
+
+    def outputs(function: "tf.types.experimental.ConcreteFunction") -> Any:
+        (name,) = function.structured_input_signature[1]
+        return parity.run_in_batches(
+            lambda batch: function(**{name: tf.constant(batch)}), feeds[name]
+        )
+
+    model = tf.saved_model.load(str(folder))
+    return {name: outputs(f) for name, f in model.signatures.items()}
+
+
+def run_in_session(
+    folder: pathlib.Path, feeds: Feeds
+) -> dict[str, parity.Outputs]:
+    """Runs every signature as TF Serving does: a session and tensor names.
+
+    Returns:
+        By signature the named outputs, each with n rows.
+    """
+    import tensorflow as tf
+
+    def outputs(signature: Any) -> parity.Outputs:
+        fetches = {name: info.name for name, info in signature.outputs.items()}
+        ((name, fed),) = signature.inputs.items()
+        return parity.run_in_batches(
+            lambda batch: session.run(fetches, {fed.name: batch}), feeds[name]
+        )
+
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        # It says that it is deprecated; it is meant here.
+        with cli.quiet_stderr():
+            model = tf.compat.v1.saved_model.loader.load(
+                session, [tf.saved_model.SERVING], str(folder)
+            )
+        return {
+            name: outputs(signature)
+            for name, signature in model.signature_def.items()
+            # TensorFlow adds one of its own for initialisation.
+            if set(signature.inputs) & set(feeds)
+        }
 
 
 def _comparisons(
     scorer: "keras.Model", folder: pathlib.Path, images: np.ndarray
 ) -> Iterator[parity.Differences]:
     """Compares every signature through both loaders that will be used."""
+    from export.serving import signatures
+
     expected = scorer.predict(images, batch_size=parity.BATCH_SIZE, verbose=0)
-    feeds: loaders.Feeds = {
+    feeds: Feeds = {
         "image": images,
         "image_bytes": [_png(row) for row in images],
     }
-    for run in (loaders.run_in_python, loaders.run_in_session):
+    for run in (run_in_python, run_in_session):
         for signature, actual in run(folder, feeds).items():
             if np.any(actual["status"]):
                 raise parity.ParityError(
                     f"{signature} of the artefact refuses an image with "
                     f"status {actual['status'].max()}; nothing was written"
                 )
-            names = expected if signature == EXPLAIN_SIGNATURE else SCORES
+            names = (
+                expected
+                if signature == EXPLAIN_SIGNATURE
+                else signatures.SCORES
+            )
             yield parity.compare(
                 {name: expected[name] for name in names},
                 {name: actual[name] for name in names if name in actual},
@@ -156,10 +198,7 @@ def _png(pixels: np.ndarray) -> bytes:
 
 def main(argv: list[str]) -> int:
     """Exports what the command line names."""
-    values = flags.FLAGS
-    chosen = functools.partial(
-        export, version=values.version, grey_bits=values.grey_bits
-    )
+    chosen = functools.partial(export, version=flags.FLAGS.version)
     return command.run([chosen], argv)
 
 
@@ -169,5 +208,4 @@ if __name__ == "__main__":
     flags.DEFINE_integer(
         "version", None, "Default: the next free one.", 1, 2**63 - 1
     )
-    flags.DEFINE_integer("grey_bits", None, GREY_BITS_HELP, 8, 16)
     cli.run(main)

@@ -3,62 +3,47 @@
 Usage: python -m export.serving_client --server=URL PATH...
 
 URL is http://host:8501 or https://host (REST), grpc://host:8500 or
-grpcs://host:8500 (gRPC, encrypted; pip install .[serving]). Paths and rows are
+grpcs://host:8500 (gRPC); needs pip install .[serving]. Paths and rows are
 those of g2npan-score, but the files are sent as they are and decoded by the
 server: PNG, JPEG and BMP. Exit code: 0 if every image was scored, 1 if some
 were not, 2 if nothing could be done or the server failed for good.
 """
 
 import dataclasses
-import urllib.parse
+import functools
+import os
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
 
-from export.serving import grpc_transport
-from export.serving import rest
-from export.serving.request import Server
-from export.serving.rows import score_files
+from export.serving import status
+from export.serving import transport
 from g2npan_tf.core import command
+from g2npan_tf.core import mos
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.limits import HIGHEST
+from g2npan_tf.images.paths import why_no_file
+from g2npan_tf.images.read import read_file
 from g2npan_tf.scoring import score
+from g2npan_tf.scoring.rows import ScoreRow
+from g2npan_tf.scoring.rows import in_batches
 
-# Scheme: transport, encrypted, port.
-_SCHEMES = {
-    "http": (rest.connect, False, 8501),
-    "https": (rest.connect, True, 443),
-    "grpc": (grpc_transport.connect, False, 8500),
-    "grpcs": (grpc_transport.connect, True, 8500),
-}
+# A message of gRPC has at most 2^31 bytes, one of REST a third more than these.
+MAX_REQUEST_BYTES = 2**28
+NO_SCORE = f"the server gave no score on {mos.MOS_MIN:.0f} to {mos.MOS_MAX:.0f}"
 
 
-def parse_server(url: str) -> Server:
-    """Reads the address of a server.
+@dataclasses.dataclass(frozen=True)
+class _File:
+    """A file that is sent as it is."""
 
-    Args:
-        url: Scheme, host and port; the port may be left out.
-
-    Returns:
-        The server, with the other settings at their defaults.
-
-    Raises:
-        InputError: If it is not such an address.
-    """
-    try:
-        parts = urllib.parse.urlsplit(url)
-        _, secure, port = _SCHEMES[parts.scheme]
-        if not parts.hostname or parts.path.strip("/") or parts.query:
-            raise ValueError
-        return Server(parts.hostname, parts.port or port, secure)
-    except (KeyError, ValueError) as error:
-        raise InputError(
-            f"--server={url}: expected http://HOST:PORT, https://, grpc:// "
-            "or grpcs://"
-        ) from error
+    path: str
+    data: bytes
 
 
 def client_command(
@@ -75,7 +60,7 @@ def client_command(
     """Does what the command does; see the help of its flags.
 
     Args:
-        url: For `parse_server`.
+        url: For `Server.parse`.
         arguments: Paths, as for g2npan-score.
         settings: Other attributes of `Server`.
         file_format: Of `scoring.rows.WRITERS`.
@@ -90,16 +75,72 @@ def client_command(
     Raises:
         InputError: If nothing can be done, or the server fails for good.
     """
-    server = dataclasses.replace(parse_server(url), **settings or {})
+    server = transport.Server.parse(url, **settings or {})
     found = score.find(arguments, follow_links)
     outputs.check(
         {"output": [output] if output else []},
         [*found.paths, *found.lists, server.authority],
     )
-    predict = _SCHEMES[url.partition(":")[0]][0](server)
+    predict = transport.connect(server)
     with score.opened(output) as stream:
         rows = score_files(predict, found.paths, batch_size, tries)
         return score.write(rows, file_format, stream)
+
+
+def score_files(
+    predict: transport.Predict,
+    paths: Iterable[str | os.PathLike[str]],
+    batch_size: int,
+    tries: int,
+) -> Iterator[ScoreRow]:
+    """Has untrusted files scored by a server, one row per path in order.
+
+    Args:
+        predict: Sends files.
+        paths: Image files, as from `images.paths.find_images`.
+        batch_size: Images in a request; fewer if they are large.
+        tries: Of one request.
+
+    Raises:
+        InputError: If the server fails for good.
+    """
+
+    def ask(files: list[_File]) -> Iterator[ScoreRow]:
+        request = functools.partial(predict, [file.data for file in files])
+        return map(_row, files, transport.with_retries(request, tries))
+
+    return in_batches(
+        map(_read, paths),
+        ask,
+        batch_size,
+        lambda file: len(file.data),
+        MAX_REQUEST_BYTES,
+    )
+
+
+def _read(path: str | os.PathLike[str]) -> _File | ScoreRow:
+    """Reads one file, or makes the row that says why it cannot be sent."""
+    name = os.fspath(path)
+    try:
+        if reason := why_no_file(path):
+            raise InputError(reason)
+        data = read_file(path)
+        if not data:
+            raise InputError("empty file")
+    except InputError as error:
+        return ScoreRow(name, status=str(error))
+    return _File(name, data)
+
+
+def _row(file: _File, found: transport.Score) -> ScoreRow:
+    """The row of an image that was sent."""
+    if found.status != status.OK:
+        return ScoreRow(file.path, status=status.message(found.status))
+    on_scale = mos.MOS_MIN <= found.mos <= mos.MOS_MAX
+    # Also not if one is NaN.
+    if not (on_scale and 0 <= found.quality <= 1):
+        return ScoreRow(file.path, status=NO_SCORE)
+    return ScoreRow(file.path, found.mos, found.quality)
 
 
 def main(argv: list[str]) -> int:

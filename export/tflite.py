@@ -15,7 +15,6 @@ import os
 import pathlib
 import tempfile
 from typing import TYPE_CHECKING
-from typing import Any
 
 import numpy as np
 from absl import flags
@@ -23,9 +22,9 @@ from absl import flags
 from export import command
 from export import parity
 from export.litert import card as litert_card
-from export.litert import metadata
 from export.litert.conversion import PRECISIONS
 from export.litert.conversion import SIGNATURE
+from export.litert.conversion import calibration
 from export.litert.conversion import convert
 from g2npan_tf.core import command as cli
 from g2npan_tf.core import files
@@ -35,42 +34,17 @@ if TYPE_CHECKING:
     from export.finished_run import Probe
 
 ALL = "all"
-# The largest difference that is allowed. float32: other kernels than
+# Which difference is limited, and its limits. float32: other kernels than
 # TensorFlow's (XNNPACK), with other orders of summation in some forty layers;
 # a reader sees two decimals of the MOS, and a level of an 8-bit picture is
 # 4e-3. The others: a multiple of what trained models showed (docs/export.md).
-_LARGEST = {
-    "float32": {
-        "mos": 1e-3,
-        "quality": 2.5e-4,
-        "cam": 1e-3,
-        "reference": 1e-3,
-        "nuance": 1e-3,
-    },
-    "float16": {
-        "mos": 1e-2,
-        "quality": 2.5e-3,
-        "cam": 1e-2,
-        "reference": 5e-2,
-        "nuance": 5e-2,
-    },
-}
-# Of the mean difference: single pixels at steep edges may be far off in int8.
-_MEAN = {
-    "dynamic": {
-        "mos": 0.05,
-        "quality": 0.0125,
-        "cam": 0.025,
-        "reference": 0.025,
-        "nuance": 0.025,
-    },
-    "int8": {
-        "mos": 0.1,
-        "quality": 0.025,
-        "cam": 0.05,
-        "reference": 0.05,
-        "nuance": 0.05,
-    },
+# Single pixels at steep edges may be far off in int8, so the mean counts.
+_OUTPUTS = ("mos", "quality", "cam", "reference", "nuance")
+_TOLERANCES = {
+    "float32": ("max", (1e-3, 2.5e-4, 1e-3, 1e-3, 1e-3)),
+    "float16": ("max", (1e-2, 2.5e-3, 1e-2, 5e-2, 5e-2)),
+    "dynamic": ("mean", (0.05, 0.0125, 0.025, 0.025, 0.025)),
+    "int8": ("mean", (0.1, 0.025, 0.05, 0.05, 0.05)),
 }
 
 
@@ -91,16 +65,14 @@ def export(
             precision is added to it, but float32.
         precision: One of `PRECISIONS`.
 
-    Returns:
-        The file and the largest difference of every output.
-
     Raises:
         ParityError: If the reloaded file differs from the scorer.
         InputError: If int8 is wanted and the data set of the run is not
             there any more.
         OSError: If the folder cannot be written.
     """
-    images, facts = _calibration(run) if precision == "int8" else (None, None)
+    is_int8 = precision == "int8"
+    images, facts = calibration(run) if is_int8 else (None, None)
     model = convert(run.scorer, precision, images)
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=output) as aside:
@@ -109,11 +81,11 @@ def export(
         outputs = run_file(path, probe.images[:1])
         card = litert_card.card(run, precision, outputs, facts)
         described = litert_card.description(run, precision)
-        path.write_bytes(metadata.add(model, described, card))
+        path.write_bytes(litert_card.add(model, described, card))
         differences = _compare(run, probe, path, precision)
-        _write_json(
-            path.with_suffix(".json"), litert_card.side_file(path, card)
-        )
+        side_file = litert_card.side_file(path, card)
+        text = json.dumps(side_file, indent=2) + "\n"
+        path.with_suffix(".json").write_text(text)
         _move(path, output)
     return command.Exported(output / path.name, differences)
 
@@ -121,7 +93,7 @@ def export(
 def _move(path: pathlib.Path, output: pathlib.Path) -> None:
     """Replaces the files of an earlier export.
 
-    Wherever it is stopped, no side file tells of another model than the one
+    Wherever it is stopped, no side file describes another model than the one
     that is there: a model without them is accepted, one with the SHA-256 of
     another is refused.
     """
@@ -143,14 +115,6 @@ def file_name(name: str, precision: str) -> str:
     return f"{name}{mark}.tflite"
 
 
-def _calibration(run: "FinishedRun") -> tuple[np.ndarray, dict[str, Any]]:
-    """Images for the ranges of int8, and what the card says of them."""
-    from export.litert import calibration
-
-    chosen = calibration.from_base(run)
-    return chosen.images, chosen.facts
-
-
 def _compare(
     run: "FinishedRun", probe: "Probe", path: pathlib.Path, precision: str
 ) -> parity.Differences:
@@ -158,18 +122,15 @@ def _compare(
     expected = run.scorer.predict(
         probe.images, batch_size=parity.BATCH_SIZE, verbose=0
     )
-    statistic = "max" if precision in _LARGEST else "mean"
+    statistic, limits = _TOLERANCES[precision]
     differences = parity.compare(
         expected,
         run_file(path, probe.images),
-        (_LARGEST | _MEAN)[precision],
+        dict(zip(_OUTPUTS, limits, strict=True)),
     )
     parity.check(differences, statistic)
-    found = parity.report(
-        differences, probe.source, len(probe.images), run.facts
-    )
-    found["tolerance_of"] = statistic
-    _write_json(path.with_suffix(".parity.json"), found)
+    report = path.with_suffix(".parity.json")
+    parity.write(report, differences, run, probe, tolerance_of=statistic)
     return differences
 
 
@@ -179,9 +140,6 @@ def run_file(path: pathlib.Path, images: np.ndarray) -> parity.Outputs:
     Args:
         path: A file from `export`.
         images: uint8 `[n, 128, 128, 3]`.
-
-    Returns:
-        The named outputs, each with n rows.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -191,11 +149,6 @@ def run_file(path: pathlib.Path, images: np.ndarray) -> parity.Outputs:
         return parity.run_in_batches(
             lambda batch: runner(image=batch), images, batch_size=1
         )
-
-
-def _write_json(path: pathlib.Path, content: dict[str, Any]) -> None:
-    """Writes a side file."""
-    path.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def main(argv: list[str]) -> int:
@@ -214,6 +167,9 @@ if __name__ == "__main__":
     command.define_flags()
     flags.adopt_module_key_flags(command)
     flags.DEFINE_enum(
-        "precision", PRECISIONS[0], [*PRECISIONS, ALL], "Of the numbers."
+        "precision",
+        PRECISIONS[0],
+        [*PRECISIONS, ALL],
+        "Of the numbers.",
     )
     cli.run(main)

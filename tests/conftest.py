@@ -117,14 +117,14 @@ def served_model(tmp_path_factory):
     Its quality is the mean brightness of an image.
     """
     from export import saved_model
-    from export.serving import warmup
+    from export.serving import signatures
     from tests.artefacts import tiny_scorer
 
     base = tmp_path_factory.mktemp("served") / "g2npan"
     for version in (1, 3):
         folder = base / str(version)
         saved_model.write(tiny_scorer(), folder, version)
-        warmup.write_warmup(folder, base.name, 128)
+        signatures.write_warmup(folder, base.name, 128)
     return base
 
 

@@ -1,20 +1,33 @@
-"""The card of a LiteRT file: what a user or a program must know of it."""
+"""The card of a LiteRT file: what a user or a program must know of it.
+
+The schema of TFLite Support (`TFLITE_METADATA`) needs a package that has no
+build for today's Pythons; so the card is an entry of its own, as JSON.
+"""
 
 import hashlib
+import json
 import pathlib
 from typing import TYPE_CHECKING
 from typing import Any
+
+import flatbuffers
+
+# The schema comes without types.
+from ai_edge_litert import schema_py_generated as schema
 
 import g2npan_tf
 from export import parity
 from export.litert.conversion import SIGNATURE
 from g2npan_tf.core import mos
+from g2npan_tf.core import plain_json
 from g2npan_tf.data import protocols
 from g2npan_tf.scoring.model_facts import whose
 
 if TYPE_CHECKING:
     from export.finished_run import FinishedRun
 
+ENTRY = "g2npan_tf.card.json"
+_IDENTIFIER = b"TFL3"
 _MEANINGS = {
     "mos": "predicted mean opinion score",
     "quality": "the same on the range 0..1",
@@ -30,16 +43,13 @@ def card(
     outputs: parity.Outputs,
     calibration: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Makes the card that is written into the file.
+    """Makes the card that is written into the file, JSON-ready.
 
     Args:
         run: What was exported.
-        precision: One of `litert_conversion.PRECISIONS`.
+        precision: One of `conversion.PRECISIONS`.
         outputs: Of the file on some images.
-        calibration: `Calibration.facts`, for full int8.
-
-    Returns:
-        JSON-ready content.
+        calibration: Facts of `conversion.calibration`, for full int8.
     """
     calibrated = {"calibration": calibration} if calibration else {}
     return {
@@ -81,15 +91,7 @@ def description(run: "FinishedRun", precision: str) -> str:
 
 
 def side_file(path: pathlib.Path, content: dict[str, Any]) -> dict[str, Any]:
-    """Adds to a card what only the finished file tells.
-
-    Args:
-        path: The file.
-        content: From `card`.
-
-    Returns:
-        JSON-ready content with `file`, `sha256` and `bytes` first.
-    """
+    """Adds to a card what only the finished file says of itself."""
     data = path.read_bytes()
     return {
         "file": path.name,
@@ -97,6 +99,33 @@ def side_file(path: pathlib.Path, content: dict[str, Any]) -> dict[str, Any]:
         "bytes": len(data),
         **content,
     }
+
+
+def add(model: bytes, described: str, content: dict[str, Any]) -> bytes:
+    """Writes a description and a card into a `.tflite` file's content."""
+    changed = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))
+    changed.description = described
+    buffer = schema.BufferT()
+    buffer.data = list(json.dumps(content).encode())
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = ENTRY, len(changed.buffers)
+    changed.buffers.append(buffer)
+    changed.metadata = [*(changed.metadata or []), entry]
+    builder = flatbuffers.Builder(len(model) + 2**16)
+    builder.Finish(changed.Pack(builder), file_identifier=_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def read(model: bytes) -> tuple[str, dict[str, Any]]:
+    """Reads the description and the card; empty if there is none."""
+    content = schema.Model.GetRootAs(model, 0)
+    described = (content.Description() or b"").decode()
+    for index in range(content.MetadataLength()):
+        entry = content.Metadata(index)
+        if entry.Name().decode() == ENTRY:
+            data = content.Buffers(entry.Buffer()).DataAsNumpy()
+            return described, plain_json.parse(bytes(data))
+    return described, {}
 
 
 def _describe(name: str, values: Any, meaning: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import keras
     import tensorflow as tf
 
+    from export.finished_run import FinishedRun
+
 SIGNATURE = "serving_default"
 # Weights in float16, computed in float32; weights in int8, activations
 # quantised for each image as it comes; all in int8 with fixed ranges.
@@ -25,12 +28,16 @@ PRECISIONS = ("float32", "float16", "dynamic", "int8")
 # from its first residual block on (and all but the last two up-sampling
 # blocks), and of the quality network from VGG's second block on.
 _INNER = (r"down1_residual", r"down[2-9]", r"ufw\d", r"block[2-9]_")
+# Images of 128 x 128 pixels on which the ranges of int8 are found; more change
+# them little and take longer. Images that are scored by tiles have 4 or more.
+NUM_IMAGES = 200
+NUM_TILED_IMAGES = 32
 
 
 def convert(
     scorer: "keras.Model",
     precision: str = "float32",
-    calibration: np.ndarray | None = None,
+    images: np.ndarray | None = None,
 ) -> bytes:
     """Converts a scorer to LiteRT.
 
@@ -41,8 +48,7 @@ def convert(
     Args:
         scorer: From `g2npan_tf.model.scorer.build_scorer`.
         precision: One of `PRECISIONS`.
-        calibration: For `int8`, images as the scorer takes them. uint8
-            `[n, size, size, 3]`.
+        images: For `int8`, from `calibration`.
 
     Returns:
         Content of the file: signature `serving_default` from `image`, uint8
@@ -88,8 +94,67 @@ def convert(
             # TensorFlow calibrates with its own, deprecated interpreter.
             warnings.simplefilter("ignore")
             if precision == "int8":
-                return _full_int8(converter, scorer, calibration)
+                return _full_int8(converter, scorer, images)
             return converter.convert()
+
+
+def calibration(run: "FinishedRun") -> tuple[np.ndarray, dict[str, Any]]:
+    """Takes images of the training part, as many of each kind as of another.
+
+    A kind is an algorithm and a modality. Images of one kind are spread over
+    the training part; nothing is drawn, so that two exports are equal.
+
+    Returns:
+        uint8 `[n, size, size, 3]`, RGB, as the scorer takes them, so that they
+        pass its scaling and its division into tiles; and facts for the card.
+
+    Raises:
+        InputError: If the data set of the run is not there any more.
+    """
+    # They load TensorFlow.
+    from g2npan_tf.data import base
+    from g2npan_tf.data import protocols
+
+    builder = base.reopen(run.config, run.facts)
+    places = np.sort(base.divide(builder, run.config).train)
+    scores = base.read_scores(builder, places)
+    kinds = np.char.add(
+        np.char.add(scores["algorithm"], " "), scores["modality"]
+    )
+    tiled = base.tiles_per_side(builder) > 1
+    chosen = spread(kinds, NUM_TILED_IMAGES if tiled else NUM_IMAGES)
+    return base.read(builder, places[chosen])["image"], {
+        "images": len(chosen),
+        "part": f"training part, {protocols.describe(run.config)}",
+        "data": run.facts["name"],
+        "kinds": len(np.unique(kinds)),
+    }
+
+
+def spread(kinds: np.ndarray, count: int) -> np.ndarray:
+    """Chooses rows, kind by kind in turn, evenly within each kind.
+
+    Args:
+        kinds: Text `[n]`.
+        count: How many rows to choose, if there are so many.
+
+    Returns:
+        Their places, int64 `[min(count, n)]`, ascending. No kind has more
+        than one row above another that has rows left.
+    """
+    members = [np.flatnonzero(kinds == kind) for kind in np.unique(kinds)]
+    quotas = [0] * len(members)
+    left = min(count, len(kinds))
+    while left:
+        for index, rows in enumerate(members):
+            if left and quotas[index] < len(rows):
+                quotas[index] += 1
+                left -= 1
+    chosen = [
+        rows[np.linspace(0, len(rows) - 1, quota).round().astype(int)]
+        for rows, quota in zip(members, quotas, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))
 
 
 def _full_int8(
@@ -132,15 +197,7 @@ def _full_int8(
 
 
 def float_operations(model: bytes, scorer: "keras.Model") -> list[str]:
-    """Names the operations that full int8 leaves in float32.
-
-    Args:
-        model: Content of a `.tflite` file of the scorer.
-        scorer: What it was made of; its layers' names count.
-
-    Returns:
-        Names of the operations' outputs.
-    """
+    """Names the outputs of operations that full int8 leaves in float32."""
     up = [f"up{i}_" for i in range(1, _number_of_up_blocks(scorer) - 1)]
     inner = re.compile(f"/({'|'.join([*_INNER, *up])})")
     content = schema.ModelT.InitFromObj(schema.Model.GetRootAs(model, 0))

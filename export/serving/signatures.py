@@ -13,15 +13,15 @@ uint8 `[batch, height, width, 3]`, RGB. Scores: `mos` float32 `[batch]`, 1..5;
 `export.serving.status`; `version` int64 `[batch]`, that of the model's folder.
 """
 
+import pathlib
 from collections.abc import Callable
 from collections.abc import Mapping
 
 import tensorflow as tf
 
 from export import graph
-from export.serving import status as serving_status
-from export.serving.image_bytes import decode_batch
-from export.serving.image_bytes import size_status
+from export.serving import image_bytes
+from export.serving import status as statuses
 
 Outputs = dict[str, tf.Tensor]
 
@@ -33,16 +33,23 @@ PICTURES = {
     "nuance": "nuance_png_bytes",
     "reference": "reference_png_bytes",
 }
+# As in export/serving/batching.config.
+BATCH_SIZES = (1, 2, 4, 8, 16)
+WARMUP_FILE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
+# Of the grey image that is sent; a constant is written only once. It has no
+# content, but every operation runs all the same.
+_WARMUP_LEVEL = 127
 
 
 def signatures(
-    size: int, version: int, grey_bits: int | None = None
+    size: int, version: int
 ) -> dict[str, tuple[graph.Function, tf.TensorSpec]]:
-    """The signatures of a SavedModel.
+    """The signatures of a SavedModel, for `graph.write_signatures`.
 
     Choice: a row without a score has MOS 1 and quality 0, the worst, so that
-    a client that overlooks its status errs on the safe side and no NaN, which
-    JSON lacks, is sent; its maps are 0 and its pictures empty.
+    a client that ignores the status still gets the worst score, which is the
+    safe error, and no NaN, which JSON lacks, is sent; its maps are 0 and its
+    pictures empty.
     Choice: the pictures show numbers, on the same scale for every image:
     255 is 1. The nuance and the reference are in RGB; the CAM is grey and
     enlarged linearly between the centres of its cells.
@@ -50,13 +57,9 @@ def signatures(
     Args:
         size: Side of the scorer's image in pixels.
         version: What the output `version` says.
-        grey_bits: As of `input_policy.Limits`, fixed in the graph.
-
-    Returns:
-        By name a function and what it takes, for `graph.write_signatures`.
     """
     # Traced once for both signatures of bytes.
-    decode = tf.function(lambda data: decode_batch(data, size, grey_bits))
+    decode = tf.function(lambda data: image_bytes.decode_batch(data, size))
 
     def by_bytes(net: Callable, data: tf.Tensor) -> Outputs:
         pixels, status = decode(data)
@@ -84,13 +87,56 @@ def signatures(
     }
 
 
+def write_warmup(folder: pathlib.Path, name: str, size: int) -> bool:
+    """Adds the requests that TF Serving replays before a model is available.
+
+    The first request of every signature and batch size takes longer, since
+    TensorFlow then prepares the graph for it.
+
+    Args:
+        folder: The SavedModel.
+        name: Of the model, as it will be served.
+        size: Side of the scorer's image in pixels.
+
+    Returns:
+        Whether the file was written; not if tensorflow-serving-api (extra
+        `serving`), which defines its format, is not installed.
+    """
+    try:
+        from tensorflow_serving.apis import prediction_log_pb2
+    except ModuleNotFoundError:
+        return False
+
+    path = folder / WARMUP_FILE
+    path.parent.mkdir(exist_ok=True)
+    shape = (size, size, 3)
+    level = tf.constant(_WARMUP_LEVEL, tf.uint8)
+    grey = tf.io.encode_png(tf.fill(shape, level)).numpy()
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature, (_, spec) in signatures(size, 1).items():
+            for count in BATCH_SIZES:
+                log = prediction_log_pb2.PredictionLog()
+                request = log.predict_log.request
+                request.model_spec.name = name
+                request.model_spec.signature_name = signature
+                request.inputs[spec.name].CopyFrom(
+                    tf.make_tensor_proto(grey, tf.string, [count])
+                    if spec.dtype == tf.string
+                    else tf.make_tensor_proto(
+                        _WARMUP_LEVEL, tf.uint8, [count, *shape]
+                    )
+                )
+                writer.write(log.SerializeToString())
+    return True
+
+
 def _sized(image: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Status and squares of pixels, whose sizes are judged as files' are."""
     count, height, width, _ = tf.unstack(tf.shape(image, tf.int64))
-    code = size_status(height, width)
+    code = image_bytes.size_status(height, width)
     black = (tf.fill([count], code), tf.zeros((count, size, size, 3), tf.uint8))
     status, pixels = tf.cond(
-        code == serving_status.OK,
+        code == statuses.OK,
         lambda: graph.judged_to_scorer_size(image, size),
         lambda: black,
     )
@@ -104,9 +150,9 @@ def _finish(
     finite = tf.reduce_all(
         [tf.math.is_finite(outputs[name]) for name in SCORES], axis=0
     )
-    scored = status == serving_status.OK
+    scored = status == statuses.OK
     failed = tf.logical_and(scored, tf.logical_not(finite))
-    status = tf.where(failed, serving_status.NOT_FINITE, status)
+    status = tf.where(failed, statuses.NOT_FINITE, status)
     good = tf.logical_and(scored, finite)
     finished = graph.worst_unless(good, outputs)
     versions = tf.fill(tf.shape(status), tf.constant(version, tf.int64))
@@ -126,4 +172,4 @@ def _draw(values: tf.Tensor, status: tf.Tensor, size: int) -> tf.Tensor:
     pictures = tf.map_fn(
         tf.io.encode_png, levels, fn_output_signature=tf.string
     )
-    return tf.where(status == serving_status.OK, pictures, b"")
+    return tf.where(status == statuses.OK, pictures, b"")

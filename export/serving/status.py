@@ -27,22 +27,14 @@ _MESSAGES = {
     TOO_MANY_BYTES: f"more than {MAX_BYTES:,} bytes",
     TOO_MANY_PIXELS: f"more than {MAX_PIXELS:,} pixels",
     TOO_SMALL: f"expected at least {MIN_SIDE} x {MIN_SIDE} pixels",
-    NOT_TAKEN: f"an animation, a JPEG of more than {MAX_SCANS} scans, a PNG of "
-    "16 bits that are near black or beyond their stated depth, or a BMP that "
-    "is compressed or of other than 8, 24 or 32 bits",
+    NOT_TAKEN: f"an animation, an image that EXIF turns, a JPEG of more than "
+    f"{MAX_SCANS} scans, a PNG of 16 bits, or a BMP that is compressed or of "
+    "other than 24 or 32 bits",
     NOT_FINITE: "the model gave no finite score",
     NO_CONTENT: NO_CONTENT_TEXT,
 }
 
 
 def message(code: int) -> str:
-    """Says what a code means, in one line.
-
-    Args:
-        code: From the output `status`.
-
-    Returns:
-        `ok` for 0, else why the image has no score.
-    """
-    # A later server may know more.
+    """What a code means; a later server may know more of them."""
     return _MESSAGES.get(code, f"status {code} of the server")

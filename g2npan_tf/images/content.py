@@ -27,9 +27,6 @@ def has_content(pixels: np.ndarray) -> bool:
     Args:
         pixels: uint8 `[height, width, 3]`, as decoded: a resized mask has
             grey edges.
-
-    Returns:
-        Whether there is something to score.
     """
     height, width = pixels.shape[:2]
     step_y = max(1, height // SAMPLED_SIDE)
@@ -45,16 +42,9 @@ def has_content(pixels: np.ndarray) -> bool:
 
 
 def scorer_image(pixels: np.ndarray, size: int) -> np.ndarray | None:
-    """Brings a picture to the scorer's size, if there is something to score.
+    """Brings a picture to the scorer's square, if there is something to score.
 
     Judged as it is and as it is scored: fine noise may average out.
-
-    Args:
-        pixels: uint8 `[height, width, 3]`, RGB.
-        size: Side of the scorer's image in pixels.
-
-    Returns:
-        uint8 `[size, size, 3]`; None for a picture without content.
     """
     if not has_content(pixels):
         return None

@@ -112,10 +112,6 @@ def open_dicom(
 ) -> tuple[int, Iterator[LoadedImage]]:
     """Reads the header of a DICOM file.
 
-    Args:
-        data: A whole file of `is_dicom`.
-        limits: The caller's.
-
     Returns:
         Number of frames, and an iterator that decodes each when asked.
 

@@ -43,9 +43,6 @@ def to_rgb(
 
     Returns:
         The frame and its notes, which carry no value of the file.
-
-    Raises:
-        InputError: If the interpretation is not read, or a table is missing.
     """
     shape = (whole(dataset, "Rows"), whole(dataset, "Columns"))
     if values.shape != (shape if photometric in _ONE_SAMPLE else (*shape, 3)):

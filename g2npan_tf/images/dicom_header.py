@@ -23,16 +23,10 @@ _REQUIRED = (
 
 
 def complete(dataset: "Dataset") -> tuple[str, ...]:
-    """Fills in what the standard lets one conclude; for all frames.
-
-    Args:
-        dataset: Its elements about pixels are changed.
-
-    Returns:
-        A note for each element that was missing.
+    """Fills in what the standard lets one conclude, with a note for each.
 
     Raises:
-        InputError: If an element is missing that nothing else tells, or some
+        InputError: If an element is missing that nothing else says, or some
             contradict each other.
     """
     for name in _REQUIRED:
@@ -85,19 +79,7 @@ def _check_bits(dataset: "Dataset") -> None:
 
 
 def whole(dataset: "Dataset", name: str, default: int | None = None) -> int:
-    """Reads a whole number.
-
-    Args:
-        dataset: A header or an item.
-        name: The element's keyword.
-        default: Of an element that is missing or empty.
-
-    Returns:
-        Its value.
-
-    Raises:
-        InputError: If it is no number, or missing without a default.
-    """
+    """Reads a whole number; the default is for a missing or empty element."""
     try:
         value = dataset.get(name)
         if value in (None, "") and default is not None:
@@ -113,13 +95,7 @@ def whole(dataset: "Dataset", name: str, default: int | None = None) -> int:
 def decimal(item: "Dataset", name: str, notes: list[str]) -> float | None:
     """Reads the first decimal of an element as it stands in the file.
 
-    Args:
-        item: A header or an item.
-        name: The element's keyword.
-        notes: Gets a note if the element is there and is no finite number.
-
-    Returns:
-        The number, or None.
+    A note is added if the element is there and is no finite number.
     """
     element = item.get_item(name) if name in item else None
     if element is None:

@@ -24,9 +24,6 @@ def shown_range(values: np.ndarray) -> tuple[float, float]:
         single pixels (metal, ringing) must not make the rest dark. Of more
         than 2^20 values as many are drawn, always the same ones.
 
-    Args:
-        values: Real numbers of any shape, any unit; some may be NaN.
-
     Returns:
         Lowest and highest shown value; (0, 0) if no value is finite.
     """
@@ -46,13 +43,7 @@ def fraction_of_range(
 ) -> np.ndarray:
     """Maps low to 0 and high to 1; what is outside is cut off there.
 
-    Args:
-        values: Real numbers of any shape.
-        low: Shown black.
-        high: Shown white; if it is not above `low`, everything is black.
-
-    Returns:
-        float32 of the same shape, range [0, 1]; 0 for NaN.
+    Everything is 0 if high is not above low, and NaN always; float32.
     """
     if not high > low:
         return np.zeros(values.shape, np.float32)
@@ -62,20 +53,13 @@ def fraction_of_range(
 
 
 def to_grey(fraction: np.ndarray) -> np.ndarray:
-    """Makes three equal 8-bit channels.
-
-    Args:
-        fraction: Float `[height, width]`, range [0, 1].
-
-    Returns:
-        uint8 `[height, width, 3]`, 0..255, rounded to the nearest.
-    """
+    """Makes three equal 8-bit channels of `[height, width]`, 0..1."""
     grey = np.rint(fraction * 255).astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
 
 
 def white_of_table(highest: int, bits: int) -> int:
-    """The entry of a look-up table that is shown white.
+    """The entry of a look-up table that is shown white, at least 1.
 
     Choice: the highest that the bits allow, unless the table's own contradicts
         it: 8 or 12 bits in entries of 16 would all be shown near black, so its
@@ -84,9 +68,6 @@ def white_of_table(highest: int, bits: int) -> int:
     Args:
         highest: Of all entries, of a colour table those of all colours.
         bits: Of an entry, as the file says.
-
-    Returns:
-        At least 1.
     """
     full = 2**bits - 1
     is_low = bits > 8 and highest < 2 ** (bits - 2)
@@ -117,9 +98,6 @@ def grey_depth(
 
     Returns:
         The bits, and where they are from, for a note.
-
-    Raises:
-        InputError: If the picture contradicts.
     """
     if declared:
         return (
@@ -147,9 +125,6 @@ def check_use(values: np.ndarray, lost: int = 0) -> None:
     Args:
         values: Whole numbers.
         lost: Lowest bits that they are without, as of colour.
-
-    Raises:
-        InputError: If nearly all are in the lowest 16th.
     """
     if not is_near_black(values, FULL_BITS - lost):
         return

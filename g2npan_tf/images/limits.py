@@ -93,31 +93,16 @@ class BoundedReads(io.BytesIO):
 
 
 def check_scans(data: bytes) -> None:
-    """Refuses a JPEG that would be decoded over and over.
-
-    Args:
-        data: A JPEG; in its compressed part this marker cannot occur.
-
-    Raises:
-        InputError: If it has more scans than any encoder makes.
-    """
+    """Refuses a JPEG that would be decoded over and over."""
     if data.count(b"\xff\xda") > MAX_SCANS:
         raise InputError(f"more than {MAX_SCANS} scans in a JPEG")
 
 
 def check_size(width: int, height: int, limits: Limits) -> None:
-    """Refuses an image that is too large or too small.
+    """Refuses an image that is too large or too small by its header.
 
     Choice: at least 16 x 16 pixels; below that an enlarged image shows the
         interpolation and no anatomy.
-
-    Args:
-        width: Pixels a row, as the header says.
-        height: Rows, as the header says.
-        limits: The caller's.
-
-    Raises:
-        InputError: If the size is outside of the limits.
     """
     if width * height > limits.max_pixels:
         raise InputError(
@@ -132,17 +117,7 @@ def check_size(width: int, height: int, limits: Limits) -> None:
 
 
 def check_frames(count: int, pixels: int, limits: Limits) -> None:
-    """Refuses a file of too many images.
-
-    Args:
-        count: Images in the file, as the header says.
-        pixels: Width times height of each.
-        limits: The caller's.
-
-    Raises:
-        InputError: If there are more than `max_frames`, or more pixels in all
-            of them than eight times `max_pixels`.
-    """
+    """Refuses a file of too many images, or of too many pixels in all."""
     if count > limits.max_frames:
         raise InputError(
             f"{count:,} frames; expected at most {limits.max_frames:,}"

@@ -51,7 +51,7 @@ def is_nifti(data: bytes) -> bool:
 def open_nifti(
     data: bytes, limits: Limits
 ) -> tuple[int, Iterator[LoadedImage]]:
-    """Reads the header of a NIfTI volume.
+    """Reads the header of a whole `.nii` or `.nii.gz` file.
 
     Choice: one frame a slice along the last stored axis, whichever it is, as
         slices are what was measured; a volume is never cut across.
@@ -61,10 +61,6 @@ def open_nifti(
     Choice: shown are the values from `cal_min` to `cal_max` if the file states
         them; else bytes as they stand; else the range of `shown_range` in the
         whole volume, so that its slices stay comparable.
-
-    Args:
-        data: A whole `.nii` or `.nii.gz` file.
-        limits: The caller's; what is in gzip may have four times `max_bytes`.
 
     Returns:
         Number of slices, and an iterator that makes each when asked.

@@ -121,13 +121,7 @@ def find_images(
     pattern. A file that is named, also by a pattern, is always listed,
     whatever its suffix; in folders only files of the known suffixes count.
     Hidden files and folders are left out, and the order is that of the names.
-
-    Args:
-        arguments: As above; paths need not exist. Those of lists are relative
-            to the current folder too.
-        follow_links: Whether linked folders are searched, and linked files
-            outside of the folder are taken.
-        stdin: Where `-` reads; by default the process's own.
+    Paths need not exist; those of lists are relative to the current folder.
 
     Returns:
         The files; a folder without images or that cannot be read, a pattern
@@ -149,14 +143,7 @@ def find_images(
 
 
 def why_no_file(path: str | os.PathLike[str]) -> str:
-    """Why a path of `find_images` is no file to be read.
-
-    Args:
-        path: One of the paths.
-
-    Returns:
-        The status of its row; empty unless it is a folder.
-    """
+    """The status of a path of `find_images` that is a folder; else empty."""
     if not os.path.isdir(path):
         return ""
     try:

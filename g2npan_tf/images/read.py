@@ -58,14 +58,11 @@ class Frame:
 def read_frames(
     path: str | os.PathLike, limits: Limits = DEFAULT_LIMITS
 ) -> Iterator[Frame]:
-    """Reads every image of one file that nobody vouches for.
+    """Yields every image of one untrusted file, decoded when it is asked for.
 
     Args:
         path: A file of a format of docs/input.md, whatever its suffix.
         limits: What is accepted.
-
-    Yields:
-        The frames in the file's order, each decoded when it is asked for.
 
     Raises:
         InputError: If there is no such file, it cannot be read, or
@@ -86,15 +83,7 @@ def read_frames(
 def decode_frames(
     data: bytes, limits: Limits = DEFAULT_LIMITS, name: str = ""
 ) -> Iterator[Frame]:
-    """Decodes every image of one file that nobody vouches for.
-
-    Args:
-        data: The whole file.
-        limits: What is accepted.
-        name: What the frames are called.
-
-    Yields:
-        The frames in the file's order, each decoded when it is asked for.
+    """Yields every image of an untrusted file's bytes, as `read_frames`.
 
     Raises:
         InputError: If the format is unknown, the file is damaged, truncated or
@@ -123,18 +112,7 @@ def decode_frames(
 def load_image(
     path: str | os.PathLike, limits: Limits = DEFAULT_LIMITS
 ) -> LoadedImage:
-    """Reads a file of a single image; else as `read_frames`.
-
-    Args:
-        path: A file of a format of docs/input.md, whatever its suffix.
-        limits: What is accepted.
-
-    Returns:
-        Its pixels and the notes on conversions.
-
-    Raises:
-        InputError: As `read_frames`, or if there are several images.
-    """
+    """`read_frames` of a single image; several are an InputError."""
     try:
         return _single(read_frames(path, limits))
     except InputError as error:
@@ -143,33 +121,15 @@ def load_image(
 
 
 def decode_image(data: bytes, limits: Limits = DEFAULT_LIMITS) -> LoadedImage:
-    """Decodes a file of a single image; else as `decode_frames`.
-
-    Args:
-        data: The whole file.
-        limits: What is accepted.
-
-    Returns:
-        Its pixels and the notes on conversions.
-
-    Raises:
-        InputError: As `decode_frames`, or if there are several images.
-    """
+    """`decode_frames` of a single image; several are an InputError."""
     return _single(decode_frames(data, limits))
 
 
 def resize(pixels: np.ndarray, size: int = SCORER_SIZE) -> np.ndarray:
-    """Brings an image to the square that the scorers work on.
+    """Brings uint8 `[height, width, 3]` to the square that is scored.
 
     An axis that shrinks is averaged over areas, as in the data set; one that
     grows is interpolated linearly. Other shapes than a square are squeezed.
-
-    Args:
-        pixels: uint8 `[height, width, 3]`, 0..255.
-        size: New height and width in pixels.
-
-    Returns:
-        uint8 `[size, size, 3]`, 0..255.
     """
     height, width = pixels.shape[:2]
     shrunk_size = (min(width, size), min(height, size))

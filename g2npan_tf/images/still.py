@@ -62,10 +62,6 @@ def open_still(
 ) -> tuple[int, Iterator[LoadedImage]]:
     """Checks the header of a file that Pillow knows.
 
-    Args:
-        data: A whole file of one of `FORMATS`.
-        limits: The caller's.
-
     Returns:
         Number of images, and an iterator that decodes each when asked.
 

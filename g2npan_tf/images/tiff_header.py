@@ -33,14 +33,7 @@ _IMAGES = re.compile(r"ImageJ=.*?^images=(\d{1,9})", re.DOTALL | re.MULTILINE)
 
 
 def read_tags(data: bytes) -> ImageFileDirectory_v2 | None:
-    """Reads the first directory.
-
-    Args:
-        data: A whole file.
-
-    Returns:
-        Its tags, or None if it is no TIFF.
-    """
+    """Reads the first directory; None if the file is no TIFF."""
     if not data.startswith(tuple(TiffImagePlugin.PREFIXES)):
         return None
     tags = ImageFileDirectory_v2(data[: 16 if 43 in data[2:4] else 8])
@@ -67,14 +60,7 @@ def variant(tags: ImageFileDirectory_v2) -> str:
 
 
 def check_values(tags: ImageFileDirectory_v2) -> None:
-    """Refuses other values than unsigned ones of up to 16 bits.
-
-    Args:
-        tags: Of a page.
-
-    Raises:
-        InputError: With the name of the variant.
-    """
+    """Refuses other values than unsigned ones of up to 16 bits."""
     formats = _numbers(tags, _SAMPLE_FORMAT, 1)
     if set(formats) != {1} or max(_numbers(tags, _BITS, 1)) > 16:
         raise refusal(tags)
@@ -120,10 +106,6 @@ def mend_layout(
     image: ImageFile.ImageFile, tags: ImageFileDirectory_v2
 ) -> None:
     """Has Pillow read 16 bits of each plane where it would read 8.
-
-    Args:
-        image: An opened page; its plan of decoding is changed.
-        tags: Of this page.
 
     Raises:
         InputError: If it would take uncompressed values for others.

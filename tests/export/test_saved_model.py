@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export import loaders
 from export import saved_model
 from export import tflite
 from export.parity import ParityError
+from export.serving import signatures as serving_signatures
 from export.serving import status
-from export.serving import warmup
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images import content
 from g2npan_tf.images.read import load_image
@@ -49,7 +48,9 @@ def predict(images):
     return finished_run().scorer.predict(images, verbose=0)
 
 
-@pytest.mark.parametrize("run", [loaders.run_in_python, loaders.run_in_session])
+@pytest.mark.parametrize(
+    "run", [saved_model.run_in_python, saved_model.run_in_session]
+)
 def test_every_signature_gives_the_scores_of_the_scorer(folder, run):
     images = random_images(3, seed=9)
     expected = predict(images)
@@ -100,7 +101,7 @@ def answers(output, tmp_path_factory):
             None if np.isnan(score) else score for score in scores
         ]
     feeds = {"image_bytes": list(PICTURES.values()), "image": pixels[0][None]}
-    outputs = loaders.run_in_session(output / "g2npan" / "1", feeds)
+    outputs = saved_model.run_in_session(output / "g2npan" / "1", feeds)
     served = outputs["serving_default"]
     codes = {0: False, status.NO_CONTENT: True}
     found["server"] = [
@@ -213,8 +214,8 @@ def test_the_warm_up_requests_are_there_or_said_to_be_missing(
     folder, tmp_path, monkeypatch
 ):
     pytest.importorskip("tensorflow_serving")
-    assert (folder / warmup.FILE).is_file()
-    monkeypatch.setattr(warmup, "write_warmup", lambda *_: False)
+    assert (folder / serving_signatures.WARMUP_FILE).is_file()
+    monkeypatch.setattr(serving_signatures, "write_warmup", lambda *_: False)
     monkeypatch.setattr(saved_model, "_comparisons", lambda *_: [])
     exported = saved_model.export(finished_run(False), probe(1), tmp_path)
     assert exported.notes == (saved_model.NO_WARMUP,)
@@ -233,7 +234,7 @@ def test_an_interrupted_export_leaves_nothing(tmp_path, monkeypatch):
         assert (folder / "saved_model.pb").exists()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loaders, "run_in_python", interrupt)
+    monkeypatch.setattr(saved_model, "run_in_python", interrupt)
     with pytest.raises(KeyboardInterrupt):
         saved_model.export(finished_run(False), probe(1), tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 
 from export import serving_client
-from export.serving import request
-from export.serving.request import Server
+from export.serving import transport
 from g2npan_tf.core.errors import InputError
 from tests.image_files import GOOD
-from tests.serving_stand_in import StandIn
+from tests.serving_servers import StandIn
 from tests.tiny import REPOSITORY
 
 
@@ -39,32 +38,11 @@ def run(*arguments):
     )
 
 
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("http://there", Server("there", 8501)),
-        ("https://there/", Server("there", 443, secure=True)),
-        ("grpc://10.0.0.1:9", Server("10.0.0.1", 9)),
-        ("grpcs://[::1]", Server("::1", 8500, secure=True)),
-    ],
-)
-def test_addresses(url, expected):
-    assert serving_client.parse_server(url) == expected
-
-
-@pytest.mark.parametrize(
-    "url", ["there:8501", "ftp://there", "http://", "http://x/v1", "http://x:y"]
-)
-def test_other_addresses_are_one_line(url):
-    with pytest.raises(InputError, match=r"^--server=.*: expected http://HOST"):
-        serving_client.parse_server(url)
-
-
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
 def test_a_server_that_is_busy_at_first_is_asked_again(
     server, images, capsys, monkeypatch, scheme
 ):
-    monkeypatch.setattr(request, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(transport, "FIRST_WAIT", 0.01)
     server.num_failures = 2
     server.sizes.clear()
     address = server.grpc if scheme == "grpc" else server.rest
@@ -81,7 +59,7 @@ def test_a_server_that_is_busy_at_first_is_asked_again(
 
 
 def test_a_server_that_stays_busy_ends_it(server, images, monkeypatch):
-    monkeypatch.setattr(request, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(transport, "FIRST_WAIT", 0.01)
     server.num_failures = 2
     with pytest.raises(InputError, match=r"HTTP 503: .*\(2 tries\)"):
         serving_client.client_command(
@@ -92,7 +70,7 @@ def test_a_server_that_stays_busy_ends_it(server, images, monkeypatch):
 
 @pytest.mark.parametrize(
     ("scheme", "mos"),
-    # The stand-in writes no NaN in JSON; see test_export_serving_rest.
+    # The stand-in writes no NaN in JSON; see test_transport.
     [("grpc", math.nan), ("grpc", 7.5), ("http", 7.5), ("http", 0.3)],
 )
 def test_a_score_off_the_scale_is_a_row_of_its_own(

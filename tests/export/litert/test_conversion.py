@@ -3,9 +3,13 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+from export.finished_run import FinishedRun
+from export.litert import conversion
 from export.litert.conversion import PRECISIONS
 from export.litert.conversion import SIGNATURE
 from export.litert.conversion import convert
+from g2npan_tf.core.config import Config
+from g2npan_tf.data import base
 from g2npan_tf.images.read import resize
 from tests.finished_runs import finished_run
 from tests.finished_runs import random_images
@@ -131,3 +135,54 @@ def test_kernels_are_held_in_the_precision(models, precision, kinds):
 def test_int8_without_images_is_a_defect_of_the_caller():
     with pytest.raises(ValueError, match="images to calibrate on"):
         convert(finished_run(False).scorer, "int8")
+
+
+def test_kinds_have_equal_shares():
+    kinds = np.repeat(["a", "b", "c"], [50, 30, 20])
+    chosen = conversion.spread(kinds, 30)
+    assert len(set(chosen)) == 30
+    values, counts = np.unique(kinds[chosen], return_counts=True)
+    assert dict(zip(values, counts, strict=True)) == {"a": 10, "b": 10, "c": 10}
+
+
+def test_what_a_rare_kind_lacks_the_others_give():
+    kinds = np.repeat(["a", "b", "c"], [50, 2, 40])
+    counts = np.unique(kinds[conversion.spread(kinds, 22)], return_counts=True)
+    assert counts[1].tolist() == [10, 2, 10]
+
+
+def test_rows_of_a_kind_are_spread_from_the_first_to_the_last():
+    kinds = np.array(["a", "b"] * 50)
+    chosen = conversion.spread(kinds, 10)
+    assert chosen[:2].tolist() == [0, 1]
+    assert chosen[-2:].tolist() == [98, 99]
+    assert np.diff(chosen[::2]).min() >= 20
+
+
+def test_few_rows_are_all_taken():
+    kinds = np.array(["a", "b", "a"])
+    assert conversion.spread(kinds, 200).tolist() == [0, 1, 2]
+
+
+@pytest.fixture
+def run(data_dir):
+    config = Config(data_dir=data_dir, validation_share=0.25)
+    facts = base.facts(base.open_base(config))
+    # The scorer is not used.
+    return FinishedRun(config, facts, None)
+
+
+def test_images_are_of_the_training_part_only(run, monkeypatch):
+    monkeypatch.setattr(conversion, "NUM_IMAGES", 9)
+    images, facts = conversion.calibration(run)
+    assert images.shape == (9, 128, 128, 3)
+    assert facts["images"] == 9
+    assert facts["data"] == run.facts["name"]
+    builder = base.open_base(run.config)
+    parts = base.divide(builder, run.config)
+    part_of = {
+        image.tobytes(): name
+        for name in ("train", "validation", "test")
+        for image in base.read(builder, getattr(parts, name))["image"]
+    }
+    assert {part_of[image.tobytes()] for image in images} == {"train"}

@@ -5,7 +5,7 @@ import pytest
 
 from export.serving import rows as serving_rows
 from export.serving import status
-from export.serving.request import Score
+from export.serving.transport import Score
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.scoring.rows import WRITERS
 from g2npan_tf.scoring.rows import ScoreRow

@@ -5,7 +5,6 @@ TF_SERVING_ADDRESS=host:8500,host:8501,g2npan pytest -k address FILE
 """
 
 import base64
-import dataclasses
 import http.client
 import io
 import json
@@ -14,18 +13,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export.serving import grpc_transport
-from export.serving import rest as serving_rest
+from export.serving.transport import Server
+from export.serving.transport import connect
 from export.serving_client import client_command
-from export.serving_client import parse_server
 from g2npan_tf.core.errors import InputError
 from tests.image_files import BAD
 from tests.image_files import GOOD
 from tests.serving_servers import running
 
 pytest.importorskip("tensorflow_serving")
-
-CONNECT = {"http": serving_rest.connect, "grpc": grpc_transport.connect}
 
 
 @pytest.fixture(
@@ -45,10 +41,7 @@ def server(request, served_model, tmp_path_factory):
 def predict(server, scheme, files, **settings):
     address = server.grpc if scheme == "grpc" else server.rest
     settings = {"model": server.model, **settings}
-    asked = dataclasses.replace(
-        parse_server(f"{scheme}://{address}"), **settings
-    )
-    return CONNECT[scheme](asked)(files)
+    return connect(Server.parse(f"{scheme}://{address}", **settings))(files)
 
 
 def rest(server, method, path, body=None):
@@ -65,7 +58,7 @@ def instances(files):
 @pytest.mark.parametrize("scheme", ["http", "grpc"])
 def test_good_and_bad_files_in_one_batch(server, scheme):
     files = [GOOD["PNG RGB"], BAD["PNG half"][0], GOOD["JPEG 4:2:0"]]
-    files += [BAD["GIF"][0], GOOD["BMP palette"]]
+    files += [BAD["GIF"][0], GOOD["BMP RGB"]]
     scores = predict(server, scheme, files)
     codes = [BAD["PNG half"][1], BAD["GIF"][1]]
     assert [score.status for score in scores] == [0, codes[0], 0, codes[1], 0]

@@ -1,6 +1,8 @@
+import builtins
 import functools
 import io
 import itertools
+import re
 
 import cv2
 import keras
@@ -10,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from export import graph
-from export import loaders
+from export import saved_model
 from export.serving import signatures as serving_signatures
 from export.serving import status as serving_status
 from g2npan_tf.images.read import decode_image
@@ -22,21 +24,22 @@ from tests.image_files import GOOD
 from tests.image_files import encode
 from tests.pictures import CONTENT
 from tests.pictures import NO_CONTENT
+from tests.tiny import REPOSITORY
 
 VERSION = 12
 IMAGES = random_images(3, (140, 90))
 FILES = [encode(image, "PNG") for image in IMAGES]
 
 
-def serve(scorer, folder, files, images=IMAGES, grey_bits=None):
+def serve(scorer, folder, files, images=IMAGES):
     """Every signature by both loaders."""
     size = scorer.input_shape[1]
-    offered = serving_signatures.signatures(size, VERSION, grey_bits)
+    offered = serving_signatures.signatures(size, VERSION)
     graph.write_signatures(scorer, offered, folder)
     feeds = {"image": images, "image_bytes": files}
     return [
         run(folder, feeds)
-        for run in (loaders.run_in_python, loaders.run_in_session)
+        for run in (saved_model.run_in_python, saved_model.run_in_session)
     ]
 
 
@@ -105,11 +108,8 @@ def test_a_scorer_of_large_images_takes_them_whole(tmp_path):
     scorer = large_scorer(256)
     image = random_images(1, (256, 256))
     files = [encode(image[0], "PNG"), GOOD["PNG RGB"]]
-    deep = np.arange(4096, dtype=np.uint16)[::-1].reshape(64, 64)
-    files.append(encode(deep, "PNG"))
-    for served in serve(scorer, tmp_path / "1", files, image, 12):
-        *by_bytes, of_deep = served["serving_default"]["mos"]
-        assert of_deep > 4.9
+    for served in serve(scorer, tmp_path / "1", files, image):
+        by_bytes = served["serving_default"]["mos"]
         assert by_bytes[0] == served["score_pixels"]["mos"][0]
         small = resize(decode_image(GOOD["PNG RGB"]).pixels, 256)
         expected = scorer.predict(np.stack([image[0], small]), verbose=0)
@@ -201,3 +201,82 @@ def test_a_score_that_is_not_finite_is_none(tmp_path):
         assert not served["explain_pixels"]["cam"].any()
         status = served["serving_default"]["status"]
         assert status[1] == serving_status.UNKNOWN_FORMAT
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("warm") / "1"
+    saved_model.write(tiny_scorer(), folder)
+    assert serving_signatures.write_warmup(folder, "tiny", 128)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def requests(folder):
+    logs = pytest.importorskip("tensorflow_serving.apis.prediction_log_pb2")
+    return [
+        logs.PredictionLog.FromString(record.numpy()).predict_log.request
+        for record in tf.data.TFRecordDataset(
+            str(folder / serving_signatures.WARMUP_FILE)
+        )
+    ]
+
+
+def test_every_signature_and_batch_size_is_warmed_up(folder, requests):
+    signatures = tf.saved_model.load(str(folder)).signatures
+    asked = [
+        (
+            request.model_spec.signature_name,
+            next(iter(request.inputs.values())).tensor_shape.dim[0].size,
+        )
+        for request in requests
+    ]
+    assert sorted(asked) == sorted(
+        (name, size)
+        for name in signatures
+        for size in serving_signatures.BATCH_SIZES
+    )
+    assert {request.model_spec.name for request in requests} == {"tiny"}
+
+
+def test_the_requests_are_decoded_and_have_no_content(folder, requests):
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        model = tf.compat.v1.saved_model.loader.load(
+            session, [tf.saved_model.SERVING], str(folder)
+        )
+        for request in requests:
+            signature = model.signature_def[request.model_spec.signature_name]
+            feeds = {
+                signature.inputs[name].name: tf.make_ndarray(tensor)
+                for name, tensor in request.inputs.items()
+            }
+            fetches = {k: x.name for k, x in signature.outputs.items()}
+            outputs = session.run(fetches, feeds)
+            (fed,) = feeds.values()
+            no_content = [serving_status.NO_CONTENT] * len(fed)
+            assert outputs["status"].tolist() == no_content
+
+
+def test_the_file_is_small_whatever_the_size(folder, tmp_path):
+    serving_signatures.write_warmup(tmp_path, "large", 512)
+    path = tmp_path / serving_signatures.WARMUP_FILE
+    assert path.stat().st_size < 100_000
+
+
+def test_the_batch_sizes_are_those_of_the_configuration():
+    path = REPOSITORY / "export" / "serving" / "batching.config"
+    sizes = re.findall(r"allowed_batch_sizes: (\d+)", path.read_text())
+    assert tuple(map(int, sizes)) == serving_signatures.BATCH_SIZES
+
+
+def test_without_the_package_nothing_is_written(tmp_path, monkeypatch):
+    original = builtins.__import__
+
+    def missing(name, *arguments, **options):
+        if name.startswith("tensorflow_serving"):
+            raise ModuleNotFoundError(name=name)
+        return original(name, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    assert not serving_signatures.write_warmup(tmp_path, "tiny", 128)
+    assert list(tmp_path.iterdir()) == []
