@@ -20,8 +20,7 @@ from PIL import Image
 
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.dicom_display import to_rgb
-from g2npan_tf.images.dicom_header import complete
-from g2npan_tf.images.dicom_header import whole
+from g2npan_tf.images.dicom_display import whole
 from g2npan_tf.images.limits import BoundedReads
 from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.limits import LoadedImage
@@ -68,6 +67,15 @@ _ELEMENTS = (
     "VOILUTSequence",
     "WindowCenter",
     "WindowWidth",
+)
+_GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
+_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_REQUIRED = (
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "PixelRepresentation",
+    "PhotometricInterpretation",
 )
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _RLE = "1.2.840.10008.1.2.5"
@@ -139,7 +147,7 @@ def open_dicom(
     notes = _settle_syntax(dataset)
     if not data.startswith(_MAGIC, _MAGIC_OFFSET):
         notes += ("DICOM without its preamble",)
-    notes += complete(dataset)
+    notes += _complete(dataset)
     width, height = whole(dataset, "Columns"), whole(dataset, "Rows")
     count = whole(dataset, "NumberOfFrames", 1)
     check_size(width, height, limits)
@@ -181,6 +189,62 @@ def _settle_syntax(dataset: "Dataset") -> tuple[str, ...]:
             "RLE, 8-bit JPEG baseline or extended, or JPEG 2000"
         )
     return notes
+
+
+def _complete(dataset: "Dataset") -> tuple[str, ...]:
+    """Fills in what the standard lets one conclude, with a note for each.
+
+    Raises:
+        InputError: If an element is missing that nothing else says, or some
+            contradict each other.
+    """
+    for name in _REQUIRED:
+        if dataset.get(name) in (None, ""):
+            raise InputError(f"no {name} in this DICOM file")
+    photometric = str(dataset.PhotometricInterpretation).strip().upper()
+    if photometric not in (*_GREY, *_COLOUR):
+        raise InputError(
+            "a DICOM PhotometricInterpretation that is not read; expected "
+            "MONOCHROME1, MONOCHROME2, PALETTE COLOR, RGB or YBR_FULL"
+        )
+    dataset.PhotometricInterpretation = photometric
+    samples = 3 if photometric in _COLOUR else 1
+    high = whole(dataset, "HighBit", -1)
+    stored = high + 1 if high >= 0 else whole(dataset, "BitsAllocated")
+    notes = _default(dataset, "SamplesPerPixel", samples)
+    notes += _default(dataset, "BitsStored", stored)
+    if high < 0:
+        dataset.HighBit = whole(dataset, "BitsStored") - 1
+    if whole(dataset, "SamplesPerPixel") != samples:
+        raise InputError(
+            "SamplesPerPixel and PhotometricInterpretation of this DICOM file "
+            "do not fit each other"
+        )
+    _check_bits(dataset)
+    return notes
+
+
+def _default(dataset: "Dataset", name: str, value: int) -> tuple[str, ...]:
+    """Sets an element that is missing, with a note."""
+    if dataset.get(name) is not None:
+        return ()
+    setattr(dataset, name, value)
+    return (f"no {name}, concluded from the others",)
+
+
+def _check_bits(dataset: "Dataset") -> None:
+    """Refuses bits that are not where they can be."""
+    allocated = whole(dataset, "BitsAllocated")
+    stored, high = whole(dataset, "BitsStored"), whole(dataset, "HighBit")
+    if not (
+        allocated in (1, 8, 16, 32)
+        and 1 <= stored <= allocated
+        and stored - 1 <= high < allocated
+    ):
+        raise InputError(
+            "BitsAllocated, BitsStored and HighBit of this DICOM file do not "
+            "fit each other"
+        )
 
 
 def _check_precision(dataset: "Dataset") -> None:

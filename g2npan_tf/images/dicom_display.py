@@ -1,4 +1,7 @@
-"""How DICOM's stored values are shown: modality, VOI, palettes, colour."""
+"""How DICOM's stored values are shown: modality, VOI, palettes, colour.
+
+Privacy: errors and notes name elements and never carry a value of the file.
+"""
 
 import dataclasses
 import math
@@ -9,15 +12,7 @@ from typing import Self
 import numpy as np
 
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.images.dicom_header import decimal
-from g2npan_tf.images.dicom_header import whole
-from g2npan_tf.images.display_range import HIGH
-from g2npan_tf.images.display_range import LOW
-from g2npan_tf.images.display_range import TABLE_NOTE
-from g2npan_tf.images.display_range import fraction_of_range
-from g2npan_tf.images.display_range import shown_range
-from g2npan_tf.images.display_range import to_grey
-from g2npan_tf.images.display_range import white_of_table
+from g2npan_tf.images import display_range as ranges
 from g2npan_tf.images.limits import LoadedImage
 
 if TYPE_CHECKING:
@@ -93,15 +88,15 @@ def _grey(
         white = _white([table], notes)
         fraction = np.clip(table.look_up(values) / np.float32(white), 0, 1)
     elif full:
-        fraction = fraction_of_range(values, *full)
+        fraction = ranges.fraction_of_range(values, *full)
     else:
         seen = values[~_is_padding(stored, dataset)]
-        fraction = fraction_of_range(values, *shown_range(seen))
-        notes.append(f"no VOI window, {LOW} % to {HIGH} % of the values shown")
+        fraction = ranges.fraction_of_range(values, *ranges.shown_range(seen))
+        notes.append(f"no VOI window, {ranges.SHARE} of the values shown")
     if photometric == "MONOCHROME1":
         fraction = 1 - fraction
         notes.append("MONOCHROME1 inverted")
-    return LoadedImage(to_grey(fraction), tuple(notes))
+    return LoadedImage(ranges.to_grey(fraction), tuple(notes))
 
 
 def _is_padding(stored: np.ndarray, dataset: "Dataset") -> np.ndarray:
@@ -229,9 +224,9 @@ def _white(tables: Sequence[_Table], notes: list[str]) -> int:
     """The entry of tables of one meaning that is shown white."""
     highest = max(int(table.entries.max()) for table in tables)
     bits = max(table.bits for table in tables)
-    white = white_of_table(highest, bits)
+    white = ranges.white_of_table(highest, bits)
     if white != 2**bits - 1:
-        notes.append(TABLE_NOTE)
+        notes.append(ranges.TABLE_NOTE)
     return white
 
 
@@ -260,3 +255,40 @@ def _palette(
         tables.append(_Table.read(*parts))
     looked_up = [table.look_up(values) for table in tables]
     return np.stack(looked_up, axis=-1) / np.float32(_white(tables, notes))
+
+
+def whole(dataset: "Dataset", name: str, default: int | None = None) -> int:
+    """Reads a whole number; the default is for a missing or empty element."""
+    try:
+        value = dataset.get(name)
+        if value in (None, "") and default is not None:
+            return default
+        return int(value)
+    except Exception:
+        # What pydicom raises quotes the value.
+        raise InputError(
+            f"{name} of this DICOM file is not a whole number"
+        ) from None
+
+
+def decimal(item: "Dataset", name: str, notes: list[str]) -> float | None:
+    """Reads the first decimal of an element as it stands in the file.
+
+    A note is added if the element is there and is no finite number.
+    """
+    element = item.get_item(name) if name in item else None
+    if element is None:
+        return None
+    value = element.value
+    if isinstance(value, bytes):
+        # pydicom would refuse the element for any of its values.
+        value = value.decode("ascii", "replace").strip(" \0").split("\\")[0]
+    try:
+        # Python alone takes 4_5 for 45.
+        number = float(str(value).replace("_", "?"))
+    except (TypeError, ValueError):
+        number = math.nan
+    if math.isfinite(number):
+        return number
+    notes.append(f"{name} empty or no number, as absent")
+    return None

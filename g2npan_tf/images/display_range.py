@@ -7,6 +7,7 @@ from g2npan_tf.core.errors import InputError
 # Percentiles between which values are shown.
 LOW = 0.5
 HIGH = 99.5
+SHARE = f"{LOW} % to {HIGH} %"
 TABLE_NOTE = "table's own highest entry shown white"
 _MOST_SAMPLES = 2**20
 # One pixel in so many may lie above a range: single ones decide nothing.

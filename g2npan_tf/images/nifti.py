@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.images.display_range import HIGH
-from g2npan_tf.images.display_range import LOW
+from g2npan_tf.images.display_range import SHARE
 from g2npan_tf.images.display_range import fraction_of_range
 from g2npan_tf.images.display_range import shown_range
 from g2npan_tf.images.display_range import to_grey
@@ -204,7 +203,7 @@ def _range(
     if volume.dtype == np.uint8 and scale == (1.0, 0.0):
         return 0, 255, ""
     ends = _scaled(np.array(shown_range(volume)), scale)
-    note = f"{LOW} % to {HIGH} % of the volume's values shown"
+    note = f"{SHARE} of the volume's values shown"
     return ends.min(), ends.max(), note
 
 

@@ -8,7 +8,6 @@ the limits are checked before anything is decoded.
 import contextlib
 import dataclasses
 import os
-import pathlib
 import stat
 import warnings
 from collections.abc import Callable
@@ -69,15 +68,39 @@ def read_frames(
             `decode_frames` refuses it. The line starts with the path.
     """
     try:
-        yield from decode_frames(
-            _read(pathlib.Path(path), limits), limits, os.fspath(path)
-        )
+        data = read_file(path, limits)
+        yield from decode_frames(data, limits, os.fspath(path))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def read_file(
+    path: str | os.PathLike, limits: Limits = DEFAULT_LIMITS
+) -> bytes:
+    """Reads a regular file of bounded size; errors do not name it."""
+    try:
+        # Opening a pipe would wait for its writer; a folder cannot be opened
+        # for reading on every system.
+        if os.path.isdir(path):
+            raise InputError("not a regular file")
+        descriptor = os.open(path, os.O_RDONLY | _NO_WAITING)
+        with open(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise InputError("not a regular file")
+            size = status.st_size
+            if size > limits.max_bytes:
+                raise InputError(
+                    f"{size:,} bytes; expected at most {limits.max_bytes:,}"
+                )
+            # No more, should it have grown since.
+            return file.read(size)
+    except InputError:
+        raise
     except (OSError, ValueError) as error:
         # Names that no file can have are a ValueError.
         reason = (getattr(error, "strerror", None) or str(error)).lower()
-        raise InputError(f"{path}: {reason}") from error
+        raise InputError(reason) from error
 
 
 def decode_frames(
@@ -135,26 +158,6 @@ def resize(pixels: np.ndarray, size: int = SCORER_SIZE) -> np.ndarray:
     shrunk_size = (min(width, size), min(height, size))
     shrunk = cv2.resize(pixels, shrunk_size, interpolation=cv2.INTER_AREA)
     return cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR)
-
-
-def _read(path: pathlib.Path, limits: Limits) -> bytes:
-    """Reads a regular file of bounded size."""
-    # Opening a pipe would wait for its writer; a folder cannot be opened for
-    # reading on every system.
-    if os.path.isdir(path):
-        raise InputError("not a regular file")
-    descriptor = os.open(path, os.O_RDONLY | _NO_WAITING)
-    with open(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise InputError("not a regular file")
-        size = status.st_size
-        if size > limits.max_bytes:
-            raise InputError(
-                f"{size:,} bytes; expected at most {limits.max_bytes:,}"
-            )
-        # No more, should it have grown since.
-        return file.read(size)
 
 
 def _opener(data: bytes) -> _Opener:
