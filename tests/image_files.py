@@ -1,6 +1,5 @@
 """Image files of every kind that a server may be sent."""
 
-import io
 import struct
 import zlib
 
@@ -10,15 +9,10 @@ from PIL import Image
 
 from export.serving import status as status
 from tests.finished_runs import random_images
-
-
-def encode(image, kind, **options):
-    """Writes an image with Pillow, to bytes."""
-    if isinstance(image, np.ndarray):
-        image = Image.fromarray(image)
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
+from tests.pictures import encode
+from tests.pictures import exif
+from tests.pictures import wide_colour
+from tests.pictures import with_chunk
 
 
 def noisy(size=(97, 131), seed=0):
@@ -27,14 +21,6 @@ def noisy(size=(97, 131), seed=0):
     grain = rng.integers(-20, 21, (*size, 3))
     smooth = random_images(1, size, seed)[0].astype(int)
     return np.clip(smooth + grain, 0, 255).astype(np.uint8)
-
-
-def with_orientation(value):
-    """EXIF data that say how an image is to be turned."""
-    exif = Image.Exif()
-    exif[ExifTags.Base.ImageDescription] = "a fused slice"
-    exif[ExifTags.Base.Orientation] = value
-    return exif.tobytes()
 
 
 def _good():
@@ -59,7 +45,7 @@ def _good():
         "PNG with damaged text": with_chunk(
             encode(image, "PNG"), b"tEXt", b"Comment\0good", damage=1
         ),
-        "PNG upright": encode(image, "PNG", exif=with_orientation(1)),
+        "PNG upright": encode(image, "PNG", exif=exif(1)),
         "BMP RGB": encode(image, "BMP"),
         "BMP and more": encode(image, "BMP") + bytes(2),
         "PNG and more": encode(image, "PNG") + b"more",
@@ -72,7 +58,7 @@ def _good():
         "JPEG of several pictures": encode(
             image, "MPO", save_all=True, append_images=[image.rotate(180)]
         ),
-        "JPEG upright": encode(image, "JPEG", exif=with_orientation(1)),
+        "JPEG upright": encode(image, "JPEG", exif=exif(1)),
         "JPEG upright, little-endian": encode(
             image, "JPEG", exif=_little_endian(1)
         ),
@@ -89,12 +75,12 @@ def _only_by_the_policy():
     image = Image.fromarray(pixels)
     grey = image.convert("L")
     wide = np.asarray(grey).astype(np.uint16) * 257
-    orientation = encode(image, "JPEG", exif=with_orientation(6))
+    orientation = encode(image, "JPEG", exif=exif(6))
     files = {
         "PNG 16 bits": encode(wide // 3 * 2 + 5, "PNG"),
         "PNG 12 bits": with_chunk(encode(wide // 16, "PNG"), b"sBIT", b"\x0c"),
-        "PNG 16 bits a colour": wide_colour(pixels, 257),
-        "PNG turned": encode(image, "PNG", exif=with_orientation(6)),
+        "PNG 16 bits a colour": wide_colour(pixels.astype(np.uint16) * 257),
+        "PNG turned": encode(image, "PNG", exif=exif(6)),
         "BMP grey": encode(grey, "BMP"),
         "BMP palette": encode(image.convert("P"), "BMP"),
         "BMP one bit": encode(image.convert("1"), "BMP"),
@@ -109,38 +95,8 @@ def _only_by_the_policy():
         ),
     }
     for value in range(2, 9):
-        exif = with_orientation(value)
-        files[f"JPEG turned {value}"] = encode(image, "JPEG", exif=exif)
+        files[f"JPEG turned {value}"] = encode(image, "JPEG", exif=exif(value))
     return files
-
-
-def with_chunk(png, name, body, damage=0):
-    """A PNG with another chunk behind its header."""
-    checksum = struct.pack(">I", zlib.crc32(name + body) ^ damage)
-    return (
-        png[:33]
-        + struct.pack(">I", len(body))
-        + name
-        + body
-        + checksum
-        + png[33:]
-    )
-
-
-def wide_colour(pixels, factor):
-    """A PNG of 16 bits a colour."""
-    rows = (pixels.astype(np.uint16) * factor).astype(">u2")
-    height, width = pixels.shape[:2]
-    data = b"".join(b"\0" + row.tobytes() for row in rows)
-    png = b"\x89PNG\r\n\x1a\n" + bytes(25)
-    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
-    for name, body in (
-        (b"IEND", b""),
-        (b"IDAT", zlib.compress(data)),
-        (b"IHDR", header),
-    ):
-        png = with_chunk(png, name, body)
-    return png[:8] + png[33:]
 
 
 def with_scans(count):

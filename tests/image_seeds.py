@@ -1,7 +1,6 @@
 """One small valid file of every format and variant that is read."""
 
 import gzip
-import io
 import struct
 
 import numpy as np
@@ -10,6 +9,8 @@ from PIL import Image
 
 from tests import dicom_files
 from tests.dicom_files import pydicom
+from tests.pictures import encode
+from tests.pictures import exif
 
 nibabel = pytest.importorskip("nibabel")
 
@@ -18,15 +19,6 @@ GREY = np.random.default_rng(5).integers(0, 256, (SIDE, SIDE), np.uint8)
 SMOOTH = dicom_files.ramp(np.uint8, top=255, side=SIDE)
 RGB = np.dstack([SMOOTH, SMOOTH.T, GREY])
 DEEP = dicom_files.ramp(np.uint16, top=4000, side=SIDE)
-
-
-def encoded(image, file_format, **options):
-    """A file by Pillow."""
-    if isinstance(image, np.ndarray):
-        image = Image.fromarray(image)
-    buffer = io.BytesIO()
-    image.save(buffer, file_format, **options)
-    return buffer.getvalue()
 
 
 def rle_bmp():
@@ -49,23 +41,21 @@ def rle_bmp():
 def stills():
     """PNG, JPEG, BMP."""
     image = Image.fromarray(RGB)
-    exif = Image.Exif()
-    exif[0x0112] = 6
     return {
-        "png grey": encoded(GREY, "PNG"),
-        "png rgb": encoded(RGB, "PNG", exif=exif),
-        "png alpha": encoded(np.dstack([RGB, GREY]), "PNG"),
-        "png palette": encoded(
+        "png grey": encode(GREY, "PNG"),
+        "png rgb": encode(RGB, "PNG", exif=exif(6)),
+        "png alpha": encode(np.dstack([RGB, GREY]), "PNG"),
+        "png palette": encode(
             image.quantize(16), "PNG", transparency=bytes(16)
         ),
-        "png 16 bits": encoded(DEEP * 16, "PNG"),
-        "png 1 bit": encoded(image.convert("1"), "PNG"),
-        "jpeg grey": encoded(SMOOTH, "JPEG"),
-        "jpeg rgb": encoded(RGB, "JPEG", exif=exif),
-        "jpeg progressive": encoded(RGB, "JPEG", progressive=True),
-        "jpeg cmyk": encoded(image.convert("CMYK"), "JPEG"),
-        "bmp rgb": encoded(RGB, "BMP"),
-        "bmp palette": encoded(image.quantize(16), "BMP"),
+        "png 16 bits": encode(DEEP * 16, "PNG"),
+        "png 1 bit": encode(image.convert("1"), "PNG"),
+        "jpeg grey": encode(SMOOTH, "JPEG"),
+        "jpeg rgb": encode(RGB, "JPEG", exif=exif(6)),
+        "jpeg progressive": encode(RGB, "JPEG", progressive=True),
+        "jpeg cmyk": encode(image.convert("CMYK"), "JPEG"),
+        "bmp rgb": encode(RGB, "BMP"),
+        "bmp palette": encode(image.quantize(16), "BMP"),
         "bmp run lengths": rle_bmp(),
     }
 
@@ -75,24 +65,24 @@ def tiffs():
     image = Image.fromarray(RGB)
     pages = {"save_all": True, "append_images": [image, image.rotate(90)]}
     named = {
-        f"tiff {name}": encoded(image, "TIFF", compression=name)
+        f"tiff {name}": encode(image, "TIFF", compression=name)
         for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
     }
     return {
         **named,
-        "tiff raw": encoded(image, "TIFF"),
-        "tiff 16 bits": encoded(DEEP * 16, "TIFF"),
-        "tiff float": encoded(DEEP.astype(np.float32), "TIFF"),
-        "tiff cmyk": encoded(image.convert("CMYK"), "TIFF"),
-        "tiff lab": encoded(image.convert("LAB"), "TIFF"),
-        "tiff group 4": encoded(
+        "tiff raw": encode(image, "TIFF"),
+        "tiff 16 bits": encode(DEEP * 16, "TIFF"),
+        "tiff float": encode(DEEP.astype(np.float32), "TIFF"),
+        "tiff cmyk": encode(image.convert("CMYK"), "TIFF"),
+        "tiff lab": encode(image.convert("LAB"), "TIFF"),
+        "tiff group 4": encode(
             image.convert("1"), "TIFF", compression="group4"
         ),
-        "tiff big": encoded(image, "TIFF", big_tiff=True),
-        "tiff pages": encoded(image, "TIFF", **pages),
-        "gif": encoded(image.quantize(32), "GIF"),
-        "gif pages": encoded(image, "GIF", **pages),
-        "png pages": encoded(image, "PNG", **pages),
+        "tiff big": encode(image, "TIFF", big_tiff=True),
+        "tiff pages": encode(image, "TIFF", **pages),
+        "gif": encode(image.quantize(32), "GIF"),
+        "gif pages": encode(image, "GIF", **pages),
+        "png pages": encode(image, "PNG", **pages),
     }
 
 
@@ -125,10 +115,10 @@ def dicoms():
         "dicom jpeg": dicom_files.compressed(
             made(RGB, "YBR_FULL_422"),
             uid.JPEGBaseline8Bit,
-            [encoded(RGB, "JPEG")],
+            [encode(RGB, "JPEG")],
         ),
         "dicom jpeg 2000": dicom_files.compressed(
-            made(DEEP), uid.JPEG2000Lossless, [encoded(DEEP, "JPEG2000")]
+            made(DEEP), uid.JPEG2000Lossless, [encode(DEEP, "JPEG2000")]
         ),
         "dicom voi lut": dicom_files.dicom(DEEP, VOILUTSequence=[table]),
         "dicom palette": dicom_files.dicom(GREY, "PALETTE COLOR", **colours),

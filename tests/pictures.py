@@ -1,7 +1,55 @@
-"""Pictures with and without content, made from rules."""
+"""Pictures with and without content, made from rules, and their files."""
+
+import io
+import struct
+import zlib
 
 import numpy as np
 from PIL import Image
+
+
+def encode(image, kind, **options):
+    """Writes an image with Pillow, to bytes."""
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image)
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png_chunk(name, body, damage=0):
+    """A part of a PNG, perhaps with a wrong checksum."""
+    checksum = zlib.crc32(name + body) ^ damage
+    length = struct.pack(">I", len(body))
+    return length + name + body + struct.pack(">I", checksum)
+
+
+def with_chunk(png, name, body, damage=0):
+    """A PNG with another chunk behind its header."""
+    return png[:33] + png_chunk(name, body, damage) + png[33:]
+
+
+def png(width, height, bits, kind, rows=b""):
+    """A PNG by hand: what Pillow does not write, or pixels that are missing."""
+    header = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+    chunks = {b"IHDR": header, b"IDAT": zlib.compress(rows), b"IEND": b""}
+    parts = [png_chunk(name, body) for name, body in chunks.items()]
+    return b"".join((b"\x89PNG\r\n\x1a\n", *parts))
+
+
+def wide_colour(pixels):
+    """A PNG of 16 bits a colour."""
+    height, width = pixels.shape[:2]
+    rows = [b"\0" + row.tobytes() for row in pixels.astype(">u2")]
+    return png(width, height, 16, 2, b"".join(rows))
+
+
+def exif(orientation):
+    """EXIF that says how an image is to be turned."""
+    made = Image.Exif()
+    made[0x010E] = "a fused slice"
+    made[0x0112] = orientation
+    return made.tobytes()
 
 
 def shades(value, size=(32, 32)):

@@ -21,9 +21,9 @@ from tests.finished_runs import random_images
 from tests.finished_runs import save_run
 from tests.finished_runs import tamper
 from tests.image_files import GOOD
-from tests.image_files import encode
 from tests.pictures import CONTENT
 from tests.pictures import NO_CONTENT
+from tests.pictures import encode
 
 
 @pytest.fixture(scope="module")

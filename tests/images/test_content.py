@@ -54,3 +54,24 @@ def test_no_real_slice_is_refused():
     chosen = itertools.islice(files, 0, None, 8)
     for path in [SLICES / EMPTIEST, *chosen]:
         assert scorer_image(load_image(path).pixels, 128) is not None, path
+
+
+# The same picture, stored in another way.
+SAME = {
+    "highbit15.dcm": "window_trailing.dcm",
+    "empty_rescale.dcm": "window_trailing.dcm",
+    "no_bitsstored.dcm": "window_trailing.dcm",
+    "no_preamble.dcm": "window_trailing.dcm",
+    "no_samples.dcm": "window_trailing.dcm",
+    "no_ts.dcm": "window_trailing.dcm",
+    "palette_16low.dcm": "lower_case_photometric.dcm",
+    "palette_8bit_map.tif": "lower_case_photometric.dcm",
+    "rgb16_planar.tif": "j2k_mct_declared_ybr_full.dcm",
+}
+
+
+@pytest.mark.skipif(not CASES.is_dir(), reason="the files are not there")
+@pytest.mark.parametrize("name", SAME)
+def test_one_picture_however_it_is_stored(name):
+    one, other = (load_image(CASES / x).pixels for x in (name, SAME[name]))
+    np.testing.assert_array_equal(one, other)

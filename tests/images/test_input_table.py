@@ -29,8 +29,11 @@ from tests.dicom_files import with_value
 from tests.image_seeds import DEEP
 from tests.image_seeds import GREY
 from tests.image_seeds import RGB
-from tests.image_seeds import encoded
 from tests.image_seeds import nibabel
+from tests.pictures import encode
+from tests.pictures import png
+from tests.pictures import wide_colour
+from tests.pictures import with_chunk
 from tests.score_reports import brightness
 from tests.tiff_files import PALETTE
 from tests.tiff_files import tiff
@@ -56,51 +59,25 @@ def nifti(values, **header):
 
 
 def deep_colour():
-    row = b"\0" + struct.pack(">3H", 0x12FF, 0x80FF, 0xFFFF) * 16
-    chunks = {
-        b"IHDR": struct.pack(">IIBBBBB", 16, 16, 16, 2, 0, 0, 0),
-        b"IDAT": zlib.compress(row * 16),
-        b"IEND": b"",
-    }
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body))
-        + name
-        + body
-        + struct.pack(">I", zlib.crc32(name + body))
-        for name, body in chunks.items()
-    )
-
-
-def no_pixels():
-    made = dataset(GREY)
-    del made.PixelData
-    return to_bytes(made)
+    return wide_colour(np.full((16, 16, 3), (0x12FF, 0x80FF, 0xFFFF)))
 
 
 def deflated():
     made = dataset(GREY)
-    made.file_meta.TransferSyntaxUID = (
-        pydicom.uid.DeflatedExplicitVRLittleEndian
-    )
+    syntax = pydicom.uid.DeflatedExplicitVRLittleEndian
+    made.file_meta.TransferSyntaxUID = syntax
     return to_bytes(made)
 
 
 def two_jpegs(second):
     made = dataset(np.stack([GREY, GREY]), NumberOfFrames=2)
-    frames = [encoded(GREY, "JPEG"), second]
+    frames = [encode(GREY, "JPEG"), second]
     return compressed(made, pydicom.uid.JPEGBaseline8Bit, frames)
 
 
 def profiled():
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-    return encoded(PICTURE, "PNG", icc_profile=profile.tobytes())
-
-
-def bmp_header(width, height):
-    return b"BM" + struct.pack(
-        "<IHHIIiiHHIIiiII",
-        *(54, 0, 0, 54, 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0),
-    )
+    return encode(PICTURE, "PNG", icc_profile=profile.tobytes())
 
 
 def many_segments():
@@ -109,22 +86,14 @@ def many_segments():
 
 
 def large_text():
-    data = encoded(PICTURE, "PNG")
-    text = zlib.compress(bytes(2 * 2**20))
-    chunk = b"zTXtComment\0\0" + text
-    return (
-        data[:33]
-        + struct.pack(">I", len(chunk) - 4)
-        + chunk
-        + struct.pack(">I", zlib.crc32(chunk))
-        + data[33:]
-    )
+    text = b"Comment\0\0" + zlib.compress(bytes(2 * 2**20))
+    return with_chunk(encode(PICTURE, "PNG"), b"zTXt", text)
 
 
 def without(name):
     made = dataset(GREY)
     delattr(made, name)
-    return made
+    return to_bytes(made)
 
 
 # Where the data set begins: behind the length in the first element.
@@ -156,45 +125,45 @@ CASES = {
     "CIE Lab": lambda: SEEDS["tiff lab"],
     "colour profile": profiled,
     "texts in a PNG": large_text,
-    "16-bit grey that states its depth": lambda: encoded(
+    "16-bit grey that states its depth": lambda: encode(
         DEEP, "TIFF", tiffinfo={281: 4095}
     ),
     "16-bit grey, `--grey_bits`": lambda: (
-        encoded(DEEP, "PNG"),
+        encode(DEEP, "PNG"),
         Limits(grey_bits=12),
     ),
-    "16-bit grey otherwise": lambda: encoded(DEEP * 16, "PNG"),
-    "16 bits that are near black": lambda: encoded(DEEP, "PNG"),
+    "16-bit grey otherwise": lambda: encode(DEEP * 16, "PNG"),
+    "16 bits that are near black": lambda: encode(DEEP, "PNG"),
     "16 bits above `--grey_bits`": lambda: (
-        encoded(DEEP * 16, "PNG"),
+        encode(DEEP * 16, "PNG"),
         Limits(grey_bits=12),
     ),
     "16-bit colour": deep_colour,
     "palette of smaller numbers": lambda: tiff(
         GREY, PALETTE, t320=[*range(256)] * 3
     ),
-    "16-bit TIFF with white as zero": lambda: encoded(
+    "16-bit TIFF with white as zero": lambda: encode(
         DEEP, "TIFF", tiffinfo={262: 0}
     ),
     "other values in a TIFF": lambda: SEEDS["tiff float"],
-    "planes in one page of a TIFF": lambda: encoded(
+    "planes in one page of a TIFF": lambda: encode(
         PICTURE, "TIFF", tiffinfo={270: '{"shape": [6, 24, 24, 3]}'}
     ),
-    "other shape than a square": lambda: encoded(
+    "other shape than a square": lambda: encode(
         Image.new("L", (40, 20)), "PNG"
     ),
     "TIFF in a fax code": lambda: SEEDS["tiff group 4"],
     "GIF": lambda: SEEDS["gif"],
     "several images": lambda: SEEDS["png pages"],
-    "JPEG of several pictures": lambda: encoded(PICTURE, "MPO", **PAGES),
+    "JPEG of several pictures": lambda: encode(PICTURE, "MPO", **PAGES),
     "several images, `--animations`": lambda: (
         SEEDS["tiff pages"],
         Limits(animations=True),
     ),
-    "other formats": lambda: encoded(PICTURE, "WEBP"),
+    "other formats": lambda: encode(PICTURE, "WEBP"),
     "damaged or truncated": lambda: SEEDS["png rgb"][:-30],
-    "too many pixels": lambda: bmp_header(6000, 6000),
-    "too small": lambda: encoded(Image.new("L", (15, 40)), "BMP"),
+    "too many pixels": lambda: png(6000, 6000, 8, 2),
+    "too small": lambda: encode(Image.new("L", (15, 40)), "BMP"),
     "too many frames": lambda: dicom(GREY, NumberOfFrames=2000),
     "JPEG of very many scans": lambda: SEEDS["jpeg rgb"] + b"\xff\xda" * 64,
     "very many parts": many_segments,
@@ -216,9 +185,7 @@ CASES = {
             )
         ],
     ),
-    "DICOM without what the others tell": lambda: to_bytes(
-        without("SamplesPerPixel")
-    ),
+    "DICOM without what the others tell": lambda: without("SamplesPerPixel"),
     "DICOM without its preamble": lambda: dicom(GREY)[132:],
     "DICOM without its transfer syntax": lambda: dicom(GREY)[_META:],
     "DICOM without an element that must be": lambda: with_value(
@@ -241,12 +208,12 @@ CASES = {
     "DICOM YBR": lambda: SEEDS["dicom ybr"],
     "DICOM colour of 16 bits": lambda: dicom(RGB.astype(np.uint16), "RGB"),
     "DICOM of several frames": two_frames,
-    "DICOM compressed": lambda: two_jpegs(encoded(GREY, "JPEG")),
+    "DICOM compressed": lambda: two_jpegs(encode(GREY, "JPEG")),
     "DICOM otherwise compressed": lambda: compressed(
         dataset(GREY), pydicom.uid.JPEGLSLossless, [b"\xff\xd8"]
     ),
     "DICOM deflated": deflated,
-    "DICOM without pixels": no_pixels,
+    "DICOM without pixels": lambda: without("PixelData"),
     "DICOM with a damaged frame": lambda: two_jpegs(b"\xff\xd8\xff\xe0"),
     "NIfTI of bytes": lambda: nifti(np.dstack([GREY, GREY])),
     "NIfTI of other values": lambda: nifti(DEEP[..., None]),

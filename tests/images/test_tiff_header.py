@@ -5,7 +5,6 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.display_range import TABLE_NOTE
 from g2npan_tf.images.read import Limits
 from g2npan_tf.images.read import decode_image
-from g2npan_tf.images.read import load_image
 from tests.tiff_files import GREY
 from tests.tiff_files import PALETTE
 from tests.tiff_files import RGB
@@ -13,9 +12,6 @@ from tests.tiff_files import SIDE
 from tests.tiff_files import WHITE_IS_ZERO
 from tests.tiff_files import YCBCR
 from tests.tiff_files import tiff
-from tests.tiny import REPOSITORY
-
-CASES = REPOSITORY.parent / "shared" / "cases"
 
 
 def noise(kind="u1", samples=3):
@@ -125,16 +121,3 @@ def test_12_bits_are_the_depth_of_their_file():
     expected = np.rint(values * np.float32(255 / 4095))
     np.testing.assert_array_equal(loaded.pixels[..., 0], expected)
     assert "range 0..4095 of the file" in loaded.notes[0]
-
-
-@pytest.mark.skipif(not CASES.is_dir(), reason="no cases beside the project")
-@pytest.mark.parametrize(
-    ("name", "same"),
-    [
-        ("palette_8bit_map.tif", "lower_case_photometric.dcm"),
-        ("rgb16_planar.tif", "j2k_mct_declared_ybr_full.dcm"),
-    ],
-)
-def test_one_picture_however_it_is_stored(name, same):
-    one, other = (load_image(CASES / each).pixels for each in (name, same))
-    np.testing.assert_array_equal(one, other)

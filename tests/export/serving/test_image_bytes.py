@@ -15,9 +15,9 @@ from g2npan_tf.images.read import resize
 from tests.image_files import BAD
 from tests.image_files import GOOD
 from tests.image_files import ONLY_BY_THE_POLICY
-from tests.image_files import encode
 from tests.image_files import noisy
 from tests.image_files import with_scans
+from tests.pictures import encode
 
 SIZE = 128
 ONLY_HERE = {*ONLY_BY_THE_POLICY, "TIFF"}

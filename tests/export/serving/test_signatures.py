@@ -21,9 +21,9 @@ from tests.artefacts import tiny_scorer
 from tests.finished_runs import random_images
 from tests.image_files import BAD
 from tests.image_files import GOOD
-from tests.image_files import encode
 from tests.pictures import CONTENT
 from tests.pictures import NO_CONTENT
+from tests.pictures import encode
 from tests.tiny import REPOSITORY
 
 VERSION = 12
