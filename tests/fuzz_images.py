@@ -34,12 +34,26 @@ from g2npan_tf.images.read import decode_frames
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.rows import score_files
 from tests.image_seeds import seeds
+from tests.pictures import png_chunk
+from tests.score_reports import brightness
 
+SEEDS = seeds()
+CORPUS = list(SEEDS.values())
 LIMITS = (Limits(), Limits(animations=True, grey_bits=12))
 EDGES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF)
+NUMBER = st.sampled_from((*EDGES, 2, 16, 17, 24, 4096, 65536, 2**24))
+NIFTI = SEEDS["nifti"]
+DICOM_SEEDS = [name for name in SEEDS if name.startswith("dicom")]
+# Of group 0028: size, bits, padding, window, rescale, tables.
+DICOM_ELEMENTS = (
+    *(*range(2, 0x12), *range(0x100, 0x104), 0x120),
+    *(*range(0x1050, 0x1054), 0x1101, 0x1201),
+)
+PNG_CHUNKS = (b"PLTE", b"tRNS", b"eXIf", b"iCCP", b"acTL", b"zTXt", b"fcTL")
+TIFF_TAGS = (*range(254, 348), 530, 34665)
 
 
-def mutated(data, chance, corpus):
+def mutated(data, chance):
     """Damages a file in one to eight places."""
     data = bytearray(data)
     for _ in range(chance.choice((1, 1, 2, 3, 8))):
@@ -61,7 +75,7 @@ def mutated(data, chance, corpus):
         elif kind == 5:
             data[at:at] = data[at : at + chance.randrange(1, 64)]
         elif kind == 6:
-            other = chance.choice(corpus)
+            other = chance.choice(CORPUS)
             start = chance.randrange(len(other))
             data[at : at + 32] = other[start : start + 32]
         else:
@@ -84,7 +98,31 @@ def with_checksums(data):
     return bytes(data)
 
 
-def read(data, limits):
+class Reader:
+    """Reads inputs, checks the contract and keeps the figures."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.counts = collections.Counter(inputs=0, read=0, refused=0)
+        self.slowest, self.slowest_name = 0.0, ""
+
+    def read(self, data, limits, name):
+        (self.folder / "input").write_bytes(data)
+        start = time.process_time()
+        frames = checked_frames(data, limits)
+        took = (time.process_time() - start) / max(frames or 1, 1)
+        self.counts["inputs"] += 1
+        self.counts["refused" if frames is None else "read"] += 1
+        if took > self.slowest:
+            self.slowest, self.slowest_name = took, name
+            (self.folder / "slowest").write_bytes(data)
+
+    def figures(self):
+        slowest = {"slowest_seconds": self.slowest}
+        return {**self.counts, **slowest, "slowest": self.slowest_name}
+
+
+def checked_frames(data, limits):
     """Reads all frames and checks the contract; number of them or None."""
     count = 0
     try:
@@ -114,118 +152,87 @@ def resident():
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-def fuzz(folder, count, chance):
-    """Reads damaged inputs; figures of time and memory."""
-    named = seeds()
-    names, corpus = list(named), list(named.values())
-    slowest, slowest_name, before = 0.0, "", 0
-    results = collections.Counter()
+def fuzz_bytes(reader, count, chance):
+    """Reads damaged inputs; how many bytes of memory that took for good."""
+    names, before = list(SEEDS), 0
     for number in range(count):
         name = names[number % len(names)]
-        data = mutated(named[name], chance, corpus)
+        data = mutated(SEEDS[name], chance)
         if chance.random() < 0.7:
             data = with_checksums(data)
-        (folder / "input").write_bytes(data)
-        start = time.process_time()
-        frames = read(data, chance.choice(LIMITS))
-        took = time.process_time() - start
-        frames_or_one = max(frames or 1, 1)
-        if took / frames_or_one > slowest:
-            slowest, slowest_name = took / frames_or_one, name
-            (folder / "slowest").write_bytes(data)
-        results["refused" if frames is None else "read"] += 1
+        reader.read(data, chance.choice(LIMITS), name)
         if number == count // 5:
             before = resident()
-    return {
-        "inputs": count,
-        **results,
-        "slowest_seconds": slowest,
-        "slowest": slowest_name,
-        "growth_bytes": resident() - before,
-    }
+    return resident() - before
 
 
 def score(folder, count, chance):
     """Scores a folder of damaged files; every path has its rows."""
-
-    def mean(batch, maps):
-        quality = batch.mean(axis=(1, 2, 3), dtype=np.float32) / 255
-        return {"mos": 1 + 4 * quality, "quality": quality}
-
-    named = seeds()
-    corpus = list(named.values())
-    paths = []
-    for number in range(count):
-        path = folder / f"{number}.bin"
-        path.write_bytes(mutated(chance.choice(corpus), chance, corpus))
-        paths.append(path)
-    rows = collections.defaultdict(list)
-    for image in score_files(Assessor(mean), paths, limits=LIMITS[1]):
-        row = image.row
-        if (row.mos is None) == (row.status == "ok"):
-            raise SystemExit(f"neither score nor reason: {row}")
-        rows[row.path.partition("#")[0]].append(row)
-    if list(rows) != list(map(str, paths)):
+    paths = [folder / f"{number}.bin" for number in range(count)]
+    for path in paths:
+        path.write_bytes(mutated(chance.choice(CORPUS), chance))
+    found = []
+    for image in score_files(Assessor(brightness), paths, limits=LIMITS[1]):
+        if (image.row.mos is None) == (image.row.status == "ok"):
+            raise SystemExit(f"neither score nor reason: {image.row}")
+        found.append(image.row.path.partition("#")[0])
+    if list(dict.fromkeys(found)) != list(map(str, paths)):
         raise SystemExit("not every path has its rows in order")
-    single = [len(found) == 1 for found in rows.values()]
-    return {"scored_inputs": count, "single_rows": sum(single)}
+    return count
 
 
 @st.composite
 def headers(draw):
     """A file whose header fields are any numbers or any text."""
-    number = st.sampled_from((*EDGES, 2, 16, 17, 24, 4096, 65536, 2**24))
-    kind = draw(st.sampled_from(FORMATS))
-    body = draw(st.binary(max_size=300))
-    if kind == "png":
-        sizes = struct.pack(">II", draw(number), draw(number))
-        rest = bytes(draw(st.integers(0, 18)) for _ in range(5))
-        chunks = {b"IHDR": sizes + rest, b"IDAT": zlib.compress(body)}
-        chunks |= {draw(st.sampled_from(PNG_CHUNKS)): body, b"IEND": b""}
-        parts = (
-            struct.pack(">I", len(content)) + name + content + bytes(4)
-            for name, content in chunks.items()
-        )
-        return with_checksums(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
-    if kind == "bmp":
-        fields = [draw(number) for _ in range(13)]
-        fields[3] = draw(st.sampled_from((12, 40, 108, 124)))
-        return b"BM" + struct.pack("<13I", *fields) + body
-    if kind == "tiff":
-        tags = draw(st.lists(st.sampled_from(TIFF_TAGS), max_size=20))
-        entries = [
-            struct.pack(
-                "<HHII",
-                tag,
-                draw(st.integers(0, 18)),
-                *(draw(number), draw(number)),
-            )
-            for tag in sorted(tags)
-        ]
-        count = struct.pack("<H", len(entries))
-        return b"II*\0\x08\0\0\0" + count + b"".join(entries) + bytes(4) + body
-    if kind == "nifti":
-        fields = struct.pack("<8H", *(draw(number) % 2**16 for _ in range(8)))
-        shown = draw(st.binary(min_size=64, max_size=64))
-        plain = bytearray(NIFTI)
-        plain[40:56] = fields
-        plain[70 : 70 + 64] = draw(
-            st.sampled_from((shown, bytes(NIFTI[70:134])))
-        )
-        return bytes(plain)
-    if kind == "gzip":
-        # Members that hold nothing, before, between and behind the others.
-        empty = gzip.compress(b"") * draw(st.sampled_from(MEMBERS))
-        cut = draw(st.integers(0, len(NIFTI)))
-        parts = map(gzip.compress, (NIFTI[:cut], NIFTI[cut:], body))
-        return empty.join((b"", *parts, b""))
-    return dicom_header(draw)
+    make = draw(st.sampled_from((png, bmp, tiff, nifti, packed, dicom)))
+    return make(draw, draw(st.binary(max_size=300)))
 
 
-def dicom_header(draw):
-    """A DICOM file with short elements of any bytes."""
-    name = draw(st.sampled_from(DICOM_SEEDS))
-    data = bytearray(SEEDS[name])
+def png(draw, body):
+    sizes = struct.pack(">II", draw(NUMBER), draw(NUMBER))
+    rest = bytes(draw(st.integers(0, 18)) for _ in range(5))
+    chunks = {b"IHDR": sizes + rest, b"IDAT": zlib.compress(body)}
+    chunks |= {draw(st.sampled_from(PNG_CHUNKS)): body, b"IEND": b""}
+    parts = [png_chunk(name, content) for name, content in chunks.items()]
+    return b"".join((b"\x89PNG\r\n\x1a\n", *parts))
+
+
+def bmp(draw, body):
+    fields = [draw(NUMBER) for _ in range(13)]
+    fields[3] = draw(st.sampled_from((12, 40, 108, 124)))
+    return b"BM" + struct.pack("<13I", *fields) + body
+
+
+def tiff(draw, body):
+    tags = draw(st.lists(st.sampled_from(TIFF_TAGS), max_size=20))
+    kind = st.integers(0, 18)
+    entries = [
+        struct.pack("<HHII", tag, draw(kind), draw(NUMBER), draw(NUMBER))
+        for tag in sorted(tags)
+    ]
+    count = struct.pack("<H", len(entries))
+    return b"II*\0\x08\0\0\0" + count + b"".join(entries) + bytes(4) + body
+
+
+def nifti(draw, body):
+    plain = bytearray(NIFTI)
+    plain[40:56] = struct.pack("<8H", *(draw(NUMBER) % 2**16 for _ in range(8)))
+    if draw(st.booleans()):
+        plain[70:134] = draw(st.binary(min_size=64, max_size=64))
+    return bytes(plain)
+
+
+def packed(draw, body):
+    """Members that hold nothing, before, between and behind the others."""
+    times = draw(st.sampled_from((0, 1, 2_000, 9_000, 100_000)))
+    cut = draw(st.integers(0, len(NIFTI)))
+    parts = map(gzip.compress, (NIFTI[:cut], NIFTI[cut:], body))
+    return (gzip.compress(b"") * times).join((b"", *parts, b""))
+
+
+def dicom(draw, body):
+    """Short elements of any bytes."""
+    data = bytearray(SEEDS[draw(st.sampled_from(DICOM_SEEDS))])
     for element in draw(st.lists(st.sampled_from(DICOM_ELEMENTS), max_size=4)):
         at = data.find(struct.pack("<HH", 0x28, element))
         if at < 0:
@@ -246,47 +253,8 @@ def dicom_header(draw):
     return bytes(data)
 
 
-SEEDS = seeds()
-FORMATS = ("png", "bmp", "tiff", "nifti", "gzip", "dicom")
-MEMBERS = (0, 1, 2_000, 9_000, 100_000)
-NIFTI = SEEDS["nifti"]
-DICOM_SEEDS = [name for name in SEEDS if name.startswith("dicom")]
-DICOM_ELEMENTS: tuple[int, ...] = (
-    2,
-    4,
-    6,
-    8,
-    0x10,
-    0x11,
-    0x100,
-    0x101,
-    0x102,
-    0x103,
-)
-DICOM_ELEMENTS += (0x1050, 0x1051, 0x1052, 0x1053, 0x1101, 0x1201, 0x120)
-PNG_CHUNKS = (b"PLTE", b"tRNS", b"eXIf", b"iCCP", b"acTL", b"zTXt", b"fcTL")
-TIFF_TAGS: tuple[int, ...] = (
-    254,
-    256,
-    257,
-    258,
-    259,
-    262,
-    266,
-    270,
-    273,
-    274,
-    277,
-    278,
-    279,
-)
-TIFF_TAGS += (282, 284, 317, 320, 322, 323, 324, 325, 338, 339, 347, 530, 34665)
-
-
-def fuzz_headers(folder, count):
-    """Reads what `headers` writes; figures of number and time."""
-    results = collections.Counter()
-    figures = {"inputs": 0, "slowest_seconds": 0.0, "slowest": ""}
+def fuzz_headers(reader, count):
+    """Reads what `headers` writes."""
 
     @settings(
         max_examples=count,
@@ -297,35 +265,22 @@ def fuzz_headers(folder, count):
     )
     @given(headers(), st.sampled_from(LIMITS))
     def one(data, limits):
-        (folder / "input").write_bytes(data)
-        start = time.process_time()
-        frames = read(data, limits)
-        took = time.process_time() - start
-        figures["inputs"] += 1
-        results["refused" if frames is None else "read"] += 1
-        if took > figures["slowest_seconds"]:
-            figures.update(slowest_seconds=took, slowest=data[:4].hex())
-            (folder / "slowest").write_bytes(data)
+        reader.read(data, limits, data[:4].hex())
 
     one()
-    return {**figures, **results}
 
 
 def main():
-    folder, mode, count = (
-        pathlib.Path(sys.argv[1]),
-        sys.argv[2],
-        int(sys.argv[3]),
-    )
-    crash = (folder / "crash").open("w")
-    faulthandler.enable(crash)
+    folder, mode, count = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    faulthandler.enable((folder / "crash").open("w"))
+    reader, more = Reader(folder), {}
     if mode == "headers":
-        print(json.dumps(fuzz_headers(folder, count)))
-        return
-    chance = random.Random(int(sys.argv[4]) if len(sys.argv) > 4 else 0)
-    figures = fuzz(folder, count, chance)
-    figures |= score(folder, count // 10, chance)
-    print(json.dumps(figures))
+        fuzz_headers(reader, int(count))
+    else:
+        chance = random.Random(int(sys.argv[4]) if len(sys.argv) > 4 else 0)
+        more["growth_bytes"] = fuzz_bytes(reader, int(count), chance)
+        more["scored_inputs"] = score(folder, int(count) // 10, chance)
+    print(json.dumps(reader.figures() | more))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.images.display_range import SHARE
-from g2npan_tf.images.display_range import fraction_of_range
-from g2npan_tf.images.display_range import shown_range
-from g2npan_tf.images.display_range import to_grey
+from g2npan_tf.images import display_range as ranges
 from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.limits import LoadedImage
 from g2npan_tf.images.limits import check_frames
@@ -167,7 +164,9 @@ def _slices(
         low, high, note = _range(volume, scale, header)
         notes += [note] if note else []
         frames = (
-            to_grey(fraction_of_range(_scaled(stored, scale), low, high))
+            ranges.to_grey(
+                ranges.fraction_of_range(_scaled(stored, scale), low, high)
+            )
             for stored in volume
         )
     for frame in frames:
@@ -202,8 +201,8 @@ def _range(
         return low, high, "range of the NIfTI header shown"
     if volume.dtype == np.uint8 and scale == (1.0, 0.0):
         return 0, 255, ""
-    ends = _scaled(np.array(shown_range(volume)), scale)
-    note = f"{SHARE} of the volume's values shown"
+    ends = _scaled(np.array(ranges.shown_range(volume)), scale)
+    note = f"{ranges.SHARE} of the volume's values shown"
     return ends.min(), ends.max(), note
 
 

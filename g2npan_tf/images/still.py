@@ -15,13 +15,8 @@ from PIL import ImageOps
 from PIL import UnidentifiedImageError
 
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.images import display_range as ranges
 from g2npan_tf.images import tiff_header
-from g2npan_tf.images.display_range import FULL_BITS
-from g2npan_tf.images.display_range import TABLE_NOTE
-from g2npan_tf.images.display_range import check_use
-from g2npan_tf.images.display_range import grey_depth
-from g2npan_tf.images.display_range import is_near_black
-from g2npan_tf.images.display_range import white_of_table
 from g2npan_tf.images.limits import BoundedReads
 from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.limits import LoadedImage
@@ -116,7 +111,7 @@ def _without_texts(data: bytes) -> tuple[bytes, int | None]:
             bits = body[0]
         if name == b"IEND":
             break
-    is_known = bits is not None and 1 <= bits <= FULL_BITS
+    is_known = bits is not None and 1 <= bits <= ranges.FULL_BITS
     return b"".join([*kept, stream.read()]), bits if is_known else None
 
 
@@ -184,12 +179,12 @@ def _decode(
 def _mend_palette(image: Image.Image, entries: tuple[int, ...]) -> list[str]:
     """Shows 8-bit numbers in a TIFF's palette; Pillow takes the high bytes."""
     highest = max(entries)
-    white = white_of_table(highest, 16)
+    white = ranges.white_of_table(highest, 16)
     if white == 2**16 - 1:
         return []
     table = np.reshape(entries, (3, -1)) * (255 / white)
     image.putpalette(np.rint(table).astype(np.uint8).T.tobytes())
-    return [TABLE_NOTE]
+    return [ranges.TABLE_NOTE]
 
 
 def _check_header(image: Image.Image, limits: Limits) -> None:
@@ -242,15 +237,15 @@ def _to_8_bits(
     """Scales grey by its depth, never between its own ends."""
     if not image.mode.startswith("I;16"):
         # Pillow reads no more of it than this.
-        if stated != FULL_BITS:
-            check_use(np.asarray(image.convert("RGB")), lost=8)
+        if stated != ranges.FULL_BITS:
+            ranges.check_use(np.asarray(image.convert("RGB")), lost=8)
         return image, "16-bit colour, high byte taken"
     values = np.asarray(image)
-    bits, source = grey_depth(values, declared, stated)
+    bits, source = ranges.grey_depth(values, declared, stated)
     highest = 2**bits - 1
     scaled = np.minimum(values, highest) * np.float32(255 / highest)
     note = f"16-bit grey, range 0..{highest}{source} scaled to 8 bits"
-    note += ", near black" * is_near_black(values, bits)
+    note += ", near black" * ranges.is_near_black(values, bits)
     return Image.fromarray(np.rint(scaled).astype(np.uint8)), note
 
 

@@ -112,7 +112,7 @@ def test_images_without_content_are_no_probe(base, monkeypatch):
 def test_a_long_test_part_is_sampled_from_end_to_end(base, monkeypatch):
     monkeypatch.setattr(runs, "MAX_IMAGES", 3)
     probe = runs.probe_from_base(run_on(base))
-    in_order = runs.data.read(
+    in_order = runs.base.read(
         tfds.builder("tiny_fusion", data_dir=base), np.arange(16, 24)
     )
     chosen = in_order["image"][[0, 4, 7]]
