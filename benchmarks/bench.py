@@ -180,9 +180,9 @@ def _narrow(seconds: float, folder: pathlib.Path) -> str:
 
 def _gflop(model: "G2NPAN") -> dict[str, float]:
     """Arithmetic of the networks and of the step, by name."""
-    from g2npan_tf.training import complexity
+    from g2npan_tf.training import dry_run
 
-    parts = complexity.step_gflop(model)
+    parts = dry_run.step_gflop(model)
     networks = {
         "Generator": model.generator,
         "Discriminator": model.discriminator,
@@ -192,7 +192,7 @@ def _gflop(model: "G2NPAN") -> dict[str, float]:
     shares = ", ".join(f"{name} {value:.2f}" for name, value in parts.items())
     return {
         **{
-            f"{name}, forward": complexity.forward_gflop(network)
+            f"{name}, forward": dry_run.forward_gflop(network)
             for name, network in networks.items()
         },
         f"Training step ({shares})": sum(parts.values()),
@@ -273,12 +273,12 @@ def _reasons(figures: dict[str, "Figure"], preset: str) -> list[str]:
 
 def _rules() -> list[str]:
     """How the table was made."""
-    from g2npan_tf.training import complexity
+    from g2npan_tf.training import dry_run
 
     return [
         f"Medians of {ROUNDS} rounds; every round measures everything once, "
         "each beside the matrix product of as many threads.",
-        f"Not counted: {complexity.NOT_COUNTED}. Step: {complexity.STEP_RULE}.",
+        f"Not counted: {dry_run.NOT_COUNTED}. Step: {dry_run.STEP_RULE}.",
     ]
 
 

@@ -217,7 +217,7 @@ def _graphs(size: int, width: float) -> tuple[float, list[Callable]]:
     with command.quiet_stderr():
         import tensorflow as tf
 
-        from g2npan_tf.training import complexity
+        from g2npan_tf.training import dry_run
     model = _model(size, width)
     signature = {
         name: tf.TensorSpec((None, *array.shape[1:]), array.dtype)
@@ -228,7 +228,7 @@ def _graphs(size: int, width: float) -> tuple[float, list[Callable]]:
         lambda batch: model.scorer(batch["image"], training=False),
         input_signature=[signature],
     )
-    return sum(complexity.step_gflop(model).values()), [step, score]
+    return sum(dry_run.step_gflop(model).values()), [step, score]
 
 
 def _model(size: int, width: float) -> "G2NPAN":

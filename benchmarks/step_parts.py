@@ -20,7 +20,7 @@ from benchmarks.timing import Subject
 from g2npan_tf.core.config import Config
 from g2npan_tf.model.cam_target import similarity_map
 from g2npan_tf.model.train_step import G2NPAN
-from g2npan_tf.training import complexity
+from g2npan_tf.training import dry_run
 
 Batch = dict[str, tf.Tensor]
 Call = Callable[[], Any]
@@ -51,8 +51,8 @@ def part_subjects(
     Returns:
         One subject for each name above.
     """
-    gflop = complexity.step_gflop(model)
-    forward = complexity.forward_gflop
+    gflop = dry_run.step_gflop(model)
+    forward = dry_run.forward_gflop
     second, blind = forward(model.quality_network), forward(model.scorer)
     counted = {
         GENERATOR: gflop["generator"],

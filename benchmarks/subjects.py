@@ -25,7 +25,7 @@ from g2npan_tf.data import batches as training_data
 from g2npan_tf.model.inference_form import inference_form
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.training import build
-from g2npan_tf.training import complexity
+from g2npan_tf.training import dry_run
 
 THREADS = (1, 2)
 # Operation by operation: for comparison, the project never runs it so.
@@ -76,7 +76,7 @@ def training_subjects(model: G2NPAN, config: Config) -> list[Subject]:
     iterator = iter(batches)
     batch = next(iterator)
     step = tf.function(model.train_step)
-    gflop = sum(complexity.step_gflop(model).values())
+    gflop = sum(dry_run.step_gflop(model).values())
     # As many threads as the peak is measured with.
     threads = max(THREADS)
     size = config.batch_size
@@ -103,7 +103,7 @@ def inference_subjects(
     rng = np.random.default_rng(0)
     shape = (batch_size, *scorer.input.shape[1:])
     images = tf.constant(rng.integers(0, 256, shape, dtype=np.uint8))
-    gflop = complexity.forward_gflop(scorer)
+    gflop = dry_run.forward_gflop(scorer)
     # As `Assessor` runs a scorer.keras.
     form = inference_form(scorer)
     graph = tf.function(lambda x: form(x, training=False))

@@ -122,7 +122,7 @@ def report(python: str, config: Config, seconds: float) -> str:
 def _counts(model: "G2NPAN", peer: "PeerProcess") -> list[str]:
     """Facts; raises if parameters or arithmetic differ."""
     from benchmarks.peer import case
-    from g2npan_tf.training import complexity
+    from g2npan_tf.training import dry_run
 
     theirs = peer.ask("describe", THREADS)
     facts = {"date": datetime.date.today().isoformat(), **machine.describe()}
@@ -130,7 +130,7 @@ def _counts(model: "G2NPAN", peer: "PeerProcess") -> list[str]:
     lines.append(f"PyTorch: {theirs['version']}")
     for net in case.networks(model):
         parameters = sum(w.numpy().size for w in net.trainable_variables)
-        gflop = complexity.forward_gflop(net)
+        gflop = dry_run.forward_gflop(net)
         if parameters != theirs["parameters"][net.name]:
             raise RuntimeError(f"{net.name}: parameters differ: {theirs}")
         if abs(gflop - theirs["gflop"][net.name]) > 1e-6 * gflop:

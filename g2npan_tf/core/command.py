@@ -37,10 +37,9 @@ class Terminated(KeyboardInterrupt):
 
 
 def set_environment() -> None:
-    """Sets what TensorFlow reads when it is imported, and only then.
+    """Sets what TensorFlow reads when it is imported, unless the user did.
 
-    So commands import the heavy modules inside their main function. What the
-    user's environment says already, stays.
+    So commands import the heavy modules inside their main function.
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -106,12 +105,13 @@ def run(
 ) -> None:
     """Parses the flags, calls `main(argv)` and exits with what it returns.
 
+    An `InputError`, or what the system refuses (`OSError`), becomes one line on
+    stderr and exit code 2; Ctrl-C that main does not handle becomes exit code
+    130; any other exception is a defect and keeps its traceback.
+
     Args:
         main: Takes the arguments that are not flags (`argv[0]` is the
-            program) and returns an exit code or None. An `InputError`, or
-            what the system refuses (`OSError`), becomes one line on stderr and
-            exit code 2; Ctrl-C that main does not handle becomes exit code
-            130; any other exception is a defect and keeps its traceback.
+            program) and returns an exit code or None.
         known_only: Whether flags that nobody defined are left in `argv` for
             another parser instead of being refused.
     """

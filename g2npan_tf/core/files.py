@@ -36,10 +36,7 @@ def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
     Yields:
         A hidden path in the same folder with the same suffix, or what is to be
         written through. If the block fails, it is removed and a file that was
-        at `path` stays as it was.
-
-    Raises:
-        OSError: If the disk does not take it; the error names `path`.
+        at `path` stays as it was; an `OSError` names `path`.
     """
     if str(path) in STDOUT:
         with _copied_to_stdout() as aside:
@@ -73,9 +70,6 @@ def move(made: pathlib.Path, path: pathlib.Path) -> None:
         made: The file; the disk has it before it gets its name.
         path: Where it belongs. A link is followed; the mode and the owner of a
             file that is there are kept.
-
-    Raises:
-        OSError: If the disk does not take it.
     """
     target = pathlib.Path(os.path.realpath(path))
     with contextlib.suppress(FileNotFoundError):

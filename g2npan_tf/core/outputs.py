@@ -39,6 +39,8 @@ SUFFIXES = (
 )
 
 _Path = str | os.PathLike[str]
+# An output and the flag that names it.
+_Named = tuple[str, _Path]
 # Device and number of a file.
 _Identity = tuple[int, int]
 
@@ -51,7 +53,7 @@ def check(
     filled: Mapping[str, _Path] | None = None,
     replaced: Mapping[str, _Path] | None = None,
 ) -> None:
-    """Refuses outputs that would overwrite an input.
+    """Raises an `InputError` at an output that would overwrite an input.
 
     Args:
         outputs: Files that are to be written, by the flag that names them.
@@ -62,17 +64,13 @@ def check(
             input.
         replaced: Likewise, but what is in them goes: none may hold another
             output either.
-
-    Raises:
-        InputError: At the first such output.
     """
-    replaced = {flag: name for flag, name in (replaced or {}).items() if name}
-    filled = {flag: name for flag, name in (filled or {}).items() if name}
-    places = [*filled.items(), *replaced.items()]
+    removed = [item for item in (replaced or {}).items() if item[1]]
+    places = [*(item for item in (filled or {}).items() if item[1]), *removed]
     written = [
         (flag, name) for flag, names in outputs.items() for name in names
     ]
-    _check_apart([*written, *places], replaced)
+    _check_apart([*written, *places], removed)
     _check_outside([*written, *places], folders)
     targets = {_identity(name): (flag, name) for flag, name in written}
     homes = {_identity(name): (flag, name) for flag, name in places}
@@ -130,9 +128,6 @@ def check_settings(
         settings: `data_dir`, `manual_dir` and, where they are there,
             `init_from` and `backbone_weights` are read.
         files: Other files that are read.
-
-    Raises:
-        InputError: As `check`.
     """
 
     def inputs() -> Iterator[_Path]:
@@ -149,11 +144,9 @@ def check_settings(
     check(outputs, inputs(), folders=folders)
 
 
-def _check_apart(
-    written: Iterable[tuple[str, _Path]], replaced: Mapping[str, _Path]
-) -> None:
+def _check_apart(written: Iterable[_Named], replaced: Iterable[_Named]) -> None:
     """Refuses an output in a folder that is replaced."""
-    for home_flag, home in replaced.items():
+    for home_flag, home in replaced:
         for flag, name in written:
             if flag != home_flag and name and _is_in(name, home):
                 raise InputError(
@@ -162,9 +155,7 @@ def _check_apart(
                 )
 
 
-def _check_outside(
-    written: Iterable[tuple[str, _Path]], folders: Iterable[_Path]
-) -> None:
+def _check_outside(written: Iterable[_Named], folders: Iterable[_Path]) -> None:
     """Refuses an output in a folder that is read as a whole."""
     read = {_identity(folder): folder for folder in folders}
     read.pop(None, None)

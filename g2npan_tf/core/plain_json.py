@@ -11,15 +11,7 @@ _TOO_DEEP = f"nested deeper than {_MAX_DEPTH}"
 def parse(text: str | bytes) -> Any:
     """Reads JSON; all that can be wrong with it is a `ValueError`.
 
-    Args:
-        text: JSON, bytes in one of its encodings.
-
-    Returns:
-        What it holds.
-
-    Raises:
-        ValueError: If it is no JSON, or nested so deeply that who goes
-            through it might run out of stack.
+    So is a nesting so deep that code which walks it might exhaust the stack.
     """
     try:
         content = json.loads(text)

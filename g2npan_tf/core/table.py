@@ -23,20 +23,14 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """What is wrong with one row.
-
-    Attributes:
-        line: Number of the line, from 1.
-        file: Path of the row's image as it stands there; empty if unknown.
-        reason: What is wrong and what was expected.
-    """
+    """What is wrong with one row: its line (from 1), its image, the reason."""
 
     line: int
     file: str
     reason: str
 
     def __str__(self) -> str:
-        """One line for people."""
+        """One line; the path of the image may be unknown and empty."""
         return f"line {self.line}: {self.file or '(no path)'}: {self.reason}"
 
 
@@ -50,13 +44,7 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table whose header is right.
-
-    Attributes:
-        columns: Names of the columns.
-        rows: Those that could be split into cells.
-        problems: What is wrong with the others.
-    """
+    """A table whose header is right: rows of cells, and what is no such row."""
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -68,7 +56,7 @@ def read_table(
     required: Sequence[str],
     is_known: Callable[[str], bool],
 ) -> Table:
-    """Reads a table.
+    """Reads a table; blank rows are left out.
 
     Choice: the separator is that of the header (comma, semicolon or tab),
     UTF-8 with or without a byte order mark, one row a line; a first line
@@ -79,14 +67,7 @@ def read_table(
     Args:
         path: The file.
         required: Columns that have to be there.
-        is_known: Says whether a column of this name has a meaning.
-
-    Returns:
-        The table; blank rows are left out.
-
-    Raises:
-        InputError: If the file cannot be read, is not text, or its header
-            lacks a required column, has one twice or an unknown one.
+        is_known: Whether a column of this name has a meaning.
     """
     lines = _read_lines(path)
     top = 1 if lines and _SEPARATOR_LINE.fullmatch(lines[0]) else 0
@@ -111,21 +92,9 @@ def read_table(
 
 
 def number(name: str, text: str, low: float, high: float) -> float:
-    """Reads a number and checks that it is on a scale.
+    """Reads a cell of the named column, a finite number in [low, high].
 
     Choice: ASCII digits with a point; Python would read `4_5` as 45.
-
-    Args:
-        name: Of the column, for the message.
-        text: The cell.
-        low: Lowest value allowed.
-        high: Highest value allowed.
-
-    Returns:
-        The number, range [low, high].
-
-    Raises:
-        InputError: If it is no number, not finite or outside the scale.
     """
     try:
         if "_" in text or not text.isascii():

@@ -1,4 +1,4 @@
-"""From TFDS folds to arrays: which cases train, choose and test; decoding."""
+"""A data set: found, built, opened as it was, divided, read into arrays."""
 
 import dataclasses
 import importlib.metadata
@@ -49,16 +49,10 @@ def _load_plug_ins() -> None:
 
 
 def open_base(config: Config) -> tfds.core.DatasetBuilder:
-    """Opens the data set and builds it first where that was not done yet.
-
-    Args:
-        config: `data`, `data_dir` and `manual_dir` are used, in TFDS' sense.
-
-    Returns:
-        A prepared builder.
+    """Opens `config.data`, and builds it first where that was not done yet.
 
     Raises:
-        InputError: If TFDS knows no such data set or it lacks the folds.
+        InputError: If there is no such data set or it lacks the folds.
     """
     try:
         builder = _builder(config.data, config)
@@ -75,7 +69,7 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
             f"--data={config.data}: no such data set in TFDS, among those of "
             "installed packages (a checkout's: pip install --editable .) or in "
             "--data_dir. Expected a name such as fusion_quality/phantom "
-            f"({_first_line(error)})"
+            f"({first_line(error)})"
         ) from error
     absent = {"image", "reference", "mos", *TEXTS} - features
     if absent:
@@ -110,7 +104,7 @@ def _build(builder: tfds.core.DatasetBuilder, config: Config) -> None:
     except (AssertionError, OSError, tf.errors.OpError) as error:
         raise InputError(
             f"{config.data}: cannot be built in {builder.data_dir} "
-            f"({_first_line(error)})"
+            f"({first_line(error)})"
         ) from error
 
 
@@ -125,12 +119,9 @@ def reopen(
         config: The run's; `data_dir` is used.
         run_facts: What `facts` said when the run began.
 
-    Returns:
-        A prepared builder.
-
     Raises:
         InputError: If that version is not there any more, or has become
-            another base of the same name.
+            another data set of the same name.
     """
     name, _, version = run_facts["name"].rpartition("/")
     folder = config.data_dir or None
@@ -179,9 +170,9 @@ def facts(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
     """What every figure made from the data set must say about it.
 
     Returns:
-        `name` with version of the base, its metadata, e.g. `scores`, and
-        `images` and `bytes` of all its splits: bases of the user's own images
-        have one name, whatever they hold.
+        `name` with version, the metadata, e.g. `scores`, and `images` and
+        `bytes` of all splits: data sets of the user's own images have one
+        name, whatever they hold.
     """
     metadata = dict(builder.info.metadata or {})
     splits = builder.info.splits.values()
@@ -194,19 +185,10 @@ def facts(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
 
 
 def tiles_per_side(builder: tfds.core.DatasetBuilder) -> int:
-    """How many tiles a side of the base's images has.
+    """How many tiles a side of the images has; 1: they are scored whole.
 
     Where texture counts (`sampling` is `tiles` in the metadata) images keep
     their size; networks learn from random crops and score a grid of tiles.
-
-    Args:
-        builder: From `open_base`.
-
-    Returns:
-        1 for images that are scored whole.
-
-    Raises:
-        InputError: If the images do not consist of whole tiles.
     """
     side = builder.info.features["image"].shape[0]
     tiled = (builder.info.metadata or {}).get("sampling") == "tiles"
@@ -221,9 +203,6 @@ def tiles_per_side(builder: tfds.core.DatasetBuilder) -> int:
 
 def judged(builder: tfds.core.DatasetBuilder) -> dict[str, np.ndarray]:
     """Lists the images that readers judged, without decoding them.
-
-    Args:
-        builder: From `open_base`.
 
     Returns:
         Arrays with one row an image: `index`, its place in the data set,
@@ -242,11 +221,7 @@ def judged(builder: tfds.core.DatasetBuilder) -> dict[str, np.ndarray]:
 def read_table(
     builder: tfds.core.DatasetBuilder, names: Iterable[str]
 ) -> tuple[list[dict[str, Any]], np.ndarray]:
-    """Reads some features of every image, anchors too.
-
-    Args:
-        builder: From `open_base`.
-        names: Of the features; images are decoded only if named.
+    """Reads the named features of every image, anchors too.
 
     Returns:
         The rows in the order of the data set; which are anchors, bool `[n]`.
@@ -259,18 +234,7 @@ def read_table(
 def divide(
     builder: tfds.core.DatasetBuilder, config: Config
 ) -> protocols.Parts:
-    """Divides a data set into training, validation and test.
-
-    Args:
-        builder: From `open_base`.
-        config: See `protocols.divide`.
-
-    Returns:
-        Places of the images of each part, anchors in none (see `judged`).
-
-    Raises:
-        InputError: If a part would have no image.
-    """
+    """Divides a data set by `protocols.divide`; anchors are in no part."""
     rows = judged(builder)
     names = [field.name for field in dataclasses.fields(protocols.Rows)]
     return protocols.divide(
@@ -287,7 +251,7 @@ def read(
 
     Args:
         builder: From `open_base`.
-        places: Their places in the data set, from `divide`.
+        places: In the data set, from `divide`.
         more: Further features, e.g. `source_a`.
 
     Returns:
@@ -313,16 +277,13 @@ def read_columns(
     names: Iterable[str],
     more: Iterable[str],
 ) -> dict[str, Any]:
-    """Reads features of some images.
+    """Reads features of the images at some places, as columns by name.
 
     Args:
         builder: From `open_base`.
-        places: Their places in the data set.
+        places: In the data set.
         names: Features of one size, given as arrays, texts decoded.
         more: Further features, given as lists.
-
-    Returns:
-        Columns by name, in the order of the data set.
     """
     examples = at_places(examples_of(builder, (*names, *more)), places)
     rows = list(examples.as_numpy_iterator())
@@ -344,15 +305,7 @@ def decoded_texts(rows: list[dict[str, Any]], name: str) -> np.ndarray:
 def examples_of(
     builder: tfds.core.DatasetBuilder, names: Iterable[str]
 ) -> tf.data.Dataset:
-    """All examples, one fold after the other, always in the same order.
-
-    Args:
-        builder: From `open_base`.
-        names: Of the features that an example is to have.
-
-    Returns:
-        One example after the other, decoded.
-    """
+    """All examples with the named features, fold by fold, in one order."""
     return builder.as_dataset(
         split="+".join(f"fold_{k}" for k in _FOLDS),
         decoders=tfds.decode.PartialDecoding(dict.fromkeys(names, True)),
@@ -363,15 +316,7 @@ def examples_of(
 
 
 def at_places(examples: tf.data.Dataset, places: np.ndarray) -> tf.data.Dataset:
-    """The examples at some places.
-
-    Args:
-        examples: From `examples_of`.
-        places: Places in the data set, int64 `[n]`.
-
-    Returns:
-        These examples, in the order of the data set.
-    """
+    """Those of `examples_of` at some places, in the order of the data set."""
     wanted = np.zeros(max(places, default=0) + 1, bool)
     wanted[places] = True
     return (
@@ -382,6 +327,6 @@ def at_places(examples: tf.data.Dataset, places: np.ndarray) -> tf.data.Dataset:
     )
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """The first line of an exception's text."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

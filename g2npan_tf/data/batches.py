@@ -12,7 +12,7 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.model.cam_target import local_quality
 from g2npan_tf.model.cam_target import similarity_map
-from g2npan_tf.model.scorer import foreground
+from g2npan_tf.model.foreground import foreground
 
 Example = dict[str, tf.Tensor]
 # Places drawn for a random crop, of which the fullest is taken.
@@ -36,23 +36,23 @@ def training_batches(
     Decoded once and cached; where images are scored by tiles, an epoch has
     `crops_per_image` random crops of each. Order, crops and augmentation
     depend on the seed and on the number of the example in the run only, so
-    that a run that goes on at `first_epoch` sees what an uninterrupted one
+    that a run that resumes at `first_epoch` sees what an uninterrupted one
     would.
 
     Choice: where some images of a group are not among the training images,
-    the best of those that are is their reference, and not the base's: that may
-    be a test image, whose pixels and rank would train. Anchors are in no part
-    and stay references.
+    the best of those that are is their reference, and not the data set's: that
+    may be a test image, whose pixels and rank would train. Anchors are in no
+    part and stay references.
 
     Args:
-        builder: From `data.open_base`.
-        places: Places of the training images, from `data.divide`.
+        builder: From `base.open_base`.
+        places: Different places of training images, from `base.divide`.
         config: Batch size, seed, augmentation, `crops_per_image` and
             `cam_kappa` are used.
         grid: Rows and columns of the CAM.
         first_epoch: Epochs that are already done.
-        worker: Number of the worker; it gets each example whose number
-            leaves this remainder.
+        worker: Number of the worker of `workers`; it gets each example whose
+            number leaves this remainder.
         workers: How many there are.
         replicas: Of all workers; a batch is for one of them.
 
@@ -62,9 +62,6 @@ def training_batches(
         `cam_target`, float32 `[batch, *grid]`, 0..1; `group`, int64
         `[batch]`, equal for images of one pair; and the number of steps of
         an epoch (the incomplete last one is left out).
-
-    Raises:
-        InputError: If there are fewer images than a batch has.
     """
     examples = base.at_places(
         base.examples_of(builder, ("image", "reference", "mos", "pair_id")),
@@ -78,12 +75,12 @@ def training_batches(
         return _with_target(example, grid, config.cam_kappa)
 
     crop = base.tiles_per_side(builder) > 1
+    count = len(places) * (config.crops_per_image if crop else 1)
     if crop:
         # A crop's target is of its part of the maps, after every epoch's draw.
         examples = examples.cache().repeat(config.crops_per_image)
     else:
         examples = examples.map(with_target).cache()
-    count = int(examples.reduce(0, lambda n, _: n + 1))
     steps = count // config.batch_size
     if steps == 0:
         raise InputError(
@@ -119,13 +116,9 @@ def _replaced_references(
 ) -> np.ndarray:
     """Finds the references of groups that training has in part only.
 
-    Args:
-        builder: From `data.open_base`.
-        places: Places of the training images.
-
     Returns:
         Place of each training image's new reference, in the order of the data
-        set; -1 where that of the base stays. int64 `[n]`.
+        set; -1 where that of the data set stays. int64 `[n]`.
     """
     table, is_anchor = base.read_table(builder, ("pair_id", "mos"))
     pairs = base.decoded_texts(table, "pair_id")
@@ -145,10 +138,10 @@ def _replaced_references(
 def _best_of_group(
     places: np.ndarray, scores: np.ndarray, pair_id: str
 ) -> np.int64:
-    """Place of the best of some images of a group, as a base chooses it.
+    """Place of the best of some images of a group, as a data set chooses it.
 
-    That is `datasets.groups.best_of_group`: ties are broken at random
-    with a fixed seed and the group's name.
+    That is `datasets.groups.best_of_group`: ties are broken at random with a
+    fixed seed and the group's name.
     """
     best = places[scores[places] == scores[places].max()]
     seed = [TIE_SEED, zlib.crc32(pair_id.encode())]
@@ -197,7 +190,7 @@ def _with_maps(example: Example) -> Example:
         "image": image,
         "reference": reference,
         "mos": example["mos"],
-        # So many buckets that no two pairs of a base share one.
+        # So many buckets that no two pairs of a data set share one.
         "group": tf.strings.to_hash_bucket_fast(example["pair_id"], 2**62),
         # Half the memory; the rounding is lost in the mean over a cell.
         "similarity": tf.ensure_shape(

@@ -1,7 +1,6 @@
 """Evaluation protocols: which images train, choose the epoch, and test."""
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 
@@ -83,20 +82,17 @@ def divide(rows: Rows, config: Config) -> Parts:
     Where groups are split (so, by `leave_both_out` and by `image`), a training
     image's reference is the best of its group among the training images: no
     image of another part trains as a reference (see
-    `training_data.training_batches`).
+    `batches.training_batches`).
 
     Args:
         rows: All judged images of the data set.
         config: `protocol`, `fold`, `train_share` and `validation_share` are
             used.
 
-    Returns:
-        The three parts.
-
     Raises:
-        InputError: If a part would have no image.
+        InputError: If training or test would have no image.
     """
-    is_test = _PROTOCOLS[config.protocol](rows, config)
+    is_test = _is_test(rows, config)
     is_seen = ~is_test
     if config.protocol == BOTH:
         is_seen = ~np.logical_or(*_fold_and_algorithms(rows, config))
@@ -123,14 +119,7 @@ def divide(rows: Rows, config: Config) -> Parts:
 
 
 def describe(config: Config) -> str:
-    """The protocol in words, as every figure needs it beside it.
-
-    Args:
-        config: `protocol`, `fold` and `train_share` are used.
-
-    Returns:
-        One line.
-    """
+    """The protocol in words, as every figure needs it beside it."""
     fold = f"part {config.fold} of {num_parts(config.protocol)}"
     return {
         "group": f"group (by case), test fold {config.fold} of {NUM_FOLDS}",
@@ -142,6 +131,25 @@ def describe(config: Config) -> str:
         "ratio": f"ratio, {config.train_share:.0%} of the cases train, "
         f"draw {config.fold}",
     }[config.protocol]
+
+
+def _is_test(rows: Rows, config: Config) -> np.ndarray:
+    """Which images the protocol tests, bool `[n]`."""
+    match config.protocol:
+        case "group":
+            return rows.fold == config.fold
+        case "image":
+            # One seed, so that the five parts are disjoint.
+            place = np.random.default_rng(0).permutation(len(rows.index))
+            return place % NUM_FOLDS == config.fold
+        case "leave_algorithm_out":
+            return _is_of_algorithms(rows, config.fold)
+        case "leave_modality_out":
+            wanted = np.unique(rows.modality)[config.fold : config.fold + 1]
+            return np.isin(rows.modality, wanted)
+        case "ratio":
+            return _is_left_by_draw(rows, config)
+    return np.logical_and(*_fold_and_algorithms(rows, config))
 
 
 def _draw_cases(
@@ -167,27 +175,6 @@ def _cases_by_modality(rows: Rows, among: np.ndarray) -> list[list[str]]:
     ]
 
 
-def _group(rows: Rows, config: Config) -> np.ndarray:
-    """One fold of the data set."""
-    return rows.fold == config.fold
-
-
-def _image(rows: Rows, config: Config) -> np.ndarray:
-    """A fifth of the images; one seed, so that the five are disjoint."""
-    place = np.random.default_rng(0).permutation(len(rows.index))
-    return place % NUM_FOLDS == config.fold
-
-
-def _leave_algorithm_out(rows: Rows, config: Config) -> np.ndarray:
-    """Every fifth algorithm, from `fold` on."""
-    return _is_of_algorithms(rows, config.fold)
-
-
-def _leave_both_out(rows: Rows, config: Config) -> np.ndarray:
-    """Images of a fold that are of left-out algorithms."""
-    return np.logical_and(*_fold_and_algorithms(rows, config))
-
-
 def _fold_and_algorithms(
     rows: Rows, config: Config
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -206,14 +193,8 @@ def _is_of_algorithms(rows: Rows, number: int) -> np.ndarray:
     return np.isin(rows.algorithm, np.unique(rows.algorithm)[number::NUM_FOLDS])
 
 
-def _leave_modality_out(rows: Rows, config: Config) -> np.ndarray:
-    """One modality."""
-    wanted = np.unique(rows.modality)[config.fold : config.fold + 1]
-    return np.isin(rows.modality, wanted)
-
-
-def _ratio(rows: Rows, config: Config) -> np.ndarray:
-    """The cases that a draw leaves: the last ones of a random order."""
+def _is_left_by_draw(rows: Rows, config: Config) -> np.ndarray:
+    """Of the cases that the draw of a ratio leaves: the last of an order."""
     rng = np.random.default_rng(config.fold)
     drawn: list[str] = []
     for names in _cases_by_modality(rows, np.ones(len(rows.index), bool)):
@@ -221,13 +202,3 @@ def _ratio(rows: Rows, config: Config) -> np.ndarray:
         count = max(len(names) > 1, round(config.train_share * len(names)))
         drawn += rng.permutation(names)[:count].tolist()
     return ~np.isin(rows.case_id, drawn)
-
-
-_PROTOCOLS: dict[str, Callable[[Rows, Config], np.ndarray]] = {
-    "group": _group,
-    "image": _image,
-    "leave_algorithm_out": _leave_algorithm_out,
-    BOTH: _leave_both_out,
-    "leave_modality_out": _leave_modality_out,
-    "ratio": _ratio,
-}

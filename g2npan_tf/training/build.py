@@ -1,7 +1,5 @@
 """What a configuration means: its networks, its objective, its optimisers."""
 
-import pathlib
-
 import keras
 
 from g2npan_tf.core.config import Config
@@ -14,35 +12,16 @@ from g2npan_tf.model.quality_network import build_quality_network
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import Objective
 from g2npan_tf.model.train_step import PlainAssessment
-from g2npan_tf.training.pretrained import load_vgg_weights
 
 
 def build(config: Config, tiles_per_side: int = 1) -> G2NPAN | PlainAssessment:
-    """Builds the networks of an experiment.
-
-    Args:
-        config: Its network settings are used.
-        tiles_per_side: From `data.tiles_per_side`.
-
-    Returns:
-        An uncompiled model, with pretrained weights if the config names them.
-
-    Raises:
-        InputError: If the settings do not fit each other, or the file of
-            pretrained weights does not fit the network.
-    """
+    """Builds the networks of an experiment with random weights, uncompiled."""
     try:
         with precision.policy(config.precision):
             networks = _networks(config)
     except ValueError as error:
         raise InputError(f"network settings: {error}") from error
     generator, discriminator, quality_network, average = networks
-    if config.backbone_weights:
-        load_vgg_weights(
-            quality_network,
-            config.backbone,
-            pathlib.Path(config.backbone_weights),
-        )
     if generator is None:
         return PlainAssessment(quality_network, tiles_per_side)
     return G2NPAN(
@@ -60,7 +39,7 @@ def compile_model(
     Args:
         model: From `build`.
         config: Loss and optimiser settings are used.
-        steps: Steps of an epoch.
+        steps: In an epoch.
     """
     objective = Objective(
         global_batch_size=config.batch_size,

@@ -5,8 +5,8 @@ scores that are too close to each other and off by something that differs from
 run to run: harmless within a run, but not beside the scores of another.
 """
 
+import dataclasses
 import pathlib
-from typing import Any
 
 import keras
 import numpy as np
@@ -17,7 +17,7 @@ from g2npan_tf.model.scorer import split_tiles
 from g2npan_tf.model.scorer import tile_weights
 from g2npan_tf.training import checkpoints
 
-# So many images tell two numbers well enough.
+# So many images determine two numbers well enough.
 MAX_IMAGES = 512
 _BATCH = 8
 # Limits of the scale, beyond which the network says nothing of the quality.
@@ -25,6 +25,15 @@ _SCALE = (0.1, 10.0)
 _OFFSET = (-10.0, 10.0)
 # A map of exactly 0 or 1 has no finite logit.
 _LARGEST_LOGIT = 30.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Calibration:
+    """What was done to the logit, and the number of images it was fitted to."""
+
+    scale: float
+    offset: float
+    images: int
 
 
 def fit(
@@ -62,7 +71,7 @@ def recalibrate(
     images: np.ndarray,
     quality: np.ndarray,
     tiles_per_side: int,
-) -> tuple[bytes, dict[str, Any]]:
+) -> tuple[bytes, Calibration]:
     """Fits a saved scorer to readers' scores that it may know.
 
     What is found goes into the quality network's last layer, so that score
@@ -75,8 +84,7 @@ def recalibrate(
         tiles_per_side: The scorer's.
 
     Returns:
-        Content of the new `scorer.keras`, and what was done: `scale` and
-        `offset` of the logit, `images`.
+        Content of the new `scorer.keras`, and what was done.
     """
     scorer = keras.saving.load_model(path, compile=False, safe_mode=True)
     logits, weights = _tile_logits(scorer, images, tiles_per_side)
@@ -84,7 +92,7 @@ def recalibrate(
     last = scorer.get_layer("quality_network").get_layer("cam")
     kernel, bias = last.get_weights()
     last.set_weights([scale * kernel, scale * bias + offset])
-    done = {"scale": scale, "offset": offset, "images": len(images)}
+    done = Calibration(scale, offset, len(images))
     return checkpoints.content(scorer.save, checkpoints.SCORER), done
 
 

@@ -1,4 +1,4 @@
-"""What happens at the end of an epoch: figures, log, best model, resume.
+"""What happens at the end of an epoch: figures, log, best model, resume, end.
 
 The order in `training.run` matters: `ValidationFigures` writes into the logs
 that the callbacks after it read.
@@ -6,13 +6,11 @@ that the callbacks after it read.
 
 import csv
 import pathlib
-import sys
-import time
 from typing import Any
 
 import keras
 import numpy as np
-import tqdm
+import tensorflow as tf
 
 from g2npan_tf.core import mos
 from g2npan_tf.core.files import written_aside
@@ -69,11 +67,7 @@ class LearningRate(keras.callbacks.Callback):
 
 
 class LogFile(keras.callbacks.Callback):
-    """Appends one row an epoch to `log.csv`; a resumed run goes on in it.
-
-    Args:
-        path: The file.
-    """
+    """Appends one row an epoch to `log.csv`; a resumed run goes on in it."""
 
     def __init__(self, path: pathlib.Path) -> None:
         super().__init__()
@@ -99,7 +93,7 @@ class LogFile(keras.callbacks.Callback):
 
 
 class Keeper(keras.callbacks.Callback):
-    """Keeps the best scorer by `val_srcc` and a checkpoint to go on from.
+    """Keeps the best scorer by `val_srcc` and a checkpoint to resume from.
 
     Without a validation part the last epoch is the best.
 
@@ -146,11 +140,11 @@ class Keeper(keras.callbacks.Callback):
             self.publish()
 
     def replace_scorer(self, model: keras.Model, scorer: bytes) -> None:
-        """Puts another scorer in the place of the best epoch's, for good.
+        """Puts another `scorer.keras` in the place of the best epoch's.
 
         Args:
             model: What was trained, in the state of the last epoch.
-            scorer: Content of the new `scorer.keras`.
+            scorer: Content of the file.
         """
         self.best = {**self.best, checkpoints.SCORER: scorer}
         self._save(checkpoints.content(model.save_weights, checkpoints.STATE))
@@ -177,54 +171,69 @@ class Keeper(keras.callbacks.Callback):
                     aside.write_bytes(content)
 
 
-class ProgressBar(keras.callbacks.Callback):
-    """A bar with the time left on a terminal, a line per epoch otherwise.
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Stops a run at the step whose loss is not a number, naming the loss.
+
+    Choice: the running means are watched. They are not finite from the very
+    step on where a loss is not, on whatever replica, and `fit` copies them to
+    the host at every step anyhow: this adds nothing to the graph and no wait.
+    The last step of an epoch may leave weights that only the next one would
+    notice, so they are checked too before the epoch is saved.
+
+    Must come before what writes anything at the end of an epoch.
 
     Args:
-        epochs: Epochs of the whole run.
-        steps: Steps of an epoch.
-        first_epoch: Epochs that are already done.
+        directory: Folder of the run's checkpoints; None: it has none.
     """
 
-    def __init__(self, epochs: int, steps: int, first_epoch: int = 0) -> None:
+    def __init__(self, directory: pathlib.Path | None) -> None:
         super().__init__()
-        self.epochs, self.steps, self.first_epoch = epochs, steps, first_epoch
+        self.directory = directory
 
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Starts the bar and the clock."""
-        self.start = time.monotonic()
-        self.bar = tqdm.tqdm(
-            total=self.epochs * self.steps,
-            initial=self.first_epoch * self.steps,
-            unit="step",
-            disable=not sys.stderr.isatty(),
-            dynamic_ncols=True,
-        )
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Notes where the run is."""
+        self.epoch, self.step = epoch + 1, 0
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Moves the bar."""
-        self.bar.update()
+        """Checks the losses in the order in which they depend on each other."""
+        self.step = batch + 1
+        logs = logs or {}
+        for name in (tracker.name for tracker in self.model.trackers):
+            if name in logs and not np.isfinite(logs[name]).all():
+                self._stop(f"{name} is {logs[name]}")
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Shows the figures of the epoch."""
-        shown = {
-            name: f"{logs[name]:.4g}"
-            for name in ("quality_loss", "reconstruction_loss", "val_srcc")
-            if logs and name in logs
-        }
-        self.bar.set_description(f"epoch {epoch + 1}/{self.epochs}")
-        self.bar.set_postfix(shown)
-        if self.bar.disable:
-            done = epoch + 1 - self.first_epoch
-            seconds = (time.monotonic() - self.start) / done
-            left = seconds * (self.epochs - epoch - 1)
-            figures = "  ".join(f"{k} {v}" for k, v in shown.items())
-            print(
-                f"epoch {epoch + 1}/{self.epochs}  {figures}  "
-                f"{seconds:.1f} s/epoch, {left / 60:.1f} min left",
-                flush=True,
-            )
+        """Checks the weights, before anything of this epoch is saved."""
+        for weight in self.model.weights:
+            value = tf.convert_to_tensor(weight)
+            if value.dtype.is_floating and not np.isfinite(value).all():
+                self._stop(f"the step left {weight.path} not finite")
 
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        """Closes the bar."""
-        self.bar.close()
+    def _stop(self, what: str) -> None:
+        """Raises and says where, what and from where the run could go on."""
+        good = self.directory and checkpoints.newest(self.directory)
+        last = f"last good checkpoint: {good}" if good else "no checkpoint yet"
+        raise FloatingPointError(
+            f"epoch {self.epoch}, step {self.step}: {what}; {last}"
+        )
+
+
+class StopWithoutGain(keras.callbacks.Callback):
+    """Ends a run whose validation figure has not risen for some epochs.
+
+    Must come after the keeper, which knows, also of a resumed run, which epoch
+    was the best.
+
+    Args:
+        keeper: Of the same run.
+        patience: Epochs without gain; 0: never ends.
+    """
+
+    def __init__(self, keeper: Keeper, patience: int) -> None:
+        super().__init__()
+        self.keeper, self.patience = keeper, patience
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Lets the epoch that is saved by now be the last one."""
+        if self.keeper.progress.gains_no_more(self.patience):
+            self.model.stop_training = True

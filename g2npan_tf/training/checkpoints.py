@@ -44,6 +44,16 @@ class Progress:
     best_epoch: int = 0
     best_figure: float = -2.0
 
+    def gains_no_more(self, patience: int) -> bool:
+        """Whether the run has ended by early stopping.
+
+        Never with a patience of 0, nor without a validation part, where every
+        epoch counts as the best so far, nor as long as its SRCC was undefined.
+        """
+        if self.best_figure < -1:
+            return False
+        return 0 < patience <= self.epoch - self.best_epoch
+
 
 class _Buffer(io.BytesIO):
     """A file in memory with a name, by which Keras chooses the format."""
@@ -65,18 +75,13 @@ def content(save: Callable[[io.BytesIO], None], name: str) -> bytes:
     Args:
         save: `model.save_weights` or `model.save`.
         name: `STATE` or `SCORER`; its suffix chooses the format.
-
-    Returns:
-        The content of the file.
     """
     buffer = _Buffer(name)
     save(buffer)
     return buffer.getvalue()
 
 
-def save(
-    files: Files, progress: Progress, directory: pathlib.Path
-) -> pathlib.Path:
+def save(files: Files, progress: Progress, directory: pathlib.Path) -> None:
     """Writes one checkpoint and removes all but the two newest.
 
     Whenever it is killed, the checkpoints before it are whole.
@@ -85,9 +90,6 @@ def save(
         files: `STATE`, and of the best epoch so far `BEST` and `SCORER`.
         progress: Saved beside them.
         directory: Folder of all checkpoints of the run.
-
-    Returns:
-        Folder of the new checkpoint.
 
     Raises:
         OSError: If the disk does not take it, with the bytes that it needs;
@@ -114,7 +116,6 @@ def save(
     for old in _finished(directory):
         if old not in _finished(directory, progress.epoch)[:KEPT]:
             _remove(old)
-    return final
 
 
 def restore(
@@ -127,8 +128,7 @@ def restore(
         directory: Folder of all checkpoints of the run.
 
     Returns:
-        How far the run was and the files of its best epoch; the start and no
-        files if there is no checkpoint.
+        How far the run is and the files of its best epoch, if there is one.
 
     Raises:
         InputError: If there are checkpoints and every one is damaged.
@@ -149,31 +149,20 @@ def restore(
         return progress, files
     if candidates:
         raise InputError(
-            f"{directory}: every checkpoint is damaged; the run cannot go on. "
-            "Remove the folder to begin anew in this workdir"
+            f"{directory}: every checkpoint is damaged; the run cannot resume. "
+            "Remove the folder to start from scratch in this workdir"
         )
     return Progress(), {}
 
 
 def remove_leftovers(directory: pathlib.Path) -> None:
-    """Removes what killed saves left.
-
-    Args:
-        directory: Folder of all checkpoints of a run that nobody else writes.
-    """
+    """Removes what killed saves left in a folder that nobody else writes."""
     for leftover in (*directory.glob("*.tmp"), *directory.glob("*.old")):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
 def newest(directory: pathlib.Path) -> pathlib.Path | None:
-    """The checkpoint that `restore` would use.
-
-    Args:
-        directory: Folder of all checkpoints of the run.
-
-    Returns:
-        Folder of the newest undamaged one; None if there is none.
-    """
+    """The newest undamaged checkpoint, which `restore` would use."""
     for candidate in _finished(directory):
         with contextlib.suppress(*_DAMAGE):
             _verified(candidate)

@@ -10,7 +10,7 @@ import pathlib
 import shlex
 import signal
 import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -21,6 +21,9 @@ from g2npan_tf.core.errors import WorkerLostError
 from g2npan_tf.core.files import NO_SPACE
 from g2npan_tf.scoring.model_facts import has_no_readers
 from g2npan_tf.scoring.model_facts import whose
+
+if TYPE_CHECKING:
+    from g2npan_tf.training.workdir import Summary
 
 
 def define_flags() -> None:
@@ -46,7 +49,6 @@ def main(argv: list[str]) -> int:
     workdir = pathlib.Path(flags.FLAGS.workdir)
     with command.quiet_stderr():
         from g2npan_tf.training import distribution
-        from g2npan_tf.training import dry_run
         from g2npan_tf.training import run
         from g2npan_tf.training.grace import GracePeriod
 
@@ -54,6 +56,10 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, grace.on_signal)
     try:
         with distribution.lost_worker_named(settings):
+            if not settings.epochs:
+                print(run.measure(settings, workdir))
+                print("dry run: nothing was saved, nothing is trained")
+                return 0
             summary = run.run(settings, workdir, [grace])
     except (
         KeyboardInterrupt,
@@ -62,12 +68,8 @@ def main(argv: list[str]) -> int:
         WorkerLostError,
     ) as error:
         return stopped(error, workdir)
-    if not settings.epochs:
-        print(dry_run.table(summary))
-        print("dry run: nothing was saved, nothing is trained")
-        return 0
     print(report(summary, workdir))
-    if has_no_readers(summary["data"]):
+    if has_no_readers(summary.data):
         print(start_command(settings, workdir))
     return 0
 
@@ -106,39 +108,27 @@ def saved(workdir: pathlib.Path) -> str:
     return f"{state}: --workdir={workdir}"
 
 
-def report(summary: dict[str, Any], workdir: pathlib.Path) -> str:
-    """What a finished run says: figures, where everything is, what is next.
-
-    Args:
-        summary: Result of `training.run`.
-        workdir: Folder of the run.
-
-    Returns:
-        Several lines; the commands can be pasted.
-    """
-    first, last = summary["quality_loss"]
-    figure = summary["best_val_srcc"]
-    best = (
-        "no validation part: the last epoch is kept"
-        if figure is None
-        else f"best epoch {summary['best_epoch']}, SRCC {figure:.3f}"
-    )
-    facts = summary["data"]
-    # Older runs do not say it.
-    found = summary.get("calibration")
-    scale = (
-        f"scores calibrated on {found['images']} images: logit * "
-        f"{found['scale']:.2f} {found['offset']:+.2f}\n"
-        if found
-        else ""
-    )
+def report(summary: "Summary", workdir: pathlib.Path) -> str:
+    """What a finished run says: figures, where everything is, what is next."""
+    first, last = summary.quality_loss
+    best = "no validation part: the last epoch is kept"
+    if summary.best_val_srcc is not None:
+        best = (
+            f"best epoch {summary.best_epoch}, SRCC {summary.best_val_srcc:.3f}"
+        )
+    found, scale = summary.calibration, ""
+    if found:
+        scale = (
+            f"scores calibrated on {found.images} images: logit * "
+            f"{found.scale:.2f} {found.offset:+.2f}\n"
+        )
     return (
-        f"{facts['name']} ({whose(facts)}), "
-        f"preset {summary['preset']}, {summary['protocol']}:\n"
-        f"{summary['epochs']} epochs: quality loss (Eq. 7) {first:.3f} -> "
-        f"{last:.3f}; {best}; ended: {summary['ended']}\n{scale}"
-        f"{summary['wall_seconds']:.0f} s, "
-        f"{summary['peak_memory_mib']:.0f} MiB of memory at most\n"
+        f"{summary.data['name']} ({whose(summary.data)}), "
+        f"preset {summary.preset}, {summary.protocol}:\n"
+        f"{summary.epochs} epochs: quality loss (Eq. 7) {first:.3f} -> "
+        f"{last:.3f}; {best}; ended: {summary.ended}\n{scale}"
+        f"{summary.wall_seconds:.0f} s, "
+        f"{summary.peak_memory_mib:.0f} MiB of memory at most\n"
         f"run:        {workdir} (scorer.keras, log.csv, training.json, "
         "events, checkpoints)\n" + next_commands(workdir)
     )

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -29,6 +30,8 @@ EXPECTED = (
     'expected {"cluster": {"worker": ["HOST:PORT", ...]}, '
     '"task": {"type": "worker", "index": 0}}'
 )
+
+_Made = TypeVar("_Made")
 
 # What an operation in common raises when another worker is gone.
 _LOST = (
@@ -122,9 +125,6 @@ def own_folder(
     Args:
         chosen: From `strategy`.
         workdir: Folder of the run, which all workers see.
-
-    Returns:
-        The folder.
     """
     if is_chief(chosen):
         return workdir
@@ -135,21 +135,21 @@ def own_folder(
     return folder
 
 
-def chief_first(chosen: tf.distribute.Strategy, make: Callable) -> Any:
+def chief_first(
+    chosen: tf.distribute.Strategy, make: Callable[[], _Made]
+) -> _Made:
     """Calls a function on the chief, then on the other workers.
 
-    Args:
-        chosen: From `strategy`.
-        make: Takes nothing; may write what the others then find.
-
-    Returns:
-        What it returns.
+    So it may write what the others then find.
     """
     if not has_others(chosen):
         return make()
-    made = make() if is_chief(chosen) else None
+    if is_chief(chosen):
+        made = make()
+        _gather(chosen, [0])
+        return made
     _gather(chosen, [0])
-    return made if is_chief(chosen) else make()
+    return make()
 
 
 def check_agreement(
@@ -163,9 +163,6 @@ def check_agreement(
     Args:
         chosen: From `strategy`.
         facts: Printable values by what they are.
-
-    Raises:
-        InputError: If a value differs between workers.
     """
     if not has_others(chosen):
         return
@@ -188,15 +185,6 @@ def lost_worker_named(config: Config) -> Iterator[None]:
     TensorFlow's coordination service notices a closed connection at once, and
     a machine that is gone by the heartbeats that it does not send for 10 s;
     then every operation in common fails on the other workers.
-
-    Args:
-        config: `distribute` is used.
-
-    Yields:
-        Nothing.
-
-    Raises:
-        WorkerLostError: If a worker does not answer any more.
     """
     try:
         yield

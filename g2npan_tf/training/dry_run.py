@@ -1,4 +1,7 @@
-"""What `--epochs=0` does: try everything once, measure it, save nothing."""
+"""What `--epochs=0` does: try everything once, measure it, save nothing.
+
+Also counts the arithmetic of the networks and of a training step.
+"""
 
 import dataclasses
 import math
@@ -12,16 +15,108 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import PlainAssessment
-from g2npan_tf.training import complexity
-from g2npan_tf.training.stopping import StopOnNonFinite
+from g2npan_tf.training.callbacks import StopOnNonFinite
 from g2npan_tf.training.tensorboard import StepTime
 
 MIB = 2**20
 # Bytes of a float32.
 _VALUE = 4
+NOT_COUNTED = (
+    "biases, activations, batch normalisation, sums, pooling, up-sampling, "
+    "resizing, losses and optimisers"
+)
+STEP_RULE = (
+    "a backward pass counts as two forward passes; G and AQA forward and "
+    "backward once, D forward and backward on two images and back through the "
+    "generated one for G, one more forward pass of G and AQA for Eq. 10 (which "
+    "steps of its warm-up leave out)"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """MiB: two estimates by counting, then what the process had at most."""
+
+    weights: float
+    activations: float
+    start: float
+    forward: float
+    step: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What a dry run finds.
+
+    Attributes:
+        data: From `base.facts`.
+        preset: Name.
+        images: Number in each part.
+        steps_per_epoch: Training steps.
+        batch_size: Images of a step over all replicas.
+        replicas: Of all workers.
+        parameters: By network.
+        forward_gflop: For one image, by network.
+        step_gflop: For one image of a training step.
+        memory: Estimated and used.
+        first_step: Seconds of the first step, which traces the graph.
+        step: Seconds of the next one.
+        mos: Lowest and highest score of one batch, untrained.
+    """
+
+    data: dict[str, Any]
+    preset: str
+    images: dict[str, int]
+    steps_per_epoch: int
+    batch_size: int
+    replicas: int
+    parameters: dict[str, int]
+    forward_gflop: dict[str, float]
+    step_gflop: float
+    memory: Memory
+    first_step: float
+    step: float
+    mos: tuple[float, float]
+
+    @property
+    def images_per_second(self) -> float:
+        """Of training steps, without what is around them."""
+        return self.batch_size / self.step
+
+    def __str__(self) -> str:
+        """Several lines, as a person reads them."""
+        images, memory = self.images, self.memory
+        lines = [
+            f"{self.data['name']}, preset {self.preset}",
+            f"images: {images['train']} train, {images['validation']} "
+            f"validate, {images['test']} test; {self.steps_per_epoch} steps "
+            f"of {self.batch_size} an epoch; replicas: {self.replicas}",
+            "",
+            f"{'network':<24}{'parameters':>12}{'GFLOP/image':>13}",
+        ]
+        for name, count in self.parameters.items():
+            gflop = self.forward_gflop[name]
+            lines.append(f"{name + ', forward':<24}{count:>12,}{gflop:>13.3f}")
+        lines += [
+            f"{'training step':<36}{self.step_gflop:>13.3f}  "
+            f"({self.batch_size * self.step_gflop:.1f} a step)",
+            "",
+            f"memory: {memory.weights + memory.activations:.0f} MiB "
+            f"estimated (weights, gradients, moments {memory.weights:.0f}, "
+            f"activations {memory.activations:.0f}); the process had at most "
+            f"{memory.start:.0f} MiB before, {memory.forward:.0f} after one "
+            f"batch forward, {memory.step:.0f} after training steps",
+            f"time:   {self.first_step:.1f} s for the first step, which "
+            f"traces the graph, {self.step:.2f} s for the next; "
+            f"{self.step * self.steps_per_epoch:.0f} s an epoch",
+            f"scores: MOS {self.mos[0]:.2f} to {self.mos[1]:.2f} "
+            "of one batch, untrained",
+        ]
+        return "\n".join(lines)
 
 
 def measure(
@@ -30,7 +125,7 @@ def measure(
     steps: int,
     builder: tfds.core.DatasetBuilder,
     config: Config,
-) -> dict[str, Any]:
+) -> Measured:
     """Scores one batch and trains two steps, whose outcome is thrown away.
 
     Choice: without the warm-up, so with the costlier step that has Eq. 10.
@@ -38,87 +133,104 @@ def measure(
 
     Args:
         model: Compiled; is changed.
-        batches: From `training_data.training_batches`.
+        batches: From `batches.training_batches`.
         steps: Steps of an epoch.
         builder: Of the data set.
         config: Of the experiment.
-
-    Returns:
-        `epochs`: 0; `data`, `preset`, `replicas`; `images` of each part;
-        `steps_per_epoch`, `batch_size`; `parameters` and `forward_gflop` (per
-        image) by network; `step_gflop` (per image); `memory_mib`;
-        `seconds`; `mos`: lowest and highest score of the batch.
 
     Raises:
         FloatingPointError: If a loss is not finite.
     """
     parts = base.divide(builder, config)
     model.objective = dataclasses.replace(model.objective, warmup_steps=0)
-    facts = {
-        "epochs": 0,
-        "data": base.facts(builder),
-        "preset": config.preset,
-        "replicas": model.distribute_strategy.num_replicas_in_sync,
-        "images": {
-            name: len(getattr(parts, name))
-            for name in ("train", "validation", "test")
-        },
-        "steps_per_epoch": steps,
-        "batch_size": config.batch_size,
-        "step_gflop": sum(complexity.step_gflop(model).values()),
-    }
-    for name, function in (
-        ("parameters", keras.Model.count_params),
-        ("forward_gflop", complexity.forward_gflop),
-    ):
-        facts[name] = {net.name: function(net) for net in _networks(model)}
-    memory = {**_estimated_mib(model, config.batch_size), "start": _peak_mib()}
+    start = peak_mib()
     mos = _forward(model, builder, parts.train[: config.batch_size])
-    memory["forward"] = _peak_mib()
-    seconds = _train(model, batches, config.batch_size)
-    memory["step"] = _peak_mib()
-    return facts | {"memory_mib": memory, "seconds": seconds, "mos": mos}
+    forward = peak_mib()
+    first_step, step = _train(model, batches, config.batch_size)
+    weights, activations = _estimated_mib(model, config.batch_size)
+    networks = _networks(model)
+    return Measured(
+        data=base.facts(builder),
+        preset=config.preset,
+        images={
+            name: len(part) for name, part in dataclasses.asdict(parts).items()
+        },
+        steps_per_epoch=steps,
+        batch_size=config.batch_size,
+        replicas=model.distribute_strategy.num_replicas_in_sync,
+        parameters={net.name: net.count_params() for net in networks},
+        forward_gflop={net.name: forward_gflop(net) for net in networks},
+        step_gflop=sum(step_gflop(model).values()),
+        memory=Memory(weights, activations, start, forward, peak_mib()),
+        first_step=first_step,
+        step=step,
+        mos=mos,
+    )
 
 
-def table(facts: dict[str, Any]) -> str:
-    """The facts as a person reads them.
+def forward_gflop(model: keras.Model) -> float:
+    """Counts a forward pass of one image, in units of 1e9 operations.
+
+    A multiplication and the addition to the sum are two operations. Only
+    convolutions and dense layers are counted (see `NOT_COUNTED`); the zeros
+    of the padding count as pixels.
 
     Args:
-        facts: From `measure`.
+        model: Functional or sequential model, also of models, of which every
+            layer is used once. A layer with another kernel is refused.
+    """
+    total = 0.0
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            total += forward_gflop(layer)
+        elif isinstance(layer, keras.layers.Conv2D | keras.layers.Dense):
+            # All axes of a kernel but the last are what one value sums over.
+            summed = math.prod(layer.kernel.shape[:-1])
+            total += 2e-9 * math.prod(layer.output.shape[1:]) * summed
+        elif hasattr(layer, "kernel"):
+            raise InputError(
+                f"{model.name}: layer {layer.name} is not counted. Expected "
+                f"Conv2D or Dense. Received: {type(layer).__name__}"
+            )
+    return total
+
+
+def step_gflop(model: G2NPAN | PlainAssessment) -> dict[str, float]:
+    """Counts a training step per image of the batch, part by part.
+
+    By the rule of `STEP_RULE`. It is a little more than what is done: the
+    first layer of a network needs no gradient of its input image, and
+    up-sampling is joined with the convolution after it.
+
+    Args:
+        model: A compiled model.
 
     Returns:
-        Several lines.
+        Operations in units of 1e9 of `generator`, `discriminator`,
+        `quality_network`, `Eq. 10` and, if the CAM's target is that of the
+        reference, `CAM target`; without GAN only the third and the last.
     """
-    images, memory = facts["images"], facts["memory_mib"]
-    batch, seconds = facts["batch_size"], facts["seconds"]
-    lines = [
-        f"{facts['data']['name']}, preset {facts['preset']}",
-        f"images: {images['train']} train, {images['validation']} validate, "
-        f"{images['test']} test; {facts['steps_per_epoch']} steps of {batch} "
-        f"an epoch; replicas: {facts['replicas']}",
-        "",
-        f"{'network':<24}{'parameters':>12}{'GFLOP/image':>13}",
-    ]
-    for name, count in facts["parameters"].items():
-        gflop = facts["forward_gflop"][name]
-        lines.append(f"{name + ', forward':<24}{count:>12,}{gflop:>13.3f}")
-    per_image = facts["step_gflop"]
-    lines += [
-        f"{'training step':<36}{per_image:>13.3f}  "
-        f"({batch * per_image:.1f} a step)",
-        "",
-        f"memory: {memory['weights'] + memory['activations']:.0f} MiB "
-        f"estimated (weights, gradients, moments {memory['weights']:.0f}, "
-        f"activations {memory['activations']:.0f}); the process had at most "
-        f"{memory['start']:.0f} MiB before, {memory['forward']:.0f} after one "
-        f"batch forward, {memory['step']:.0f} after training steps",
-        f"time:   {seconds['first_step']:.1f} s for the first step, which "
-        f"traces the graph, {seconds['step']:.2f} s for the next; "
-        f"{seconds['step'] * facts['steps_per_epoch']:.0f} s an epoch",
-        f"scores: MOS {facts['mos'][0]:.2f} to {facts['mos'][1]:.2f} "
-        "of one batch, untrained",
-    ]
-    return "\n".join(lines)
+    objective = model.objective
+    blind = network = forward_gflop(model.quality_network)
+    parts = {"quality_network": 3 * network}
+    if isinstance(model, G2NPAN):
+        generator = forward_gflop(model.generator)
+        blind = generator + network
+        second = blind if objective.perception_pass == "full" else network
+        parts |= {
+            "generator": 3 * generator,
+            "discriminator": (2 * 3 + 1) * forward_gflop(model.discriminator),
+            "Eq. 10": second if objective.use_perception_weight else 0.0,
+        }
+    if objective.cam_target == "reference":
+        parts["CAM target"] = blind
+    return parts
+
+
+def peak_mib() -> float:
+    """Most memory that the process had so far, in MiB."""
+    # ru_maxrss is in KiB on Linux.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _networks(model: G2NPAN | PlainAssessment) -> list[keras.Model]:
@@ -130,11 +242,12 @@ def _networks(model: G2NPAN | PlainAssessment) -> list[keras.Model]:
 
 def _estimated_mib(
     model: G2NPAN | PlainAssessment, batch_size: int
-) -> dict[str, float]:
-    """What a step needs at once over all replicas, by counting, in MiB.
+) -> tuple[float, float]:
+    """What weights and activations of a step need at once, in MiB.
 
-    Every parameter has its gradient and two moments; the output of every
-    layer is kept for the backward pass, the discriminator's of two images.
+    Over all replicas. Every parameter has its gradient and two moments; the
+    output of every layer is kept for the backward pass, the discriminator's of
+    two images.
     """
     values = 0
     for net in _networks(model):
@@ -142,10 +255,10 @@ def _estimated_mib(
         values += twice * _layer_outputs(net)
     parameters = sum(net.count_params() for net in _networks(model))
     replicas = model.distribute_strategy.num_replicas_in_sync
-    return {
-        "weights": 4 * _VALUE * replicas * parameters / MIB,
-        "activations": _VALUE * batch_size * values / MIB,
-    }
+    return (
+        4 * _VALUE * replicas * parameters / MIB,
+        _VALUE * batch_size * values / MIB,
+    )
 
 
 def _layer_outputs(net: keras.Model) -> int:
@@ -161,19 +274,19 @@ def _layer_outputs(net: keras.Model) -> int:
 def _forward(
     model: G2NPAN | PlainAssessment,
     builder: tfds.core.DatasetBuilder,
-    rows: np.ndarray,
-) -> list[float]:
-    """Scores a batch of some rows of the base; lowest and highest MOS."""
+    places: np.ndarray,
+) -> tuple[float, float]:
+    """Scores a batch of some images; lowest and highest MOS."""
     # As many tiles as a batch has.
-    count = max(1, len(rows) // model.tiles_per_side**2)
-    images = base.read(builder, rows[:count])["image"]
+    count = max(1, len(places) // model.tiles_per_side**2)
+    images = base.read(builder, places[:count])["image"]
     mos = model.scorer(images, training=False)["mos"]
-    return [float(np.min(mos)), float(np.max(mos))]
+    return float(np.min(mos)), float(np.max(mos))
 
 
 def _train(
     model: G2NPAN | PlainAssessment, batches: tf.data.Dataset, batch_size: int
-) -> dict[str, float]:
+) -> tuple[float, float]:
     """Trains two steps; seconds of the first one and of the second."""
     start = time.perf_counter()
     step_time = StepTime(batch_size)
@@ -186,13 +299,4 @@ def _train(
         callbacks=[StopOnNonFinite(None), step_time],
     )
     second = step_time.figures["seconds_per_step"]
-    return {
-        "first_step": time.perf_counter() - start - second,
-        "step": second,
-    }
-
-
-def _peak_mib() -> float:
-    """Most memory that the process had so far, in MiB."""
-    # ru_maxrss is in KiB on Linux.
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return time.perf_counter() - start - second, second

@@ -20,6 +20,7 @@ class GracePeriod(keras.callbacks.Callback):
     """Lets a preempted run finish its epoch, if that fits the grace period.
 
     The last of the callbacks, so that its end of an epoch is after the save.
+    What does not fit is stopped by `command.Terminated`.
 
     Choice: a session that has not finished an epoch yet does not know how
     long validation and save take, and stops at once.
@@ -42,16 +43,7 @@ class GracePeriod(keras.callbacks.Callback):
         self.is_traced = False
 
     def on_signal(self, number: int, frame: Any) -> None:
-        """Handles SIGTERM: plans the end or stops at once.
-
-        Args:
-            number: Of the signal.
-            frame: Unused; part of Python's interface.
-
-        Raises:
-            cli.Terminated: If there is not enough time, or at the second
-                signal.
-        """
+        """Handles SIGTERM: plans the end, or stops at once at a second one."""
         if self.deadline < math.inf:
             raise command.Terminated
         self.deadline = time.monotonic() + PLANNED * self.seconds
@@ -66,11 +58,7 @@ class GracePeriod(keras.callbacks.Callback):
         self.begin = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Takes the time of a step; stops if it came out slower.
-
-        Raises:
-            cli.Terminated: If the rest does not fit any more.
-        """
+        """Takes the time of a step; stops if it came out slower."""
         self.end = time.monotonic()
         self.steps_done += 1
         # The session's first step is traced, which takes long.
@@ -80,11 +68,7 @@ class GracePeriod(keras.callbacks.Callback):
         self._stop_if_late()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Takes the time of validation and save; ends a preempted run.
-
-        Raises:
-            cli.Terminated: If SIGTERM came; not after the last epoch.
-        """
+        """Takes the time of validation and save; ends a preempted run."""
         self.end_seconds = time.monotonic() - self.end
         if self.deadline < math.inf and epoch + 1 < self.params["epochs"]:
             raise command.Terminated

@@ -1,5 +1,6 @@
 """One run: data, networks, optimisers, fit, and what it leaves in a folder."""
 
+import dataclasses
 import pathlib
 import sys
 import time
@@ -10,50 +11,69 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+import tqdm
+import tqdm.keras
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core import mos
 from g2npan_tf.core.config import Config
 from g2npan_tf.data import base
 from g2npan_tf.data import batches as training_data
+from g2npan_tf.data import protocols
 from g2npan_tf.model import precision
+from g2npan_tf.model.train_step import G2NPAN
+from g2npan_tf.model.train_step import PlainAssessment
 from g2npan_tf.training import build
-from g2npan_tf.training import calibration as recalibration
+from g2npan_tf.training import calibration
 from g2npan_tf.training import callbacks
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training import distribution
 from g2npan_tf.training import dry_run
-from g2npan_tf.training import profiling
 from g2npan_tf.training import start_weights
+from g2npan_tf.training import tensorboard
 from g2npan_tf.training import workdir as run_folder
-from g2npan_tf.training.stopping import StopOnNonFinite
-from g2npan_tf.training.stopping import StopWithoutGain
-from g2npan_tf.training.tensorboard import StepTime
-from g2npan_tf.training.tensorboard import Summaries
-from g2npan_tf.training.tensorboard import panel_rows
+from g2npan_tf.training.workdir import Summary
+
+
+@dataclasses.dataclass(frozen=True)
+class _Ready:
+    """All that a run needs before its first step."""
+
+    config: Config
+    strategy: tf.distribute.Strategy
+    builder: tfds.core.DatasetBuilder
+    parts: protocols.Parts
+    model: G2NPAN | PlainAssessment
+    steps: int
+    progress: checkpoints.Progress
+    best: checkpoints.Files
+
+    def batches(
+        self, *share: int
+    ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+        """Those that come next; see `batches.training_batches`."""
+        return training_data.training_batches(
+            self.builder,
+            self.parts.train,
+            self.config,
+            _grid(self.model),
+            self.progress.epoch,
+            *share,
+        )[0]
 
 
 def run(
     config: Config,
     workdir: pathlib.Path,
     last_callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> dict[str, Any]:
-    """Trains, or goes on training, in `workdir`.
+) -> Summary:
+    """Trains in `workdir`, from the start or from where a run stopped.
 
     Args:
         config: The experiment.
         workdir: Gets `config.json`, `events/` (TensorBoard), `log.csv`,
             `checkpoints/`, `best.weights.h5`, `scorer.keras`, `training.json`.
-            With 0 epochs it gets nothing and is not even made.
         last_callbacks: Called after all others, so after an epoch is saved.
-
-    Returns:
-        With 0 epochs what `dry_run.measure` says, else the content of
-        `training.json`: data, protocol, preset; epochs, why it ended, best
-        epoch and its figure; how the scores were calibrated (None: not);
-        images per second, wall time in seconds and peak memory in MiB of the
-        session that trained last; the quality loss of the first and the last
-        epoch.
 
     Raises:
         InputError: If the data set, a file or a setting is not usable, or
@@ -61,10 +81,67 @@ def run(
         FloatingPointError: If a loss is not finite.
     """
     start = time.monotonic()
+    ready = _prepare(config, workdir)
+    config, progress = ready.config, ready.progress
+    own = distribution.own_folder(ready.strategy, workdir)
+    ended = run_folder.end_of(progress, config)
+    steps_left = (config.epochs - progress.epoch) * ready.steps
+    tensorboard.profiled_steps(config.profile, None if ended else steps_left)
+    facts = base.facts(ready.builder)
+    run_folder.claim(own, config, facts)
+    keeper = callbacks.Keeper(own, progress, ready.best)
+    keeper.publish()
+    done = run_folder.read_summary(workdir) if ended else None
+    if done and done.epochs == progress.epoch:
+        print(f"{workdir}: finished before ({ended}), nothing to train")
+        return done
+    if not ended:
+        with ready.strategy.scope():
+            _fit(ready, keeper, last_callbacks)
+    calibrated = _calibrate(ready, keeper) if config.calibrate_scores else None
+    seconds = time.monotonic() - start
+    steps = (keeper.progress.epoch - progress.epoch) * ready.steps
+    has_figure = ready.parts.validation.size > 0
+    summary = Summary(
+        data=facts,
+        protocol=protocols.describe(config),
+        preset=config.preset,
+        changes=config_module.changes(config),
+        epochs=keeper.progress.epoch,
+        best_epoch=keeper.progress.best_epoch,
+        best_val_srcc=keeper.progress.best_figure if has_figure else None,
+        ended=run_folder.end_of(keeper.progress, config),
+        calibration=calibrated,
+        images_per_second=steps * config.batch_size / seconds,
+        wall_seconds=seconds,
+        peak_memory_mib=dry_run.peak_mib(),
+        quality_loss=run_folder.quality_losses(own),
+    )
+    summary.write(own)
+    return summary
+
+
+def measure(config: Config, workdir: pathlib.Path) -> dry_run.Measured:
+    """A dry run: tries and measures what `run` would do, and saves nothing.
+
+    The folder of the run is not even made.
+    """
+    ready = _prepare(config, workdir)
+    with ready.strategy.scope():
+        return dry_run.measure(
+            ready.model,
+            ready.batches(),
+            ready.steps,
+            ready.builder,
+            ready.config,
+        )
+
+
+def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
+    """Opens the data, builds the networks and loads where the run stands."""
     config = config_module.with_whole_paths(config)
-    profiling.profiled_steps(config.profile)
+    tensorboard.profiled_steps(config.profile)
     strategy = distribution.strategy(config)
-    own = distribution.own_folder(strategy, workdir)
     builder = _open_base(strategy, config, workdir)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
@@ -72,86 +149,50 @@ def run(
     parts = base.divide(builder, config)
     with strategy.scope():
         model = build.build(config, base.tiles_per_side(builder))
-
-        def stream(*done_and_share: int) -> tuple[tf.data.Dataset, int]:
-            grid = model.quality_network.output["cam_logits"].shape[1:]
-            return training_data.training_batches(
-                builder, parts.train, config, grid, *done_and_share
-            )
-
-        # The schedule needs the number of steps, the order the epochs done.
-        batches, steps = stream()
+        # The schedule needs the number of steps.
+        _, steps = training_data.training_batches(
+            builder, parts.train, config, _grid(model)
+        )
         build.compile_model(model, config, steps)
         progress, best = checkpoints.restore(model, workdir / "checkpoints")
-        if config.init_from and not progress.epoch:
+        if not progress.epoch:
             start_weights.load(model, config, base.facts(builder))
-        if not config.epochs:
-            return dry_run.measure(model, batches, steps, builder, config)
-        ended = run_folder.end_of(progress, config)
-        steps_left = (config.epochs - progress.epoch) * steps
-        profiling.profiled_steps(config.profile, None if ended else steps_left)
-        run_folder.claim(own, config, base.facts(builder))
-        keeper = callbacks.Keeper(own, progress, best)
-        keeper.publish()
-        if summary := run_folder.earlier_summary(workdir, progress, config):
-            return summary
-        if not ended:
-            batches = distribution.batches(
-                strategy, lambda *share: stream(progress.epoch, *share)[0]
-            )
-            validation = base.read(builder, parts.validation)
-            _fit(
-                model,
-                batches,
-                steps,
-                keeper,
-                validation,
-                config,
-                last_callbacks,
-            )
-    calibration = None
-    if config.calibrate_scores:
-        calibration = _calibrate(model, keeper, builder, parts.known)
-    done = keeper.progress.epoch - progress.epoch
-    return run_folder.write_summary(
-        own,
-        config,
-        base.facts(builder),
-        keeper.progress,
-        time.monotonic() - start,
-        done * steps * config.batch_size,
-        bool(parts.validation.size),
-        calibration,
+    return _Ready(
+        config, strategy, builder, parts, model, steps, progress, best
     )
 
 
+def _grid(model: G2NPAN | PlainAssessment) -> tuple[int, int]:
+    """Rows and columns of the CAM."""
+    return model.quality_network.output["cam_logits"].shape[1:]
+
+
 def _fit(
-    model: keras.Model,
-    batches: tf.data.Dataset,
-    steps: int,
+    ready: _Ready,
     keeper: callbacks.Keeper,
-    validation: dict[str, Any],
-    config: Config,
     last_callbacks: Sequence[keras.callbacks.Callback],
 ) -> None:
     """Calls fit with the callbacks in the order that they need."""
-    done = keeper.progress.epoch
+    config, model = ready.config, ready.model
+    validation = base.read(ready.builder, ready.parts.validation)
     patience = config.early_stopping_epochs
     if patience and not len(validation["image"]):
         print("no validation part: no early stopping", file=sys.stderr)
     events = keeper.workdir / "events"
-    step_time = StepTime(config.batch_size)
+    step_time = tensorboard.StepTime(config.batch_size)
+    on_terminal = sys.stderr.isatty()
     model.fit(
-        batches,
+        distribution.batches(ready.strategy, ready.batches),
         epochs=config.epochs,
-        initial_epoch=done,
-        steps_per_epoch=steps,
+        initial_epoch=ready.progress.epoch,
+        steps_per_epoch=ready.steps,
         shuffle=False,
-        verbose=0,
+        # A line an epoch.
+        verbose=0 if on_terminal else 2,
         callbacks=[
             step_time,
-            StopOnNonFinite(keeper.workdir / "checkpoints"),
-            profiling.Profile(profiling.profiled_steps(config.profile), events),
+            callbacks.StopOnNonFinite(keeper.workdir / "checkpoints"),
+            *tensorboard.profiler(config.profile, events),
             precision.LossScale(),
             callbacks.ValidationFigures(
                 validation["image"],
@@ -160,36 +201,39 @@ def _fit(
             ),
             callbacks.LearningRate(),
             callbacks.LogFile(keeper.workdir / "log.csv"),
-            Summaries(
+            tensorboard.Summaries(
                 events,
-                validation["image"][panel_rows(validation["mos"])],
+                validation["image"][tensorboard.panel_rows(validation["mos"])],
                 step_time,
             ),
             keeper,
-            StopWithoutGain(keeper, patience),
-            callbacks.ProgressBar(config.epochs, steps, done),
+            callbacks.StopWithoutGain(keeper, patience),
+            tqdm.keras.TqdmCallback(
+                tqdm_class=tqdm.tqdm,
+                disable=not on_terminal,
+                dynamic_ncols=True,
+            ),
+            keras.callbacks.ProgbarLogger(),
             *last_callbacks,
         ],
     )
 
 
 def _calibrate(
-    model: keras.Model,
-    keeper: callbacks.Keeper,
-    builder: tfds.core.DatasetBuilder,
-    known: np.ndarray,
-) -> dict[str, Any]:
+    ready: _Ready, keeper: callbacks.Keeper
+) -> calibration.Calibration:
     """Fits the best epoch's scorer to scores that a method may use."""
     # Drawn: every second one could be every second algorithm of each group.
-    drawn = np.random.default_rng(0).permutation(known)
-    rows = base.read(builder, np.sort(drawn[: recalibration.MAX_IMAGES]))
-    scorer, done = recalibration.recalibrate(
+    drawn = np.random.default_rng(0).permutation(ready.parts.known)
+    places = np.sort(drawn[: calibration.MAX_IMAGES])
+    rows = base.read(ready.builder, places)
+    scorer, done = calibration.recalibrate(
         keeper.workdir / checkpoints.SCORER,
         rows["image"],
         mos.to_quality(rows["mos"]),
-        model.tiles_per_side,
+        ready.model.tiles_per_side,
     )
-    keeper.replace_scorer(model, scorer)
+    keeper.replace_scorer(ready.model, scorer)
     return done
 
 
@@ -203,39 +247,31 @@ def _open_base(
         start_weights.check(config)
 
     def opened() -> tfds.core.DatasetBuilder:
-        # A run goes on with the very version of the base that it began with.
+        # A run resumes on the very version of the data set that it began with.
         if before:
             return base.reopen(config, before)
         return base.open_base(config)
 
     builder = distribution.chief_first(strategy, opened)
-    _check_workers(strategy, config, builder, workdir)
+    if distribution.has_others(strategy):
+        distribution.check_agreement(
+            strategy, _facts_in_common(config, builder, workdir)
+        )
     return builder
 
 
-def _check_workers(
-    strategy: tf.distribute.Strategy,
-    config: Config,
-    builder: tfds.core.DatasetBuilder,
-    workdir: pathlib.Path,
-) -> None:
-    """Refuses workers that would train something else than the others.
-
-    Before networks are built or loaded, which workers do in common.
-    """
-    if not distribution.has_others(strategy):
-        return
+def _facts_in_common(
+    config: Config, builder: tfds.core.DatasetBuilder, workdir: pathlib.Path
+) -> dict[str, Any]:
+    """What all workers must agree in, before they build networks together."""
     newest = checkpoints.newest(workdir / "checkpoints")
     flags = {
         f"--{name}": value
         for name, value in config.to_json().items()
         if name not in ("data_dir", "manual_dir", "init_from")
     }
-    distribution.check_agreement(
-        strategy,
-        {
-            "the last checkpoint": newest.name if newest else "none",
-            "the data set": base.facts(builder)["name"],
-            **flags,
-        },
-    )
+    return {
+        "the last checkpoint": newest.name if newest else "none",
+        "the data set": base.facts(builder)["name"],
+        **flags,
+    }

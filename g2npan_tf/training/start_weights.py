@@ -1,4 +1,4 @@
-"""A warm start: the best weights of another run, and nothing else of it."""
+"""Start weights: of another run, or of a VGG that others have trained."""
 
 import dataclasses
 import json
@@ -8,19 +8,21 @@ from typing import Any
 
 import keras
 import numpy as np
+import safetensors
+import safetensors.numpy
 import tensorflow as tf
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
-from g2npan_tf.core.config import differing
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
+from g2npan_tf.model.quality_network import VGG_REPEATS
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import PlainAssessment
 from g2npan_tf.training import build
 
 WEIGHTS_FILE = "best.weights.h5"
-# What the shapes of the weights hang on, without and with a GAN.
+# What the shapes of the weights depend on, without and with a GAN.
 _PLAIN_FIELDS = (
     "use_gan",
     "backbone",
@@ -42,8 +44,47 @@ _GAN_FIELDS = (
 )
 
 
+def load(
+    model: G2NPAN | PlainAssessment, config: Config, facts: dict[str, Any]
+) -> None:
+    """Gives the networks their start weights, if the configuration names any.
+
+    Those of another run (`init_from`) are of its best epoch. Optimisers,
+    schedule, epoch and log start anew. The data set may be another, and so may
+    everything that is no network setting.
+
+    Choice: the networks are taken as the other run's scorer uses them, so
+    that the first figures continue its best ones: its averaged generator if
+    it has one, both as weights and as the start of an average.
+
+    Args:
+        model: From `build.build`; compiled or not.
+        config: Of the run that starts.
+        facts: From `base.facts`, of its data set.
+
+    Raises:
+        InputError: As `check` and `check_data`, or if a file is damaged, not
+            finite or of another network; nothing is loaded then.
+    """
+    if config.backbone_weights and not config.init_from:
+        load_vgg_weights(
+            model.quality_network,
+            config.backbone,
+            pathlib.Path(config.backbone_weights),
+        )
+    if not config.init_from:
+        return
+    check(config)
+    check_data(config, facts)
+    workdir = pathlib.Path(config.init_from)
+    source_config, source_facts = config_module.load(workdir / "config.json")
+    for network, weights in _weights(model, source_config, workdir):
+        network.set_weights(weights)
+    print(f"start weights: {workdir} ({source_facts['name']})", flush=True)
+
+
 def check(config: Config) -> None:
-    """Refuses a run whose networks are others, before anything is built.
+    """Refuses another run of other networks, before anything is built.
 
     Choice: all networks are taken or none. A quality network without GAN
     sees no nuance and no UFW features, so that `use_gan` must agree as well.
@@ -77,13 +118,13 @@ def check(config: Config) -> None:
     ]
     if differing:
         raise InputError(
-            f"--init_from={workdir}: its networks are others: "
+            f"--init_from={workdir}: its network settings differ: "
             f"{', '.join(differing)}; expected the same flags"
         )
 
 
 def check_data(config: Config, facts: dict[str, Any]) -> None:
-    """Refuses weights that have learned from what a run is tested on.
+    """Refuses weights of a run that learned from what this one is tested on.
 
     Choice: of the same data set only the same parts, since a run of another
     fold was trained on the images that this one is to be tested on. Between
@@ -94,11 +135,7 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
 
     Args:
         config: The run that is to start, with `init_from`.
-        facts: From `data.facts`, of its data set.
-
-    Raises:
-        InputError: If parts of one data set differ, or if cases or left-out
-            algorithms are shared.
+        facts: From `base.facts`, of its data set.
     """
     workdir = pathlib.Path(config.init_from)
     source_config, source_facts = config_module.load(workdir / "config.json")
@@ -117,10 +154,9 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
         trained = _names(source_config, source_facts, "train")
         tested = _names(config, facts, "test")
     except (InputError, OSError, tf.errors.OpError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         print(
             f"not checked whether --init_from={workdir} was trained on cases "
-            f"of the test part: {reason}",
+            f"of the test part: {base.first_line(error)}",
             file=sys.stderr,
             flush=True,
         )
@@ -155,10 +191,10 @@ def flags_of_networks(config: Config) -> list[str]:
         config: Of the other run.
 
     Returns:
-        The preset and `--name=value` of each network setting in which the
-        run differs from it.
+        The preset and `--name=value` of each network setting that is not its.
     """
-    names = {*differing(config)} & {*_network_fields(config)} | {"preset"}
+    differing = {*config_module.differing(config)}
+    names = {"preset"} | (differing & {*_network_fields(config)})
     return [
         flag
         for flag in config_module.to_flags(config)
@@ -166,38 +202,8 @@ def flags_of_networks(config: Config) -> list[str]:
     ]
 
 
-def load(
-    model: G2NPAN | PlainAssessment, config: Config, facts: dict[str, Any]
-) -> None:
-    """Gives the networks the weights of another run's best epoch.
-
-    Optimisers, schedule, epoch and log start anew. The data set may be
-    another, and so may everything that is no network setting.
-
-    Choice: the networks are taken as the other run's scorer uses them, so
-    that the first figures continue its best ones: its averaged generator if
-    it has one, both as weights and as the start of an average.
-
-    Args:
-        model: From `experiment.build`; compiled or not.
-        config: Its `init_from` is the workdir of the other run.
-        facts: From `data.facts`, of this run's data set.
-
-    Raises:
-        InputError: As `check` and `check_data`, or if the weights are damaged
-            or not finite; nothing is loaded then.
-    """
-    check(config)
-    check_data(config, facts)
-    workdir = pathlib.Path(config.init_from)
-    source_config, source_facts = config_module.load(workdir / "config.json")
-    for network, weights in _weights(model, source_config, workdir):
-        network.set_weights(weights)
-    print(f"start weights: {workdir} ({source_facts['name']})", flush=True)
-
-
 def _network_fields(config: Config) -> tuple[str, ...]:
-    """What the shapes of a run's weights hang on."""
+    """What the shapes of a run's weights depend on."""
     return _PLAIN_FIELDS + (_GAN_FIELDS if config.use_gan else ())
 
 
@@ -243,29 +249,107 @@ def _weights(
 def read_networks(
     config: Config, path: pathlib.Path
 ) -> G2NPAN | PlainAssessment:
-    """The networks of a run with their weights, without optimisers.
+    """The networks of a run with their weights, for single tiles, uncompiled.
 
     Args:
         config: Of the run.
         path: Its `best.weights.h5`.
-
-    Returns:
-        An uncompiled model of single tiles.
-
-    Raises:
-        InputError: If the file is not there, damaged or not finite.
     """
     if not path.is_file():
         raise InputError(f"{path}: not there; expected a run's best weights")
-    source = build.build(
-        dataclasses.replace(config, backbone_weights="", precision="float32")
-    )
+    source = build.build(dataclasses.replace(config, precision="float32"))
     try:
         source.load_weights(path)
     except Exception as error:
         # Readers raise nearly anything on a damaged file.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = base.first_line(error)
         raise InputError(f"{path}: damaged ({reason})") from error
     if not all(np.isfinite(w).all() for w in source.get_weights()):
         raise InputError(f"{path}: has values that are not finite")
     return source
+
+
+def load_vgg_weights(
+    quality_network: keras.Model, backbone: str, path: pathlib.Path
+) -> None:
+    """Loads a VGG from its second convolution on into the quality network.
+
+    The first convolution sees image and nuance apart, so that it has no
+    pretrained counterpart.
+
+    Args:
+        quality_network: From `build_quality_network` with `width=1`.
+        backbone: `vgg11`, `vgg16` or `vgg19`.
+        path: A `.safetensors` file with torchvision's names
+            (`features.3.weight` float32 `[out, in, 3, 3]`,
+            `features.3.bias` `[out]`, ...); timm's `vgg11.tv_in1k` has the
+            same. Other tensors in it are ignored.
+
+    Raises:
+        InputError: If the file is not readable, or a tensor is missing or has
+            another shape than the network; nothing is loaded then.
+    """
+    tensors = _read(path)
+    weights = {}
+    for layer_name, index in _layers(backbone).items():
+        layer = quality_network.get_layer(layer_name)
+        name = f"features.{index}"
+        kernel = _tensor(tensors, f"{name}.weight", path)
+        bias = _tensor(tensors, f"{name}.bias", path)
+        expected = tuple(layer.kernel.shape)
+        # torchvision: [out, in, rows, columns]; Keras: [rows, columns, in, out]
+        if kernel.ndim != 4 or kernel.transpose(2, 3, 1, 0).shape != expected:
+            raise InputError(
+                f"{path}: tensor {name}.weight has shape {kernel.shape}, "
+                f"the network's {layer_name} needs "
+                f"{tuple(expected[i] for i in (3, 2, 0, 1))} (another "
+                "--backbone, --stem_filters, or --vgg_width is not 1?)"
+            )
+        if bias.shape != (expected[3],):
+            raise InputError(
+                f"{path}: tensor {name}.bias has shape {bias.shape}, "
+                f"the network's {layer_name} needs {(expected[3],)}"
+            )
+        weights[layer] = [kernel.transpose(2, 3, 1, 0), bias]
+    for layer, values in weights.items():
+        layer.set_weights(values)
+
+
+def _layers(backbone: str) -> dict[str, int]:
+    """Our layer names and torchvision's indices, without the first layer.
+
+    torchvision counts convolution and ReLU as one each, and each block's
+    max-pool as one.
+    """
+    layers, index = {}, 0
+    for block, repeats in enumerate(VGG_REPEATS[backbone], start=1):
+        for number in range(1, repeats + 1):
+            if index:
+                layers[f"block{block}_conv{number}"] = index
+            index += 2
+        index += 1
+    return layers
+
+
+def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """All tensors of a file."""
+    try:
+        return safetensors.numpy.load_file(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise InputError(
+            f"{path}: not readable as .safetensors ({error})"
+        ) from error
+
+
+def _tensor(
+    tensors: dict[str, np.ndarray], name: str, path: pathlib.Path
+) -> np.ndarray:
+    """One finite tensor by name, as float32."""
+    if name not in tensors:
+        raise InputError(f"{path}: tensor {name} is missing")
+    values = np.asarray(tensors[name], np.float32)
+    if not np.isfinite(values).all():
+        raise InputError(
+            f"{path}: tensor {name} has values that are not finite"
+        )
+    return values

@@ -1,6 +1,7 @@
-"""What TensorBoard shows of a run: figures, speed and panels of images."""
+"""What TensorBoard shows of a run: figures, speed, panels, a profile."""
 
 import pathlib
+import re
 import time
 
 import cv2
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.model.scorer import predict
 from g2npan_tf.training.callbacks import Logs
 
@@ -30,7 +32,7 @@ def panel_rows(scores: np.ndarray) -> np.ndarray:
 
     Returns:
         Up to `NUM_PANELS` different rows, int `[k]`; the same for the same
-        scores, so over the whole run and when it goes on.
+        scores, so over the whole run and when it is resumed.
     """
     order = np.argsort(scores, kind="stable")
     count = min(NUM_PANELS, len(order))
@@ -142,3 +144,49 @@ def _heat(cam: np.ndarray, size: int) -> np.ndarray:
     cam = cv2.resize(cam, (size, size), interpolation=cv2.INTER_CUBIC)
     heat = cv2.applyColorMap(cam, cv2.COLORMAP_VIRIDIS)
     return cv2.cvtColor(heat, cv2.COLOR_BGR2RGB)
+
+
+def profiled_steps(
+    text: str, available: int | None = None
+) -> tuple[int, int] | None:
+    """Reads the flag `--profile=START:END`.
+
+    Args:
+        text: The first and the last step; empty: none.
+        available: Steps of this session, if known.
+
+    Returns:
+        Both, counted from 1 over this session, not over the run, so that the
+        same flag also profiles a run that is resumed.
+    """
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d{1,9}):(\d{1,9})", text)
+    first, last = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= first <= last:
+        raise InputError(
+            "--profile must be START:END, the first and the last step to "
+            f"profile, counted from 1. Received: {text}"
+        )
+    if available is not None and last > available:
+        raise InputError(
+            f"--profile={text}: this session has {available} steps"
+        )
+    return first, last
+
+
+def profiler(
+    text: str, directory: pathlib.Path
+) -> list[keras.callbacks.TensorBoard]:
+    """Keras' callback that profiles the steps of `--profile`, if there are any.
+
+    Its own curves are of no interest beside those of `Summaries`.
+    """
+    steps = profiled_steps(text)
+    if steps is None:
+        return []
+    return [
+        keras.callbacks.TensorBoard(
+            directory, write_graph=False, profile_batch=steps
+        )
+    ]

@@ -1,24 +1,22 @@
 """The folder of a run: whose it is, what it says, when the run has ended."""
 
 import csv
+import dataclasses
 import json
 import pathlib
-import resource
 from typing import Any
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
-from g2npan_tf.core.config import changes
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import NO_SPACE
 from g2npan_tf.core.files import remove_leftovers
 from g2npan_tf.core.files import written_aside
-from g2npan_tf.data import protocols
 from g2npan_tf.training import checkpoints
-from g2npan_tf.training.stopping import gains_no_more
+from g2npan_tf.training.calibration import Calibration
 
 SUMMARY = "training.json"
-# What a resumed run may have otherwise: how long, where, on what.
+# What may differ in a resumed run: how long, where, on what.
 MAY_CHANGE = (
     "epochs",
     "early_stopping_epochs",
@@ -30,14 +28,63 @@ MAY_CHANGE = (
 )
 
 
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What `training.json` holds of a run that has ended.
+
+    Attributes:
+        data: Facts of the data set.
+        protocol: In words.
+        preset: Name.
+        changes: From `config.changes`.
+        epochs: Finished.
+        best_epoch: From 1.
+        best_val_srcc: None without a validation part: the last epoch is kept.
+        ended: Why, in words.
+        calibration: None: not calibrated.
+        images_per_second: Of the session that trained last, all in all.
+        wall_seconds: Of that session.
+        peak_memory_mib: Of that session.
+        quality_loss: Of the first and of the last epoch.
+    """
+
+    data: dict[str, Any]
+    protocol: str
+    preset: str
+    changes: list[str]
+    epochs: int
+    best_epoch: int
+    best_val_srcc: float | None
+    ended: str
+    calibration: Calibration | None
+    images_per_second: float
+    wall_seconds: float
+    peak_memory_mib: float
+    quality_loss: list[float]
+
+    def write(self, workdir: pathlib.Path) -> None:
+        """Writes the file, by which the run has ended."""
+        text = json.dumps(dataclasses.asdict(self), indent=2)
+        with written_aside(workdir / SUMMARY) as aside:
+            aside.write_text(text + "\n")
+
+
+def read_summary(workdir: pathlib.Path) -> Summary | None:
+    """Reads `training.json`, also of earlier versions; None if not there."""
+    path = workdir / SUMMARY
+    if not path.exists():
+        return None
+    kept = {"changes": [], "calibration": None} | json.loads(path.read_text())
+    if kept["calibration"]:
+        kept["calibration"] = Calibration(**kept["calibration"])
+    fields = (field.name for field in dataclasses.fields(Summary))
+    return Summary(**{name: kept[name] for name in fields})
+
+
 def earlier_facts(
     workdir: pathlib.Path, config: Config
 ) -> dict[str, Any] | None:
-    """Looks whether a run is to go on, and refuses another experiment's.
-
-    Args:
-        workdir: Folder of the run; need not exist.
-        config: What is to be trained.
+    """Checks whether a run is to be resumed; refuses another experiment's.
 
     Returns:
         Facts of the data set of the run that is there; None at a new one.
@@ -57,31 +104,25 @@ def earlier_facts(
         is_fixed = name not in MAY_CHANGE or name in fixed
         if is_fixed and values[name] != value:
             raise InputError(
-                f"{workdir} holds a run with {name}={values[name]}, this "
-                f"one has {name}={value}; expected the same flags or "
+                f"{workdir} already contains a run with {name}={values[name]}, "
+                f"but {name}={value} was given; expected the same flags or "
                 "another --workdir"
             )
     return facts
 
 
 def claim(workdir: pathlib.Path, config: Config, facts: dict[str, Any]) -> None:
-    """Makes the workdir and writes config.json.
-
-    Args:
-        workdir: Folder of the run; what killed writers left is removed.
-        config: Written.
-        facts: Written beside it.
+    """Makes the workdir, clears it of killed writers, writes config.json.
 
     Raises:
         InputError: If the folder cannot be written; an `OSError` if the disk
             is full.
     """
-    path = workdir / "config.json"
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         remove_leftovers(workdir)
         checkpoints.remove_leftovers(workdir / "checkpoints")
-        config_module.save(config, facts, path)
+        config_module.save(config, facts, workdir / "config.json")
     except OSError as error:
         if error.errno in NO_SPACE:
             raise
@@ -89,18 +130,10 @@ def claim(workdir: pathlib.Path, config: Config, facts: dict[str, Any]) -> None:
 
 
 def end_of(progress: checkpoints.Progress, config: Config) -> str:
-    """Why a run has ended.
-
-    Args:
-        progress: How far it is.
-        config: `epochs` and `early_stopping_epochs` are used.
-
-    Returns:
-        A few words; empty if it goes on.
-    """
+    """Why a run has ended, in a few words; empty if it has not."""
     if progress.epoch >= config.epochs:
         return "all epochs"
-    if gains_no_more(progress, config.early_stopping_epochs):
+    if progress.gains_no_more(config.early_stopping_epochs):
         return (
             f"early stopping: no better validation SRCC in "
             f"{progress.epoch - progress.best_epoch} epochs"
@@ -108,79 +141,24 @@ def end_of(progress: checkpoints.Progress, config: Config) -> str:
     return ""
 
 
-def earlier_summary(
-    workdir: pathlib.Path, progress: checkpoints.Progress, config: Config
-) -> dict[str, Any] | None:
-    """The summary of a run that has ended, if it was not killed before that.
+def has_ended(workdir: pathlib.Path, config: Config) -> bool:
+    """Whether a run has nothing left to train.
 
-    Args:
-        workdir: Folder of the run.
-        progress: How far it is.
-        config: As in `end_of`.
-
-    Returns:
-        What `write_summary` returned; None if there is something to do.
+    Raises:
+        InputError: If a run of other settings is there.
     """
-    path = workdir / SUMMARY
-    end = end_of(progress, config)
-    if not end or not path.exists():
-        return None
-    summary = json.loads(path.read_text())
-    if summary["epochs"] != progress.epoch:
-        return None
-    print(f"{workdir}: finished before ({end}), nothing to train")
-    return summary
+    earlier_facts(workdir, config_module.with_whole_paths(config))
+    done = read_summary(workdir)
+    if done is None:
+        return False
+    figure = done.best_val_srcc or 0.0
+    progress = checkpoints.Progress(done.epochs, done.best_epoch, figure)
+    return bool(end_of(progress, config))
 
 
-def write_summary(
-    workdir: pathlib.Path,
-    config: Config,
-    facts: dict[str, Any],
-    progress: checkpoints.Progress,
-    seconds: float,
-    images: int,
-    has_validation: bool,
-    calibration: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """Writes `training.json`, which says that the run has ended.
-
-    Args:
-        workdir: Folder of the run.
-        config: Of the run.
-        facts: From `data.facts`.
-        progress: How far the run is.
-        seconds: Wall time of this session.
-        images: Images of this session's steps.
-        has_validation: Else the last epoch was kept, by no figure.
-        calibration: From `recalibration.recalibrate`; None without it.
-
-    Returns:
-        What was written; `training.run` describes it.
-    """
-    summary = {
-        "data": facts,
-        "protocol": protocols.describe(config),
-        "preset": config.preset,
-        "changes": changes(config),
-        "epochs": progress.epoch,
-        "best_epoch": progress.best_epoch,
-        "best_val_srcc": progress.best_figure if has_validation else None,
-        "ended": end_of(progress, config),
-        "calibration": calibration,
-        "images_per_second": images / seconds,
-        "wall_seconds": seconds,
-        # ru_maxrss is in KiB on Linux.
-        "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        / 1024,
-        "quality_loss": _quality_loss(workdir / "log.csv"),
-    }
-    with written_aside(workdir / SUMMARY) as aside:
-        aside.write_text(json.dumps(summary, indent=2) + "\n")
-    return summary
-
-
-def _quality_loss(log: pathlib.Path) -> list[float]:
-    """The quality loss of the first and the last epoch."""
+def quality_losses(workdir: pathlib.Path) -> list[float]:
+    """The quality loss of the first and the last epoch, by the log."""
+    log = workdir / "log.csv"
     if not log.exists():
         return []
     with log.open(newline="") as file:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import growth
-from g2npan_tf.training import complexity
+from g2npan_tf.training import dry_run
 
 
 def points(powers):
@@ -53,7 +53,7 @@ def test_figure_is_small(tmp_path):
 
 def test_operations_grow_with_the_area_and_a_little_less_with_the_width():
     whole, small, narrow = (
-        sum(complexity.step_gflop(growth._model(*setting)).values())
+        sum(dry_run.step_gflop(growth._model(*setting)).values())
         for setting in ((64, 1.0), (32, 1.0), (64, 0.5))
     )
     assert whole / small == pytest.approx(4.0, rel=1e-6)

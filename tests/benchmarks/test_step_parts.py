@@ -13,7 +13,7 @@ from benchmarks.timing import Subject
 from g2npan_tf.core.config import Config
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import Objective
-from g2npan_tf.training import complexity
+from g2npan_tf.training import dry_run
 from tests import tiny
 
 NETS = ("generator", "discriminator", "quality_network")
@@ -43,10 +43,10 @@ def parts():
 def test_parts_count_what_the_step_counts(parts):
     model, subjects = parts
     counted = sum(subjects[name].gflop for name in step_parts.IN_STEP)
-    step = complexity.step_gflop(model)
+    step = dry_run.step_gflop(model)
     assert counted == pytest.approx(sum(step.values()))
     assert subjects[step_parts.FAST_PASS].gflop == pytest.approx(
-        complexity.forward_gflop(model.quality_network)
+        dry_run.forward_gflop(model.quality_network)
     )
 
 

@@ -281,7 +281,7 @@ def test_loss_scale_is_logged_and_a_run_that_only_skips_stops():
 def test_a_traced_run_trains_and_logs_its_scale(data_dir, tmp_path):
     config = Config(data_dir=data_dir, **TINY, use_gan=False, precision=FLOAT16)
     once = dataclasses.replace(config, epochs=1)
-    assert run.run(once, tmp_path)["epochs"] == 1
+    assert run.run(once, tmp_path).epochs == 1
     with (tmp_path / "log.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert np.isfinite(float(row["quality_loss"]))

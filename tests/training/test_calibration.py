@@ -107,14 +107,14 @@ def test_the_new_scorer_has_the_scale_and_nothing_else_is_changed(
     wanted = 1 - old["quality"][::-1] / 3
     content, done = calibration.recalibrate(path, images, wanted, tiles)
     assert path.read_bytes() == before
-    assert done["images"] == 10
+    assert done.images == 10
     new_path = tmp_path / "scorer.keras"
     new_path.write_bytes(content)
     new = keras.saving.load_model(new_path, compile=False, safe_mode=True)
     outputs = new.predict_on_batch(images)
-    scaled = done["scale"] * special.logit(old["cam"].astype(np.float64))
+    scaled = done.scale * special.logit(old["cam"].astype(np.float64))
     np.testing.assert_allclose(
-        outputs["cam"], special.expit(scaled + done["offset"]), atol=1e-5
+        outputs["cam"], special.expit(scaled + done.offset), atol=1e-5
     )
     error = np.mean((outputs["quality"] - wanted) ** 2)
     assert error < np.mean((old["quality"] - wanted) ** 2)
@@ -130,9 +130,9 @@ def test_a_second_time_changes_nothing(saved, tmp_path):
     reached = special.expit(3 * logits + 0.2)
     quality = np.average(reached, axis=1, weights=weights)
     content, done = calibration.recalibrate(path, images, quality, tiles)
-    assert done["scale"] == pytest.approx(3.0, rel=0.02)
+    assert done.scale == pytest.approx(3.0, rel=0.02)
     again = tmp_path / "scorer.keras"
     again.write_bytes(content)
     _, done = calibration.recalibrate(again, images, quality, tiles)
-    assert done["scale"] == pytest.approx(1.0, abs=0.02)
-    assert done["offset"] == pytest.approx(0.0, abs=0.02)
+    assert done.scale == pytest.approx(1.0, abs=0.02)
+    assert done.offset == pytest.approx(0.0, abs=0.02)

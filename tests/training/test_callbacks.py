@@ -1,15 +1,23 @@
-"""What an epoch leaves behind."""
+"""What an epoch leaves behind, and what ends a run before its last."""
 
 import csv
+import dataclasses
 import math
 import types
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from g2npan_tf.core.config import Config
+from g2npan_tf.data import batches as training_data
+from g2npan_tf.evaluation.statistics import METRICS
+from g2npan_tf.model.train_step import PlainAssessment
 from g2npan_tf.training import callbacks
 from g2npan_tf.training import checkpoints
+from g2npan_tf.training import run
+from tests.training.test_run import TINY
 
 
 class Scorer:
@@ -116,13 +124,174 @@ def test_a_lost_epochs_scorer_gives_way_to_the_checkpoints(keeper):
     assert (keeper.workdir / "best.weights.h5").read_text() == "weights"
 
 
-def test_progress_is_a_line_an_epoch_without_a_terminal(capsys):
-    bar = attached(callbacks.ProgressBar(epochs=3, steps=2, first_epoch=1))
-    bar.on_train_begin()
-    bar.on_train_batch_end(0)
-    bar.on_epoch_end(1, {"quality_loss": 0.51234, "val_srcc": 0.7})
-    bar.on_train_end()
-    out = capsys.readouterr()
-    assert "epoch 2/3  quality_loss 0.5123  val_srcc 0.7" in out.out
-    assert "min left" in out.out
-    assert out.err == ""
+@pytest.fixture(scope="module")
+def config(data_dir):
+    return Config(data_dir=data_dir, **TINY, use_gan=False)
+
+
+def watched(directory=None):
+    """The callback at the beginning of epoch 3 of a small network."""
+    callback = callbacks.StopOnNonFinite(directory)
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.trackers = [
+        types.SimpleNamespace(name=name)
+        for name in ("reconstruction_loss", "cam_loss", "assessment_loss")
+    ]
+    callback.set_model(model)
+    callback.on_epoch_begin(2)
+    return callback
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_the_cause_is_named_before_what_follows_from_it(value):
+    # Keras hands the logs over in the order of the alphabet.
+    logs = {"assessment_loss": math.nan, "cam_loss": value}
+    with pytest.raises(
+        FloatingPointError,
+        match=rf"^epoch 3, step 7: cam_loss is {value}; no checkpoint yet$",
+    ):
+        watched().on_train_batch_end(6, logs)
+
+
+def test_finite_losses_and_undefined_figures_go_on():
+    callback = watched()
+    callback.on_train_batch_end(0, {"cam_loss": 1e38})
+    callback.on_epoch_end(2, {"cam_loss": 1.0, "val_srcc": math.nan})
+    assert callback.step == 1
+
+
+def test_weights_that_the_last_step_spoiled_are_not_saved():
+    callback = watched()
+    callback.on_train_batch_end(4, {"cam_loss": 1.0})
+    callback.model.layers[0].bias.assign([math.inf])
+    with pytest.raises(
+        FloatingPointError, match=r"step 5: the step left .*bias not finite"
+    ):
+        callback.on_epoch_end(2, {"cam_loss": 1.0})
+
+
+def poison(monkeypatch, step, row):
+    """Makes the readers' quality of one image of one step NaN."""
+    original = training_data.training_batches
+
+    def training_batches(*arguments):
+        batches, steps = original(*arguments)
+
+        def spoil(index, batch):
+            # With several replicas a batch is one replica's share of a step.
+            size = tf.shape(batch["quality"], tf.int64)[0]
+            place = index * size + tf.range(size)
+            hit = place == step * TINY["batch_size"] + row
+            quality = tf.where(hit, math.nan, batch["quality"])
+            return {**batch, "quality": quality}
+
+        return batches.enumerate().map(spoil), steps
+
+    monkeypatch.setattr(training_data, "training_batches", training_batches)
+
+
+@pytest.mark.parametrize("distribute", ["none", "mirrored"])
+def test_a_nan_stops_the_run_at_its_step_and_saves_nothing_of_the_epoch(
+    config, distribute, eager_steps, monkeypatch, tmp_path
+):
+    # The last image of a batch is the second replica's.
+    poison(monkeypatch, step=3, row=TINY["batch_size"] - 1)
+    poisoned = dataclasses.replace(config, distribute=distribute, epochs=4)
+    with pytest.raises(FloatingPointError) as error:
+        run.run(poisoned, tmp_path)
+    good = tmp_path / "checkpoints" / "epoch_000001"
+    assert str(error.value) == (
+        f"epoch 2, step 2: quality_loss is nan; last good checkpoint: {good}"
+    )
+    assert [p.name for p in good.parent.iterdir()] == [good.name]
+    with (tmp_path / "log.csv").open() as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["1"]
+    assert not (tmp_path / "training.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("progress", "patience", "ended"),
+    [
+        (checkpoints.Progress(), 1, False),
+        (checkpoints.Progress(4, 2, 0.5), 3, False),
+        (checkpoints.Progress(5, 2, 0.5), 3, True),
+        (checkpoints.Progress(900, 2, 0.5), 0, False),
+        # Without a validation part every epoch is the best so far.
+        (checkpoints.Progress(900, 900, 899.0), 1, False),
+        # Its figure was never defined.
+        (checkpoints.Progress(30, 1, -1.5), 3, False),
+    ],
+)
+def test_a_run_ends_after_as_many_epochs_without_gain(
+    progress, patience, ended
+):
+    assert progress.gains_no_more(patience) == ended
+
+
+@pytest.fixture
+def scripted(monkeypatch, eager_steps):
+    """Steps that train nothing; the validation SRCC of the next epochs."""
+    figures = []
+    monkeypatch.setattr(
+        PlainAssessment,
+        "train_step",
+        lambda self, _: {t.name: tf.constant(0.5) for t in self.trackers},
+    )
+    monkeypatch.setattr(
+        "g2npan_tf.evaluation.statistics.figures",
+        lambda *_: dict.fromkeys(METRICS, figures.pop(0)),
+    )
+    return figures
+
+
+def patient(config, epochs=9):
+    return dataclasses.replace(config, early_stopping_epochs=2, epochs=epochs)
+
+
+def epochs_of(workdir):
+    with (workdir / "log.csv").open() as file:
+        return [int(row["epoch"]) for row in csv.DictReader(file)]
+
+
+def test_early_stopping_counts_on_over_a_resume_and_is_final(
+    config, scripted, tmp_path, capsys
+):
+    scripted[:] = [0.2, 0.5, 0.4]
+    run.run(patient(config, epochs=3), tmp_path)
+    # One epoch without gain is behind it: the next one is the last.
+    scripted[:] = [0.5, 0.9, 0.9, 0.9, 0.9, 0.9]
+    stale = (tmp_path / "training.json").read_text()
+    run.run(patient(config), tmp_path)
+    assert epochs_of(tmp_path) == [1, 2, 3, 4]
+    # As if it had been killed before it wrote its summary.
+    (tmp_path / "training.json").write_text(stale)
+    summary = run.run(patient(config), tmp_path)
+    assert (summary.epochs, summary.best_epoch) == (4, 2)
+    assert summary.ended.startswith("early stopping")
+    capsys.readouterr()
+    assert run.run(patient(config), tmp_path) == summary
+    assert "finished before (early stopping" in capsys.readouterr().out
+    assert epochs_of(tmp_path) == [1, 2, 3, 4]
+
+
+def test_more_patience_goes_on_with_a_run_that_ended_early(
+    config, scripted, tmp_path
+):
+    scripted[:] = [0.5, 0.4, 0.4]
+    run.run(patient(config), tmp_path)
+    scripted[:] = [0.6]
+    more = dataclasses.replace(
+        patient(config, epochs=4), early_stopping_epochs=3
+    )
+    summary = run.run(more, tmp_path)
+    assert (summary.best_epoch, summary.ended) == (4, "all epochs")
+
+
+def test_without_validation_one_line_says_that_nothing_stops_early(
+    config, scripted, tmp_path, capsys
+):
+    scripted[:] = [0.5] * 3
+    whole = dataclasses.replace(patient(config, epochs=3), validation_share=0.0)
+    assert run.run(whole, tmp_path).epochs == 3
+    err = capsys.readouterr().err
+    assert err.count("no validation part: no early stopping\n") == 1

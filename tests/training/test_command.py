@@ -1,5 +1,6 @@
 """What the training command says at the end, and with which exit code."""
 
+import dataclasses
 import errno
 import json
 import pathlib
@@ -22,22 +23,27 @@ from g2npan_tf.core.config import Config
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training import command as training
 from g2npan_tf.training import run
+from g2npan_tf.training.calibration import Calibration
+from g2npan_tf.training.workdir import Summary
 from tests.tiny import REPOSITORY
 from tests.training.test_run import TINY
 from tests.training.test_run import command
 
-SUMMARY = {
-    "data": {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"},
-    "preset": "compact",
-    "protocol": "fold 0 left out",
-    "epochs": 7,
-    "best_epoch": 4,
-    "best_val_srcc": 0.512,
-    "ended": "early stopping: no better validation SRCC in 3 epochs",
-    "quality_loss": [0.7, 0.5],
-    "wall_seconds": 12.0,
-    "peak_memory_mib": 900.0,
-}
+SUMMARY = Summary(
+    data={"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"},
+    protocol="fold 0 left out",
+    preset="compact",
+    changes=[],
+    epochs=7,
+    best_epoch=4,
+    best_val_srcc=0.512,
+    ended="early stopping: no better validation SRCC in 3 epochs",
+    calibration=None,
+    images_per_second=10.0,
+    wall_seconds=12.0,
+    peak_memory_mib=900.0,
+    quality_loss=[0.7, 0.5],
+)
 PLAIN = {**TINY, "use_gan": False, "use_local_contrast": True}
 
 
@@ -51,13 +57,15 @@ PLAIN = {**TINY, "use_gan": False, "use_local_contrast": True}
             "no validation part: the last epoch is kept",
         ),
         (
-            {"calibration": {"scale": 2.511, "offset": -0.2, "images": 192}},
+            {"calibration": Calibration(2.511, -0.2, 192)},
             "calibrated on 192 images: logit * 2.51 -0.20\n",
         ),
     ],
 )
 def test_the_report_says_what_was_kept_and_why_it_ended(changed, line):
-    text = training.report({**SUMMARY, **changed}, pathlib.Path("runs/first"))
+    text = training.report(
+        dataclasses.replace(SUMMARY, **changed), pathlib.Path("runs/first")
+    )
     assert line in text
     assert ("calibrated" in text) == ("calibration" in changed)
 

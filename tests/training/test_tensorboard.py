@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.training import run
 from g2npan_tf.training import tensorboard
@@ -123,3 +124,39 @@ def test_a_run_that_goes_on_shows_the_same_images_and_its_speed(
         assert {"quality_loss", "learning_rate", "val_srcc"} <= {
             tag for step, tag in found if step == epoch
         }
+
+
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [("", None), ("3:3", (3, 3)), ("10:20", (10, 20))],
+)
+def test_steps_are_read(text, steps):
+    assert tensorboard.profiled_steps(text) == steps
+
+
+@pytest.mark.parametrize("text", ["3", "a:b", "0:4", "5:4", "1:2:3", "-1:2"])
+def test_another_form_is_refused_in_one_line(text):
+    with pytest.raises(InputError, match=f"START:END.*Received: {text}$"):
+        tensorboard.profiled_steps(text)
+
+
+def test_a_run_that_goes_on_may_be_profiled(data_dir, eager_steps, tmp_path):
+    config = Config(data_dir=data_dir, **TINY, use_gan=False)
+    run.run(dataclasses.replace(config, epochs=1), tmp_path)
+    profiled = dataclasses.replace(config, profile="2:2")
+    run.run(profiled, tmp_path)
+    # Where the profile plugin of TensorBoard looks for it.
+    found = (tmp_path / "events").rglob("plugins/profile/*/*.xplane.pb")
+    (trace,) = found
+    content = trace.read_bytes()
+    assert b"Conv2D" in content
+    assert b"Profiled batch" in content
+
+
+def test_more_steps_than_there_are_are_refused_before_anything(
+    data_dir, tmp_path
+):
+    config = Config(data_dir=data_dir, **TINY, use_gan=False, profile="2:99")
+    with pytest.raises(InputError, match="this session has 4 steps"):
+        run.run(config, tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -10,6 +10,7 @@ from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.training import workdir as run_folder
+from g2npan_tf.training.calibration import Calibration
 from g2npan_tf.training.checkpoints import Progress
 from tests.training.test_run import TINY
 
@@ -56,10 +57,11 @@ def test_a_run_goes_on_with_its_fields_only(begun, field):
     with pytest.raises(InputError) as info:
         run_folder.earlier_facts(workdir, other)
     shown, asked = (config.to_json(), other.to_json())
-    assert f"holds a run with {field.name}={shown[field.name]}" in str(
-        info.value
+    assert (
+        f"already contains a run with {field.name}={shown[field.name]}"
+        in str(info.value)
     )
-    assert f"this one has {field.name}={asked[field.name]}" in str(info.value)
+    assert f"but {field.name}={asked[field.name]} was given" in str(info.value)
 
 
 def test_the_length_of_a_cosine_may_not_change(begun):
@@ -68,7 +70,7 @@ def test_the_length_of_a_cosine_may_not_change(begun):
     config_module.save(cosine, {"name": "base/1.0.0"}, workdir / "config.json")
     assert run_folder.earlier_facts(workdir, cosine)
     longer = dataclasses.replace(cosine, epochs=config.epochs + 1)
-    with pytest.raises(InputError, match=f"epochs={config.epochs}, this one"):
+    with pytest.raises(InputError, match=f"with epochs={config.epochs}, but"):
         run_folder.earlier_facts(workdir, longer)
 
 
@@ -101,36 +103,50 @@ def test_a_run_ends_at_its_epochs_or_without_gain(progress, end):
     assert re.match(end, found)
 
 
-@pytest.mark.parametrize("has_validation", [True, False])
-def test_a_summary_is_found_again_only_at_the_epoch_it_is_of(
-    tmp_path, has_validation, capsys
-):
-    config = Config(epochs=3)
+def test_a_summary_is_read_as_it_was_written(tmp_path):
+    assert run_folder.read_summary(tmp_path) is None
     (tmp_path / "log.csv").write_text(
         "epoch,quality_loss\n1,0.7\n2,0.6\n3,0.5\n"
     )
-    written = run_folder.write_summary(
-        tmp_path,
-        config,
-        {"name": "x"},
-        Progress(3, 2, 0.4),
-        2.0,
-        10,
-        has_validation,
-        {"scale": 2.0, "offset": 0.1, "images": 9},
+    summary = run_folder.Summary(
+        data={"name": "x"},
+        protocol="group",
+        preset="compact",
+        changes=["vgg_width=0.25"],
+        epochs=3,
+        best_epoch=2,
+        best_val_srcc=0.4,
+        ended="all epochs",
+        calibration=Calibration(2.0, 0.1, 9),
+        images_per_second=5.0,
+        wall_seconds=2.0,
+        peak_memory_mib=100.0,
+        quality_loss=run_folder.quality_losses(tmp_path),
     )
-    assert written["calibration"]["scale"] == 2.0
-    assert written["quality_loss"] == [0.7, 0.5]
-    assert written["images_per_second"] == 5.0
-    assert written["best_val_srcc"] == (0.4 if has_validation else None)
-    found = run_folder.earlier_summary(tmp_path, Progress(3, 2, 0.4), config)
-    assert found == json.loads((tmp_path / "training.json").read_text())
-    assert found == written
-    assert "finished before (all epochs)" in capsys.readouterr().out
-    longer = dataclasses.replace(config, epochs=4)
-    assert (
-        run_folder.earlier_summary(tmp_path, Progress(3, 2, 0.4), longer)
-        is None
+    assert summary.quality_loss == [0.7, 0.5]
+    summary.write(tmp_path)
+    assert run_folder.read_summary(tmp_path) == summary
+    # Of earlier versions, which said less.
+    path = tmp_path / "training.json"
+    values = json.loads(path.read_text())
+    assert values["calibration"] == {"scale": 2.0, "offset": 0.1, "images": 9}
+    del values["changes"], values["calibration"]
+    path.write_text(json.dumps(values))
+    assert run_folder.read_summary(tmp_path) == dataclasses.replace(
+        summary, changes=[], calibration=None
     )
-    later = Progress(4, 2, 0.4)
-    assert run_folder.earlier_summary(tmp_path, later, longer) is None
+
+
+def test_a_run_has_ended_only_at_the_epochs_that_are_asked_for(begun):
+    config, workdir = begun
+    assert not run_folder.has_ended(workdir, config)
+    ended = dict.fromkeys(
+        field.name for field in dataclasses.fields(run_folder.Summary)
+    )
+    ended |= {"epochs": config.epochs, "best_epoch": 1}
+    (workdir / "training.json").write_text(json.dumps(ended))
+    assert run_folder.has_ended(workdir, config)
+    longer = dataclasses.replace(config, epochs=config.epochs + 1)
+    assert not run_folder.has_ended(workdir, longer)
+    with pytest.raises(InputError, match="already contains a run"):
+        run_folder.has_ended(workdir, dataclasses.replace(config, seed=8))
