@@ -1,7 +1,10 @@
 """Tiny networks, random batches and the checks that every network shares."""
 
 import pathlib
+import subprocess
+import sys
 
+import h5py
 import keras
 import numpy as np
 
@@ -13,6 +16,45 @@ from g2npan_tf.training import checkpoints
 SIZE = 32
 GRID = (2, 2)
 REPOSITORY = pathlib.Path(__file__).parent.parent
+# Settings of a run that trains in seconds.
+TINY = {
+    "generator_filters": (4, 4, 8),
+    "generator_strides": (2, 2, 1),
+    "up_filters": (8, 4, 4),
+    "up_scales": (1, 1, 2, 2),
+    "num_ufw": 1,
+    "discriminator_filters": (4, 4),
+    "vgg_width": 0.0625,
+    "vgg_batch_norm": True,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "epochs": 2,
+}
+
+
+def run_python(*arguments, **options):
+    """Runs this Python in the repository; what it printed is text."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=REPOSITORY,
+        check=False,
+        **options,
+    )
+
+
+def arrays(file):
+    """All arrays of a file of weights, by their path in it."""
+    found = {}
+
+    def visit(name, item):
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()]
+
+    with h5py.File(file) as content:
+        content.visititems(visit)
+    return found
 
 
 def tiny_generator(num_ufw=1, use_skip=False):

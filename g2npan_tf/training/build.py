@@ -12,9 +12,10 @@ from g2npan_tf.model.quality_network import build_quality_network
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import Objective
 from g2npan_tf.model.train_step import PlainAssessment
+from g2npan_tf.model.train_step import TrainingModel
 
 
-def build(config: Config, tiles_per_side: int = 1) -> G2NPAN | PlainAssessment:
+def build(config: Config, tiles_per_side: int = 1) -> TrainingModel:
     """Builds the networks of an experiment with random weights, uncompiled."""
     try:
         with precision.policy(config.precision):
@@ -29,9 +30,7 @@ def build(config: Config, tiles_per_side: int = 1) -> G2NPAN | PlainAssessment:
     )
 
 
-def compile_model(
-    model: G2NPAN | PlainAssessment, config: Config, steps: int
-) -> None:
+def compile_model(model: TrainingModel, config: Config, steps: int) -> None:
     """Gives each network its Adam and the step its loss weights.
 
     Section: 4.1.3
@@ -56,15 +55,13 @@ def compile_model(
         generator_ema=config.generator_ema,
     )
 
-    def adam() -> keras.Optimizer:
-        return precision.with_loss_scale(
+    optimizers = [
+        precision.with_loss_scale(
             keras.optimizers.Adam(_schedule(config, steps)), config.precision
         )
-
-    if isinstance(model, PlainAssessment):
-        model.compile(objective, adam())
-    else:
-        model.compile(objective, adam(), adam(), adam())
+        for _ in model.OPTIMIZERS
+    ]
+    model.compile(objective, *optimizers)
 
 
 def _schedule(

@@ -18,7 +18,7 @@ from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.model.train_step import G2NPAN
-from g2npan_tf.model.train_step import PlainAssessment
+from g2npan_tf.model.train_step import TrainingModel
 from g2npan_tf.training.callbacks import StopOnNonFinite
 from g2npan_tf.training.tensorboard import StepTime
 
@@ -120,7 +120,7 @@ class Measured:
 
 
 def measure(
-    model: G2NPAN | PlainAssessment,
+    model: TrainingModel,
     batches: tf.data.Dataset,
     steps: int,
     builder: tfds.core.DatasetBuilder,
@@ -195,7 +195,7 @@ def forward_gflop(model: keras.Model) -> float:
     return total
 
 
-def step_gflop(model: G2NPAN | PlainAssessment) -> dict[str, float]:
+def step_gflop(model: TrainingModel) -> dict[str, float]:
     """Counts a training step per image of the batch, part by part.
 
     By the rule of `STEP_RULE`. It is a little more than what is done: the
@@ -233,15 +233,13 @@ def peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _networks(model: G2NPAN | PlainAssessment) -> list[keras.Model]:
+def _networks(model: TrainingModel) -> list[keras.Model]:
     """The networks that are trained."""
-    if isinstance(model, PlainAssessment):
-        return [model.quality_network]
-    return [model.generator, model.discriminator, model.quality_network]
+    return [getattr(model, name) for name in model.NETWORKS]
 
 
 def _estimated_mib(
-    model: G2NPAN | PlainAssessment, batch_size: int
+    model: TrainingModel, batch_size: int
 ) -> tuple[float, float]:
     """What weights and activations of a step need at once, in MiB.
 
@@ -272,7 +270,7 @@ def _layer_outputs(net: keras.Model) -> int:
 
 
 def _forward(
-    model: G2NPAN | PlainAssessment,
+    model: TrainingModel,
     builder: tfds.core.DatasetBuilder,
     places: np.ndarray,
 ) -> tuple[float, float]:
@@ -285,7 +283,7 @@ def _forward(
 
 
 def _train(
-    model: G2NPAN | PlainAssessment, batches: tf.data.Dataset, batch_size: int
+    model: TrainingModel, batches: tf.data.Dataset, batch_size: int
 ) -> tuple[float, float]:
     """Trains two steps; seconds of the first one and of the second."""
     start = time.perf_counter()

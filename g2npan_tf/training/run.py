@@ -21,8 +21,7 @@ from g2npan_tf.data import base
 from g2npan_tf.data import batches as training_data
 from g2npan_tf.data import protocols
 from g2npan_tf.model import precision
-from g2npan_tf.model.train_step import G2NPAN
-from g2npan_tf.model.train_step import PlainAssessment
+from g2npan_tf.model.train_step import TrainingModel
 from g2npan_tf.training import build
 from g2npan_tf.training import calibration
 from g2npan_tf.training import callbacks
@@ -43,7 +42,7 @@ class _Ready:
     strategy: tf.distribute.Strategy
     builder: tfds.core.DatasetBuilder
     parts: protocols.Parts
-    model: G2NPAN | PlainAssessment
+    model: TrainingModel
     steps: int
     progress: checkpoints.Progress
     best: checkpoints.Files
@@ -162,7 +161,7 @@ def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
     )
 
 
-def _grid(model: G2NPAN | PlainAssessment) -> tuple[int, int]:
+def _grid(model: TrainingModel) -> tuple[int, int]:
     """Rows and columns of the CAM."""
     return model.quality_network.output["cam_logits"].shape[1:]
 

@@ -18,7 +18,7 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.model.quality_network import VGG_REPEATS
 from g2npan_tf.model.train_step import G2NPAN
-from g2npan_tf.model.train_step import PlainAssessment
+from g2npan_tf.model.train_step import TrainingModel
 from g2npan_tf.training import build
 
 WEIGHTS_FILE = "best.weights.h5"
@@ -44,9 +44,7 @@ _GAN_FIELDS = (
 )
 
 
-def load(
-    model: G2NPAN | PlainAssessment, config: Config, facts: dict[str, Any]
-) -> None:
+def load(model: TrainingModel, config: Config, facts: dict[str, Any]) -> None:
     """Gives the networks their start weights, if the configuration names any.
 
     Those of another run (`init_from`) are of its best epoch. Optimisers,
@@ -228,7 +226,7 @@ def _study(facts: dict[str, Any]) -> str:
 
 
 def _weights(
-    model: G2NPAN | PlainAssessment,
+    model: TrainingModel,
     source_config: Config,
     workdir: pathlib.Path,
 ) -> list[tuple[keras.Model, list[np.ndarray]]]:
@@ -246,9 +244,7 @@ def _weights(
     return [(network, other.get_weights()) for network, other in pairs]
 
 
-def read_networks(
-    config: Config, path: pathlib.Path
-) -> G2NPAN | PlainAssessment:
+def read_networks(config: Config, path: pathlib.Path) -> TrainingModel:
     """The networks of a run with their weights, for single tiles, uncompiled.
 
     Args:

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
-import sys
 
 import pytest
 
@@ -11,21 +9,11 @@ from g2npan_tf.core import config
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.experiments import paper_tables
-from tests.tiny import REPOSITORY
-
-
-def train(*flags):
-    return subprocess.run(
-        [sys.executable, "train.py", *flags],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        check=False,
-    )
+from tests.tiny import run_python
 
 
 def test_help_shows_every_flag_with_default_and_source():
-    text = " ".join(train("--help").stdout.split())
+    text = " ".join(run_python("train.py", "--help").stdout.split())
     for field in dataclasses.fields(Config):
         assert f"--{field.name}:" in text or f"--[no]{field.name}:" in text
         assert field.metadata["help"] in text
@@ -44,7 +32,7 @@ def test_help_shows_every_flag_with_default_and_source():
     ],
 )
 def test_bad_flags_are_one_line_and_code_two(flag, message):
-    done = train("--workdir=unused", flag)
+    done = run_python("train.py", "--workdir=unused", flag)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
@@ -64,18 +52,12 @@ def test_flags_give_the_same_configuration_again(settings):
         "; import sys; config.define_flags(); flags.FLAGS(sys.argv); "
         "print(json.dumps(config.from_flags().to_json()))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, *config.to_flags(wanted)],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        check=True,
-    )
+    done = run_python("-c", code, *config.to_flags(wanted))
     assert Config.from_json(json.loads(done.stdout)) == wanted
 
 
 def test_workdir_is_required():
-    assert "--workdir is required" in train().stderr
+    assert "--workdir is required" in run_python("train.py").stderr
 
 
 def test_paper_preset_is_the_paper():

@@ -1,8 +1,6 @@
 """Parts never share a case; a base is opened as it was."""
 
 import dataclasses
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ import pytest
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
-from tests.tiny import REPOSITORY
+from tests.tiny import run_python
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +139,8 @@ def test_without_the_checkout_a_built_data_set_is_found(data_dir):
         "base.reopen(config, base.facts(builder))\n"
         "assert len(base.divide(builder, config).test) == 6\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=REPOSITORY)
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_package_brings_its_data_sets_by_an_entry_point(

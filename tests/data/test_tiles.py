@@ -19,7 +19,7 @@ from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.training import run as training
 from tests.tiled_base import SIDE
 from tests.tiled_base import TiledBase
-from tests.training.test_run import TINY
+from tests.tiny import TINY
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from g2npan_tf.experiments import diagnose
 from g2npan_tf.experiments import diagnosis
 from tests.finished_runs import FACTS
 from tests.tiny import REPOSITORY
-from tests.training.test_run import TINY
+from tests.tiny import TINY
 from tests.training.test_start_weights import built
 
 

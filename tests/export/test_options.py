@@ -16,7 +16,7 @@ from g2npan_tf.training.checkpoints import Progress
 from tests.finished_runs import FACTS
 from tests.finished_runs import probe
 from tests.finished_runs import random_images
-from tests.training.test_run import TINY
+from tests.tiny import TINY
 
 
 def left_run(config, workdir):

@@ -16,6 +16,7 @@ from g2npan_tf.training import build
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training.checkpoints import Progress
 from tests.model.test_train_step import weights
+from tests.tiny import TINY
 from tests.tiny import checkpoint_files
 from tests.tiny import random_batch
 from tests.tiny import tiny_discriminator
@@ -23,7 +24,6 @@ from tests.tiny import tiny_generator
 from tests.tiny import tiny_quality_network
 from tests.training.test_checkpoints import state
 from tests.training.test_checkpoints import steps
-from tests.training.test_run import TINY
 
 
 def averaged_model(momentum=0.25):

@@ -24,6 +24,7 @@ from g2npan_tf.training.checkpoints import Progress
 from tests.model.test_train_step import NETS
 from tests.model.test_train_step import step
 from tests.model.test_train_step import weights
+from tests.tiny import TINY
 from tests.tiny import checkpoint_files
 from tests.tiny import random_batch
 from tests.tiny import tiny_discriminator
@@ -31,7 +32,6 @@ from tests.tiny import tiny_generator
 from tests.tiny import tiny_quality_network
 from tests.training.test_checkpoints import state
 from tests.training.test_checkpoints import steps
-from tests.training.test_run import TINY
 
 BFLOAT16, FLOAT16 = MIXED = ("mixed_bfloat16", "mixed_float16")
 

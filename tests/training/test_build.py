@@ -6,7 +6,7 @@ import pytest
 
 from g2npan_tf.core.config import Config
 from g2npan_tf.training import build
-from tests.training.test_run import TINY
+from tests.tiny import TINY
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from g2npan_tf.model.train_step import PlainAssessment
 from g2npan_tf.training import callbacks
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training import run
-from tests.training.test_run import TINY
+from tests.tiny import TINY
 
 
 class Scorer:

@@ -9,7 +9,6 @@ import signal
 import sys
 import warnings
 
-import h5py
 import keras
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from g2npan_tf.training.checkpoints import SCORER
 from g2npan_tf.training.checkpoints import STATE
 from g2npan_tf.training.checkpoints import Progress
 from tests.model.test_train_step import g2npan
+from tests.tiny import arrays
 from tests.tiny import checkpoint_files
 from tests.tiny import random_batch
 
@@ -60,18 +60,6 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     steps(second, [1])
     for a, b in zip(state(straight), state(second), strict=True):
         np.testing.assert_array_equal(a, b)
-
-
-def arrays(path):
-    found = {}
-
-    def visit(name, item):
-        if isinstance(item, h5py.Dataset):
-            found[name] = item[()]
-
-    with h5py.File(path) as file:
-        file.visititems(visit)
-    return found
 
 
 def test_content_is_what_keras_writes(tmp_path):

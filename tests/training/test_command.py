@@ -26,8 +26,8 @@ from g2npan_tf.training import run
 from g2npan_tf.training.calibration import Calibration
 from g2npan_tf.training.workdir import Summary
 from tests.tiny import REPOSITORY
-from tests.training.test_run import TINY
-from tests.training.test_run import command
+from tests.tiny import TINY
+from tests.tiny import run_python
 
 SUMMARY = Summary(
     data={"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"},
@@ -173,7 +173,7 @@ def test_a_finished_run_is_reported_with_code_zero(run_main, capsys):
 
 def test_a_run_is_not_written_over_the_one_that_it_starts_from(tmp_path):
     (tmp_path / "config.json").write_text("{}")
-    done = command(
+    done = run_python(
         "train.py", f"--workdir={tmp_path}", f"--init_from={tmp_path}"
     )
     assert done.returncode == 2
@@ -183,10 +183,10 @@ def test_a_run_is_not_written_over_the_one_that_it_starts_from(tmp_path):
 
 
 def test_arguments_and_unknown_data_are_refused(tmp_path):
-    done = command("train.py", "slices")
+    done = run_python("train.py", "slices")
     assert done.returncode == 2
     assert "unexpected argument slices" in done.stderr
-    done = command("train.py", f"--workdir={tmp_path}/run", "--data=no/base")
+    done = run_python("train.py", f"--workdir={tmp_path}/run", "--data=no/base")
     assert done.returncode == 2
     assert "--data=no/base: no such data set" in done.stderr
     assert done.stderr.count("\n") == 1
@@ -206,7 +206,7 @@ def pretrained(tmp_path_factory):
         data_dir=str(folder / "tfds"),
         manual_dir=str(folder / "slices"),
     )
-    done = command(
+    done = run_python(
         "train.py",
         f"--workdir={folder / 'run'}",
         *config_module.to_flags(settings),
@@ -265,7 +265,7 @@ def test_every_command_of_the_report_works_when_pasted(
     settings = Config(
         **{**TINY, "epochs": 1, "use_gan": use_gan}, data_dir=data_dir
     )
-    done = command(
+    done = run_python(
         "train.py",
         f"--workdir={tmp_path}/a run",
         *config_module.to_flags(settings),

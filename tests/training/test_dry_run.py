@@ -19,7 +19,7 @@ from g2npan_tf.model.train_step import PlainAssessment
 from g2npan_tf.training import dry_run
 from g2npan_tf.training import run
 from tests import tiny
-from tests.training.test_run import TINY
+from tests.tiny import TINY
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import to_flags
 from g2npan_tf.training import run as training
 from tests.tiny import REPOSITORY
-from tests.training.test_run import TINY
+from tests.tiny import TINY
 
 SECONDS = 900
 PLAIN = ("--use_gan=false",)
@@ -43,12 +44,6 @@ def free_ports():
         return [each.getsockname()[1] for each in sockets]
 
 
-def flags_of(config):
-    for name, value in config.items():
-        text = ",".join(map(str, value)) if isinstance(value, tuple) else value
-        yield f"--{name}={text}"
-
-
 class Workers:
     """Two workers of one run; their output is in `0.log` and `1.log`."""
 
@@ -56,6 +51,9 @@ class Workers:
         folder.mkdir(exist_ok=True)
         self.logs = [folder / f"{index}.log" for index in (0, 1)]
         cluster = {"worker": [f"127.0.0.1:{port}" for port in free_ports()]}
+        config = Config(
+            **TINY, data_dir=str(data_dir), distribute="multi_worker"
+        )
         self.processes = []
         for index, log in enumerate(self.logs):
             task = {"type": "worker", "index": index}
@@ -65,10 +63,8 @@ class Workers:
                     [
                         sys.executable,
                         *(code or ["train.py"]),
-                        "--distribute=multi_worker",
                         f"--workdir={folder / 'run'}",
-                        f"--data_dir={data_dir}",
-                        *flags_of(TINY),
+                        *to_flags(config),
                         *flags,
                         *own_flags[index],
                     ],

@@ -23,20 +23,9 @@ from g2npan_tf.training import checkpoints
 from g2npan_tf.training import distribution
 from g2npan_tf.training import run
 from tests.tiny import REPOSITORY
-
-TINY = {
-    "generator_filters": (4, 4, 8),
-    "generator_strides": (2, 2, 1),
-    "up_filters": (8, 4, 4),
-    "up_scales": (1, 1, 2, 2),
-    "num_ufw": 1,
-    "discriminator_filters": (4, 4),
-    "vgg_width": 0.0625,
-    "vgg_batch_norm": True,
-    "batch_size": 8,
-    "learning_rate": 1e-3,
-    "epochs": 2,
-}
+from tests.tiny import TINY
+from tests.tiny import arrays
+from tests.tiny import run_python
 
 
 @pytest.fixture(scope="session")
@@ -56,16 +45,6 @@ def finished(config, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("finished")
     run.run(config, workdir)
     return workdir
-
-
-def command(*arguments):
-    return subprocess.run(
-        [sys.executable, *arguments],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        check=False,
-    )
 
 
 def test_a_run_leaves_everything_that_is_promised(finished, config):
@@ -158,7 +137,7 @@ def test_scores_are_calibrated_on_what_is_known_and_stay_so(
 
 
 def test_evaluate_prints_the_table_and_writes_the_files(finished):
-    done = command("evaluate.py", f"--workdir={finished}")
+    done = run_python("evaluate.py", f"--workdir={finished}")
     assert done.returncode == 0, done.stderr
     for text in (
         "simulated scores",
@@ -193,24 +172,14 @@ def test_evaluate_prints_the_table_and_writes_the_files(finished):
 
 @pytest.mark.parametrize("flags", [(), ("--workdir=/none",)])
 def test_evaluate_refuses_what_is_no_run(flags):
-    done = command("evaluate.py", *flags)
+    done = run_python("evaluate.py", *flags)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
 
 
 def weights(workdir):
-    path = next((workdir / "checkpoints").glob("epoch_*2")) / "state.weights.h5"
-    import h5py
-
-    arrays = {}
-
-    def visit(name, item):
-        if isinstance(item, h5py.Dataset):
-            arrays[name] = item[()]
-
-    with h5py.File(path) as file:
-        file.visititems(visit)
-    return arrays
+    (path,) = (workdir / "checkpoints").glob("epoch_*2")
+    return arrays(path / "state.weights.h5")
 
 
 def test_a_run_in_two_parts_equals_one_in_one(plain_config, tmp_path):
@@ -288,20 +257,13 @@ def test_a_run_does_not_go_on_with_another_version_of_its_base(
 
 
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(plain_config, tmp_path):
-    flags = [
-        f"--{name}={','.join(map(str, v)) if isinstance(v, tuple) else v}"
-        for name, v in TINY.items()
-        if name != "epochs"
-    ]
     process = subprocess.Popen(
         [
             sys.executable,
             "train.py",
             f"--workdir={tmp_path}",
-            f"--data_dir={plain_config.data_dir}",
-            "--use_gan=false",
+            *config_module.to_flags(plain_config),
             "--epochs=10000",
-            *flags,
         ],
         stderr=subprocess.PIPE,
         text=True,

@@ -2,8 +2,6 @@
 
 import dataclasses
 import shutil
-import subprocess
-import sys
 
 import h5py
 import keras
@@ -24,8 +22,8 @@ from tests import study_folder
 from tests.custom_folder import rows_of
 from tests.custom_folder import write_folder
 from tests.finished_runs import random_images
-from tests.tiny import REPOSITORY
-from tests.training.test_run import TINY
+from tests.tiny import TINY
+from tests.tiny import run_python
 
 FACTS = {"name": "fusion_quality/phantom/1.0.0", "scores": "simulated"}
 OTHER_BASE = {"name": "fusion_quality/custom/2.0.0", "scores": "made up"}
@@ -378,18 +376,11 @@ def test_a_run_loads_at_its_start_only(data_dir, tmp_path):
 
 
 def test_the_command_says_it_in_one_line(source, tmp_path):
-    done = subprocess.run(
-        [
-            sys.executable,
-            "train.py",
-            f"--workdir={tmp_path / 'run'}",
-            f"--init_from={source[0]}",
-            "--use_gan=false",
-        ],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        check=False,
+    done = run_python(
+        "train.py",
+        f"--workdir={tmp_path / 'run'}",
+        f"--init_from={source[0]}",
+        "--use_gan=false",
     )
     assert done.returncode == 2
     assert "use_gan=True there and False here" in done.stderr

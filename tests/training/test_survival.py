@@ -16,12 +16,14 @@ import sys
 import time
 import zipfile
 
-import h5py
 import numpy as np
 import pytest
 
+from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import to_flags
 from tests.tiny import REPOSITORY
-from tests.training.test_run import TINY
+from tests.tiny import TINY
+from tests.tiny import arrays
 
 EPOCHS = 4
 # Sends itself a signal at its n-th operation on a file named so.
@@ -45,11 +47,13 @@ TIMES = ("images_per_second", "wall_seconds", "peak_memory_mib")
 @pytest.fixture(scope="module")
 def flags(data_dir):
     """Of a deterministic run without GAN, which is traced in seconds."""
-    values = {**TINY, "epochs": EPOCHS, "data_dir": data_dir}
-    return [
-        f"--{name}={','.join(map(str, v)) if isinstance(v, tuple) else v}"
-        for name, v in values.items()
-    ] + ["--use_gan=false", "--deterministic"]
+    config = Config(
+        **{**TINY, "epochs": EPOCHS},
+        data_dir=data_dir,
+        use_gan=False,
+        deterministic=True,
+    )
+    return to_flags(config)
 
 
 def start(workdir, flags, at=None, **options):
@@ -82,18 +86,6 @@ def straight(flags, tmp_path_factory):
 
 def checkpoint_names(workdir):
     return sorted(path.name for path in (workdir / "checkpoints").iterdir())
-
-
-def arrays(file):
-    found = {}
-
-    def visit(name, item):
-        if isinstance(item, h5py.Dataset):
-            found[name] = item[()]
-
-    with h5py.File(file) as content:
-        content.visititems(visit)
-    return found
 
 
 def weights(path):
@@ -174,14 +166,14 @@ def test_a_run_that_met_everything_equals_one_that_met_nothing(
     assert err.count("\n") == 1, err
     assert "error: File too large (" in err
     assert "bytes needed, " in err
-    assert f"{workdir}/checkpoints; saved until epoch 1. The same" in err
+    assert f"{workdir}/checkpoints; saved up to epoch 1; rerun the" in err
     assert checkpoint_names(workdir) == ["epoch_000001"]
 
     at = ("epoch_000003", 1, signal.SIGTERM)
     code, err = run(workdir, flags, at=at)
     assert code == 143
     assert err.count("\n") == 1, err
-    assert "stopped by SIGTERM; saved until epoch 3. The same command" in err
+    assert "stopped by SIGTERM; saved up to epoch 3; rerun the same" in err
 
     assert run(workdir, flags) == (0, "")
     check_equal(workdir, straight)
@@ -226,7 +218,7 @@ def test_sigterm_without_grace_and_a_second_one_stop_at_once(flags, tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143
     saved = last_saved(tmp_path)
-    assert f"saved until epoch {saved}." in err
+    assert f"saved up to epoch {saved};" in err
     process = start(tmp_path, forever)
     until_saved(process, tmp_path, saved + 2)
     process.send_signal(signal.SIGTERM)
@@ -334,7 +326,7 @@ def test_a_run_on_a_full_disk_goes_on_after_space_is_made(
     assert code == 1
     assert err.count("\n") == 1, err
     assert "error: No space left on device (" in err
-    epoch = int(err.partition("saved until epoch ")[2][0])
+    epoch = int(err.partition("saved up to epoch ")[2][0])
     assert 1 <= epoch < EPOCHS
     assert last_saved(workdir) == epoch
     filler.unlink()

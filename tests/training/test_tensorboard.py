@@ -13,7 +13,7 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.training import run
 from g2npan_tf.training import tensorboard
-from tests.training.test_run import TINY
+from tests.tiny import TINY
 
 SIZE = 16
 IMAGES = np.stack(

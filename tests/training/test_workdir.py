@@ -12,7 +12,7 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.training import workdir as run_folder
 from g2npan_tf.training.calibration import Calibration
 from g2npan_tf.training.checkpoints import Progress
-from tests.training.test_run import TINY
+from tests.tiny import TINY
 
 
 def other_value(field, value):
