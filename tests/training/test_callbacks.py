@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from g2npan_tf.core.config import Config
 from g2npan_tf.data import batches as training_data
-from g2npan_tf.evaluation.statistics import METRICS
+from g2npan_tf.evaluation.statistics import Figures
 from g2npan_tf.model.train_step import PlainAssessment
 from g2npan_tf.training import callbacks
 from g2npan_tf.training import checkpoints
@@ -239,7 +239,7 @@ def scripted(monkeypatch, eager_steps):
     )
     monkeypatch.setattr(
         "g2npan_tf.evaluation.statistics.figures",
-        lambda *_: dict.fromkeys(METRICS, figures.pop(0)),
+        lambda *_: Figures(*[figures.pop(0)] * 4),
     )
     return figures
 
