@@ -98,7 +98,6 @@ def _by_algorithm(scores: CustomScores) -> dict[str, list[float]]:
 
 
 def _summary(scores: CustomScores, sizes: list[int]) -> list[str]:
-    facts = custom.describe(scores)
     values = opinions_of(scores).mos
     groups = {row.cells["pair_id"] for row in scores.rows}
     lines = [
@@ -107,13 +106,11 @@ def _summary(scores: CustomScores, sizes: list[int]) -> list[str]:
         f"MOS (1 to 5, {scores.scale.scores}): mean {values.mean():.2f}, "
         f"sd {values.std():.2f}, {values.min():.2f} to {values.max():.2f}",
     ]
-    if scores.readers:
-        lines += _reader_lines(scores, facts)
-    return lines
+    return lines + (_reader_lines(scores) if scores.readers else [])
 
 
-def _reader_lines(scores: CustomScores, facts: dict) -> list[str]:
-    intervals = opinions_of(scores).interval
+def _reader_lines(scores: CustomScores) -> list[str]:
+    facts, intervals = custom.describe(scores), opinions_of(scores).interval
     known = intervals[~np.isnan(intervals)]
     width = f"{np.median(known):.2f}" if known.size else "unknown"
     agreement = ", ".join(
@@ -123,12 +120,12 @@ def _reader_lines(scores: CustomScores, facts: dict) -> list[str]:
         )
     )
     rejected = ", ".join(facts["rejected_readers"]) or "none"
+    few = " (never any of five or fewer)" if len(scores.readers) < 6 else ""
     return [
         f"95 % interval of the MOS: half its width is {width} (median)",
         f"ICC(2,1) {facts['icc_single']}, ICC(2,k) {facts['icc_mean']} "
         f"of the readers kept",
-        f"rejected by the screening of BT.500: {rejected}"
-        + (" (never any of five or fewer)" if len(scores.readers) < 6 else ""),
+        f"rejected by the screening of BT.500: {rejected}{few}",
         f"SRCC with the mean of the other readers: {agreement}",
     ]
 

@@ -8,9 +8,6 @@ import numpy as np
 import pytest
 
 from datasets import groups
-from datasets.groups import Entry
-from datasets.groups import ScoredGroup
-from datasets.groups import ScoredImage
 from datasets.groups import split_by_case
 from g2npan_tf.core.errors import InputError
 
@@ -19,91 +16,17 @@ PIXELS = {
 }
 
 
-def decode(data):
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-    return image
-
-
-def group_of(reads, reference="", sources=None):
-    def read(path):
-        reads.append(path.name)
-        return PIXELS[path.name]
-
-    images = tuple(
-        ScoredImage(name, pathlib.Path(name), f"by_{name}", mos, {"extra": mos})
-        for name, mos in (("a", 2.0), ("b", 4.0), ("c", 3.0))
-    )
-    return ScoredGroup(
-        "pair", "case", "CT-MRI", images, reference, read, sources
-    )
-
-
-def test_examples_hold_pixels_scores_and_names():
-    examples = dict(groups.scored_examples(group_of([])))
-    assert list(examples) == ["a", "b", "c"]
-    example = examples["c"]
-    np.testing.assert_array_equal(decode(example["image"]), PIXELS["c"])
-    np.testing.assert_array_equal(decode(example["reference"]), PIXELS["b"])
-    assert example["mos"] == example["extra"] == 3.0
-    assert example["algorithm"] == "by_c"
-    assert example["pair_id"] == "pair"
-    assert example["case_id"] == "case"
-    assert example["modality"] == "CT-MRI"
-    assert "sources" not in example
-
-
-def test_a_named_reference_goes_before_the_best_mos():
-    examples = dict(groups.scored_examples(group_of([], "a")))
-    np.testing.assert_array_equal(
-        decode(examples["c"]["reference"]), PIXELS["a"]
-    )
-
-
-def test_sources_are_in_every_example():
-    group = group_of([], sources=(pathlib.Path("d"), pathlib.Path("e")))
-    for _, example in groups.scored_examples(group):
-        first, second = map(decode, example["sources"])
-        np.testing.assert_array_equal(first, PIXELS["d"])
-        np.testing.assert_array_equal(second, PIXELS["e"])
-
-
-def test_images_are_read_one_at_a_time():
-    reads = []
-    examples = groups.scored_examples(group_of(reads))
-    assert reads == []
-    next(examples)
-    assert reads == ["b", "a"]
-
-
-def test_colours_survive_the_encoding():
-    image = np.zeros((2, 2, 3), np.uint8)
-    image[..., 0] = 200
-    np.testing.assert_array_equal(decode(groups.encode(image)), image)
-
-
-def test_single_best_image_is_the_reference():
-    mos = {"a": 2.0, "b": 4.0, "c": 3.5}
-    assert groups.best_of_group(mos, "g") == "b"
-
-
-def test_ties_favour_no_image_and_are_broken_alike_each_time():
-    mos = {"a": 4.0, "b": 1.0, "c": 4.0, "d": 4.0}
-    best = groups.best_of_group
-    chosen = [best(mos, f"pair_{i}") for i in range(600)]
-    assert chosen == [best(mos, f"pair_{i}") for i in range(600)]
-    counts = collections.Counter(chosen)
-    assert set(counts) == {"a", "c", "d"}
-    # Six standard deviations of a binomial of 600 draws at 1/3.
-    assert all(abs(count - 200) < 6 * 11.6 for count in counts.values())
-
-
 def entries_of(sizes):
-    """Entries that nobody loads, from `{(case, modality): pairs}`."""
+    """Entries that nobody loads, from `{(case, modality): count}`."""
     return [
-        Entry(f"{modality}_{case}_{i}", case, modality, None)
+        groups.Entry(f"{modality}_{case}_{i}", case, modality, None)
         for (case, modality), count in sizes.items()
         for i in range(count)
     ]
+
+
+def modalities(entries):
+    return collections.Counter(entry.modality for entry in entries)
 
 
 # The 129 pairs of the default choice from the Whole Brain Atlas.
@@ -117,26 +40,17 @@ ATLAS = entries_of(
 )
 
 
-def test_folds_are_disjoint_and_complete():
+def test_folds_are_complete_and_a_case_is_never_split():
     folds = split_by_case(ATLAS)
     assert len(folds) == 5
     members = [e.pair_id for fold in folds for e in fold]
     assert sorted(members) == sorted(e.pair_id for e in ATLAS)
-
-
-def test_a_case_is_never_split():
-    folds_of = collections.defaultdict(set)
-    for number, fold in enumerate(split_by_case(ATLAS)):
-        for entry in fold:
-            folds_of[entry.case_id].add(number)
-    assert all(len(numbers) == 1 for numbers in folds_of.values())
+    cases = [{e.case_id for e in fold} for fold in folds]
+    assert len(set.union(*cases)) == sum(map(len, cases))
 
 
 def test_folds_are_balanced_over_modalities():
-    counts = [
-        collections.Counter(e.modality for e in fold)
-        for fold in split_by_case(ATLAS)
-    ]
+    counts = [modalities(fold) for fold in split_by_case(ATLAS)]
     # Three PET cases cannot reach five folds; SPECT fills the other two.
     assert [c["PET-MRI"] for c in counts] == [8, 8, 8, 0, 0]
     assert [c["SPECT-MRI"] for c in counts] == [16, 16, 16, 24, 24]
@@ -144,21 +58,15 @@ def test_folds_are_balanced_over_modalities():
 
 
 def test_equal_cases_fill_the_folds_evenly():
-    sizes = {
-        (f"{modality}_{i}", modality): 3
-        for modality in ("CT-MRI", "PET-MRI", "SPECT-MRI")
-        for i in range(10)
-    }
+    names = ("CT-MRI", "PET-MRI", "SPECT-MRI")
+    sizes = {(f"{name}_{i}", name): 3 for name in names for i in range(10)}
     for fold in split_by_case(entries_of(sizes)):
-        counts = collections.Counter(e.modality for e in fold)
-        assert set(counts.values()) == {6}
-        assert len(counts) == 3
+        assert modalities(fold) == dict.fromkeys(names, 6)
 
 
 def test_folds_do_not_depend_on_the_order_of_the_pairs():
-    forward = split_by_case(ATLAS)
     backward = split_by_case(ATLAS[::-1])
-    assert forward == [fold[::-1] for fold in backward]
+    assert split_by_case(ATLAS) == [fold[::-1] for fold in backward]
 
 
 def test_hand_worked_assignment():
@@ -183,11 +91,8 @@ def test_as_many_cases_as_folds_leave_no_fold_empty():
 
 
 def test_a_case_of_more_than_a_fifth_has_a_fold_of_its_own():
-    sizes = {
-        ("big", "CT-MRI"): 10,
-        **{(f"c{i}", "PET-MRI"): 1 for i in "123456789"},
-    }
-    folds = split_by_case(entries_of(sizes))
+    sizes = {(f"c{i}", "PET-MRI"): 1 for i in "123456789"}
+    folds = split_by_case(entries_of({("big", "CT-MRI"): 10, **sizes}))
     assert {e.case_id for e in folds[0]} == {"big"}
     assert sorted(map(len, folds[1:])) == [2, 2, 2, 3]
 
@@ -196,3 +101,94 @@ def test_fewer_cases_than_folds_are_refused():
     sizes = {(f"c{i}", "CT-MRI"): 9 for i in range(4)}
     with pytest.raises(InputError, match=r"4 cases .* expected at least 5"):
         split_by_case(entries_of(sizes))
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (22, {"US": 2, "CT": 10, "MR": 10}),
+        (10, {"US": 2, "CT": 4, "MR": 4}),
+        (1000, {"US": 2, "CT": 10, "MR": 90}),
+    ],
+)
+def test_modalities_get_equal_shares_and_give_what_they_cannot_use(
+    count, expected
+):
+    sizes = {("c0", "CT"): 5, ("c1", "CT"): 5, ("u", "US"): 2}
+    sizes |= {(f"m{i}", "MR"): 30 for i in range(3)}
+    chosen = groups.spread_over_modalities(entries_of(sizes), count)
+    assert modalities(chosen) == expected
+    by_case = collections.Counter(e.case_id for e in chosen)
+    assert by_case["c0"] == by_case["c1"] == expected["CT"] / 2
+
+
+def decode(data):
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
+def group_of(reads, reference="", sources=None):
+    def read(path):
+        reads.append(path.name)
+        return PIXELS[path.name]
+
+    scores = {"a": 2.0, "b": 4.0, "c": 3.0}
+    images = tuple(
+        groups.ScoredImage(n, pathlib.Path(n), f"by_{n}", mos, {"extra": mos})
+        for n, mos in scores.items()
+    )
+    names = ("pair", "case", "CT-MRI")
+    return groups.ScoredGroup(*names, images, reference, read, sources)
+
+
+@pytest.mark.parametrize(
+    ("named", "reference"),
+    [("", "b"), ("a", "a")],
+    ids=["of the best MOS", "named"],
+)
+def test_examples_hold_pixels_scores_and_names(named, reference):
+    examples = dict(groups.scored_examples(group_of([], named)))
+    assert list(examples) == ["a", "b", "c"]
+    example = examples["c"]
+    np.testing.assert_array_equal(decode(example.pop("image")), PIXELS["c"])
+    found = decode(example.pop("reference"))
+    np.testing.assert_array_equal(found, PIXELS[reference])
+    assert example == {
+        "mos": 3.0,
+        "extra": 3.0,
+        "algorithm": "by_c",
+        "pair_id": "pair",
+        "case_id": "case",
+        "modality": "CT-MRI",
+    }
+
+
+def test_sources_are_in_every_example():
+    group = group_of([], sources=(pathlib.Path("d"), pathlib.Path("e")))
+    for _, example in groups.scored_examples(group):
+        found = list(map(decode, example["sources"]))
+        np.testing.assert_array_equal(found, [PIXELS["d"], PIXELS["e"]])
+
+
+def test_images_are_read_one_at_a_time():
+    reads = []
+    examples = groups.scored_examples(group_of(reads))
+    assert reads == []
+    next(examples)
+    assert reads == ["b", "a"]
+
+
+def test_colours_survive_the_encoding():
+    image = np.zeros((2, 2, 3), np.uint8)
+    image[..., 0] = 200
+    np.testing.assert_array_equal(decode(groups.encode(image)), image)
+
+
+def test_ties_favour_no_image_and_are_broken_alike_each_time():
+    mos = {"a": 4.0, "b": 1.0, "c": 4.0, "d": 4.0}
+    best = groups.best_of_group
+    chosen = [best(mos, f"pair_{i}") for i in range(600)]
+    assert chosen == [best(mos, f"pair_{i}") for i in range(600)]
+    counts = collections.Counter(chosen)
+    assert set(counts) == {"a", "c", "d"}
+    # Six standard deviations of a binomial of 600 draws at 1/3.
+    assert all(abs(count - 200) < 6 * 11.6 for count in counts.values())

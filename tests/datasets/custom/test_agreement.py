@@ -9,37 +9,37 @@ from datasets.custom import agreement
 NAN = float("nan")
 
 
-def panel_of(num_readers, num_images=200, seed=0):
+def panel_of(num_readers, num_images=200):
     """Grades of readers who see the same with an error of their own."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     truth = rng.uniform(1, 5, (num_images, 1))
     noise = rng.normal(0, 0.4, (num_images, num_readers))
     return np.clip(np.rint(truth + noise), 1, 5)
 
 
-def test_consistent_readers_are_kept():
-    assert not agreement.rejected_readers(panel_of(15)).any()
-
-
-def test_reader_who_grades_at_random_is_rejected():
-    grades = panel_of(15)
+def with_reader(grades, kind):
+    """The fifth reader as all others, grading at random, or strict."""
     rng = np.random.default_rng(1)
-    grades[:, 4] = rng.integers(1, 6, len(grades))
-    rejected = agreement.rejected_readers(grades)
-    assert np.flatnonzero(rejected).tolist() == [4]
+    if kind == "random":
+        grades[:, 4] = rng.integers(1, 6, len(grades))
+    elif kind == "strict":
+        grades[:, 4] -= 2
+    return grades
 
 
-def test_strict_reader_is_kept():
-    grades = panel_of(15)
-    grades[:, 4] -= 2
-    assert not agreement.rejected_readers(grades).any()
-
-
-def test_few_readers_cannot_be_rejected():
-    grades = panel_of(5)
-    rng = np.random.default_rng(1)
-    grades[:, 4] = rng.integers(1, 6, len(grades))
-    assert not agreement.rejected_readers(grades).any()
+@pytest.mark.parametrize(
+    ("readers", "kind", "rejected"),
+    [
+        (15, "consistent", []),
+        (15, "random", [4]),
+        (15, "strict", []),
+        # Of five nobody can deviate by two standard deviations.
+        (5, "random", []),
+    ],
+)
+def test_only_one_who_grades_at_random_is_rejected(readers, kind, rejected):
+    found = agreement.rejected_readers(with_reader(panel_of(readers), kind))
+    assert np.flatnonzero(found).tolist() == rejected
 
 
 @pytest.mark.parametrize(
@@ -64,54 +64,44 @@ def test_screening_is_that_of_a_hand_worked_example(
     assert found.tolist() == [rejected] + 7 * [False]
 
 
-def test_heavy_tails_need_a_larger_deviation():
-    # 2.5 standard deviations, but the kurtosis is 6.1: no outlier.
-    up, down = [4] + 7 * [1], [1] + 7 * [4]
-    rows = np.array([up, down] + 8 * [[2, 3] * 4], np.float64)
-    assert not agreement.rejected_readers(rows).any()
-
-
-def test_images_on_which_all_agree_are_no_outliers():
-    assert not agreement.rejected_readers(np.full((20, 8), 3.0)).any()
+@pytest.mark.parametrize(
+    "rows",
+    [
+        # 2.5 standard deviations, but the kurtosis is 6.1: no outlier.
+        [[4] + 7 * [1], [1] + 7 * [4]] + 8 * [[2, 3] * 4],
+        # All agree.
+        20 * [8 * [3]],
+    ],
+)
+def test_heavy_tails_and_agreement_are_no_outliers(rows):
+    assert not agreement.rejected_readers(np.array(rows, np.float64)).any()
 
 
 def test_mean_and_interval_are_those_of_students_t():
-    grades = np.array([[1.0, 2.0, 4.0], [3.0, 5.0, NAN]])
-    mean, std, half = agreement.mean_opinions(grades)
-    for i, row in enumerate(([1.0, 2.0, 4.0], [3.0, 5.0])):
+    rows = ([1.0, 2.0, 4.0], [3.0, 5.0])
+    found = agreement.mean_opinions(np.array([rows[0], [*rows[1], NAN]]))
+    for mean, std, half, row in zip(*found, rows, strict=True):
         low, high = stats.t.interval(
             0.95, len(row) - 1, np.mean(row), stats.sem(row)
         )
-        assert mean[i] == pytest.approx(np.mean(row))
-        assert std[i] == pytest.approx(np.std(row, ddof=1))
-        assert half[i] == pytest.approx((high - low) / 2)
+        expected = (np.mean(row), np.std(row, ddof=1), (high - low) / 2)
+        assert (mean, std, half) == pytest.approx(expected)
 
 
 def test_single_grade_has_a_mean_but_no_interval():
-    mean, std, half = agreement.mean_opinions(np.array([[4.0, NAN]]))
-    assert mean[0] == 4.0
-    assert np.isnan(std[0])
-    assert np.isnan(half[0])
+    found = agreement.mean_opinions(np.array([[4.0, NAN]]))
+    np.testing.assert_array_equal(np.ravel(found), [4.0, NAN, NAN])
 
 
 def test_icc_is_that_of_the_published_example():
     # Shrout and Fleiss 1979, table 2: ICC(2,1) = .29, ICC(2,k) = .62.
-    grades = np.array(
-        [
-            [9, 2, 5, 8],
-            [6, 1, 3, 2],
-            [8, 4, 6, 8],
-            [7, 1, 2, 6],
-            [10, 5, 6, 9],
-            [6, 2, 4, 7],
-        ],
-        np.float64,
-    )
-    single, mean = agreement.intraclass_correlation(grades)
-    assert single == pytest.approx(0.29, abs=0.005)
-    assert mean == pytest.approx(0.62, abs=0.005)
+    columns = [[9, 6, 8, 7, 10, 6], [2, 1, 4, 1, 5, 2]]
+    columns += [[5, 3, 6, 2, 6, 4], [8, 2, 8, 6, 9, 7]]
+    grades = np.array(columns, np.float64).T
+    found = agreement.intraclass_correlation(grades)
+    assert found == pytest.approx((0.29, 0.62), abs=0.005)
     incomplete = np.vstack([grades, [1, NAN, 2, 3]])
-    assert agreement.intraclass_correlation(incomplete) == (single, mean)
+    assert agreement.intraclass_correlation(incomplete) == found
 
 
 @pytest.mark.parametrize(
@@ -126,8 +116,4 @@ def test_agreement_is_the_rank_correlation_with_the_mean_of_the_others():
     found = agreement.agreement_with_others(grades)
     expected = stats.spearmanr(grades[:, 2], grades[:, [0, 1, 3]].mean(axis=1))
     assert found[2] == pytest.approx(expected.statistic)
-
-
-def test_agreement_of_a_reader_alone_is_not_a_number():
-    found = agreement.agreement_with_others(np.ones((5, 1)))
-    assert np.isnan(found).all()
+    assert np.isnan(agreement.agreement_with_others(grades[:, :1])).all()

@@ -8,7 +8,6 @@ import pytest
 from absl import flags
 
 from datasets.custom import check
-from datasets.custom.scores import read_scores
 from g2npan_tf.core.errors import InputError
 from tests.custom_folder import rows_of
 from tests.custom_folder import with_readers
@@ -16,18 +15,19 @@ from tests.custom_folder import write_folder
 from tests.custom_folder import write_table
 from tests.tiny import REPOSITORY
 
+CASES = REPOSITORY.parent / "shared" / "cases"
+
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
     """Runs the command in process; returns the exit code and the plot."""
-    values = flags.FlagValues()
-    flags.DEFINE_string("manual_dir", None, "", flag_values=values)
-    flags.DEFINE_string("plot", None, "", flag_values=values)
-    monkeypatch.setattr(flags, "FLAGS", values)
-    plot = tmp_path / "scores.png"
 
-    def run(folder):
-        values(["check", f"--manual_dir={folder}", f"--plot={plot}"])
+    def run(folder, plot=tmp_path / "scores.png"):
+        values = flags.FlagValues()
+        flags.DEFINE_string("manual_dir", str(folder), "", flag_values=values)
+        flags.DEFINE_string("plot", str(plot), "", flag_values=values)
+        values(["check"])
+        monkeypatch.setattr(flags, "FLAGS", values)
         return check.main(["check"]), plot
 
     return run
@@ -60,10 +60,9 @@ def test_every_problem_has_its_own_line(tmp_path, run, capsys):
     code, plot = run(folder)
     assert code == 1
     assert not plot.exists()
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3
-    assert lines[0].startswith("scores.csv, line 2: images/0_first.png: mos")
-    assert lines[1].startswith("scores.csv, line 6: images/1_second.png: mos")
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first.startswith("scores.csv, line 2: images/0_first.png: mos")
+    assert second.startswith("scores.csv, line 6: images/1_second.png: mos")
 
 
 def test_too_few_cases_are_a_problem(tmp_path, run, capsys):
@@ -72,74 +71,48 @@ def test_too_few_cases_are_a_problem(tmp_path, run, capsys):
     assert "4 cases" in capsys.readouterr().out
 
 
-def test_plot_that_cannot_be_written_is_an_input_error(tmp_path):
-    scores = read_scores(write_folder(tmp_path / "data", rows_of()))
+def test_plot_that_cannot_be_written_is_an_input_error(tmp_path, run):
+    folder = write_folder(tmp_path / "data", rows_of())
     with pytest.raises(InputError, match="no such file"):
-        check.draw_scores(scores, tmp_path / "none" / "scores.png")
-
-
-def test_command_ends_with_2_where_there_is_nothing_to_check(tmp_path):
-    result = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "datasets.custom.check",
-            f"--manual_dir={tmp_path / 'none'}",
-        ],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        check=False,
-    )
-    assert result.returncode == 2
-    assert result.stderr.count("\n") == 1
-    assert "no such folder" in result.stderr
+        run(folder, tmp_path / "none" / "scores.png")
 
 
 @pytest.mark.parametrize("name", ["scores.csv", "images/0_first.png", "link"])
-def test_the_plot_is_drawn_over_no_input(tmp_path, monkeypatch, name):
+def test_the_plot_is_drawn_over_no_input(tmp_path, run, monkeypatch, name):
     folder = write_folder(tmp_path / "data", rows_of())
     (folder / "link").symlink_to("scale.json")
     before = (folder / name).read_bytes()
-    values = flags.FlagValues()
-    flags.DEFINE_string("manual_dir", str(folder), "", flag_values=values)
-    flags.DEFINE_string("plot", str(folder / name), "", flag_values=values)
-    values(["check"])
-    monkeypatch.setattr(flags, "FLAGS", values)
     monkeypatch.setattr(check.custom, "read_scores", None)
     with pytest.raises(InputError, match="--plot would overwrite"):
-        check.main(["check"])
+        run(folder, folder / name)
     assert (folder / name).read_bytes() == before
 
 
 def test_names_of_algorithms_are_drawn_as_they_stand(tmp_path, run, capsys):
-    rows = rows_of()
-    for row in rows:
-        row["algorithm"] = {"first": "paid $$", "second": "医", "third": "c"}[
-            row["algorithm"]
-        ]
+    names = {"first": "paid $$", "second": "医", "third": "c"}
+    rows = [{**row, "algorithm": names[row["algorithm"]]} for row in rows_of()]
     code, plot = run(write_folder(tmp_path / "data", rows))
     assert code == 0
     assert cv2.imread(str(plot)) is not None
     assert capsys.readouterr().err.count("\n") <= 1
 
 
-CASES = REPOSITORY.parent / "shared" / "cases"
-
-
-@pytest.mark.skipif(not CASES.is_dir(), reason="no cases beside the project")
 @pytest.mark.parametrize(
-    ("name", "code"), [("check_dollar4", 0), ("check_hugeint", 2)]
+    ("name", "code", "said"),
+    [
+        ("none", 2, "no such folder"),
+        ("check_dollar4", 0, ""),
+        ("check_hugeint", 2, ""),
+    ],
 )
-def test_cases_beside_the_project(tmp_path, name, code):
-    command = [
-        sys.executable,
-        "-m",
-        "datasets.custom.check",
-        f"--plot={tmp_path}/x",
-    ]
+def test_command_says_in_one_line_what_it_cannot_check(
+    tmp_path, name, code, said
+):
+    if name != "none" and not CASES.is_dir():
+        pytest.skip("no cases beside the project")
+    command = [sys.executable, "-m", "datasets.custom.check"]
     done = subprocess.run(
-        [*command, f"--manual_dir={CASES / name}"],
+        [*command, f"--manual_dir={CASES / name}", f"--plot={tmp_path}/x"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
@@ -147,3 +120,4 @@ def test_cases_beside_the_project(tmp_path, name, code):
     )
     assert done.returncode == code, done.stderr
     assert done.stderr.count("\n") == (code == 2)
+    assert said in done.stderr

@@ -26,35 +26,128 @@ def with_columns(rows, **columns):
     return [{**row, **columns} for row in rows]
 
 
-def test_good_rows_have_no_problems(folder):
-    assert problems(folder, rows_of()) == []
+def splits(rows, with_cases=False):
+    rows = [{**row, "split": f"fold_{i // 3}"} for i, row in enumerate(rows)]
+    if not with_cases:
+        return rows
+    return [{**row, "case_id": row["pair_id"]} for row in rows]
 
 
-def test_all_bad_rows_are_reported_at_once_by_line_and_file(folder):
-    rows = rows_of()
-    rows[0]["mos"] = "101"
-    rows[1]["mos"] = "nan"
-    rows[2]["path"] = "images/none.png"
-    rows[3]["algorithm"] = ""
-    rows[4]["pair_id"] = "alone"
-    found = problems(folder, rows)
-    assert [line.split(":")[0] for line in found] == [
-        f"line {number}" for number in (2, 3, 4, 5, 6)
-    ]
-    for line, row, reason in zip(
-        found,
-        rows,
+SOURCES = {"source_a": "", "source_b": ""}
+
+
+@pytest.mark.parametrize(
+    ("rows", "changes", "found"),
+    [
+        (rows_of(), {}, []),
         (
-            "mos is 101, outside the scale",
-            "mos is nan",
-            "no such file",
-            "algorithm is empty",
-            "'alone' is a group of one",
+            rows_of(),
+            {
+                0: {"mos": "101"},
+                1: {"mos": "nan"},
+                2: {"path": "images/none.png"},
+                3: {"algorithm": ""},
+                4: {"pair_id": "alone"},
+            },
+            [
+                "line 2: images/0_first.png: mos is 101, outside the scale",
+                "line 3: images/0_second.png: mos is nan",
+                "line 4: images/none.png: path: no such file",
+                "line 5: images/1_first.png: algorithm is empty",
+                "line 6: images/1_second.png: pair_id 'alone' is a group of "
+                "one",
+            ],
         ),
-        strict=False,
-    ):
-        assert f": {row['path']}: " in line
-        assert reason in line
+        (rows_of(), {0: {"mos": "-1", "algorithm": ""}}, 2 * ["line 2"]),
+        *(
+            (
+                rows_of(),
+                {1: {"path": written}},
+                [f"line 3: {written}: duplicate path, first in line 2"],
+            )
+            for written in ("./images/0_first.png", "images/0_first.png")
+        ),
+        (
+            rows_of(),
+            {0: {"path": "images\\0_first.png"}},
+            ["line 2: images\\0_first.png: path: no such file"],
+        ),
+        *(
+            (
+                with_columns(rows_of(), mos_std="3"),
+                {1: {"mos_std": value}},
+                [f"line 3: images/0_second.png: mos_std is {value}"],
+            )
+            for value in ("-0.1", "nan", "101")
+        ),
+        (
+            with_columns(rows_of(), **SOURCES),
+            {k: {"source_a": "no.png"} for k in range(3)},
+            [
+                f"line {k}: images/0_{name}.png: {reason}"
+                for k, name in enumerate(("first", "second", "third"), 2)
+                for reason in (
+                    "only one of source_a and source_b; expected both",
+                    "source_a: no such file",
+                )
+            ],
+        ),
+        (
+            with_columns(rows_of(), case_id="", modality="CT-MRI"),
+            {4: {"modality": "PET-MRI"}},
+            [
+                "line 6: images/1_second.png: modality is 'PET-MRI', but "
+                "'CT-MRI' in line 5 of the same pair_id"
+            ],
+        ),
+        # Readers may leave out images, but not all of them.
+        (with_readers(rows_of(), 2), {0: {"reader_1": ""}}, []),
+        (
+            with_readers(rows_of(), 2),
+            {0: {"reader_1": "", "reader_2": ""}},
+            ["line 2: images/0_first.png: no reader's grade"],
+        ),
+        (
+            with_readers(rows_of(), 2),
+            {0: {"reader_2": "200"}},
+            [
+                "line 2: images/0_first.png: reader_2 is 200, outside the "
+                "scale; expected 0 to 100"
+            ],
+        ),
+        (splits(rows_of()), {}, []),
+        (
+            splits(rows_of()),
+            {k: {"split": "train"} for k in range(3)},
+            [
+                "line 1: (no path): split: no image in fold_0",
+                *(
+                    f"line {k}: images/0_{name}.png: split is 'train'; "
+                    "expected fold_0 to fold_4"
+                    for k, name in enumerate(("first", "second", "third"), 2)
+                ),
+            ],
+        ),
+        # One case in two folds.
+        (
+            splits(rows_of(), with_cases=True),
+            {k: {"case_id": "c"} for k in range(6)},
+            [
+                f"line {k}: images/1_{name}.png: case 'c' is in 'fold_1' here "
+                "and in 'fold_0' in line 2"
+                for k, name in enumerate(("first", "second", "third"), 5)
+            ],
+        ),
+        (splits(rows_of(), with_cases=True), {}, []),
+    ],
+)
+def test_all_bad_rows_are_named_by_line_and_file(folder, rows, changes, found):
+    rows = [{**row, **changes.get(k, {})} for k, row in enumerate(rows)]
+    lines = problems(folder, rows)
+    assert len(lines) == len(found)
+    for line, beginning in zip(lines, found, strict=True):
+        assert line.startswith(beginning)
+        assert "\\" not in line or "expected / between folders" in line
 
 
 def test_images_without_content_are_named_but_not_sources(folder):
@@ -63,23 +156,6 @@ def test_images_without_content_are_named_but_not_sources(folder):
     Image.new("L", (40, 40), 255).save(folder / rows[3]["path"])
     (found,) = problems(folder, rows)
     assert found.startswith(f"line 5: {rows[3]['path']}: path: no content")
-
-
-def test_one_row_may_have_several_problems(folder):
-    rows = rows_of()
-    rows[0].update(mos="-1", algorithm="")
-    assert len(problems(folder, rows)) == 2
-
-
-@pytest.mark.parametrize(
-    "written", ["./images/0_first.png", "images/0_first.png"]
-)
-def test_duplicate_paths_are_found_however_they_are_written(folder, written):
-    rows = rows_of()
-    rows[1]["path"] = written
-    assert problems(folder, rows) == [
-        f"line 3: {written}: duplicate path, first in line 2"
-    ]
 
 
 @pytest.mark.parametrize("kind", ["relative", "absolute", "link", "inside"])
@@ -103,82 +179,6 @@ def test_damaged_images_are_found(folder):
     (folder / "images/0_first.png").write_bytes(b"no image")
     (found,) = problems(folder, rows_of())
     assert "line 2: images/0_first.png: path: not a readable PNG" in found
-
-
-def test_backslashes_are_explained(folder):
-    rows = rows_of()
-    rows[0]["path"] = "images\\0_first.png"
-    (found,) = problems(folder, rows)
-    assert "expected / between folders" in found
-
-
-@pytest.mark.parametrize("value", ["-0.1", "nan", "101"])
-def test_impossible_spreads_are_refused(folder, value):
-    rows = with_columns(rows_of(), mos_std="3")
-    rows[1]["mos_std"] = value
-    (found,) = problems(folder, rows)
-    assert "mos_std" in found
-
-
-def test_sources_are_checked_like_the_images(folder):
-    rows = with_columns(rows_of(), source_a="", source_b="")
-    rows[0]["source_a"] = rows[1]["source_a"] = rows[2]["source_a"] = "no.png"
-    found = problems(folder, rows)
-    assert len(found) == 6
-    assert any("source_a: no such file" in line for line in found)
-    assert any("only one of source_a and source_b" in line for line in found)
-
-
-def test_images_of_a_pair_agree_on_what_the_pair_is(folder):
-    rows = with_columns(rows_of(), case_id="", modality="CT-MRI")
-    rows[4]["modality"] = "PET-MRI"
-    (found,) = problems(folder, rows)
-    assert "'PET-MRI', but 'CT-MRI' in line 5 of the same pair_id" in found
-
-
-def test_readers_may_leave_out_images_but_not_all_of_them(folder):
-    rows = with_readers(rows_of(), 2)
-    rows[0]["reader_1"] = ""
-    assert problems(folder, rows) == []
-    rows[0]["reader_2"] = ""
-    (found,) = problems(folder, rows)
-    assert "no reader's grade" in found
-
-
-def test_grades_are_on_the_scale(folder):
-    rows = with_readers(rows_of(), 2)
-    rows[0]["reader_2"] = "200"
-    (found,) = problems(folder, rows)
-    assert "reader_2 is 200, outside the scale; expected 0 to 100" in found
-
-
-def splits(rows):
-    return [{**row, "split": f"fold_{i // 3}"} for i, row in enumerate(rows)]
-
-
-def test_splits_are_folds(folder):
-    rows = splits(rows_of())
-    assert problems(folder, rows) == []
-    for row in rows[:3]:
-        row["split"] = "train"
-    found = problems(folder, rows)
-    assert len(found) == 4
-    assert "no image in fold_0" in found[0]
-    assert all("expected fold_0 to fold_4" in line for line in found[1:])
-
-
-def test_case_in_two_splits_is_refused(folder):
-    rows = splits(rows_of(6))
-    write_folder(folder, rows)
-    for row in rows:
-        row["split"] = row["split"].replace("5", "0")
-        row["case_id"] = row["pair_id"]
-    assert problems(folder, rows) == []
-    for row in rows[-3:]:
-        row["case_id"] = "pair_2"
-    found = problems(folder, rows)
-    assert len(found) == 3
-    assert "case 'pair_2' is in 'fold_0' here and in 'fold_2'" in found[0]
 
 
 def test_one_picture_in_two_cases_is_a_leak(folder):

@@ -14,51 +14,41 @@ GOOD = {"mos_min": 0, "mos_max": 100, "lower_is_better": False}
 
 
 def write(tmp_path, values):
-    (tmp_path / "scale.json").write_text(json.dumps(values))
+    text = values if isinstance(values, str) else json.dumps(values)
+    (tmp_path / "scale.json").write_text(text)
     return tmp_path
 
 
-def test_scores_are_mapped_linearly_to_the_mos():
-    scale = Scale(0, 100, lower_is_better=False)
-    found = scale.to_mos(np.array([0.0, 25.0, 100.0, np.nan]))
-    np.testing.assert_allclose(found, [1, 2, 5, np.nan])
-    assert scale.spread_to_mos(25.0) == 1.0
-
-
-def test_impairment_scores_are_turned_round():
-    found = Scale(-1, 3, lower_is_better=True).to_mos(np.array([-1.0, 0, 3]))
-    np.testing.assert_allclose(found, [5, 4, 1])
-
-
-def test_example_of_the_message_is_accepted(tmp_path):
-    (tmp_path / "scale.json").write_text(EXAMPLE)
-    assert read_scale(tmp_path) == Scale(1, 5, lower_is_better=False)
-
-
-def test_file_may_say_who_scored(tmp_path):
-    scale = read_scale(write(tmp_path, {**GOOD, "scores": "four readers"}))
-    assert scale.scores == "four readers"
-
-
-def test_scores_are_never_called_simulated_by_themselves(tmp_path):
-    assert read_scale(write(tmp_path, GOOD)).scores == "user's readers"
+@pytest.mark.parametrize(
+    ("scale", "scores", "mos"),
+    [
+        (Scale(0, 100, False), [0.0, 25.0, 100.0, np.nan], [1, 2, 5, np.nan]),
+        (Scale(-1, 3, lower_is_better=True), [-1.0, 0, 3], [5, 4, 1]),
+    ],
+)
+def test_scores_are_mapped_linearly_to_the_mos(scale, scores, mos):
+    np.testing.assert_allclose(scale.to_mos(np.array(scores)), mos)
+    width = scale.mos_max - scale.mos_min
+    assert scale.spread_to_mos(width / 4) == 1.0
 
 
 @pytest.mark.parametrize(
-    "text",
-    ['{"mos_max": 1' + "0" * 400 + "}", "[" * 900 + "]" * 900, "[" * 100_000],
+    ("values", "options", "expected"),
+    [
+        (EXAMPLE, None, Scale(1, 5, False)),
+        ({**GOOD, "scores": "four"}, None, Scale(0, 100, False, "four")),
+        # Nothing is ever called simulated by itself.
+        (GOOD, None, Scale(0, 100, False, "user's readers")),
+        ("{}", GOOD, Scale(0, 100, False)),
+        (
+            GOOD,
+            {"mos_min": None, "mos_max": 10.0, "lower_is_better": True},
+            Scale(0, 10.0, True),
+        ),
+    ],
 )
-def test_what_no_number_and_no_stack_can_hold_is_refused(tmp_path, text):
-    (tmp_path / "scale.json").write_text(text)
-    options = {"mos_min": 0, "lower_is_better": False}
-    with pytest.raises(InputError, match=r"not a number|nested deeper"):
-        read_scale(tmp_path, options)
-
-
-def test_options_take_the_place_of_the_file(tmp_path):
-    options = {"mos_min": None, "mos_max": 10.0, "lower_is_better": True}
-    found = read_scale(write(tmp_path, GOOD), options)
-    assert found == Scale(0, 10.0, lower_is_better=True)
+def test_file_and_options_give_the_scale(tmp_path, values, options, expected):
+    assert read_scale(write(tmp_path, values), options) == expected
 
 
 def test_options_alone_suffice(tmp_path):
@@ -80,6 +70,7 @@ def test_nothing_is_guessed(tmp_path, missing):
         ({"mos_max": "5"}, "mos_max is '5', not a number"),
         ({"mos_min": True}, "mos_min is True, not a number"),
         ({"mos_min": float("-inf")}, "not a number"),
+        ({"mos_max": 10**400}, "not a number"),
         ({"lower_is_better": 0}, "neither true nor false"),
         ({"scores": 3}, "scores is not a text"),
         ({"grey_bits": 7}, "grey_bits is not 8 to 16"),
@@ -92,8 +83,9 @@ def test_other_values_are_refused(tmp_path, change, message):
         read_scale(write(tmp_path, {**GOOD, **change}))
 
 
-@pytest.mark.parametrize("text", ["{", "[1, 5]"])
+@pytest.mark.parametrize(
+    "text", ["{", "[1, 5]", "[" * 900 + "]" * 900, "[" * 100_000]
+)
 def test_other_files_are_refused(tmp_path, text):
-    (tmp_path / "scale.json").write_text(text)
     with pytest.raises(InputError, match=r"scale\.json"):
-        read_scale(tmp_path)
+        read_scale(write(tmp_path, text), GOOD)

@@ -1,7 +1,7 @@
-"""The TFDS builder of the fusion quality data set."""
+"""The TFDS builder, its configs and the records that it writes."""
 
 import collections
-import hashlib
+import functools
 import pathlib
 import shutil
 import sys
@@ -11,17 +11,26 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import shuffle
+from tensorflow_datasets.core.file_adapters import FileFormat
 
 from datasets import fusion
+from datasets.fusion_quality import canonical_writer
+from datasets.fusion_quality import configs
+from datasets.fusion_quality import features
 from datasets.fusion_quality import fusion_quality_dataset_builder as module
-from datasets.fusion_quality.canonical_writer import canonical
 from datasets.panel import readers
 from g2npan_tf.core.errors import InputError
+from tests import data_sets
+from tests.custom_folder import rows_of
+from tests.custom_folder import write_folder
+from tests.data_sets import FOLDS
+from tests.data_sets import build
+from tests.data_sets import digests
 
 ALGORITHMS = ("average", "laplacian_pyramid", "discrete_wavelet")
-FOLDS = [f"fold_{k}" for k in range(5)]
 FOLDER = pathlib.Path(module.__file__).parent
-SMALL_PHANTOM = module.PhantomConfig(name="phantom_small", num_cases=10)
+SMALL_PHANTOM = configs.PhantomConfig(name="phantom_small", num_cases=10)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,32 +48,17 @@ def atlas(tmp_path):
     return pathlib.Path(shutil.copytree(source, tmp_path / "atlas"))
 
 
-def build(config, data_dir, manual_dir=None):
-    builder = module.Builder(config=config, data_dir=data_dir)
-    builder.download_and_prepare(
-        download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-    )
-    return builder
-
-
-def digests(builder):
-    files = sorted(pathlib.Path(builder.data_dir).glob("*.tfrecord*"))
-    return {f.name: hashlib.sha256(f.read_bytes()).digest() for f in files}
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("phantom"), SMALL_PHANTOM)
 
 
 @pytest.fixture(scope="module")
-def phantom_base(tmp_path_factory):
-    return build(SMALL_PHANTOM, tmp_path_factory.mktemp("phantom"))
-
-
-@pytest.fixture(scope="module")
-def groups(phantom_base):
+def groups(phantom):
     """The examples of each pair of a built data set."""
     groups = collections.defaultdict(list)
-    for fold in FOLDS:
-        split = phantom_base.as_dataset(split=fold)
-        for example in split.as_numpy_iterator():
-            groups[example["pair_id"]].append(example)
+    for example in data_sets.examples(phantom):
+        groups[example["pair_id"]].append(example)
     return groups
 
 
@@ -78,17 +72,55 @@ class FusionQualityTest(tfds.testing.DatasetBuilderTestCase):
     ]
 
 
-def test_phantom_is_the_default_config():
+def test_configs_are_those_of_the_readme_phantom_first():
+    # What was built with the heads of `phantom`, or with cases that are none,
+    # is built anew: some have a version of their own.
+    assert {c.name: c.version for c in module.Builder.BUILDER_CONFIGS} == {
+        "phantom": None,
+        "whole_brain_atlas": None,
+        "reader_study": "1.2.0",
+        "reader_study_by_set": "1.2.0",
+        "distortions": "1.2.0",
+        "distortions_whole": "1.2.0",
+        "custom": None,
+    }
     assert module.Builder.BUILDER_CONFIGS[0].name == "phantom"
+    by_name = module.Builder.builder_configs
+    assert by_name["distortions_whole"].is_whole
+    assert not by_name["distortions"].is_whole
+    # The scale of a user's scores is never guessed.
+    custom = by_name["custom"]
+    scale = (custom.mos_min, custom.mos_max, custom.lower_is_better)
+    assert scale == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("found", "own"),
+    [
+        (features.fused_features(128, 8), "source_a source_b grades"),
+        (
+            features.custom_features(128),
+            "sources mos_std mos_interval grades",
+        ),
+        (
+            features.reader_study_features(128, 3),
+            "grades contrast structure noise is_anchor",
+        ),
+        (features.distorted_features(128), "deviation"),
+    ],
+)
+def test_every_kind_has_what_is_trained_on_and_its_own(found, own):
+    shared = "image reference mos pair_id case_id algorithm modality"
+    assert set(found) == {*shared.split(), *own.split()}
+    assert found["image"].shape == found["reference"].shape == (128, 128, 3)
 
 
 def test_names_of_phantoms_are_those_of_the_drawn_pairs():
     for case in range(6):
         entry = module._phantom_entry(case, seed=3)
         pair = entry.load()
-        assert entry.pair_id == pair.pair_id
-        assert entry.case_id == pair.case_id
-        assert entry.modality == pair.modality
+        names = (entry.pair_id, entry.case_id, entry.modality)
+        assert names == (pair.pair_id, pair.case_id, pair.modality)
         assert pair.source_a.shape == (128, 128, 3)
 
 
@@ -99,8 +131,8 @@ def test_each_pair_has_every_algorithm_once(groups):
         assert names == sorted(ALGORITHMS)
 
 
-def test_every_fold_holds_every_modality(tmp_path):
-    config = module.PhantomConfig(name="phantom_15", num_cases=15)
+def test_every_fold_holds_every_modality():
+    config = configs.PhantomConfig(name="phantom_15", num_cases=15)
     entries = module._list_pairs(config, dl_manager=None)
     for fold in module.groups.split_by_case(entries):
         modalities = sorted(e.modality for e in fold)
@@ -118,27 +150,21 @@ def test_mos_is_the_mean_of_the_stored_grades(groups):
 def test_reference_is_an_image_of_the_best_mos_of_its_group(groups):
     for examples in groups.values():
         best = max(e["mos"] for e in examples)
+        images = [e["image"] for e in examples if e["mos"] == best]
         for example in examples:
             reference = example["reference"]
-            assert any(
-                np.array_equal(e["image"], reference) and e["mos"] == best
-                for e in examples
-            )
+            assert any(np.array_equal(image, reference) for image in images)
 
 
 def test_stored_pixels_are_those_of_the_fusion(groups):
     for example in next(iter(groups.values())):
-        fused = fusion.fuse(
-            example["source_a"],
-            example["source_b"],
-            example["algorithm"].decode(),
-        )
+        sources = (example["source_a"], example["source_b"])
+        fused = fusion.fuse(*sources, example["algorithm"].decode())
         np.testing.assert_array_equal(example["image"], fused)
 
 
-def test_metadata_say_that_the_scores_are_simulated(phantom_base):
-    read_back = tfds.builder_from_directory(phantom_base.data_dir)
-    assert read_back.info.metadata == {
+def test_metadata_say_that_the_scores_are_simulated(phantom):
+    assert data_sets.metadata(phantom) == {
         "scores": "simulated",
         "panel_version": readers.PANEL_VERSION,
         "num_readers": readers.NUM_READERS,
@@ -155,17 +181,83 @@ def test_release_notes_name_the_panel_and_the_number_of_algorithms():
     assert f"panel {readers.PANEL_VERSION}." in notes
 
 
-def test_two_builds_give_the_same_bytes(phantom_base, tmp_path):
-    again = digests(build(SMALL_PHANTOM, tmp_path))
+def test_bytes_depend_on_neither_the_build_nor_the_memory(phantom, tmp_path):
+    held = []
+    to_one_image = functools.partial(module.bounded_shuffle, 2**14)
+    add = shuffle.Shuffler._add_to_mem_buffer
+
+    def watched(self, key, data):
+        add(self, key, data)
+        held.append(self._in_memory)
+
+    with (
+        mock.patch.object(module, "bounded_shuffle", to_one_image),
+        mock.patch.object(shuffle.Shuffler, "_add_to_mem_buffer", watched),
+    ):
+        again = digests(build(tmp_path, SMALL_PHANTOM))
+    assert not all(held)
     assert len(again) == len(FOLDS)
-    assert again == digests(phantom_base)
+    assert again == digests(phantom)
 
 
-def test_stored_records_are_canonical(phantom_base):
-    files = list(pathlib.Path(phantom_base.data_dir).glob("*.tfrecord*"))
-    records = tf.data.TFRecordDataset([str(file) for file in files])
-    for record in records.as_numpy_iterator():
-        assert record == canonical(record)
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("name", ["phantom", "custom"])
+def test_beam_gives_the_same_bytes(name, phantom, tmp_path):
+    pytest.importorskip("apache_beam")
+    plain, config, folder = phantom, SMALL_PHANTOM, None
+    if name == "custom":
+        folder, config = write_folder(tmp_path / "custom", rows_of()), name
+        plain = build(tmp_path / "plain", name, folder)
+    beam = build(tmp_path / "beam", config, folder, "DirectRunner")
+    assert digests(beam) == digests(plain)
+    assert beam.info.metadata == plain.info.metadata
+
+
+def equal_records():
+    """Two orders of the same features."""
+    one, two = (
+        tf.train.Example(
+            features=tf.train.Features(
+                feature={
+                    name: tf.train.Feature(
+                        int64_list=tf.train.Int64List(value=[1])
+                    )
+                }
+            )
+        ).SerializeToString()
+        for name in ("one", "two")
+    )
+    # Protocol buffers that are strung together are merged when read.
+    return one + two, two + one
+
+
+def test_records_do_not_depend_on_the_order_of_features(tmp_path):
+    files = []
+    for name, record in zip("ab", equal_records(), strict=True):
+        canonical_writer.CanonicalWriter(file_format=FileFormat.TFRECORD).write(
+            tmp_path / name, [("key", record)]
+        )
+        files.append((tmp_path / name).read_bytes())
+    assert files[0] == files[1]
+
+
+def test_stored_records_are_canonical(phantom):
+    files = [str(file) for file in data_sets.records(phantom)]
+    for record in tf.data.TFRecordDataset(files).as_numpy_iterator():
+        assert record == canonical_writer.canonical(record)
+
+
+def test_bound_of_the_shuffle_ends_with_the_block_however_it_ends():
+    default = shuffle.MAX_MEM_BUFFER_SIZE
+
+    def fail():
+        with canonical_writer.bounded_shuffle(10):
+            assert shuffle.MAX_MEM_BUFFER_SIZE == 10
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail()
+    assert default == shuffle.MAX_MEM_BUFFER_SIZE
 
 
 def test_pairs_are_loaded_one_at_a_time(tmp_path):
@@ -186,23 +278,12 @@ def test_pairs_are_loaded_one_at_a_time(tmp_path):
     assert len(loads) == 1
 
 
-@pytest.mark.parametrize("exists", [True, False])
-def test_empty_or_missing_manual_dir_says_the_layout(tmp_path, exists):
-    manual_dir = tmp_path / "manual"
-    if exists:
-        manual_dir.mkdir()
-    with pytest.raises(InputError, match=r"CT-MRI/\{CT,MRI\}") as error:
-        build("whole_brain_atlas", tmp_path / "data", manual_dir)
-    assert str(manual_dir) in str(error.value)
-    assert "\n" not in str(error.value)
-
-
 def test_failed_build_leaves_nothing_that_loads(atlas, tmp_path):
     damaged = atlas / "SPECT-MRI" / "MRI" / "21006.png"
     data = damaged.read_bytes()
     damaged.write_bytes(data[:300])
     with pytest.raises(InputError) as error:
-        build("whole_brain_atlas", tmp_path / "data", atlas)
+        build(tmp_path / "data", "whole_brain_atlas", atlas)
     assert str(error.value).startswith(f"{damaged}: ")
     assert not list((tmp_path / "data").rglob("*.tfrecord*"))
     failed = module.Builder(
@@ -212,12 +293,12 @@ def test_failed_build_leaves_nothing_that_loads(atlas, tmp_path):
         failed.as_dataset(split="fold_0")
 
     damaged.write_bytes(data)
-    repaired = build("whole_brain_atlas", tmp_path / "data", atlas)
+    repaired = build(tmp_path / "data", "whole_brain_atlas", atlas)
     assert repaired.info.splits.total_num_examples == 10 * len(ALGORITHMS)
 
 
 def test_max_pairs_bounds_the_number_of_pairs(atlas):
-    config = module.WholeBrainAtlasConfig(name="seven", max_pairs=7)
+    config = configs.WholeBrainAtlasConfig(name="seven", max_pairs=7)
     dl_manager = mock.Mock(manual_dir=atlas)
     assert len(module._list_pairs(config, dl_manager)) == 7
 

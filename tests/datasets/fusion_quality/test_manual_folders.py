@@ -1,0 +1,219 @@
+"""The data sets of folders that somebody else made."""
+
+import cv2
+import numpy as np
+import pytest
+
+from datasets.fusion_quality.configs import CustomConfig
+from datasets.fusion_quality.configs import DistortionsConfig
+from datasets.pretraining.groups import SCORES
+from datasets.pretraining.slices import draw_slice
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import base as data
+from tests import custom_folder
+from tests import data_sets
+from tests import study_folder
+from tests.data_sets import FOLDS
+from tests.data_sets import build
+from tests.data_sets import examples
+
+
+@pytest.fixture(scope="module")
+def custom(tmp_path_factory):
+    rows = [
+        {**row, "source_a": "pet.png", "source_b": "mri.png"}
+        for row in custom_folder.with_readers(custom_folder.rows_of(6), 2)
+    ]
+    rows[0]["reader_2"] = ""
+    root = tmp_path_factory.mktemp("custom")
+    custom_folder.write_folder(root / "data", rows)
+    return build(root, "custom", root / "data")
+
+
+def test_every_image_is_an_example_of_one_fold(custom):
+    counts = [custom.info.splits[fold].num_examples for fold in FOLDS]
+    assert counts == [6, 3, 3, 3, 3]
+    rows = examples(custom)
+    assert len({(e["pair_id"], e["algorithm"]) for e in rows}) == len(rows)
+
+
+def test_scores_are_those_of_the_table(custom):
+    example = data_sets.example_of(examples(custom), "pair_1", "second")
+    # Grades 43 and 45 of 100.
+    np.testing.assert_allclose(example["grades"], [2.72, 2.8], rtol=1e-6)
+    assert example["mos"] == pytest.approx(2.76)
+    # Standard deviation .08 / sqrt 2; t of one degree is 12.706.
+    assert example["mos_std"] == pytest.approx(0.0566, abs=1e-4)
+    assert example["mos_interval"] == pytest.approx(0.508, abs=1e-3)
+    assert example["sources"].shape == (2, 128, 128, 3)
+
+
+def test_what_is_not_known_is_not_a_number(custom):
+    example = data_sets.example_of(examples(custom), "pair_0", "first")
+    assert np.isnan(example["grades"]).tolist() == [False, True]
+    assert np.isnan([example["mos_std"], example["mos_interval"]]).all()
+
+
+def test_metadata_say_whose_scores_they_are(custom):
+    metadata = data_sets.metadata(custom)
+    assert metadata["scores"] == "user's readers"
+    assert metadata["sampling"] == "resize"
+    assert metadata["num_readers"] == 2
+    assert metadata["icc_single"] > 0.99
+    assert "panel_version" not in metadata
+
+
+def test_bad_rows_stop_the_build_and_are_all_named(tmp_path):
+    rows = custom_folder.rows_of()
+    folder = custom_folder.write_folder(tmp_path / "custom", rows, scale=None)
+    config = CustomConfig(
+        name="custom_mos", mos_min=1, mos_max=50, lower_is_better=False
+    )
+    with pytest.raises(InputError, match=r"5 problem.*line 4.*line 16"):
+        build(tmp_path / "tfds", config, folder)
+    assert not list((tmp_path / "tfds").rglob("*.tfrecord*"))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    rows = study_folder.rows_of(5)
+    rows[0]["r1_contrast_1_5"] = "44"
+    root = tmp_path_factory.mktemp("study")
+    folder = study_folder.write_folder(root / "data", rows)
+    return build(root, "reader_study", folder)
+
+
+def test_the_first_fold_is_the_patient_of_the_abdomen(study):
+    cases = [{row["case_id"] for row in examples(study, f)} for f in FOLDS]
+    assert cases[0] == {b"abdomen"}
+    assert b"abdomen" not in set.union(*cases[1:])
+    assert str(study.version) == "1.2.0"
+
+
+def test_every_fold_by_set_holds_whole_sets_of_both_organs(tmp_path):
+    rows = study_folder.rows_of(5)
+    folder = study_folder.write_folder(tmp_path / "data", rows)
+    builder = build(tmp_path / "tfds", "reader_study_by_set", folder)
+    caveat = data_sets.metadata(builder)["caveat"]
+    assert caveat == "by set; abdomen of one patient"
+    for fold in FOLDS:
+        rows = examples(builder, fold)
+        assert len(rows) == 8
+        assert {row["modality"] for row in rows} == {b"CT-brain", b"CT-abdomen"}
+        assert len({row["case_id"] for row in rows}) == 1
+
+
+def test_images_are_as_the_readers_saw_them_and_anchors_flagged(study):
+    rows = examples(study)
+    assert {row["image"].shape for row in rows} == {(512, 512, 3)}
+    anchors = [row["algorithm"] for row in rows if row["is_anchor"]]
+    assert sorted(anchors) == 10 * [b"LDCT"] + 10 * [b"NDCT"]
+
+
+def test_single_scores_are_kept_and_mistyped_ones_are_not(study):
+    example = data_sets.example_of(examples(study), "brain_set_01", "MTD")
+    np.testing.assert_array_equal(example["contrast"], [np.nan, 4, 5])
+    np.testing.assert_array_equal(example["structure"], [4, 3, 4])
+    assert example["mos"] == pytest.approx((4.5 + 11 / 3) / 2)
+
+
+def test_metadata_say_who_scored_and_how_to_sample(study):
+    metadata = data_sets.metadata(study)
+    assert metadata["scores"] == "three radiologists"
+    assert metadata["sampling"] == "tiles"
+    assert metadata["dropped_scores"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "best"), [("custom", b"third"), ("study", b"NDCT")]
+)
+def test_reference_is_the_best_image_of_its_group(name, best, request):
+    rows = examples(request.getfixturevalue(name))
+    references = {
+        row["pair_id"]: row["image"] for row in rows if row["algorithm"] == best
+    }
+    for row in rows:
+        expected = references[row["pair_id"]]
+        np.testing.assert_array_equal(row["reference"], expected)
+
+
+TEN_SLICES = DistortionsConfig(name="ten", per_slice=2, max_slices=10)
+
+
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory):
+    """Five cases of three slices in a folder each."""
+    root = tmp_path_factory.mktemp("slices")
+    for case in range(5):
+        (root / f"p{case}").mkdir()
+        for number in range(3):
+            pixels = draw_slice(case, 256, number, "MR")
+            cv2.imwrite(str(root / f"p{case}/{number}.png"), pixels)
+    return root
+
+
+@pytest.fixture(scope="module")
+def damaged(slices, tmp_path_factory):
+    return build(tmp_path_factory.mktemp("tfds"), TEN_SLICES, slices)
+
+
+def test_folders_give_tiled_groups_and_cases_are_never_split(damaged):
+    for fold in FOLDS:
+        rows = examples(damaged, fold)
+        assert len({row["case_id"] for row in rows}) == 1
+        assert len({row["pair_id"] for row in rows}) == 2
+        assert len(rows) == 6
+        assert rows[0]["image"].shape == (256, 256, 3)
+    assert data.tiles_per_side(damaged) == 2
+
+
+def test_metadata_say_that_no_reader_scored(damaged, slices):
+    metadata = data_sets.metadata(damaged)
+    assert metadata["scores"] == SCORES
+    assert "no readers" in SCORES
+    assert metadata["slices"] == 10
+    assert metadata["source"] == slices.name
+
+
+def test_damage_is_the_same_to_the_byte_every_time(damaged, slices, tmp_path):
+    again = build(tmp_path, TEN_SLICES, slices)
+    assert data_sets.digests(again) == data_sets.digests(damaged)
+
+
+def test_without_a_folder_heads_are_drawn_whole(tmp_path):
+    config = DistortionsConfig(
+        name="whole", per_slice=2, num_cases=5, is_whole=True
+    )
+    whole = build(tmp_path, config)
+    rows = examples(whole)
+    # Five MR slices and the CT of the third head.
+    assert len(rows) == 6 * 3
+    assert rows[0]["image"].shape == (128, 128, 3)
+    assert whole.info.metadata["source"] == "built-in heads"
+    assert data.tiles_per_side(whole) == 1
+    for row in (r for r in rows if r["algorithm"] == b"undamaged"):
+        np.testing.assert_array_equal(row["image"], row["reference"])
+
+
+@pytest.mark.parametrize("exists", [True, False])
+@pytest.mark.parametrize(
+    ("config", "layout"),
+    [
+        ("whole_brain_atlas", r"CT-MRI/\{CT,MRI\}"),
+        ("custom", r"images, scores\.csv and scale"),
+        ("reader_study", "reader study"),
+        # Built-in heads take no folder's place.
+        ("distortions", "PNG slices"),
+    ],
+)
+def test_empty_or_missing_folder_says_the_layout(
+    tmp_path, config, layout, exists
+):
+    folder = tmp_path / "manual"
+    if exists:
+        folder.mkdir()
+        layout = rf"{layout}|scale of the scores|scores\.csv: no such file"
+    with pytest.raises(InputError, match=layout) as error:
+        build(tmp_path / "tfds", config, folder)
+    assert str(folder) in str(error.value)
+    assert "\n" not in str(error.value)
