@@ -71,13 +71,7 @@ class Assessment:
 
 
 class Assessor:
-    """A loaded artefact, which threads may share; use `Assessor.load`.
-
-    Example:
-    >>> assessor = Assessor.load("run/scorer.keras")  # doctest: +SKIP
-    >>> assessor.score([load_image("fused.png").pixels])  # doctest: +SKIP
-    array([3.42], dtype=float32)
-    """
+    """A loaded artefact, which threads may share; use `Assessor.load`."""
 
     def __init__(
         self,
@@ -86,17 +80,10 @@ class Assessor:
         size: int = SCORER_SIZE,
         check_content: bool = True,
     ):
-        """Wraps a function that runs a scorer on a batch of pixels.
-
-        Args:
-            runner: Takes uint8 `[batch, size, size, 3]`.
-            batch_size: Images at a time.
-            size: Side of the scorer's image in pixels.
-            check_content: As for `load`.
-        """
+        """Wraps what runs a scorer on a batch of uint8 `[size, size, 3]`."""
         self._runner = runner
-        self.batch_size = batch_size
         self._check_content = check_content
+        self.batch_size = batch_size
         self.size = size
         # Interpreters are not made for several threads.
         self._lock = threading.Lock()
@@ -132,12 +119,17 @@ class Assessor:
         """
         path = pathlib.Path(path)
         try:
-            load_runner = _loader(path, num_threads or os.cpu_count() or 1)
+            file = _model_file(path)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise InputError(f"{path}: {reason}") from error
         with _readable(path):
-            runner, size = load_runner()
+            if file.is_dir():
+                runner, size = _saved_model_runner(file)
+            elif file.suffix == ".keras":
+                runner, size = _keras_runner(file)
+            else:
+                runner, size = _litert_runner(file, num_threads)
             _try(runner, size)
         return cls(runner, batch_size, size, check_content)
 
@@ -269,7 +261,7 @@ def _readable(path: pathlib.Path) -> Iterator[None]:
 def _check_digest(path: pathlib.Path) -> None:
     """Compares a `.tflite` with the SHA-256 of its side file, if there is one.
 
-    It finds damage and mixed-up files, not an attacker, who would change both.
+    Finds damage and mixed-up files, not an attacker, who would change both.
     """
     side_file = path.with_suffix(".json")
     try:
@@ -304,33 +296,30 @@ def _assessment(outputs: _Outputs, index: int) -> Assessment:
     return Assessment(mos, float(outputs["quality"][index]), **maps)
 
 
-def _loader(
-    path: pathlib.Path, num_threads: int
-) -> Callable[[], tuple[_Runner, int]]:
-    """Chooses by name and content what loads a runner and its image's side."""
+def _model_file(path: pathlib.Path) -> pathlib.Path:
+    """The `.keras` or `.tflite` file, or the SavedModel's folder, of a path."""
     if not os.path.exists(path):
         # Says why, if it is something else than that.
         with contextlib.suppress(FileNotFoundError, ValueError):
             path.stat()
         raise InputError(f"{path}: no such model; expected {ARTEFACTS}")
     if (path / SCORER_FILE).is_file():
-        path = path / SCORER_FILE
+        return path / SCORER_FILE
     if path.is_dir():
         # As TF Serving wants it, the highest version counts.
         versions = [p for p in path.iterdir() if p.name.isdecimal()]
         path = max(versions, key=lambda p: int(p.name), default=path)
-    if (path / "saved_model.pb").is_file():
-        return lambda: _saved_model_runner(path)
-    if path.is_file() and path.suffix == ".keras":
-        return lambda: _keras_runner(path)
+    if not (path / "saved_model.pb").is_file() and not (
+        path.is_file() and path.suffix in (".keras", ".tflite")
+    ):
+        raise InputError(f"{path}: not a model; expected {ARTEFACTS}")
     if path.is_file() and path.suffix == ".tflite":
         _check_digest(path)
-        return lambda: _litert_runner(path, num_threads)
-    raise InputError(f"{path}: not a model; expected {ARTEFACTS}")
+    return path
 
 
 def _keras_runner(path: pathlib.Path) -> tuple[_Runner, int]:
-    """Runs a `.keras` file as one graph."""
+    """Runs a `.keras` file as one graph; with the side of its image."""
     model = load_keras(path)
     import tensorflow as tf
 
@@ -359,11 +348,14 @@ def _saved_model_runner(path: pathlib.Path) -> tuple[_Runner, int]:
     return run, explained["cam"].shape[1] * CAM_CELL
 
 
-def _litert_runner(path: pathlib.Path, num_threads: int) -> tuple[_Runner, int]:
+def _litert_runner(
+    path: pathlib.Path, num_threads: int | None
+) -> tuple[_Runner, int]:
     """Runs a `.tflite` file, an image at a time."""
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=str(path), num_threads=num_threads)
+    threads = num_threads or os.cpu_count() or 1
+    interpreter = Interpreter(model_path=str(path), num_threads=threads)
     names = list(interpreter.get_signature_list())
     name = "serving_default" if len(names) > 1 else names[0]
     signature = interpreter.get_signature_runner(name)

@@ -28,12 +28,10 @@ from g2npan_tf.core import command
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import is_stream
-from g2npan_tf.images.limits import DEFAULT_LIMITS
-from g2npan_tf.images.limits import HIGHEST
+from g2npan_tf.images import limits as image_limits
+from g2npan_tf.images import read
 from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.paths import find_images
-from g2npan_tf.images.read import Frame
-from g2npan_tf.images.read import decode_frames
 from g2npan_tf.scoring import rows
 from g2npan_tf.scoring import score
 from g2npan_tf.scoring.assessor import Assessor
@@ -62,7 +60,7 @@ class LineScorer:
     """From the names of files to the lines of their rows; goes to workers.
 
     Attributes:
-        model: An artefact, there for every worker, or the address of a file.
+        model: A path that every worker has, or the address of a file.
         batch_size: Most images scored at once.
         num_threads: Of a `.tflite` model in each process; None: every core.
         limits: What is accepted of a file.
@@ -72,7 +70,7 @@ class LineScorer:
     model: str
     batch_size: int = 16
     num_threads: int | None = 1
-    limits: Limits = DEFAULT_LIMITS
+    limits: Limits = image_limits.DEFAULT_LIMITS
     file_format: str = "csv"
     # By which the threads of a process share the model.
     shared: "Shared" = dataclasses.field(default_factory=_shared)
@@ -194,11 +192,11 @@ def matching_paths(patterns: Sequence[str]) -> Iterator[bytes]:
             yield from map(os.fsencode, found or [pattern])
 
 
-def _frames(name: str, limits: Limits) -> Iterator[Frame]:
+def _frames(name: str, limits: Limits) -> Iterator[read.Frame]:
     """Reads a file of this machine or of an address."""
     if REMOTE in name:
         data = _read_remote(name, limits.max_bytes)
-        yield from decode_frames(data, limits, name)
+        yield from read.decode_frames(data, limits, name)
     else:
         yield from rows.file_frames(name, limits)
 
@@ -303,11 +301,7 @@ def _counts(result: Any) -> dict[str, int]:
 
     wanted = MetricsFilter().with_namespace(COUNTERS)
     counters = result.metrics().query(wanted)["counters"]
-    return {
-        each.key.metric.name: each.result
-        for each in counters
-        if each.key.metric.name in (SCORED, FAILED)
-    }
+    return {each.key.metric.name: each.result for each in counters}
 
 
 def define_flags() -> None:
@@ -320,7 +314,7 @@ def define_flags() -> None:
     flags.DEFINE_enum("format", "csv", list(rows.LINES), "Format of shards.")
     for name, default in (("batch_size", 16), ("num_threads", 1)):
         flags.DEFINE_integer(
-            name, default, "As for g2npan-score.", 1, HIGHEST[name]
+            name, default, "As for g2npan-score.", 1, image_limits.HIGHEST[name]
         )
     score.define_limits()
 

@@ -10,17 +10,10 @@ import numpy as np
 from g2npan_tf.core import mos
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
+from g2npan_tf.report import picture_row
+from g2npan_tf.report import pictures
 from g2npan_tf.report.picture_row import Bar
 from g2npan_tf.report.picture_row import View
-from g2npan_tf.report.picture_row import draw_row
-from g2npan_tf.report.picture_row import encode_png
-from g2npan_tf.report.pictures import DISPLAY_SIZE
-from g2npan_tf.report.pictures import MAGMA
-from g2npan_tf.report.pictures import VIRIDIS
-from g2npan_tf.report.pictures import nuance_colours
-from g2npan_tf.report.pictures import overlay
-from g2npan_tf.report.pictures import shrunk
-from g2npan_tf.report.pictures import to_uint8
 from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.rows import ScoredImage
 
@@ -32,19 +25,13 @@ class Explanations:
     """Draws the explanations of a run; no picture overwrites another."""
 
     def __init__(self, directory: pathlib.Path) -> None:
-        """Names an existing folder."""
+        """Draws into an existing folder."""
         self._directory = directory
         self._taken: set[str] = set()
         self._numbers: Counter[str] = Counter()
 
     def save(self, image: ScoredImage) -> ScoredImage:
-        """Draws one if it has a score.
-
-        Args:
-            image: With its maps.
-
-        Returns:
-            The same; a note says so if its pictures are not named as it is.
+        """Draws an image that has a score; a note says if under another name.
 
         Raises:
             InputError: If the disk does not take it.
@@ -101,20 +88,22 @@ def save_explanation(
         stem: Start of the files' names, without a suffix.
 
     Returns:
-        The files that were written, each whole or not at all.
+        The files, each written whole or not at all.
     """
-    pixels = shrunk(pixels, DISPLAY_SIZE)
+    pixels = pictures.shrunk(pixels, pictures.DISPLAY_SIZE)
     views = _views(assessment, pixels)
     shape = pixels.shape[:2]
     title = f"Predicted MOS {assessment.mos:.2f} of {mos.MOS_MAX:.0f}"
-    pictures = {"panel": draw_row(views, shape, title, stem)}
+    drawn = {"panel": picture_row.draw_row(views, shape, title, stem)}
     for view in views:
         if view.bar:
-            pictures[view.name] = draw_row([view], shape, title, stem)
+            drawn[view.name] = picture_row.draw_row([view], shape, title, stem)
     if assessment.reference is not None:
-        pictures["reference"] = encode_png(to_uint8(assessment.reference))
+        drawn["reference"] = picture_row.encode_png(
+            pictures.to_uint8(assessment.reference)
+        )
     paths = []
-    for name, data in pictures.items():
+    for name, data in drawn.items():
         path = directory / f"{stem}_{name}.png"
         with written_aside(path) as aside:
             aside.write_bytes(data)
@@ -126,20 +115,20 @@ def _views(assessment: Assessment, pixels: np.ndarray) -> list[View]:
     """The pictures of a panel, from left to right."""
     views = [View("image", "Image", pixels)]
     if assessment.reference is not None:
-        drawn = to_uint8(assessment.reference)
+        drawn = pictures.to_uint8(assessment.reference)
         views.append(View("reference", "Generated reference", drawn))
     if assessment.nuance is not None:
         views.append(_nuance_view(assessment.nuance))
     if assessment.cam is not None:
         label = "local quality, 1 = good; mark: this image"
-        bar = Bar(VIRIDIS, 1.0, label, assessment.quality)
-        drawn = overlay(assessment.cam, pixels)
+        bar = Bar(pictures.VIRIDIS, 1.0, label, assessment.quality)
+        drawn = pictures.overlay(assessment.cam, pixels)
         views.append(View("cam", "Where it is good (CAM)", drawn, bar))
     return views
 
 
 def _nuance_view(nuance: np.ndarray) -> View:
     """The nuance, averaged over the channels, from 0 to its maximum."""
-    drawn, high = nuance_colours(nuance)
-    bar = Bar(MAGMA, high, "|reference - image|, 1 = full range")
+    drawn, high = pictures.nuance_colours(nuance)
+    bar = Bar(pictures.MAGMA, high, "|reference - image|, 1 = full range")
     return View("nuance", "What differs (nuance)", drawn, bar)

@@ -101,11 +101,8 @@ def score_files(
 ) -> Iterator[ScoredImage]:
     """Scores files that nobody vouches for, as `score_frames` does.
 
-    Args:
-        assessor: The loaded artefact.
-        paths: Image files, as from `images.paths.find_images`.
-        limits: What is accepted of a file.
-        maps: Whether the maps and the image are wanted beside the score.
+    The paths are those of `images.paths.find_images`; with `maps` the maps
+    and the image come beside the score.
     """
     files = ((os.fspath(path), file_frames(path, limits)) for path in paths)
     return score_frames(assessor, files, maps)
@@ -122,7 +119,7 @@ def score_frames(
         assessor: The loaded artefact; no more images than its batches have
             are held in memory.
         files: Names, and the frames, which may end in an `InputError`.
-        maps: As for `score_files`.
+        maps: Whether the maps and the image are wanted beside the score.
 
     Yields:
         One result per file in the same order, or one per frame (`x.dcm#2`) of
@@ -157,8 +154,8 @@ def in_batches(
     """Scores what could be read, some at a time, beside what could not.
 
     Args:
-        items: What is to be scored, or the row of what cannot be. Read as far
-            as the next batch goes, no further.
+        items: What is to be scored, or the row of what cannot be; read no
+            further than the next batch goes.
         score: Gives one result per item, in the same order.
         batch_size: Most items and rows in a batch.
         num_bytes: Size of an item.
@@ -171,18 +168,18 @@ def in_batches(
     total = 0
     for item in items:
         size = 0 if isinstance(item, ScoreRow) else num_bytes(item)
-        if batch and total + size > max_bytes:
-            yield from _batch_results(batch, score)
+        if total + size > max_bytes:
+            yield from _results(batch, score)
             batch, total = [], 0
         batch.append(item)
         total += size
         if len(batch) == batch_size:
-            yield from _batch_results(batch, score)
+            yield from _results(batch, score)
             batch, total = [], 0
-    yield from _batch_results(batch, score)
+    yield from _results(batch, score)
 
 
-def _batch_results(
+def _results(
     batch: list[Item | ScoreRow],
     score: Callable[[list[Item]], Iterable[Result]],
 ) -> Iterator[Result | ScoreRow]:
@@ -248,19 +245,21 @@ def write_table(rows: Iterable[ScoreRow], stream: TextIO) -> None:
         stream.write(f"{mos:>4}  {quality:>7}  {path}{gap}  {status}\n")
 
 
+def _number(value: float | None, digits: int) -> str:
+    """A fixed number of digits, or nothing."""
+    return "" if value is None else f"{value:.{digits}f}"
+
+
 def csv_line(row: ScoreRow) -> str:
-    """The line of a row under `COLUMNS`."""
-    return _csv(csv_cells(row))
-
-
-def csv_cells(row: ScoreRow) -> tuple[str, ...]:
-    """The cells of a row under `COLUMNS`; none is a spreadsheet's formula."""
-    return (
-        _no_formula(row.path),
-        _number(row.mos, 4),
-        _number(row.quality, 4),
-        _no_formula(row.status),
-        _no_formula("; ".join(row.notes)),
+    """A row under `COLUMNS`; no cell is a spreadsheet's formula."""
+    return _csv(
+        (
+            _no_formula(row.path),
+            _number(row.mos, 4),
+            _number(row.quality, 4),
+            _no_formula(row.status),
+            _no_formula("; ".join(row.notes)),
+        )
     )
 
 
@@ -295,11 +294,6 @@ WRITERS: dict[str, Callable[[Iterable[ScoreRow], TextIO], None]] = {
     "table": write_table,
     **{name: functools.partial(_write_lines, *x) for name, x in LINES.items()},
 }
-
-
-def _number(value: float | None, digits: int) -> str:
-    """A fixed number of digits, or nothing."""
-    return "" if value is None else f"{value:.{digits}f}"
 
 
 def _no_formula(cell: str) -> str:

@@ -29,14 +29,9 @@ MAX_PICTURED = 32
 class Pictures:
     """What the page shows of one image; addresses that hold PNGs.
 
-    Attributes:
-        width: Of the uploaded image in pixels.
-        height: Of the uploaded image in pixels.
-        image: As uploaded, at most `DISPLAY_SIZE` pixels a side.
-        cam: Colours of the local quality, without the image.
-        reference: Generated reference, as the model made it.
-        nuance: Colours of the nuance, from 0 to `nuance_high`.
-        nuance_high: Share of full range at the end of the colour scale.
+    Width and height are those of the upload; `image` is at most `DISPLAY_SIZE`
+    pixels a side, `cam` and `nuance` are colours, the latter from 0 to
+    `nuance_high`, a share of full range.
     """
 
     width: int
