@@ -51,9 +51,6 @@ def fit(
         logits: Q_pre of each tile of each image. Shape `[n, tiles]`.
         weights: How much each tile counts, above 0. Same shape.
         quality: Readers' quality. Shape `[n]`, range [0, 1].
-
-    Returns:
-        Scale, 0.1 to 10, and offset, -10 to 10.
     """
     shares = weights / weights.sum(axis=1, keepdims=True)
 

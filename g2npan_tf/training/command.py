@@ -158,15 +158,7 @@ def next_commands(workdir: pathlib.Path) -> str:
 
 
 def start_command(settings: config.Config, workdir: pathlib.Path) -> str:
-    """How a run on scored images starts from one that no reader scored.
-
-    Args:
-        settings: Of this run.
-        workdir: Its folder.
-
-    Returns:
-        One line; data set and folder are to be filled in.
-    """
+    """How a run on scored images starts from this one; one line to fill in."""
     from g2npan_tf.training import start_weights
 
     words = [

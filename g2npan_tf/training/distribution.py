@@ -48,18 +48,10 @@ def strategy(config: Config) -> tf.distribute.Strategy:
     Must be called before any operation of TensorFlow: with several workers
     this process becomes a server, which is possible at its start only.
 
-    Args:
-        config: `distribute` and `batch_size` are used.
-
     Returns:
         The default strategy; or a mirrored one over all GPUs of this machine,
         without GPUs over its logical CPUs, which is for tests; or the one of
         all workers that the environment variable `TF_CONFIG` names.
-
-    Raises:
-        InputError: If the batch cannot be divided among the replicas, or
-            `TF_CONFIG` does not say which workers there are and which one
-            this is.
     """
     if config.distribute == "none":
         return tf.distribute.get_strategy()
@@ -85,9 +77,6 @@ def batches(
         make: Takes the number of this worker, the number of workers and the
             number of replicas, and returns this worker's examples in batches
             for one replica.
-
-    Returns:
-        What `fit` takes.
     """
     return chosen.distribute_datasets_from_function(
         lambda context: make(
@@ -121,10 +110,6 @@ def own_folder(
     Every worker saves: Keras makes variables while it does, which workers
     make in common. What the others save goes to a temporary folder that is
     removed at the end.
-
-    Args:
-        chosen: From `strategy`.
-        workdir: Folder of the run, which all workers see.
     """
     if is_chief(chosen):
         return workdir
@@ -158,11 +143,7 @@ def check_agreement(
     """Compares what must be the same on all workers.
 
     Without it, a worker that does not see the chief's checkpoint would train
-    from the start while the others go on.
-
-    Args:
-        chosen: From `strategy`.
-        facts: Printable values by what they are.
+    from the start while the others resume.
     """
     if not has_others(chosen):
         return

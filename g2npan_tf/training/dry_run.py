@@ -50,37 +50,21 @@ class Memory:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What a dry run finds.
+    """What a dry run finds."""
 
-    Attributes:
-        data: From `base.facts`.
-        preset: Name.
-        images: Number in each part.
-        steps_per_epoch: Training steps.
-        batch_size: Images of a step over all replicas.
-        replicas: Of all workers.
-        parameters: By network.
-        forward_gflop: For one image, by network.
-        step_gflop: For one image of a training step.
-        memory: Estimated and used.
-        first_step: Seconds of the first step, which traces the graph.
-        step: Seconds of the next one.
-        mos: Lowest and highest score of one batch, untrained.
-    """
-
-    data: dict[str, Any]
+    data: dict[str, Any]  # From `base.facts`.
     preset: str
-    images: dict[str, int]
+    images: dict[str, int]  # In each part.
     steps_per_epoch: int
-    batch_size: int
-    replicas: int
-    parameters: dict[str, int]
-    forward_gflop: dict[str, float]
-    step_gflop: float
+    batch_size: int  # Over all replicas.
+    replicas: int  # Of all workers.
+    parameters: dict[str, int]  # By network.
+    forward_gflop: dict[str, float]  # For one image, by network.
+    step_gflop: float  # For one image of a training step.
     memory: Memory
-    first_step: float
-    step: float
-    mos: tuple[float, float]
+    first_step: float  # Seconds; this step traces the graph.
+    step: float  # Seconds of the next one.
+    mos: tuple[float, float]  # Lowest and highest of one batch, untrained.
 
     @property
     def images_per_second(self) -> float:
@@ -137,9 +121,6 @@ def measure(
         steps: Steps of an epoch.
         builder: Of the data set.
         config: Of the experiment.
-
-    Raises:
-        FloatingPointError: If a loss is not finite.
     """
     parts = base.divide(builder, config)
     model.objective = dataclasses.replace(model.objective, warmup_steps=0)

@@ -75,8 +75,6 @@ def run(
         last_callbacks: Called after all others, so after an epoch is saved.
 
     Raises:
-        InputError: If the data set, a file or a setting is not usable, or
-            the workdir holds a run of another setting.
         FloatingPointError: If a loss is not finite.
     """
     start = time.monotonic()

@@ -64,13 +64,10 @@ def load(model: TrainingModel, config: Config, facts: dict[str, Any]) -> None:
         InputError: As `check` and `check_data`, or if a file is damaged, not
             finite or of another network; nothing is loaded then.
     """
-    if config.backbone_weights and not config.init_from:
-        load_vgg_weights(
-            model.quality_network,
-            config.backbone,
-            pathlib.Path(config.backbone_weights),
-        )
     if not config.init_from:
+        if config.backbone_weights:
+            path = pathlib.Path(config.backbone_weights)
+            load_vgg_weights(model.quality_network, config.backbone, path)
         return
     check(config)
     check_data(config, facts)
@@ -86,14 +83,6 @@ def check(config: Config) -> None:
 
     Choice: all networks are taken or none. A quality network without GAN
     sees no nuance and no UFW features, so that `use_gan` must agree as well.
-
-    Args:
-        config: The run that is to start, with `init_from`.
-
-    Raises:
-        InputError: If `init_from` is no run with saved weights, if a network
-            setting differs (each is named), or if the weights of the backbone
-            are to come from another file.
     """
     workdir = pathlib.Path(config.init_from)
     source, _ = config_module.load(workdir / "config.json")
@@ -129,11 +118,7 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
     two data sets no case of the test part may have the name of one that the
     weights were trained on, no pair between two versions of one (cases may
     have got other names), and no algorithm where algorithms are left out;
-    where a data set is gone, a line says that this was not looked at.
-
-    Args:
-        config: The run that is to start, with `init_from`.
-        facts: From `base.facts`, of its data set.
+    where a data set is gone, a line says that this was not checked.
     """
     workdir = pathlib.Path(config.init_from)
     source_config, source_facts = config_module.load(workdir / "config.json")
@@ -183,13 +168,9 @@ def _apart(config: Config, is_same_study: bool) -> list[str]:
 
 
 def flags_of_networks(config: Config) -> list[str]:
-    """The flags that a run needs to start from the weights of another.
+    """The flags that a run needs to start from the weights of this one.
 
-    Args:
-        config: Of the other run.
-
-    Returns:
-        The preset and `--name=value` of each network setting that is not its.
+    That is the preset, and each network setting in which the run differs.
     """
     differing = {*config_module.differing(config)}
     names = {"preset"} | (differing & {*_network_fields(config)})
@@ -245,12 +226,7 @@ def _weights(
 
 
 def read_networks(config: Config, path: pathlib.Path) -> TrainingModel:
-    """The networks of a run with their weights, for single tiles, uncompiled.
-
-    Args:
-        config: Of the run.
-        path: Its `best.weights.h5`.
-    """
+    """The networks of a run by its `best.weights.h5`; tiles, uncompiled."""
     if not path.is_file():
         raise InputError(f"{path}: not there; expected a run's best weights")
     source = build.build(dataclasses.replace(config, precision="float32"))
@@ -279,11 +255,8 @@ def load_vgg_weights(
         path: A `.safetensors` file with torchvision's names
             (`features.3.weight` float32 `[out, in, 3, 3]`,
             `features.3.bias` `[out]`, ...); timm's `vgg11.tv_in1k` has the
-            same. Other tensors in it are ignored.
-
-    Raises:
-        InputError: If the file is not readable, or a tensor is missing or has
-            another shape than the network; nothing is loaded then.
+            same. Other tensors in it are ignored. If one is missing, not
+            finite or of another shape than the network, nothing is loaded.
     """
     tensors = _read(path)
     weights = {}

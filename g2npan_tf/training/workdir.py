@@ -30,37 +30,22 @@ MAY_CHANGE = (
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What `training.json` holds of a run that has ended.
+    """What `training.json` holds of a run that has ended."""
 
-    Attributes:
-        data: Facts of the data set.
-        protocol: In words.
-        preset: Name.
-        changes: From `config.changes`.
-        epochs: Finished.
-        best_epoch: From 1.
-        best_val_srcc: None without a validation part: the last epoch is kept.
-        ended: Why, in words.
-        calibration: None: not calibrated.
-        images_per_second: Of the session that trained last, all in all.
-        wall_seconds: Of that session.
-        peak_memory_mib: Of that session.
-        quality_loss: Of the first and of the last epoch.
-    """
-
-    data: dict[str, Any]
-    protocol: str
+    data: dict[str, Any]  # Facts of the data set.
+    protocol: str  # In words.
     preset: str
-    changes: list[str]
-    epochs: int
-    best_epoch: int
-    best_val_srcc: float | None
-    ended: str
+    changes: list[str]  # From `config.changes`.
+    epochs: int  # Finished.
+    best_epoch: int  # From 1.
+    best_val_srcc: float | None  # None: no validation part, the last is kept.
+    ended: str  # Why, in words.
     calibration: Calibration | None
+    # Of the session that trained last, all in all.
     images_per_second: float
     wall_seconds: float
     peak_memory_mib: float
-    quality_loss: list[float]
+    quality_loss: list[float]  # Of the first and the last epoch.
 
     def write(self, workdir: pathlib.Path) -> None:
         """Writes the file, by which the run has ended."""

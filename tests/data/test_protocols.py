@@ -111,11 +111,6 @@ def test_neither_case_nor_algorithm_of_a_test_part_is_seen(share, folds):
     assert "part 24 of 25" in protocols.describe(config)
 
 
-def test_only_where_both_are_left_out_there_are_25_parts():
-    with pytest.raises(InputError, match="at most 4 with protocol=group"):
-        Config(protocol="group", fold=5)
-
-
 def test_a_modality_is_left_out():
     parts = divide(protocol="leave_modality_out", fold=1)
     assert values("modality", parts.test) == {"PET"}

@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.training import build
 from tests.tiny import TINY
 
@@ -79,3 +80,9 @@ def test_cosine_ends_at_the_last_step_of_the_last_epoch(config):
     schedule = model.quality_optimizer._learning_rate
     rates = [float(schedule(step)) for step in (0, 10, 20, 40)]
     assert rates == pytest.approx([1e-3, (2 + 2**0.5) / 4e3, 5e-4, 0])
+
+
+def test_settings_that_do_not_fit_each_other_are_one_line(config):
+    bad = dataclasses.replace(config, up_scales=(2, 2))
+    with pytest.raises(InputError, match="network settings: up_scales"):
+        build.build(bad)

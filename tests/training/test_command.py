@@ -11,8 +11,6 @@ import sys
 import types
 
 import cv2
-import keras
-import numpy as np
 import pytest
 
 from datasets.pretraining.groups import SCORES
@@ -22,7 +20,6 @@ from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training import command as training
-from g2npan_tf.training import run
 from g2npan_tf.training.calibration import Calibration
 from g2npan_tf.training.workdir import Summary
 from tests.tiny import REPOSITORY
@@ -236,25 +233,6 @@ def test_the_last_line_is_the_command_that_starts_from_it(pretrained):
     assert "--use_gan=False" in words
     assert "--vgg_width=0.0625" in words
     assert not any(word.startswith("--learning_rate") for word in words)
-
-
-def test_a_run_on_whole_images_starts_from_its_weights(
-    pretrained, data_dir, tmp_path
-):
-    workdir, _ = pretrained
-    start = keras.saving.load_model(workdir / "scorer.keras")
-    config = Config(
-        **{**PLAIN, "epochs": 1, "learning_rate": 1e-8},
-        data_dir=data_dir,
-        init_from=str(workdir),
-    )
-    run.run(config, tmp_path / "run")
-    scorer = keras.saving.load_model(tmp_path / "run/scorer.keras")
-    kernels = [
-        net.get_layer("quality_network").get_layer("cam").kernel
-        for net in (start, scorer)
-    ]
-    np.testing.assert_allclose(*kernels, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -147,14 +147,6 @@ def frozen(model):
     ).graph
 
 
-def test_count_of_a_worked_example():
-    # 4 x 4 x 4 values of 3 x 3 x 3 products, then 5 values of 64 products.
-    expected = 2 * (4 * 4 * 4 * 27 + 5 * 64)
-    assert dry_run.forward_gflop(small_network()) == pytest.approx(
-        expected * 1e-9, rel=1e-12
-    )
-
-
 def test_a_model_of_models_counts_as_its_parts():
     generator, network = tiny.tiny_generator(), tiny.tiny_quality_network()
     scorer = build_scorer(network, generator)

@@ -11,7 +11,6 @@ import time
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core import mos
@@ -20,11 +19,9 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.training import calibration
 from g2npan_tf.training import checkpoints
-from g2npan_tf.training import distribution
 from g2npan_tf.training import run
 from tests.tiny import REPOSITORY
 from tests.tiny import TINY
-from tests.tiny import arrays
 from tests.tiny import run_python
 
 
@@ -64,6 +61,10 @@ def test_a_run_leaves_everything_that_is_promised(finished, config):
     summary = json.loads((finished / "training.json").read_text())
     assert summary["epochs"] == 2
     assert summary["peak_memory_mib"] > 100
+    # The scorer needs no custom objects.
+    scorer = keras.saving.load_model(finished / "scorer.keras", safe_mode=True)
+    blank = np.zeros((1, 128, 128, 3), np.uint8)
+    assert 1 <= scorer.predict(blank, verbose=0)["mos"][0] <= 5
 
 
 def test_the_log_has_every_loss_rate_and_figure(finished):
@@ -86,24 +87,6 @@ def test_the_log_has_every_loss_rate_and_figure(finished):
         "val_rmse",
     ):
         assert name in rows[0]
-
-
-def test_events_hold_scalars_and_image_panels(finished):
-    (path,) = (finished / "events").iterdir()
-    tags = {
-        value.tag
-        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator()
-        for value in tf.compat.v1.Event.FromString(record).summary.value
-    }
-    assert {"panel", "quality_loss", "perception_weight", "val_srcc"} <= tags
-
-
-def test_the_scorer_needs_no_custom_objects(finished):
-    scorer = keras.saving.load_model(finished / "scorer.keras", safe_mode=True)
-    scores = scorer.predict(np.zeros((1, 128, 128, 3), np.uint8), verbose=0)[
-        "mos"
-    ]
-    assert 1 <= scores[0] <= 5
 
 
 def test_scores_are_calibrated_on_what_is_known_and_stay_so(
@@ -177,46 +160,10 @@ def test_evaluate_refuses_what_is_no_run(flags):
     assert done.stderr.count("\n") == 1
 
 
-def weights(workdir):
-    (path,) = (workdir / "checkpoints").glob("epoch_*2")
-    return arrays(path / "state.weights.h5")
-
-
-def test_a_run_in_two_parts_equals_one_in_one(plain_config, tmp_path):
-    straight, parts = tmp_path / "straight", tmp_path / "parts"
-    run.run(plain_config, straight)
-    run.run(dataclasses.replace(plain_config, epochs=1), parts)
-    summary = run.run(plain_config, parts)
-    assert summary.epochs == 2
-    one, two = weights(straight), weights(parts)
-    for name, values in one.items():
-        # Kernels are not deterministic here, so equal but for rounding.
-        np.testing.assert_allclose(values, two[name], atol=1e-4)
-
-
-def test_another_experiment_in_the_same_workdir_is_refused(finished, config):
-    other = dataclasses.replace(config, cam_weight=0.5)
-    with pytest.raises(InputError, match=r"with cam_weight=1\.0, but"):
-        run.run(other, finished)
-
-
-def test_a_finished_run_is_not_trained_again(finished, config):
-    before = (finished / "log.csv").read_text()
-    assert run.run(config, finished).epochs == 2
-    assert (finished / "log.csv").read_text() == before
-
-
-def test_bad_network_settings_are_one_line(config, tmp_path):
-    bad = dataclasses.replace(config, up_scales=(2, 2))
-    with pytest.raises(InputError, match="network settings: up_scales"):
-        run.run(bad, tmp_path)
-
-
 def test_a_mirrored_run_trains_validates_and_saves(plain_config, tmp_path):
     mirrored = dataclasses.replace(
         plain_config, distribute="mirrored", epochs=1
     )
-    assert distribution.strategy(mirrored).num_replicas_in_sync == 2
     assert run.run(mirrored, tmp_path).epochs == 1
     keras.saving.load_model(tmp_path / "scorer.keras", safe_mode=True)
 
@@ -226,18 +173,6 @@ def test_a_refused_first_call_does_not_claim_the_workdir(config, tmp_path):
     with pytest.raises(InputError, match="only"):
         run.run(bad, tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_workdir_that_is_a_file_is_refused_before_anything(config, tmp_path):
-    path = tmp_path / "file"
-    path.write_text("")
-    with pytest.raises(InputError, match="a file; expected a folder"):
-        run.run(config, path)
-
-
-def test_places_may_change_when_a_run_goes_on(finished, config):
-    moved = dataclasses.replace(config, manual_dir="/elsewhere")
-    assert run.run(moved, finished).epochs == 2
 
 
 def test_a_run_does_not_go_on_with_another_version_of_its_base(

@@ -74,6 +74,12 @@ def test_the_length_of_a_cosine_may_not_change(begun):
         run_folder.earlier_facts(workdir, longer)
 
 
+def test_a_workdir_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="a file; expected a folder"):
+        run_folder.earlier_facts(tmp_path / "file", Config())
+
+
 def test_only_places_and_lengths_may_change():
     """What may change must not change the weights of an epoch."""
     assert set(run_folder.MAY_CHANGE) == {
