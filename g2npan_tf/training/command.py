@@ -6,6 +6,7 @@
 is what `train.py` of a checkout calls.
 """
 
+import itertools
 import pathlib
 import shlex
 import signal
@@ -138,21 +139,20 @@ def next_commands(workdir: pathlib.Path) -> str:
     """What to do with a finished run, a command a line."""
     # As it was called: python, python3, .venv/bin/python ...
     python = shlex.quote(sys.orig_argv[0])
-    run = shlex.quote(str(workdir))
-    models, samples = (
-        shlex.quote(str(workdir / name)) for name in ("exported", "samples")
+    run, models, samples = (
+        shlex.quote(str(path))
+        for path in (workdir, workdir / "exported", workdir / "samples")
     )
     commands = {
-        "curves": f"-m tensorboard.main --logdir={run}",
-        "figures": f"evaluate.py --workdir={run}",
-        "SavedModel": f"-m export.saved_model --workdir={run} "
-        f"--output={models}",
-        "LiteRT": f"-m export.tflite --workdir={run} --output={models}",
-        "samples": f"-m datasets.samples --workdir={run} --output={samples}",
-        "scores": f"-m g2npan_tf.scoring.score --model={run} {samples}",
+        "curves": f"tensorboard.main --logdir={run}",
+        "figures": f"g2npan_tf.evaluation.command --workdir={run}",
+        "SavedModel": f"export.saved_model --workdir={run} --output={models}",
+        "LiteRT": f"export.tflite --workdir={run} --output={models}",
+        "samples": f"datasets.samples --workdir={run} --output={samples}",
+        "scores": f"g2npan_tf.scoring.score --model={run} {samples}",
     }
     return "\n".join(
-        f"{name + ':':<11} {python} {command}"
+        f"{name + ':':<11} {python} -m {command}"
         for name, command in commands.items()
     )
 
@@ -161,11 +161,12 @@ def start_command(settings: config.Config, workdir: pathlib.Path) -> str:
     """How a run on scored images starts from this one; one line to fill in."""
     from g2npan_tf.training import start_weights
 
-    words = [
-        *(sys.orig_argv[0], "train.py", f"--init_from={workdir}"),
-        *start_weights.flags_of_networks(settings),
-    ]
-    return f"train on:   {shlex.join(words)} --data=DATA_SET --workdir=FOLDER"
+    called = itertools.takewhile(
+        lambda word: not word.startswith("--"), sys.orig_argv
+    )
+    flags_in_common = start_weights.flags_of_networks(settings)
+    line = shlex.join([*called, f"--init_from={workdir}", *flags_in_common])
+    return f"train on:   {line} --data=DATA_SET --workdir=FOLDER"
 
 
 if __name__ == "__main__":

@@ -82,7 +82,10 @@ def test_commands_can_be_pasted_for_any_folder():
         "samples",
         "scores",
     }
-    assert found["figures"][1:] == ["evaluate.py", "--workdir=my runs/a'b"]
+    assert found["figures"][2:] == [
+        "g2npan_tf.evaluation.command",
+        "--workdir=my runs/a'b",
+    ]
 
 
 @pytest.fixture

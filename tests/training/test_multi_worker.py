@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 
-import h5py
 import numpy as np
 import pytest
 
@@ -20,6 +19,7 @@ from g2npan_tf.core.config import to_flags
 from g2npan_tf.training import run as training
 from tests.tiny import REPOSITORY
 from tests.tiny import TINY
+from tests.tiny import arrays
 
 SECONDS = 900
 PLAIN = ("--use_gan=false",)
@@ -101,17 +101,7 @@ def rows(folder):
 
 def saved(folder, epoch):
     """All weights, statistics and moments of a checkpoint."""
-    found = {}
-    path = folder / "checkpoints" / f"epoch_{epoch:06d}" / WEIGHTS
-    with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: (
-                found.update({name: item[()]})
-                if isinstance(item, h5py.Dataset)
-                else None
-            )
-        )
-    return found
+    return arrays(folder / "checkpoints" / f"epoch_{epoch:06d}" / WEIGHTS)
 
 
 def assert_bit_equal(one, other):
@@ -150,7 +140,7 @@ def test_two_workers_end_with_the_same_weights_and_figures(finished):
     run, other, texts = finished
     assert_bit_equal(saved(run, 1), saved(other, 1))
     assert rows(run) == rows(other)
-    assert all("epoch 1/1 " in text for text in texts)
+    assert all("Epoch 1/1\n" in text for text in texts)
 
 
 def test_two_workers_give_what_one_process_gives(finished, data_dir, tmp_path):
@@ -217,7 +207,7 @@ def test_workers_go_on_together_after_a_kill(killed, data_dir, tmp_path):
     with Workers(folder, data_dir, *PLAIN, epochs) as workers:
         assert workers.exit_codes() == [0, 0], workers.texts()
     for text in workers.texts():
-        assert re.findall(r"\nepoch (\d+)/", text) == [str(done + 1)]
+        assert re.findall(r"\nEpoch (\d+)/", text) == [str(done + 1)]
     with Workers(tmp_path, data_dir, *PLAIN, epochs) as workers:
         assert workers.exit_codes() == [0, 0], workers.texts()
     assert rows(run) == rows(tmp_path / "run")
