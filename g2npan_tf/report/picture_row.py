@@ -148,10 +148,7 @@ def _ticks(high: float) -> list[float]:
 
 
 def _legible(name: str, length: int) -> str:
-    """Shortens a name in its middle and replaces what cannot be drawn.
-
-    The font of Pillow has the printable ASCII: accents are left out.
-    """
+    """Shortens a name in its middle; the font has printable ASCII alone."""
     signs = unicodedata.normalize("NFKD", name)
     name = "".join(
         sign if sign.isascii() and sign.isprintable() else "?"

@@ -1,4 +1,7 @@
-"""Pixels as pictures: their size, colour maps, and addresses for pages."""
+"""Pixels as pictures: their size, colour maps, and addresses for pages.
+
+An image is RGB, uint8 `[height, width, 3]`, unless something else is said.
+"""
 
 import base64
 
@@ -20,15 +23,10 @@ MAGMA = cv2.COLORMAP_MAGMA
 
 
 def data_uri(pixels: np.ndarray, max_png_bytes: int = MAX_PNG_BYTES) -> str:
-    """Encodes pixels as an address that holds them.
+    """Encodes pixels as an address that holds them, `data:image/...`.
 
-    Args:
-        pixels: RGB, uint8 `[height, width, 3]`.
-        max_png_bytes: What takes more becomes a JPEG, which shows noise of
-            scanners a little differently but takes a fifth.
-
-    Returns:
-        `data:image/png;base64,...` or `data:image/jpeg;base64,...`.
+    What takes more bytes than a PNG may becomes a JPEG, which shows noise of
+    scanners a little differently but takes a fifth.
     """
     bgr = np.ascontiguousarray(pixels[..., ::-1])
     data = cv2.imencode(".png", bgr)[1].tobytes() if max_png_bytes else b""
@@ -46,15 +44,7 @@ def data_uri(pixels: np.ndarray, max_png_bytes: int = MAX_PNG_BYTES) -> str:
 
 
 def shrunk(pixels: np.ndarray, longest: int) -> np.ndarray:
-    """Limits the longer side of an image, keeping its shape.
-
-    Args:
-        pixels: uint8 `[height, width, 3]`.
-        longest: New length of the longer side in pixels, if it is above.
-
-    Returns:
-        uint8 `[height, width, 3]`, averaged over areas.
-    """
+    """Limits the longer side of an image, averaging over areas."""
     height, width = pixels.shape[:2]
     factor = longest / max(height, width)
     if factor >= 1:
@@ -79,9 +69,6 @@ def coloured(
         values: `[height, width]`.
         colour_map: `VIRIDIS` or `MAGMA`.
         high: Value of the map's last colour; that of the first is 0.
-
-    Returns:
-        RGB, uint8 `[height, width, 3]`.
     """
     levels = np.clip(np.asarray(values) / high * 256, 0, 255).astype(np.uint8)
     return np.ascontiguousarray(
@@ -99,8 +86,7 @@ def nuance_colours(nuance: np.ndarray) -> tuple[np.ndarray, float]:
         nuance: Float `[height, width, 3]`, range [0, 1].
 
     Returns:
-        RGB, uint8 `[height, width, 3]`, and the value of the last colour as a
-        share of full range.
+        The picture, and the value of its last colour as a share of full range.
     """
     mean = nuance.mean(axis=-1)
     high = max(float(mean.max()), _NUANCE_FLOOR)
@@ -115,10 +101,7 @@ def overlay(cam: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 
     Args:
         cam: Local quality. Float `[rows, columns]`, range [0, 1].
-        pixels: uint8 `[height, width, 3]`, RGB.
-
-    Returns:
-        RGB, uint8 `[height, width, 3]`.
+        pixels: The image.
     """
     height, width = pixels.shape[:2]
     smooth = cv2.resize(

@@ -91,11 +91,11 @@ def save_explanation(
         The files, each written whole or not at all.
     """
     pixels = pictures.shrunk(pixels, pictures.DISPLAY_SIZE)
-    views = _views(assessment, pixels)
+    shown = views(assessment, pixels)
     shape = pixels.shape[:2]
     title = f"Predicted MOS {assessment.mos:.2f} of {mos.MOS_MAX:.0f}"
-    drawn = {"panel": picture_row.draw_row(views, shape, title, stem)}
-    for view in views:
+    drawn = {"panel": picture_row.draw_row(shown, shape, title, stem)}
+    for view in shown:
         if view.bar:
             drawn[view.name] = picture_row.draw_row([view], shape, title, stem)
     if assessment.reference is not None:
@@ -111,24 +111,24 @@ def save_explanation(
     return paths
 
 
-def _views(assessment: Assessment, pixels: np.ndarray) -> list[View]:
-    """The pictures of a panel, from left to right."""
-    views = [View("image", "Image", pixels)]
+def views(assessment: Assessment, pixels: np.ndarray) -> list[View]:
+    """The pictures that a model has of an image, from left to right.
+
+    Args:
+        assessment: Of the image; without a GAN it has the CAM only.
+        pixels: The image. uint8 `[height, width, 3]`, RGB.
+    """
+    shown = [View("image", "Image", pixels)]
     if assessment.reference is not None:
         drawn = pictures.to_uint8(assessment.reference)
-        views.append(View("reference", "Generated reference", drawn))
+        shown.append(View("reference", "Generated reference", drawn))
     if assessment.nuance is not None:
-        views.append(_nuance_view(assessment.nuance))
+        drawn, high = pictures.nuance_colours(assessment.nuance)
+        bar = Bar(pictures.MAGMA, high, "|reference - image|, 1 = full range")
+        shown.append(View("nuance", "What differs (nuance)", drawn, bar))
     if assessment.cam is not None:
         label = "local quality, 1 = good; mark: this image"
         bar = Bar(pictures.VIRIDIS, 1.0, label, assessment.quality)
         drawn = pictures.overlay(assessment.cam, pixels)
-        views.append(View("cam", "Where it is good (CAM)", drawn, bar))
-    return views
-
-
-def _nuance_view(nuance: np.ndarray) -> View:
-    """The nuance, averaged over the channels, from 0 to its maximum."""
-    drawn, high = pictures.nuance_colours(nuance)
-    bar = Bar(pictures.MAGMA, high, "|reference - image|, 1 = full range")
-    return View("nuance", "What differs (nuance)", drawn, bar)
+        shown.append(View("cam", "Where it is good (CAM)", drawn, bar))
+    return shown

@@ -18,12 +18,18 @@ from g2npan_tf.report import pictures
 from g2npan_tf.report import plots
 from g2npan_tf.report.page import Cell
 from g2npan_tf.report.page import Column
+from g2npan_tf.report.picture_row import View
+from g2npan_tf.scoring import explain
 from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.report import ranking
 from g2npan_tf.scoring.rows import ScoreRow
 
 # More rows than this make a page that no browser likes; the CSV has them all.
 MAX_ROWS = 5000
+_CAPTIONS = {
+    "image": "The image that was scored.",
+    "reference": "The best version that the generator makes of this image.",
+}
 _EDGES = np.linspace(mos.MOS_MIN, mos.MOS_MAX, 17).tolist()
 
 
@@ -89,15 +95,6 @@ class Group:
     title: str = "Quality of fused images"
 
 
-@dataclasses.dataclass(frozen=True)
-class View:
-    """A picture with what stands above and below it."""
-
-    title: str
-    picture: Markup
-    caption: object
-
-
 def group_page(
     group: Group, thumbnails: Iterable[Markup], scores_file: str
 ) -> Iterator[str]:
@@ -144,8 +141,6 @@ def image_page(
         links: To the other pages.
     """
     folder, name = os.path.split(row.path)
-    shown = page.picture(pixels, "Fused image")
-    views = [View("Fused image", shown, "The image that was scored.")]
     return page.render(
         "scoring/report/image.html",
         f"MOS {assessment.mos:.2f}: {row.path}",
@@ -158,7 +153,18 @@ def image_page(
         lowest=round(mos.MOS_MIN),
         highest=round(mos.MOS_MAX),
         notes=row.notes,
-        views=views + _maps(assessment, pixels),
+        views=[
+            (
+                view.title,
+                page.picture(
+                    _in_shape(view.pixels, pixels.shape),
+                    view.title,
+                    exact=view.name == "image",
+                ),
+                _caption(view),
+            )
+            for view in explain.views(assessment, pixels)
+        ],
     )
 
 
@@ -281,49 +287,20 @@ def _algorithm(name: str) -> Cell:
     return Cell(page.breakable(name), name)
 
 
-def _maps(assessment: Assessment, pixels: np.ndarray) -> list[View]:
-    """The pictures that the model gives; without a GAN only the CAM."""
-    shape = pixels.shape[:2]
-    views = []
-    if assessment.reference is not None:
-        title = "Generated reference"
-        shown = page.picture(
-            _in_shape(assessment.reference, shape), title, exact=False
-        )
-        caption = "The best version that the generator makes of this image."
-        views.append(View(title, shown, caption))
-    if assessment.nuance is not None:
-        drawn, high = pictures.nuance_colours(assessment.nuance)
-        shown = page.picture(
-            _in_shape(drawn, shape),
-            "Difference from the generated reference",
-            exact=False,
-        )
-        label = "|reference - image|, as a share of full range"
-        bar = page.colour_bar(pictures.MAGMA, "0", f"{high:.2f}", label)
-        views.append(View("Nuance", shown, bar))
-    if assessment.cam is not None:
-        shown = page.picture(
-            pictures.overlay(assessment.cam, pixels),
-            "Local quality over the image in grey",
-            exact=False,
-        )
-        bar = page.colour_bar(
-            pictures.VIRIDIS,
-            "0 worst",
-            "1 best",
-            "Local quality, which adds up to the score (mark)",
-            assessment.quality,
-        )
-        views.append(View("Local quality (CAM)", shown, bar))
-    return views
+def _caption(view: View) -> str:
+    """What stands below a picture: its scale, or a sentence."""
+    if view.bar is None:
+        return _CAPTIONS[view.name]
+    colours, high, label, mark = dataclasses.astuple(view.bar)
+    return page.colour_bar(
+        colours, "0", f"{high:.2f}", label, mark and mark / high
+    )
 
 
-def _in_shape(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _in_shape(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Undoes the squeeze of an image that is not square."""
-    height, width = shape
-    pixels = pictures.to_uint8(pixels)
-    if height == width:
+    height, width = shape[:2]
+    if height == width or pixels.shape == shape:
         return pixels
     longest = min(max(pixels.shape[0], height, width), pictures.LONGEST)
     factor = longest / max(height, width)

@@ -134,10 +134,10 @@ def test_scores_are_those_that_the_command_prints(report, rows):
 def test_an_image_has_its_four_pictures_and_two_colour_bars(report):
     elements = Elements(read(report, "images/00001.html"))
     assert [x["alt"] for x in elements.find("img")] == [
-        "Fused image",
+        "Image",
         "Generated reference",
-        "Difference from the generated reference",
-        "Local quality over the image in grey",
+        "What differs (nuance)",
+        "Where it is good (CAM)",
     ]
     assert elements.text.count("Colour bar from") == 2
     # Pictures have the shape of the image, not that of the model.
