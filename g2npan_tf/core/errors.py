@@ -7,10 +7,10 @@ EXTRAS = {
     "apache_beam": "beam",
     "grpc": "serving",
     "keras": "train",
-    "matplotlib": "train",
     "nibabel": "nifti",
     "pydicom": "dicom",
     "pywt": "train",
+    "requests": "serving",
     "safetensors": "train",
     "scipy": "train",
     "skimage": "train",
@@ -18,7 +18,6 @@ EXTRAS = {
     "tensorflow": "train",
     "tensorflow_datasets": "train",
     "tensorflow_serving": "serving",
-    "tqdm": "train",
 }
 
 
