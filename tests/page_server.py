@@ -1,6 +1,7 @@
 """The local page with a scorer of known arithmetic, for its tests."""
 
 import contextlib
+import functools
 import io
 import threading
 
@@ -12,30 +13,14 @@ from g2npan_tf.scoring import model_facts
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.page.server import PageServer
 from tests.pictures import shades
+from tests.score_reports import brightness
 
 LIMITS = Limits(max_bytes=200_000, max_pixels=100_000)
 FACTS = {"Model": "g2npan.tflite", "Readers": "8, simulated <b>"}
 CAUTION = model_facts.caution({"scores": "simulated"})
 
 
-def brightness(batch, maps):
-    """Quality is the mean brightness, the reference the negative."""
-    quality = batch.mean(axis=(1, 2, 3), dtype=np.float32) / 255
-    outputs = {"mos": 1 + 4 * quality, "quality": quality}
-    if maps:
-        scaled = batch.astype(np.float32) / 255
-        outputs["cam"] = scaled.mean(-1)[:, ::16, ::16]
-        outputs["reference"] = 1 - scaled
-        outputs["nuance"] = abs(1 - 2 * scaled)
-    return outputs
-
-
-def without_gan(batch, maps):
-    """The same without the generator's maps."""
-    outputs = brightness(batch, maps)
-    outputs.pop("reference", None)
-    outputs.pop("nuance", None)
-    return outputs
+without_gan = functools.partial(brightness, use_gan=False)
 
 
 @contextlib.contextmanager

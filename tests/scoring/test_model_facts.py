@@ -52,23 +52,25 @@ def test_scores_are_told_with_those_who_gave_them(facts, words):
     assert model_facts.whose(facts) == words
 
 
-def test_readers_are_told_with_their_number():
-    real = {"name": "reader_study", "scores": "three radiologists"}
-    real["num_readers"] = 3
-    described = model_facts.describe("x/g2npan.tflite", real)
-    assert described == {
+@pytest.mark.parametrize(
+    ("facts", "readers", "learned"),
+    [
+        ({}, "not known", "not known"),
+        ({**FACTS, "num_readers": 8}, "8, simulated", FACTS["name"]),
+        (
+            {"name": "study", "scores": "three", "num_readers": 3},
+            "three",
+            "study",
+        ),
+        ({"name": "study", "caveat": "by set"}, "not known", "study; by set"),
+    ],
+)
+def test_readers_are_described_with_their_number(facts, readers, learned):
+    assert model_facts.describe("x/g2npan.tflite", facts) == {
         "Model": "g2npan.tflite",
-        "Learned from": "reader_study",
-        "Readers": "three radiologists",
+        "Learned from": learned,
+        "Readers": readers,
     }
-    real["caveat"] = "by set"
-    learned = model_facts.describe("x", real)["Learned from"]
-    assert learned == "reader_study; by set"
-    readers = model_facts.describe("x", {**FACTS, "num_readers": 8})["Readers"]
-    assert readers == "8, simulated"
-    assert model_facts.describe("x", {})["Readers"] == "not known"
-    assert model_facts.is_simulated(FACTS)
-    assert not model_facts.is_simulated(real)
 
 
 def test_only_models_without_radiologists_need_caution():

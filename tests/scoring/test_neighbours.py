@@ -29,9 +29,7 @@ from tests.custom_folder import write_folder
 from tests.image_seeds import seeds
 from tests.pictures import shades
 from tests.score_reports import brightness
-from tests.tiny import REPOSITORY
 
-CASES = REPOSITORY.parent / "shared" / "cases"
 ASSESSOR = Assessor(brightness)
 
 
@@ -125,7 +123,7 @@ def test_whatever_a_decoder_does_is_its_files_row(bad_decoder, three):
 
 
 @pytest.mark.parametrize("bad_decoder", DECODERS, indirect=True)
-def test_a_data_base_names_the_file_before_it_is_built(bad_decoder, tmp_path):
+def test_a_data_set_names_the_file_before_it_is_built(bad_decoder, tmp_path):
     folder = write_folder(tmp_path / "data", rows_of())
     bad = folder / "images" / "2_second.png"
     bad.write_bytes(b"BAD")
@@ -134,12 +132,6 @@ def test_a_data_base_names_the_file_before_it_is_built(bad_decoder, tmp_path):
     with pytest.raises(InputError, match=f"^{bad}: ") as caught:
         read.load_image(bad)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.skipif(not CASES.is_dir(), reason="no cases beside the project")
-def test_three_samples_of_one_grey_are_refused():
-    with pytest.raises(InputError, match="mono_3samples"):
-        read.load_image(CASES / "mono_3samples.dcm")
 
 
 CORPUS = [b"", *seeds().values()]

@@ -162,11 +162,8 @@ def test_table_is_aligned_for_wide_and_combining_signs():
     assert combined.endswith("e\u0301.png     ok")
 
 
-def test_table_of_nothing_is_its_header():
-    assert written([], "table") == " MOS  quality  path  status\n"
-
-
 def test_table_keeps_control_signs_from_the_terminal():
+    assert written([], "table") == " MOS  quality  path  status\n"
     assert "?[31mred?" in written([ScoreRow("\x1b[31mred\n")], "table")
 
 
