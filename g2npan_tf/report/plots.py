@@ -13,6 +13,7 @@ import itertools
 import pathlib
 import re
 import sys
+import textwrap
 import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ _INKS = {
 }
 # More points than this are pixels in a page, not a mark each.
 _MAX_MARKS = 200
+_SIGNS_AN_INCH = 11
 # Longer names of bars lose their middle.
 _LABEL_SIGNS = 22
 # Parts of the names of fonts that hold more scripts than matplotlib's own.
@@ -163,7 +165,6 @@ def scatter(
     curve: tuple[Sequence[float], Sequence[float]] | None = None,
     curve_name: str = "",
     y_range: Range | None = None,
-    size: tuple[float, float] = _SIZE,
 ) -> Plot:
     """Points, coloured by group, and a curve (its x and y) through them."""
     points = np.array([x, y], float)
@@ -188,7 +189,7 @@ def scatter(
         if groups:
             axes.legend()
 
-    return Plot(title, f"{len(x)} points", draw, size)
+    return Plot(title, f"{len(x)} points", draw)
 
 
 def bars(
@@ -255,8 +256,6 @@ def curves(
     title: str,
     x_label: str,
     y_label: str,
-    legend_title: str = "",
-    size: tuple[float, float] | None = None,
 ) -> Plot:
     """Lines over whole numbers; with a legend if there are several."""
     rows = -(-len(series) // 2) if len(series) > 1 else 0
@@ -271,12 +270,10 @@ def curves(
             axes.plot(one.x, one.y, mark, linestyle=dashes, label=name)
         axes.xaxis.get_major_locator().set_params(integer=True)
         if rows:
-            figure.legend(
-                loc="outside lower center", ncols=2, title=legend_title or None
-            )
+            figure.legend(loc="outside lower center", ncols=2)
 
     names = ", ".join(one.name for one in series)
-    return Plot(title, names, draw, size or (_SIZE[0], _SIZE[1] + 18 * rows))
+    return Plot(title, names, draw, (_SIZE[0], _SIZE[1] + 18 * rows))
 
 
 def boxes(
@@ -321,7 +318,13 @@ def row(plots: Sequence[Plot], title: str) -> Plot:
 def _axes(figure: Any, title: str, x_label: str, y_label: str) -> Any:
     """The one pair of axes of a plot, with its texts."""
     axes = figure.subplots()
-    figure.suptitle(page.plain(title), x=0.02, ha="left")
+    inches = figure.bbox.width / figure.get_dpi()
+    lines = [
+        line
+        for each in page.plain(title).splitlines()
+        for line in textwrap.wrap(each, int(_SIGNS_AN_INCH * inches))
+    ]
+    figure.suptitle("\n".join(lines), x=0.02, ha="left")
     axes.set_xlabel(page.plain(x_label))
     axes.set_ylabel(page.plain(y_label))
     return axes
