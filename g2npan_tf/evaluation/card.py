@@ -1,10 +1,12 @@
 """The model card of a run: what it is, was measured, and must not be used for.
 
-Made from what is in the run's folder, so that no figure is typed by hand.
+Made from what is in the run's folder, so that no figure is typed by hand; its
+head in YAML is what model hubs read.
 """
 
 import importlib.metadata
 import json
+import math
 import pathlib
 import platform
 import zipfile
@@ -12,22 +14,39 @@ from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
+import yaml
+
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.config import name_of
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.data import protocols
-from g2npan_tf.evaluation.front_matter import front_matter
-from g2npan_tf.evaluation.model_limits import USE
-from g2npan_tf.evaluation.model_limits import limits
+from g2npan_tf.evaluation.results import TEST
+from g2npan_tf.evaluation.results import Agreement
+from g2npan_tf.evaluation.results import Facts
 from g2npan_tf.evaluation.results import Results
 from g2npan_tf.evaluation.results import read
+from g2npan_tf.evaluation.table import number
 from g2npan_tf.evaluation.table import table
 from g2npan_tf.scoring import model_facts
 from g2npan_tf.scoring.model_facts import whose
 
 FILE = "model_card.md"
+USE = "Research use only. This is not a medical device."
+# What hubs call the figures.
+TYPES = {
+    "plcc": "pearsonr",
+    "srcc": "spearmanr",
+    "krcc": "kendalltau",
+    "rmse": "rmse",
+}
+_TAGS = (
+    "image-quality-assessment",
+    "blind-image-quality-assessment",
+    "medical-image-fusion",
+    "g2npan",
+)
 _PACKAGES = ("g2npan-tf", "tensorflow", "keras", "numpy")
 _SETTINGS = (
     "preset",
@@ -86,43 +105,21 @@ def write(
         paths.append(output / "results.json")
     paths = list(dict.fromkeys(path.resolve() for path in paths))
     evaluations = [read(path, Results) for path in paths if path.exists()]
-    summary = _json(workdir / "training.json")
-    parameters = count_parameters(workdir / "scorer.keras")
-    path = (output or workdir) / FILE
-    with written_aside(path) as aside:
-        aside.write_text(
-            card(settings, facts, evaluations, summary, parameters, size)
-        )
-    return path
-
-
-def card(
-    settings: Config,
-    facts: Mapping[str, Any],
-    evaluations: Sequence[Results],
-    summary: Mapping[str, Any],
-    parameters: int,
-    size: int,
-) -> str:
-    """Writes the text of a model card.
-
-    Args:
-        settings: Of the run.
-        facts: Of the base it was trained on.
-        evaluations: Of each results.json.
-        summary: What training.json holds; empty if there is none.
-        parameters: Of the scorer.
-        size: Side in pixels of what it scores.
-
-    Returns:
-        Markdown with a head in YAML.
-    """
+    summary = workdir / "training.json"
     parts = {
-        "Use": f"{USE} It tells without a reference how good a fused medical "
-        "image is, on the scale of mean opinion scores (MOS), 1 to 5.",
-        "Scores": _scores(facts),
+        "Use": f"{USE} It predicts without a reference how good a fused "
+        "medical image is, on the scale of mean opinion scores (MOS), 1 to 5.",
+        "Scores": learned_scores(facts),
         "How to load it": _LOADING.format(size=size),
-        "Training": _training(settings, facts, summary, parameters, size),
+        "Training": _training(
+            settings,
+            facts,
+            json.loads(summary.read_text()) if summary.exists() else {},
+            {
+                "Parameters": f"{count_parameters(workdir / 'scorer.keras'):,}",
+                "Input": f"uint8 RGB, {size} x {size}",
+            },
+        ),
         **{
             f"Figures {place}: {one.data['name']}, {one.part} "
             f"({whose(one.data)})": table(one)
@@ -135,17 +132,16 @@ def card(
         "Citation": _CITATION,
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in parts.items())
-    title = (
-        f"# {name_of(settings)}, {settings.preset}, trained on {facts['name']}"
-    )
-    return f"{front_matter(evaluations, METHOD)}\n{title}\n\n{body}\n"
+    title = f"{name_of(settings)}, {settings.preset}, trained on"
+    head = f"{front_matter(evaluations)}\n# {title} {facts['name']}"
+    path = (output or workdir) / FILE
+    with written_aside(path) as aside:
+        aside.write_text(f"{head}\n\n{body}\n")
+    return path
 
 
 def count_parameters(path: pathlib.Path) -> int:
     """Counts the numbers in a `.keras` file without building the model.
-
-    Args:
-        path: Of the scorer.
 
     Returns:
         Of all layers, also those that training does not change.
@@ -168,9 +164,9 @@ def count_parameters(path: pathlib.Path) -> int:
     return count
 
 
-def _scores(facts: Mapping[str, Any]) -> str:
-    """Whose scores it learned, simulated or real."""
-    if facts.get("scores") == "simulated":
+def learned_scores(facts: Facts) -> str:
+    """Whose scores a model learned, simulated or real."""
+    if model_facts.is_simulated(facts):
         return (
             "**Simulated.** The scores that it learned come from a panel of "
             "simulated readers; no radiologist judged these images."
@@ -181,23 +177,21 @@ def _scores(facts: Mapping[str, Any]) -> str:
             "only; nobody judged these images."
         )
     if "scores" not in facts:
-        return "**Unknown.** Nobody said whose scores it learned."
+        return "**Unknown.** The origin of the scores is not recorded."
     return f"**Real.** It learned the {whose(facts)}."
 
 
 def _training(
     settings: Config,
-    facts: Mapping[str, Any],
+    facts: Facts,
     summary: Mapping[str, Any],
-    parameters: int,
-    size: int,
+    sizes: Mapping[str, str],
 ) -> str:
     """Data, protocol, settings and size as a list."""
     named = {
         "Data": facts["name"],
         "Protocol": f"{protocols.describe(settings)} left out",
-        "Parameters": f"{parameters:,}",
-        "Input": f"uint8 RGB, {size} x {size}",
+        **sizes,
         "Settings": ", ".join(
             f"{name} {getattr(settings, name)}" for name in _SETTINGS
         )
@@ -230,6 +224,131 @@ def _versions() -> str:
     )
 
 
-def _json(path: pathlib.Path) -> dict[str, Any]:
-    """What a file holds; nothing if it is not there."""
-    return json.loads(path.read_text()) if path.exists() else {}
+def limits(
+    facts: Facts, evaluations: Sequence[Results], size: int
+) -> list[str]:
+    """What the figures do not say, and where the model is no better.
+
+    Args:
+        facts: Of the data set it was trained on.
+        evaluations: Of each results.json.
+        size: Side in pixels of what the model scores.
+    """
+    lines = [
+        USE,
+        f"Every image is brought to a square of side {size}; what is lost by "
+        "that, no score can show.",
+        "Scores of images unlike those of training (other modalities, "
+        "scanners, organs, algorithms) are not known to mean anything.",
+        "The maps show what the score was added up from; they prove no cause.",
+        "One run: other seeds and folds give other figures. Intervals are of "
+        "the images that were scored, not of other data sets.",
+    ]
+    if model_facts.is_simulated(facts):
+        lines.insert(
+            1,
+            "Trained on simulated scores: it has learned the rules of a "
+            "simulated panel, not what radiologists think.",
+        )
+    if model_facts.has_no_readers(facts):
+        lines.insert(
+            1,
+            f"Trained on a formula ({facts['scores']}), to pretrain only: it "
+            "knows nothing of what radiologists think.",
+        )
+    if facts.get("caveat"):
+        lines.append(
+            f"{facts['name']}: {facts['caveat']}. A figure on it is no figure "
+            "on new patients, and may largely be recognising algorithm and "
+            "modality, whose mean MOS needs no image."
+        )
+    return lines + [line for one in evaluations for line in _no_better(one)]
+
+
+def _no_better(results: Results) -> list[str]:
+    """Where the model is below another method, or not clearly above it."""
+    lines = []
+    for name, scopes in results.gains.items():
+        for scope, gain in scopes.items():
+            if gain.low > 0 or math.isnan(gain.difference):
+                continue
+            where = "over all images" if scope == "all" else "within a group"
+            verdict = "below" if gain.high < 0 else "not clearly above"
+            lines.append(
+                f"On {results.data['name']} ({results.part}) its SRCC {where} "
+                f"is {verdict} that of {name} ({number(gain.difference)})."
+            )
+    return lines
+
+
+def front_matter(evaluations: Sequence[Results]) -> str:
+    """The head of a card, as model hubs read it.
+
+    Returns:
+        Lines from `---` to `---`. Figures that are not defined are left out,
+        and those of images that the model may have learned from.
+    """
+    listed = [one for one in evaluations if not _has_training_images(one)]
+    content: dict[str, Any] = {
+        "license": "apache-2.0",
+        "library_name": "keras",
+        "tags": list(_TAGS),
+        "metrics": list(TYPES.values()),
+    }
+    if listed:
+        found = [_listed(one) for one in listed]
+        content["model-index"] = [
+            {"name": listed[0].shown(METHOD), "results": found}
+        ]
+    text = yaml.safe_dump(content, sort_keys=False, width=1000)
+    return f"---\n{text}---\n"
+
+
+def _has_training_images(results: Results) -> bool:
+    """Whether it is the run's own data set, and more than its test part."""
+    here, trained = results.data, results.trained_on or {}
+    both = here.keys() & trained.keys()
+    return (
+        (results.split or TEST) != TEST
+        and "name" in both
+        and all(here[name] == trained[name] for name in both)
+    )
+
+
+def _listed(results: Results) -> dict[str, Any]:
+    """One evaluation as hubs list it."""
+    facts = results.data
+    data_set, _, version = facts["name"].rpartition("/")
+    method = results.methods[METHOD]
+    metrics = [_metric(name, method) for name in TYPES]
+    return {
+        "task": {
+            "type": "image-quality-assessment",
+            "name": "Blind quality assessment of fused medical images",
+        },
+        "dataset": {
+            "type": data_set,
+            "name": f"{facts['name']} ({whose(facts)})",
+            "split": results.part,
+            "revision": version,
+            "args": {
+                "protocol": results.protocol,
+                "images": results.images,
+                "scores": facts.get("scores", "unknown"),
+            },
+        },
+        "metrics": [one for one in metrics if math.isfinite(one["value"])],
+    }
+
+
+def _metric(name: str, figures: Agreement) -> dict[str, Any]:
+    """One figure with its interval."""
+    interval = figures.interval[name]
+    ends = {"low": interval.low, "high": interval.high}
+    known = {end: x for end, x in ends.items() if math.isfinite(x)}
+    metric = {
+        "type": TYPES[name],
+        "name": name.upper(),
+        "value": getattr(figures.raw, name),
+    }
+    return {**metric, "args": known} if known else metric

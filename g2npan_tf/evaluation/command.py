@@ -63,12 +63,12 @@ def main(argv: list[str]) -> None:
         outputs.run_files(workdir),
     )
     with command.quiet_stderr():
-        from g2npan_tf.evaluation import base_selection
         from g2npan_tf.evaluation import card as model_card
         from g2npan_tf.evaluation import report
+        from g2npan_tf.evaluation import results
         from g2npan_tf.evaluation import run
         from g2npan_tf.evaluation.table import table
-    choice = base_selection.Choice(
+    choice = run.Choice(
         **{name: options[name].value or "" for name in PLACES},
         split=options.split,
         group_by=options.group_by,
@@ -78,7 +78,15 @@ def main(argv: list[str]) -> None:
     output = pathlib.Path(options.output or run.folder(workdir, scored.results))
     try:
         run.write(scored, output)
-        report.write(scored, workdir, output)
+        # As the file has them, whose digits are the readers' too.
+        rows = results.read_predictions(output / "predictions.csv")
+        report.write(
+            output / report.FILE,
+            scored.results,
+            [report.Part("", scored.results, rows)],
+            {"this run": workdir / "log.csv"},
+            scored.explain,
+        )
         card = model_card.write(
             workdir, scored.assessor.size, output if options.output else None
         )

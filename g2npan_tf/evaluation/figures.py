@@ -32,7 +32,7 @@ MEANINGS = {
     "in the training part (of the algorithm, or of all, where it has fewer "
     f"than {MIN_IMAGES} such images)",
     "pair_mean": "mean MOS of the image's pair in the training part",
-    HERE: "the same in the other groups of this very base "
+    HERE: "the same in the other groups of this very data set "
     "(leave-one-group-out): knows scores that the model never saw",
 }
 
@@ -644,7 +644,7 @@ def external_baselines(
     if is_test:
         return values, notes
     if known is None:
-        notes.append("baselines: none of training, whose base is not here")
+        notes.append("baselines: none of training, whose data set is not here")
     elif ALGORITHM_MEAN not in values:
         notes.append(
             f"baselines: no {ALGORITHM_MEAN}, since training had "

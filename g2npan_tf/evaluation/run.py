@@ -1,4 +1,4 @@
-"""Scores a trained model on the part of a base that a user chooses."""
+"""Scores a trained model on the part of a data set that a user chooses."""
 
 import dataclasses
 import hashlib
@@ -8,56 +8,108 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow_datasets as tfds
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import METHOD
+from g2npan_tf.core.config import NUM_FOLDS
+from g2npan_tf.core.config import Config
 from g2npan_tf.core.config import changes
 from g2npan_tf.core.config import name_of
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
-from g2npan_tf.evaluation import base_differences
-from g2npan_tf.evaluation import base_selection
+from g2npan_tf.data import protocols
+from g2npan_tf.evaluation import differences
 from g2npan_tf.evaluation import figures
 from g2npan_tf.evaluation import results as kept
-from g2npan_tf.evaluation.base_selection import Choice
-from g2npan_tf.evaluation.base_selection import Selection
 from g2npan_tf.evaluation.results import PAIR
+from g2npan_tf.evaluation.results import TEST
+from g2npan_tf.evaluation.results import Facts
 from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.evaluation.results import Results
+from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.assessor import Assessor
+
+ALL = "all"
+SPLITS = (TEST, ALL, *(f"fold_{k}" for k in range(NUM_FOLDS)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What is to be scored, as the user says it.
+
+    Attributes:
+        data: Name of the data set; empty: the run's own.
+        data_dir: Folder of the data sets; empty: that of the run.
+        manual_dir: What a data set that is not built yet is built from.
+        split: One of `SPLITS`; empty: the test part of the run's own data
+            set, all of another.
+        group_by: The column of the groups: `pair_id`, `case_id`, `modality`.
+        exclude: `name:value` with a name of `data.TEXTS`.
+    """
+
+    data: str = ""
+    data_dir: str = ""
+    manual_dir: str = ""
+    split: str = ""
+    group_by: str = PAIR
+    exclude: Sequence[str] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Selection:
+    """What is scored, and what the model knows.
+
+    Attributes:
+        builder: Of the data set that is scored.
+        places: Places of the images there.
+        split: One of `SPLITS`.
+        protocol: In words.
+        own: The data set the model was trained on; None if it is not here.
+        parts: How that one was divided; None likewise.
+    """
+
+    builder: tfds.core.DatasetBuilder
+    places: np.ndarray
+    split: str
+    protocol: str
+    own: tfds.core.DatasetBuilder | None
+    parts: protocols.Parts | None
 
 
 @dataclasses.dataclass(frozen=True)
 class Scored:
-    """A model's scores of a base.
+    """A model's scores of a data set.
 
     Attributes:
-        results: What results.json holds.
-        rows: From `data.read`, with `grades` if the base has them.
-        predictions: Predicted MOS `[n]` by method.
+        results: What was found.
+        predictions: Of each image.
+        images: Their pixels, uint8 `[height, width, 3]`.
         assessor: The model.
     """
 
     results: Results
-    rows: dict[str, Any]
-    predictions: dict[str, np.ndarray]
+    predictions: Predictions
+    images: Sequence[np.ndarray]
     assessor: Assessor
+
+    def explain(
+        self, chosen: Predictions
+    ) -> list[tuple[np.ndarray, Assessment]]:
+        """Pixels and assessment of some of the images, in their order."""
+        place = {name: i for i, name in enumerate(self.predictions.image)}
+        images = [self.images[place[name]] for name in chosen.image]
+        return list(zip(images, self.assessor.explain(images), strict=True))
 
 
 def score(workdir: pathlib.Path, choice: Choice) -> Scored:
     """Scores a run's model and judges it.
 
-    Args:
-        workdir: Folder of the run.
-        choice: What is to be scored.
-
-    Returns:
-        Scores and figures.
-
     Raises:
-        InputError: If there is no such run, base or image.
+        InputError: If there is no such run, data set or image.
     """
     settings, facts = config_module.load(workdir / "config.json")
-    chosen = base_selection.select(settings, facts, choice)
+    chosen = select(settings, facts, choice)
     more = {"grades"} & set(chosen.builder.info.features)
     rows = base.read(chosen.builder, chosen.places, more)
     known = None
@@ -65,16 +117,20 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
         known = base.read_scores(chosen.own, chosen.parts.known)
     split = figures.split_of(rows, choice.group_by)
     baselines, notes = figures.external_baselines(
-        figures.split_of(known) if known else None,
-        split,
-        chosen.split == base_selection.TEST,
+        figures.split_of(known) if known else None, split, chosen.split == TEST
     )
     assessor = Assessor.load(workdir, check_content=False)
-    predictions = {METHOD: assessor.score(list(rows["image"])), **baselines}
-    trained = base_differences.Side(facts, known or {}, assessor.size)
+    predicted = assessor.score(list(rows["image"]))
     data = base.facts(chosen.builder)
+    grades = _grades(data, rows)
+    if chosen.split != TEST:
+        scored = differences.Side(data, rows, rows["image"].shape[1])
+        trained = differences.Side(facts, known or {}, assessor.size)
+        notes = [*differences.lines(trained, scored), *notes]
     results = Results.of(
-        figures.judge(split, predictions, METHOD, grades=_grades(data, rows)),
+        figures.judge(
+            split, {METHOD: predicted, **baselines}, METHOD, grades=grades
+        ),
         data=data,
         protocol=chosen.protocol,
         preset=settings.preset,
@@ -86,22 +142,24 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
         split=chosen.split,
         group_by=choice.group_by,
         excluded=list(choice.exclude),
-        differs=[*_differs(trained, chosen, rows), *notes],
+        differs=notes,
         baselines=figures.meanings(baselines),
     )
-    return Scored(results, rows, predictions, assessor)
+    spread = reader_spread(rows["grades"]) if more else None
+    return Scored(
+        results,
+        Predictions(split.image, split, predicted, baselines, spread, grades),
+        rows["image"],
+        assessor,
+    )
 
 
 def folder(workdir: pathlib.Path, results: Results) -> pathlib.Path:
-    """Where the files of an evaluation go if nobody says it.
-
-    Args:
-        workdir: Folder of the run.
-        results: From `score`.
+    """Where the files of an evaluation go by default.
 
     Returns:
         `evaluation` in the workdir for the whole test part of the run, by
-        pairs; a folder in that one, named after base, split, groups and a
+        pairs; a folder in that one, named after data set, split, groups and a
         hash of what is left out, for all else.
     """
     own = workdir / "evaluation"
@@ -120,26 +178,12 @@ def folder(workdir: pathlib.Path, results: Results) -> pathlib.Path:
 def write(scored: Scored, output: pathlib.Path) -> None:
     """Writes results.json and predictions.csv, each replaced whole.
 
-    Args:
-        scored: From `score`.
-        output: Folder; made if it is not there.
-
     Raises:
         OSError: If the disk does not take it.
     """
     output.mkdir(parents=True, exist_ok=True)
     kept.write(output / "results.json", scored.results)
-    predictions = dict(scored.predictions)
-    has_grades = "grades" in scored.rows
-    split = figures.split_of(scored.rows)
-    Predictions(
-        split.image,
-        split,
-        predictions.pop(METHOD),
-        predictions,
-        reader_spread(scored.rows["grades"]) if has_grades else None,
-        _grades(scored.results.data, scored.rows),
-    ).write(output / "predictions.csv")
+    scored.predictions.write(output / "predictions.csv")
 
 
 def reader_spread(grades: Sequence[np.ndarray]) -> np.ndarray:
@@ -160,12 +204,11 @@ def reader_spread(grades: Sequence[np.ndarray]) -> np.ndarray:
     )
 
 
-def _grades(
-    facts: Mapping[str, Any], rows: Mapping[str, Any]
-) -> np.ndarray | None:
+def _grades(facts: Facts, rows: Mapping[str, Any]) -> np.ndarray | None:
     """Grades `[n, readers]` of the readers behind the MOS, if they are known.
 
-    Of a base with rejected readers it is not kept which columns are theirs.
+    Of a data set with rejected readers it is not kept which columns are
+    theirs.
     """
     ragged = len({len(row) for row in rows.get("grades", [])}) != 1
     if ragged or facts.get("rejected_readers"):
@@ -173,12 +216,127 @@ def _grades(
     return np.array(rows["grades"], np.float64)
 
 
-def _differs(
-    trained: base_differences.Side, chosen: Selection, rows: Mapping[str, Any]
-) -> list[str]:
-    """What differs from training; nothing that a protocol has not said."""
-    if chosen.split == base_selection.TEST:
-        return []
-    facts = base.facts(chosen.builder)
-    scored = base_differences.Side(facts, rows, rows["image"].shape[1])
-    return base_differences.differences(trained, scored)
+def select(settings: Config, facts: Facts, choice: Choice) -> Selection:
+    """Opens the data sets and picks the images, one at least.
+
+    Args:
+        settings: Of the run.
+        facts: Of the run's data set, from config.json.
+        choice: What is to be scored.
+
+    Raises:
+        InputError: If there is no such data set, or no image is left, or the
+            run's own data set is asked for and has changed.
+    """
+    # First, since what is built now may be the run's own data set again.
+    asked = _opened(settings, choice) if choice.data else None
+    own = _own_data(settings, facts, choice)
+    builder: tfds.core.DatasetBuilder = own if asked is None else asked
+    parts = base.divide(own, settings) if own else None
+    split = choice.split or (ALL if choice.data else TEST)
+    if split not in SPLITS:
+        raise InputError(f"--split={split}: expected {', '.join(SPLITS)}")
+    rows = base.judged(builder)
+    if split == TEST:
+        chosen = np.isin(rows["index"], _test_part(parts, choice))
+    else:
+        chosen = np.isin(rows["fold"], _folds(split))
+    chosen &= ~_excluded(rows, choice.exclude)
+    if not chosen.any():
+        raise InputError(
+            f"--exclude={','.join(choice.exclude)}: no image is left of "
+            f"{builder.info.full_name}, --split={split}"
+        )
+    places = rows["index"][chosen]
+    protocol = protocols.describe(settings)
+    if split != TEST:
+        is_own = own is not None and base.facts(builder) == base.facts(own)
+        part = _part(split, places, parts if is_own else None)
+        protocol = (
+            f"{part}; the model is of {facts['name']}, {protocol} left out"
+        )
+    return Selection(builder, places, split, protocol, own, parts)
+
+
+def _part(split: str, places: np.ndarray, parts: protocols.Parts | None) -> str:
+    """A split in words; `parts` if the data set is the run's own."""
+    where = "all images" if split == ALL else f"all images of {split}"
+    if parts is None:
+        return f"external, {where}"
+    count = np.isin(places, parts.known).sum()
+    return f"own data set, {where}, includes {count} training images"
+
+
+def _own_data(
+    settings: Config, facts: Facts, choice: Choice
+) -> tfds.core.DatasetBuilder | None:
+    """The run's data set; None if it is not here and not asked for."""
+    refusals = []
+    for folder in dict.fromkeys(
+        [choice.data_dir or settings.data_dir, settings.data_dir]
+    ):
+        moved = dataclasses.replace(settings, data_dir=folder)
+        try:
+            return base.reopen(moved, dict(facts))
+        except InputError as error:
+            refusals.append(error)
+    if choice.data:
+        return None
+    raise refusals[0]
+
+
+def _opened(settings: Config, choice: Choice) -> tfds.core.DatasetBuilder:
+    """The data set that is asked for, built if need be."""
+    return base.open_base(
+        dataclasses.replace(
+            settings,
+            data=choice.data,
+            data_dir=choice.data_dir or settings.data_dir,
+            manual_dir=choice.manual_dir,
+        )
+    )
+
+
+def _test_part(parts: protocols.Parts | None, choice: Choice) -> np.ndarray:
+    """Places of the run's test part, if it is what is asked for."""
+    if choice.data or parts is None:
+        raise InputError(
+            f"--split={TEST} is the test part of the run's own data set and "
+            f"goes without --data; expected {', '.join(SPLITS[1:])}"
+        )
+    return parts.test
+
+
+def _folds(split: str) -> list[int]:
+    if split == ALL:
+        return list(range(NUM_FOLDS))
+    return [int(split.removeprefix("fold_"))]
+
+
+def _excluded(
+    rows: Mapping[str, np.ndarray], exclude: Sequence[str]
+) -> np.ndarray:
+    """Which images are excluded, boolean `[n]`."""
+    excluded = np.zeros(len(rows["index"]), bool)
+    for item in exclude:
+        name, _, value = item.partition(":")
+        if name not in base.TEXTS or not value:
+            raise InputError(
+                f"--exclude={item}: expected NAME:VALUE, NAME one of "
+                f"{', '.join(base.TEXTS)}"
+            )
+        hit = rows[name] == value
+        if not hit.any():
+            raise InputError(
+                f"--exclude={item}: no image has that {name}; there are "
+                f"{_shortened(rows[name])}"
+            )
+        excluded |= hit
+    return excluded
+
+
+def _shortened(names: np.ndarray, most: int = 12) -> str:
+    """The different names, the first of many."""
+    different = np.unique(names).tolist()
+    more = f" and {len(different) - most} more" if different[most:] else ""
+    return ", ".join(different[:most]) + more

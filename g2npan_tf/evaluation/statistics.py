@@ -10,9 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize
-from scipy import special
-from scipy import stats
 
 NUM_RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -62,17 +59,17 @@ class Difference:
 
 def plcc(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     """Pearson's correlation; NaN if either is constant or `n < 2`."""
-    return _correlation(stats.pearsonr, y_true, y_pred)
+    return _correlation("pearsonr", y_true, y_pred)
 
 
 def srcc(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     """Spearman's rank correlation, mean ranks for ties; NaN like `plcc`."""
-    return _correlation(stats.spearmanr, y_true, y_pred)
+    return _correlation("spearmanr", y_true, y_pred)
 
 
 def krcc(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     """Kendall's rank correlation, tau-b; NaN like `plcc`."""
-    return _correlation(stats.kendalltau, y_true, y_pred)
+    return _correlation("kendalltau", y_true, y_pred)
 
 
 def rmse(y_true: np.ndarray, y_pred: np.ndarray) -> float:
@@ -133,6 +130,9 @@ def fit_logistic(
     Raises:
         ValueError: If the shapes differ, or a value is not finite.
     """
+    from scipy import optimize
+    from scipy import special
+
     y_true, y_pred = _checked(y_true, y_pred)
     if np.ptp(y_pred) == 0 or np.ptp(y_true) == 0:
         return np.polynomial.Polynomial([y_true.mean()])
@@ -144,24 +144,23 @@ def fit_logistic(
         (y_true.max(), y_true.min()) if rising else (y_true.min(), y_true.max())
     )
     start = [high, low, y_pred.mean(), max(y_pred.std(), 1e-6)]
+
+    def curve(x: np.ndarray, *parameters: float) -> np.ndarray:
+        high, low, centre, width = parameters
+        # The sign of the width gives the direction.
+        width = np.copysign(max(abs(width), 1e-9), width)
+        return (high - low) * special.expit((x - centre) / width) + low
+
     fit = optimize.least_squares(
-        lambda parameters: _logistic(y_pred, *parameters) - y_true, start
+        lambda parameters: curve(y_pred, *parameters) - y_true, start
     )
 
     def logistic(x: np.ndarray) -> np.ndarray:
-        return _logistic(x, *fit.x)
+        return curve(x, *fit.x)
 
     if not rmse(y_true, logistic(y_pred)) <= rmse(y_true, line(y_pred)):
         return line
     return logistic
-
-
-def _logistic(
-    x: np.ndarray, high: float, low: float, centre: float, width: float
-) -> np.ndarray:
-    # The sign of the width gives the direction.
-    width = np.copysign(max(abs(width), 1e-9), width)
-    return (high - low) * special.expit((x - centre) / width) + low
 
 
 def _checked(
@@ -180,13 +179,13 @@ def _checked(
     return y_true, y_pred
 
 
-def _correlation(
-    function: Callable, y_true: np.ndarray, y_pred: np.ndarray
-) -> float:
+def _correlation(name: str, y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    from scipy import stats
+
     y_true, y_pred = _checked(y_true, y_pred)
     if y_true.size < 2 or np.ptp(y_true) == 0 or np.ptp(y_pred) == 0:
         return math.nan
-    return float(function(y_true, y_pred).statistic)
+    return float(getattr(stats, name)(y_true, y_pred).statistic)
 
 
 @dataclasses.dataclass(frozen=True)

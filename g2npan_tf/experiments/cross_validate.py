@@ -230,12 +230,11 @@ def collect(
         aside.write_text(table(results) + "\n")
     rows.write(output / "predictions.csv")
     label = f"{facts['name']}, {whose(facts)}"
-    cross_validation_plots.draw_scatter(rows, label, output / "scatter.png")
-    cross_validation_plots.draw_algorithms(
-        rows, label, output / "algorithms.png"
-    )
-    logs = {key: folder_of(output, *key) / "log.csv" for key in runs}
-    cross_validation_plots.draw_curves(logs, label, output / "curves.png")
+    logs = {
+        f"seed {seed}, fold {fold}": folder_of(output, seed, fold) / "log.csv"
+        for seed, fold in runs
+    }
+    cross_validation_plots.draw(rows, logs, label, output)
     _report(results, rows, runs, output)
     return results
 

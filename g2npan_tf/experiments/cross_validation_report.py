@@ -7,18 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from g2npan_tf.core.config import Config
-from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
-from g2npan_tf.evaluation import extreme_images
-from g2npan_tf.evaluation import plots
 from g2npan_tf.evaluation import report
-from g2npan_tf.evaluation import sections
 from g2npan_tf.evaluation.results import Facts
 from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.evaluation.results import Results
-from g2npan_tf.report import page
-from g2npan_tf.report.page import Html
-from g2npan_tf.report.page import tag
 from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.assessor import Assessor
 
@@ -50,62 +43,47 @@ def write(
     Raises:
         OSError: If the disk does not take it.
     """
-    by_seed = {seed: rows.where(seed=seed) for seed in results}
-    first = next(iter(by_seed))
-    body = report.head(results[first])
-    for seed, members in by_seed.items():
-        title = f"Figures, seed {seed}"
-        body += [
-            page.section(title, sections.figures(results[seed], {})),
-            plots.agreement(members, f"seed {seed}"),
-        ]
-    logs = {
-        f"seed {seed}, fold {fold}": folder / "log.csv"
-        for (seed, fold), folder in folders.items()
-    }
-    body += [
-        report.details(by_seed[first]),
-        report.learning(logs),
-        _images(by_seed[first], runs, folders, results[first].data),
-    ]
+    first = next(iter(results))
     path = output / report.FILE
-    return report.save(results[first].data, body, path)
+    report.write(
+        path,
+        results[first],
+        [
+            report.Part(f"seed {seed}", judged, rows.where(seed=seed))
+            for seed, judged in results.items()
+        ],
+        {
+            f"seed {seed}, fold {fold}": folder / "log.csv"
+            for (seed, fold), folder in folders.items()
+        },
+        lambda chosen: _explained(chosen, runs, folders, results[first].data),
+    )
+    return path
 
 
-def _images(
-    rows: Predictions,
+def _explained(
+    chosen: Predictions,
     runs: Mapping[Run, Config],
     folders: Mapping[Run, pathlib.Path],
     facts: Facts,
-) -> Html:
-    """The most extreme images with their maps; why not, if they are gone."""
-
-    def explain(
-        numbers: Sequence[int],
-    ) -> list[tuple[np.ndarray, Assessment]]:
-        chosen = rows.at(np.array(numbers))
-        run_of = _runs_of(chosen)
-        explained: dict[str, tuple[np.ndarray, Assessment]] = {}
-        for run in dict.fromkeys(run_of):
-            mine = [
-                name
-                for name, its in zip(chosen.image, run_of, strict=True)
-                if its == run
-            ]
-            pixels = _pixels(runs[run], facts, mine)
-            assessor = Assessor.load(folders[run], check_content=False)
-            maps = assessor.explain([pixels[name] for name in mine])
-            explained |= {
-                name: (pixels[name], one)
-                for name, one in zip(mine, maps, strict=True)
-            }
-        return [explained[name] for name in chosen.image]
-
-    try:
-        return report.images(extreme_images.show(rows, explain))
-    except InputError as error:
-        note = tag("p", f"Not shown: {error}", class_="note")
-        return page.section("Single images", note)
+) -> list[tuple[np.ndarray, Assessment]]:
+    """Pixels and maps of images, each by the model that predicted it."""
+    run_of = _runs_of(chosen)
+    explained: dict[str, tuple[np.ndarray, Assessment]] = {}
+    for run in dict.fromkeys(run_of):
+        mine = [
+            name
+            for name, its in zip(chosen.image, run_of, strict=True)
+            if its == run
+        ]
+        pixels = _pixels(runs[run], facts, mine)
+        assessor = Assessor.load(folders[run], check_content=False)
+        maps = assessor.explain([pixels[name] for name in mine])
+        explained |= {
+            name: (pixels[name], one)
+            for name, one in zip(mine, maps, strict=True)
+        }
+    return [explained[name] for name in chosen.image]
 
 
 def _runs_of(rows: Predictions) -> list[Run]:

@@ -1,69 +1,66 @@
-"""What differs between the base a model learned from and one it is scored on.
+"""What differs between the data a model learned from and those it is scored on.
 
 Nothing is refused: a figure is measured, and these lines stand beside it.
 """
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from g2npan_tf.data import base as data
+from g2npan_tf.data.base import TILE_SIZE
+from g2npan_tf.evaluation.results import Facts
 from g2npan_tf.scoring.model_facts import whose
 
-
-@dataclasses.dataclass(frozen=True)
-class Side:
-    """One of the two bases.
-
-    Attributes:
-        facts: From `data.facts`.
-        rows: From `data.read_scores`: of the training part (with what chose
-            the epoch), or what is scored; empty if the base is not here.
-        size: Side in pixels of what the model learned from, or is given.
-    """
-
-    facts: Mapping[str, Any]
-    rows: Mapping[str, np.ndarray]
-    size: int
-
-
-def differences(trained: Side, scored: Side) -> list[str]:
-    """Says what differs, a line each; no line where nothing does.
-
-    Args:
-        trained: What the model learned from; its `size` is the scorer's.
-        scored: What it is scored on.
-
-    Returns:
-        Lines that begin with what they speak of.
-    """
-    lines = [
-        _bases(trained.facts, scored.facts),
-        _scores(trained.facts, scored.facts),
-        sampling(trained.size, scored.size),
-    ]
-    if not trained.rows:
-        lines.append(
-            f"unknown: {trained.facts['name']} is not here, so that nobody can "
-            "say which modalities, algorithms, pairs and cases training had"
-        )
-    else:
-        lines += [
-            *(_unseen(trained.rows, scored.rows, name) for name in _GROUPED),
-            _scale(trained.rows, scored.rows),
-            *(_overlap(trained, scored, name) for name in _NAMED),
-        ]
-    return [line for line in lines if line]
-
-
+Rows = Mapping[str, np.ndarray]
 _GROUPED = ("modality", "algorithm")
 _NAMED = ("pair_id", "case_id")
 
 
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """One of the two data sets.
+
+    Attributes:
+        facts: From `data.facts`.
+        rows: From `data.read_scores`: of the training part (with what chose
+            the epoch), or what is scored; empty if the data set is not here.
+        size: Side in pixels of what the model learned from, or is given.
+    """
+
+    facts: Facts
+    rows: Rows
+    size: int
+
+
+def lines(trained: Side, scored: Side) -> list[str]:
+    """Says what differs, a line each that begins with what it is about.
+
+    Args:
+        trained: What the model learned from; its `size` is the scorer's.
+        scored: What it is scored on.
+    """
+    found = [
+        _data_sets(trained.facts, scored.facts),
+        _scores(trained.facts, scored.facts),
+        sampling(trained.size, scored.size),
+    ]
+    if not trained.rows:
+        found.append(
+            f"unknown: {trained.facts['name']} is not here, so the "
+            "modalities, algorithms, pairs and cases of training are not known"
+        )
+    else:
+        found += [
+            *(_unseen(trained.rows, scored.rows, name) for name in _GROUPED),
+            _scale(trained.rows, scored.rows),
+            *(_overlap(trained, scored, name) for name in _NAMED),
+        ]
+    return [line for line in found if line]
+
+
 def sampling(scorer_size: int, image_size: int) -> str:
-    """How images of another size come to the scorer, and what that does.
+    """How images of another size come to the scorer; empty if equal.
 
     Choice: every image is brought to the side that the scorer has, whole, as
     `Assessor` does with any file; so a score here is the score that the same
@@ -72,16 +69,13 @@ def sampling(scorer_size: int, image_size: int) -> str:
 
     Args:
         scorer_size: Side of the scorer's image in pixels.
-        image_size: Side of the base's images in pixels.
-
-    Returns:
-        One line; empty if the sizes are equal.
+        image_size: Side of the data set's images in pixels.
     """
     if scorer_size == image_size:
         return ""
     kind = "whole images"
-    if scorer_size > data.TILE_SIZE:
-        kind = f"tiles of {data.TILE_SIZE} of images"
+    if scorer_size > TILE_SIZE:
+        kind = f"tiles of {TILE_SIZE} of images"
     change = (
         "shrunk by averaging areas, so that noise and fine texture that "
         "readers saw are lost"
@@ -95,37 +89,34 @@ def sampling(scorer_size: int, image_size: int) -> str:
     )
 
 
-def _bases(trained: Mapping[str, Any], scored: Mapping[str, Any]) -> str:
-    """Which bases, or which versions of one."""
+def _data_sets(trained: Facts, scored: Facts) -> str:
     if trained["name"] == scored["name"]:
         counts = [
-            (base.get("images"), base.get("bytes"))
-            for base in (trained, scored)
+            (one.get("images"), one.get("bytes")) for one in (trained, scored)
         ]
         if None in counts[0] or counts[0] == counts[1]:
             return ""
         return (
-            f"base: both are {trained['name']}, of other images: trained on "
-            f"one of {counts[0][0]}, this one has {counts[1][0]}"
+            f"data set: both are {trained['name']}, of other images: trained "
+            f"on one of {counts[0][0]}, this one has {counts[1][0]}"
         )
     (one, _, version), (two, _, other) = (
-        base["name"].rpartition("/") for base in (trained, scored)
+        facts["name"].rpartition("/") for facts in (trained, scored)
     )
     if one == two:
         return f"version: trained on {version} of {one}, scored on {other}"
-    return f"base: trained on {trained['name']}, scored on {scored['name']}"
+    return f"data set: trained on {trained['name']}, scored on {scored['name']}"
 
 
-def _scores(trained: Mapping[str, Any], scored: Mapping[str, Any]) -> str:
-    """Who judged, where that is not the same."""
+def _scores(trained: Facts, scored: Facts) -> str:
     names = ("scores", "num_readers", "panel_version")
     if all(trained.get(name) == scored.get(name) for name in names):
         return ""
     return f"scores: trained on {_who(trained)}, judged against {_who(scored)}"
 
 
-def _who(facts: Mapping[str, Any]) -> str:
-    """Who judged the images of a base."""
+def _who(facts: Facts) -> str:
+    """Who judged the images of a data set."""
     more = [f"{facts['num_readers']} readers"] if "num_readers" in facts else []
     if "panel_version" in facts:
         more.append(f"panel {facts['panel_version']}")
@@ -133,10 +124,8 @@ def _who(facts: Mapping[str, Any]) -> str:
     return f"{whose(facts)}{note}"
 
 
-def _unseen(
-    trained: Mapping[str, np.ndarray], scored: Mapping[str, np.ndarray], of: str
-) -> str:
-    """What of the base training never had."""
+def _unseen(trained: Rows, scored: Rows, of: str) -> str:
+    """What of the data set training never had."""
     names, counts = np.unique(scored[of], return_counts=True)
     new = ~np.isin(names, trained[of])
     if not new.any():
@@ -148,9 +137,7 @@ def _unseen(
     )
 
 
-def _scale(
-    trained: Mapping[str, np.ndarray], scored: Mapping[str, np.ndarray]
-) -> str:
+def _scale(trained: Rows, scored: Rows) -> str:
     """How the scores spread; RMSE and raw figures have the shift in them."""
     one, two = (
         f"mean {rows['mos'].mean():.2f}, sd {rows['mos'].std():.2f}, "
@@ -161,7 +148,7 @@ def _scale(
         return ""
     return (
         f"score scale: MOS in training {one}; here {two} (both on 1..5; the "
-        "RMSE holds the shift, the mapped figures do not)"
+        "RMSE includes the shift, the mapped figures do not)"
     )
 
 
@@ -174,7 +161,11 @@ def _overlap(trained: Side, scored: Side, name: str) -> str:
     images = np.isin(scored.rows[name], trained.rows[name]).sum()
     kind = name.removesuffix("_id")
     same = trained.facts["name"] == scored.facts["name"]
-    doubt = "" if same else "; if they are the same, these figures flatter"
+    doubt = (
+        ""
+        if same
+        else "; if they are the same, these figures are optimistically biased"
+    )
     return (
         f"overlap: {shared} of {len(here)} {kind}s ({images} images) have "
         f"names that the training part has too{doubt}"

@@ -1,10 +1,10 @@
-"""Every difference between two bases is said, and nothing else."""
+"""Every difference between two data sets is said, and nothing else."""
 
 import numpy as np
 import pytest
 
-from g2npan_tf.evaluation import base_differences
-from g2npan_tf.evaluation.base_differences import Side
+from g2npan_tf.evaluation import differences
+from g2npan_tf.evaluation.differences import Side
 
 SIMULATED = {
     "name": "fusion/a/1.0.0",
@@ -38,7 +38,7 @@ def said(**change):
         rows(**{"prefix": "y", **change}),
         change.pop("size", 128),
     )
-    lines = base_differences.differences(trained, scored)
+    lines = differences.lines(trained, scored)
     return {line.partition(":")[0]: line for line in lines}
 
 
@@ -73,38 +73,38 @@ def test_a_single_difference_is_one_line(change, start, words):
 
 def test_real_scores_are_told_from_simulated_ones():
     lines = said(facts=READERS)
-    assert set(lines) == {"base", "scores"}
+    assert set(lines) == {"data set", "scores"}
     assert "judged against scores of two radiologists (2 r" in lines["scores"]
 
 
-def test_bases_of_one_name_and_other_images_are_told_apart():
+def test_data_sets_of_one_name_and_other_images_are_told_apart():
     trained = Side(SIMULATED | {"images": 10, "bytes": 5}, rows(), 128)
     scored = Side(SIMULATED | {"images": 12, "bytes": 7}, rows(prefix="y"), 128)
-    (line,) = base_differences.differences(trained, scored)
-    assert line.startswith("base: both are fusion/a/1.0.0, of other images")
+    (line,) = differences.lines(trained, scored)
+    assert line.startswith("data set: both are fusion/a/1.0.0, of other images")
 
 
 def test_overlap_counts_pairs_cases_and_their_images():
     trained = Side(SIMULATED, rows(), 128)
     scored = Side(READERS, rows(mos=(2.0, 2.0, 4.0, 4.0)), 128)
-    pairs, cases = base_differences.differences(trained, scored)[-2:]
+    pairs, cases = differences.lines(trained, scored)[-2:]
     assert pairs.startswith("overlap: 2 of 4 pairs (2 images) have names")
     assert cases.startswith("overlap: 1 of 1 cases (4 images) have names")
-    assert pairs.endswith("if they are the same, these figures flatter")
+    assert pairs.endswith("these figures are optimistically biased")
 
 
 def test_smaller_and_larger_images_are_told_by_what_happens_to_them():
-    assert base_differences.sampling(128, 128) == ""
-    shrunk = base_differences.sampling(128, 512)
+    assert differences.sampling(128, 128) == ""
+    shrunk = differences.sampling(128, 512)
     assert "scores whole images of side 128; these have side 512" in shrunk
     assert "shrunk by averaging areas" in shrunk
-    enlarged = base_differences.sampling(512, 128)
+    enlarged = differences.sampling(512, 128)
     assert "scores tiles of 128 of images of side 512" in enlarged
     assert "enlarged linearly" in enlarged
 
 
-def test_without_the_base_of_training_that_is_said():
-    lines = base_differences.differences(
+def test_without_the_data_of_training_that_is_said():
+    lines = differences.lines(
         Side(SIMULATED, {}, 128), Side(READERS, rows(), 128)
     )
     assert lines[-1].startswith("unknown: fusion/a/1.0.0 is not here")
