@@ -130,11 +130,13 @@ def served_model(tmp_path_factory):
 
 @pytest.fixture
 def trainer(monkeypatch):
-    """Stands for the commands that train, evaluate and measure."""
+    """Stands for what trains, evaluates and measures."""
+    from g2npan_tf.baselines import run
     from g2npan_tf.evaluation import statistics
     from tests.made_up_runs import Trainer
 
     fake = Trainer()
-    monkeypatch.setattr(subprocess, "run", fake)
+    monkeypatch.setattr(subprocess, "run", fake.run)
+    monkeypatch.setattr(run, "measure", fake.measure)
     monkeypatch.setattr(statistics, "NUM_RESAMPLES", 20)
     return fake

@@ -2,65 +2,66 @@
 
 import json
 import pathlib
+import types
 
 import numpy as np
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import PRESETS
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.evaluation import results
-from g2npan_tf.experiments import table_jobs
+from g2npan_tf.experiments import table_runs
 from g2npan_tf.experiments import tables
 from g2npan_tf.experiments.paper_tables import TABLES
+from g2npan_tf.training.workdir import Summary
 
 FACTS = {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"}
 PAIRS, ALGORITHMS = 4, 3
+TRAIN = "g2npan_tf.training.command"
+EVALUATE = "g2npan_tf.evaluation.command"
 COMMANDS = {"this": "THIS COMMAND", "full": "FULL COMMAND"}
 
 
 class Trainer:
-    """Stands for `subprocess.run`: leaves what the commands would leave.
+    """Leaves what training, evaluation and the compared methods would leave.
 
     Attributes:
-        commands: Each call's words behind the interpreter.
-        noise: Standard deviation of the predictions' error in MOS; by the
-            text of a flag in the command, else 1.
+        commands: Words behind `python -m` of each call of `subprocess.run`;
+            of a compared method its name and file.
+        noise: Standard deviation of the predictions' error in MOS, by a word
+            of the command; else 1.
         facts: Of the data set.
         fail: A word of the commands that fail, with code 2.
-        step: What a dry run of training prints.
     """
 
-    def __init__(self, facts=None, fail="no such word", noise=None):
+    def __init__(self):
         self.commands = []
-        self.facts = facts or FACTS
-        self.fail = fail
-        self.noise = noise or {}
-        self.step = ""
+        self.facts = FACTS
+        self.fail = ""
+        self.noise = {}
 
-    def __call__(self, command, stdout=None, **_):
-        words = [str(word) for word in command[1:]]
+    def run(self, command, **_):
+        """Stands for `subprocess.run`."""
+        words = [str(word) for word in command[2:]]
         self.commands.append(words)
-        done = type("Done", (), {"returncode": 0, "stdout": "", "stderr": ""})
-        if self.fail in words:
-            done.returncode, done.stderr = 2, "error: no sources here\n"
-            return done
-        if "--epochs=0" in words:
-            done.stdout = self.step
-        elif words[0].endswith("train.py"):
-            self._train(words)
-        elif words[0].endswith("evaluate.py"):
-            self._evaluate(words)
-        else:
-            self._measure(words)
-        return done
+        code = 2 if self.fail in words else 0
+        if not code:
+            {TRAIN: self._train, EVALUATE: self._evaluate}[words[0]](words)
+        return types.SimpleNamespace(returncode=code)
+
+    def measure(self, name, settings, pooled, output):
+        """Stands for `baselines.run.measure`."""
+        self.commands.append([name, output.name])
+        if self.fail == name:
+            raise InputError("no sources here")
+        folds = range(5) if pooled else [settings.fold]
+        write_predictions(output, folds, self._noise([name]), 1000)
 
     @property
     def names(self):
-        """Names of the commands so far."""
-        return [
-            words[1] if words[0] == "-m" else pathlib.Path(words[0]).name
-            for words in self.commands
-        ]
+        """Modules and methods so far."""
+        return [words[0] for words in self.commands]
 
     def _train(self, words):
         flags = values(words)
@@ -75,12 +76,7 @@ class Trainer:
             }
         )
         config_module.save(config, self.facts, workdir / "config.json")
-        ended = {"epochs": config.epochs, "best_epoch": 1}
-        (workdir / "training.json").write_text(
-            json.dumps(
-                ended | {"best_val_srcc": 0.5, "images_per_second": 10.0}
-            )
-        )
+        write_summary(workdir, config.epochs)
         (workdir / "noise").write_text(str(self._noise(words)))
 
     def _evaluate(self, words):
@@ -96,16 +92,28 @@ class Trainer:
         )
         results.write(workdir / "evaluation" / "results.json", judged())
 
-    def _measure(self, words):
-        flags = values(words)
-        pooled = flags["split"] == "all"
-        folds = range(5) if pooled else [int(flags["fold"])]
-        path = pathlib.Path(flags["output"])
-        write_predictions(path, folds, self._noise(words), 1000)
-
     def _noise(self, words):
         found = [x for flag, x in self.noise.items() if flag in words]
         return found[0] if found else 1.0
+
+
+def write_summary(workdir, epochs):
+    """What is left of training: its best epoch is the first."""
+    Summary(
+        data=FACTS,
+        protocol="group",
+        preset="compact",
+        changes=[],
+        epochs=epochs,
+        best_epoch=1,
+        best_val_srcc=0.5,
+        ended="all epochs",
+        calibration=None,
+        images_per_second=10.0,
+        wall_seconds=1.0,
+        peak_memory_mib=1.0,
+        quality_loss=[0.6, 0.5],
+    ).write(workdir)
 
 
 def values(words):
@@ -154,14 +162,14 @@ def judged(**more):
 def request(output, table="1", seeds=(0,), folds=(0,), facts=None, **settings):
     """A table that is asked for, compact, two epochs."""
     compact = {**PRESETS["compact"], "preset": "compact", "epochs": 2}
-    names = settings.pop("names", [row.name for row in TABLES[table].rows])
-    return table_jobs.Request(
-        table=table,
+    rows = settings.pop("rows", [row.name for row in TABLES[table].rows])
+    return table_runs.Request(
+        name=table,
         base=Config(**{**compact, **settings}),
         facts=facts or FACTS,
-        folds=folds,
+        folds=tuple(folds),
         seeds=seeds,
-        names=tuple(names),
+        rows=tuple(rows),
         output=output,
         commands=COMMANDS,
     )

@@ -104,24 +104,45 @@ def main(argv: list[str]) -> None:
         {"output": [output, output.with_suffix(".json")]}, settings
     )
     with command.quiet_stderr():
-        from g2npan_tf.data import base
+        from g2npan_tf.data import base  # noqa: F401
+    try:
+        results = measure(options.method, settings, pooled, output)
+    except OSError as error:
+        command.fail(f"{output}: {error.strerror}")
+    print(table(results))
+    print(notes(results))
+    print(f"images: {output}")
+
+
+def measure(
+    name: str, settings: config.Config, pooled: bool, output: pathlib.Path
+) -> MethodResults:
+    """Measures a data set and judges it, on one fold or on all together.
+
+    Args:
+        name: Of the method.
+        settings: Data set, protocol and fold.
+        pooled: Whether all folds are pooled.
+        output: CSV file to write; the figures go into the JSON file beside.
+
+    Raises:
+        InputError: If the method is not defined on the data set.
+        OSError: If the disk does not take the files.
+    """
+    from g2npan_tf.data import base
+
     builder = base.open_base(settings)
-    rows, values, folds = _measured(builder, settings, pooled, options.method)
-    predictions, judged = judge(options.method, rows, values, folds)
+    rows, values, folds = _measured(builder, settings, pooled, name)
+    predictions, judged = judge(name, rows, values, folds)
     results = MethodResults.of(
         judged,
         data=base.facts(builder),
         protocol=protocols.describe(settings)
         + (" and likewise the others, pooled" if pooled else ""),
     )
-    try:
-        kept.write(output.with_suffix(".json"), results)
-        predictions.write(output)
-    except OSError as error:
-        command.fail(f"{output}: {error.strerror}")
-    print(table(results))
-    print(notes(judged))
-    print(f"images: {output}")
+    kept.write(output.with_suffix(".json"), results)
+    predictions.write(output)
+    return results
 
 
 def _measured(

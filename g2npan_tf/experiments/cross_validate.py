@@ -4,7 +4,7 @@ r"""Trains and evaluates the folds of a protocol, and pools what they predict.
         --data=fusion_quality/phantom --preset=compact [--seeds=0,1]
 
 takes all flags of `train.py` but `--workdir`, `--fold` and `--seed`. Each run
-has a folder `seed_S/fold_K` and goes on where it stopped; finished ones are not
+has a folder `seed_S/fold_K` and resumes where it stopped; finished ones are not
 repeated. `OUTPUT` gets `results.json`, `predictions.csv`, `table.md`, plots and
 `report.html`.
 """
@@ -12,7 +12,6 @@ repeated. `OUTPUT` gets `results.json`, `predictions.csv`, `table.md`, plots and
 import concurrent.futures
 import dataclasses
 import importlib
-import json
 import pathlib
 import subprocess
 import sys
@@ -28,7 +27,6 @@ from g2npan_tf.core import outputs
 from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.config import NUM_FOLDS
 from g2npan_tf.core.config import Config
-from g2npan_tf.core.config import changes
 from g2npan_tf.core.config import name_of
 from g2npan_tf.core.config import num_parts
 from g2npan_tf.core.errors import InputError
@@ -85,8 +83,8 @@ class CrossValidation(kept.Origin):
         )
 
 
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 _OWN = ("fold", "seed")
+Runs = dict[tuple[int, int], Config]
 
 
 def define_flags() -> None:
@@ -115,14 +113,15 @@ def main(argv: list[str]) -> int:
     outputs.check_settings(
         {"output": [output / name for name in FILES]}, settings
     )
-    parts = num_parts(settings.protocol)
-    words = (
-        options.folds if options.folds != ["all"] else map(str, range(parts))
-    )
-    folds = numbers("folds", list(words), parts - 1)
+    is_open = settings.protocol == "leave_modality_out"
+    given = options["folds"].present or not is_open
+    folds = fold_numbers(settings, options.folds if given else ["all"])
     seeds = numbers("seeds", options.seeds, 2**32 - 1)
-    given = options["folds"].present and options.folds != ["all"]
-    _check_folds(settings, bool(given), folds)
+    if settings.protocol == "ratio" and len(folds) > 1:
+        raise InputError(
+            "--protocol=ratio: the draws have images in common and cannot be "
+            "pooled; expected one number in --folds"
+        )
     runs = {
         (seed, fold): dataclasses.replace(settings, seed=seed, fold=fold)
         for seed in seeds
@@ -135,18 +134,49 @@ def main(argv: list[str]) -> int:
     except OSError as error:
         raise InputError(f"--output={output}: {error}") from error
     print(table(results))
-    print(f"\nall of it: {output}")
+    print(f"\nresults written to {output}")
     return 0
 
 
+def fold_numbers(config: Config, words: list[str]) -> list[int]:
+    """Test folds, or parts of the protocol, from a flag; `all` of them.
+
+    Raises:
+        InputError: If they are not known, or there are not so many.
+    """
+    count = num_parts(config.protocol)
+    if words != ["all"]:
+        return numbers("folds", words, count - 1)
+    if config.protocol == "leave_modality_out":
+        raise InputError(
+            "--protocol=leave_modality_out: expected --folds=0,1,... with one "
+            "number for each modality of the data set"
+        )
+    return list(range(count))
+
+
+def numbers(name: str, words: list[str], highest: int) -> list[int]:
+    """Distinct numbers up to the highest from a flag; else `InputError`."""
+    good = all(w.isdecimal() and int(w) <= highest for w in words)
+    if not words or not good or len(set(words)) < len(words):
+        raise InputError(
+            f"--{name}={','.join(words)}: expected different whole numbers "
+            f"from 0 to {highest}"
+        )
+    return [int(word) for word in words]
+
+
 def folder_of(output: pathlib.Path, seed: int, fold: int) -> pathlib.Path:
-    """Where a run of train.py is."""
+    """The workdir of a run."""
     return output / f"seed_{seed}" / f"fold_{fold}"
 
 
-def run_all(
-    runs: dict[tuple[int, int], Config], output: pathlib.Path, jobs: int
-) -> None:
+def predictions_of(output: pathlib.Path, seed: int, fold: int) -> pathlib.Path:
+    """What the evaluation of a run predicted."""
+    return folder_of(output, seed, fold) / "evaluation" / "predictions.csv"
+
+
+def run_all(runs: Runs, output: pathlib.Path, jobs: int) -> None:
     """Trains and evaluates each run in processes of their own.
 
     Args:
@@ -155,7 +185,7 @@ def run_all(
         jobs: Runs at a time.
 
     Raises:
-        InputError: If a run fails; its log says more. Runs that have begun
+        InputError: If a run fails; its log says more. Runs that have started
             are finished first.
     """
     # Before there are threads: being quiet is a matter of the whole process.
@@ -174,49 +204,83 @@ def run_all(
             raise
 
 
-def collect(
-    runs: dict[tuple[int, int], Config], output: pathlib.Path
-) -> CrossValidation:
+def _run(config: Config, workdir: pathlib.Path) -> None:
+    """Trains and evaluates one run; what it prints goes into its log."""
+    if is_done(config, workdir):
+        return
+    workdir.parent.mkdir(parents=True, exist_ok=True)
+    print(f"{workdir}: running", file=sys.stderr, flush=True)
+    log = workdir.with_suffix(".log")
+    for room, options in (
+        ("training", config_module.to_flags(config)),
+        ("evaluation", []),
+    ):
+        module = f"g2npan_tf.{room}.command"
+        with log.open("a") as file:
+            done = subprocess.run(
+                [
+                    *(sys.executable, "-m", module),
+                    f"--workdir={workdir}",
+                    *options,
+                ],
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                check=False,
+            )
+        if done.returncode:
+            last = (log.read_text().strip().splitlines() or ["no message"])[-1]
+            raise InputError(
+                f"{workdir}: {room} ended with code {done.returncode}: {last}"
+            )
+
+
+def is_done(config: Config, workdir: pathlib.Path) -> bool:
+    """Whether a run has ended and its whole test part was evaluated.
+
+    Raises:
+        InputError: If a run of other settings is there.
+    """
+    from g2npan_tf.training import workdir as run_folder
+
+    if not run_folder.has_ended(workdir, config):
+        return False
+    path = workdir / "evaluation" / "results.json"
+    trained = (workdir / run_folder.SUMMARY).stat().st_mtime
+    return (
+        path.exists()
+        and path.stat().st_mtime >= trained
+        and kept.read(path, Results).is_own_test
+    )
+
+
+def collect(runs: Runs, output: pathlib.Path) -> CrossValidation:
     """Pools the predictions of the folds, seed by seed, and judges them.
 
     Choice: figures are of all folds' images together, which are as many as
     the data set has, and not means over folds of some twenty pairs each; the
-    mean of the folds' SRCC stands below them (`fold_means`).
+    mean of the folds' SRCC stands below them (`figures.fold_means`).
 
     Args:
         runs: Configuration by seed and fold, all evaluated.
         output: Folder of all runs; gets the files.
-
-    Returns:
-        What `results.json` holds.
     """
-    rows = kept.pooled(
-        [
-            _of_run(
-                folder_of(output, seed, fold)
-                / "evaluation"
-                / "predictions.csv",
-                seed,
-                fold,
-            )
-            for seed, fold in runs
-        ]
-    )
+    rows = kept.pooled([_of_run(output, *key) for key in runs])
     first = next(iter(runs.values()))
     _, facts = config_module.load(
         folder_of(output, first.seed, first.fold) / "config.json"
     )
     folds = sorted({fold for _, fold in runs})
+    protocol = protocols.describe(dataclasses.replace(first, fold=0))
     results = CrossValidation(
         data=facts,
-        protocol=f"{protocols.describe(dataclasses.replace(first, fold=0))}"
-        f" and likewise the others; folds {', '.join(map(str, folds))} pooled",
+        protocol=f"{protocol} and likewise the others; folds "
+        f"{', '.join(map(str, folds))} pooled",
         preset=first.preset,
-        changes=changes(first),
+        changes=config_module.changes(first),
         settings=first.to_json(),
         seeds={
-            seed: _judge(rows.where(seed=seed), first)
-            for seed in dict.fromkeys(str(seed) for seed, _ in runs)
+            str(seed): _judge(rows.where(seed=str(seed)), first)
+            for seed, _ in runs
         },
         folds={
             f"({seed}, {fold})": _srcc(
@@ -239,8 +303,8 @@ def collect(
     return results
 
 
-def _of_run(path: pathlib.Path, seed: int, fold: int) -> Predictions:
-    rows = kept.read_predictions(path)
+def _of_run(output: pathlib.Path, seed: int, fold: int) -> Predictions:
+    rows = kept.read_predictions(predictions_of(output, seed, fold))
     count = len(rows.predicted)
     return dataclasses.replace(
         rows,
@@ -250,14 +314,7 @@ def _of_run(path: pathlib.Path, seed: int, fold: int) -> Predictions:
 
 
 def table(results: CrossValidation) -> str:
-    """The pooled figures of each seed, and how far folds and seeds spread.
-
-    Args:
-        results: From `collect`.
-
-    Returns:
-        Markdown.
-    """
+    """The pooled figures of each seed, and how far folds and seeds spread."""
     lines = []
     for seed in results.seeds:
         text = evaluation_table.table(results.of_seed(seed))
@@ -269,33 +326,6 @@ def table(results: CrossValidation) -> str:
         + ", ".join(f"{k} {v:.3f}" for k, v in results.folds.items())
     )
     return "\n".join(lines)
-
-
-def _run(config: Config, workdir: pathlib.Path) -> None:
-    """Trains and evaluates one run; what it prints goes into its log."""
-    if is_done(config, workdir):
-        return
-    workdir.parent.mkdir(parents=True, exist_ok=True)
-    where = f"--workdir={workdir}"
-    commands = (
-        ["train.py", where, *config_module.to_flags(config)],
-        ["evaluate.py", where],
-    )
-    print(f"{workdir}: running", file=sys.stderr, flush=True)
-    log = workdir.with_suffix(".log")
-    with log.open("a") as file:
-        for command in commands:
-            code = subprocess.run(
-                [sys.executable, str(REPOSITORY / command[0]), *command[1:]],
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                check=False,
-            ).returncode
-            if code:
-                raise InputError(
-                    f"{workdir}: {command[0]} ended with code {code}: "
-                    f"{_last_line(log)}"
-                )
 
 
 def _judge(rows: Predictions, config: Config) -> Judged:
@@ -326,81 +356,6 @@ def _report(
     folders = {key: folder_of(output, *key) for key in runs}
     by_seed = {seed: results.of_seed(seed) for seed in results.seeds}
     cross_validation_report.write(by_seed, rows, runs, folders, output)
-
-
-def is_done(config: Config, workdir: pathlib.Path) -> bool:
-    """Whether a run has ended and its whole test part was evaluated.
-
-    Args:
-        config: Of the run.
-        workdir: Its folder; need not exist.
-
-    Returns:
-        True if there is nothing to do.
-
-    Raises:
-        InputError: If a run of other settings is there.
-    """
-    from g2npan_tf.training import workdir as run_folder
-    from g2npan_tf.training.checkpoints import Progress
-
-    run_folder.earlier_facts(workdir, config_module.with_whole_paths(config))
-    summary = workdir / run_folder.SUMMARY
-    if not summary.exists():
-        return False
-    ended = json.loads(summary.read_text())
-    progress = Progress(
-        ended["epochs"], ended["best_epoch"], ended["best_val_srcc"] or 0.0
-    )
-    path = workdir / "evaluation" / "results.json"
-    return (
-        bool(run_folder.end_of(progress, config))
-        and path.exists()
-        and path.stat().st_mtime >= summary.stat().st_mtime
-        and kept.read(path, Results).is_own_test
-    )
-
-
-def _check_folds(config: Config, given: bool, folds: list[int]) -> None:
-    """Refuses what would fail after hours, or pool one image several times."""
-    if config.protocol == "leave_modality_out" and not given:
-        raise InputError(
-            "--protocol=leave_modality_out: expected --folds=0,1,... with one "
-            "number for each modality of the data set"
-        )
-    if config.protocol == "ratio" and len(folds) > 1:
-        raise InputError(
-            "--protocol=ratio: the draws have images in common and cannot be "
-            "pooled; expected one number in --folds"
-        )
-
-
-def _last_line(log: pathlib.Path) -> str:
-    """What a failed command said last."""
-    return (log.read_text().strip().splitlines() or ["no message"])[-1]
-
-
-def numbers(name: str, words: list[str], highest: int) -> list[int]:
-    """Reads a list of distinct numbers.
-
-    Args:
-        name: Of the flag.
-        words: As they were given.
-        highest: The highest number that is allowed.
-
-    Returns:
-        The numbers, in their order.
-
-    Raises:
-        InputError: If a word is no such number, or one comes twice.
-    """
-    good = all(w.isdecimal() and int(w) <= highest for w in words)
-    if not words or not good or len(set(words)) < len(words):
-        raise InputError(
-            f"--{name}={','.join(words)}: expected different whole numbers "
-            f"from 0 to {highest}"
-        )
-    return [int(word) for word in words]
 
 
 if __name__ == "__main__":

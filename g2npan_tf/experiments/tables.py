@@ -5,8 +5,8 @@ r"""Makes a table of the paper: trains what it needs, judges it, writes it.
 
 takes all flags of `train.py` but `--workdir`, `--fold` and `--seed`; each row
 changes what makes it. Runs are kept in `OUTPUT/runs` by their configuration and
-data: they go on where they stopped, finished ones are not repeated, and rows of
-several tables share them. The table, CSV, JSON and bars get a folder beside.
+data: they resume where they stopped, finished ones are not repeated, and rows
+of several tables share them. The table, CSV, JSON and bars get a folder beside.
 """
 
 import pathlib
@@ -21,13 +21,12 @@ from g2npan_tf.core import command
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core import outputs
 from g2npan_tf.core.config import Config
-from g2npan_tf.core.config import num_parts
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.experiments import cross_validate
 from g2npan_tf.experiments.paper_tables import TABLES
 
 if TYPE_CHECKING:
-    from g2npan_tf.experiments.table_jobs import Request
+    from g2npan_tf.experiments.table_runs import Request
 
 # What the rows of the tables set themselves.
 _ROWS_SET = ("fold", "seed", "backbone", "use_gan", "use_perception_weight")
@@ -46,7 +45,7 @@ def define_flags() -> None:
     flags.DEFINE_list("seeds", ["0"], "Seeds to train with, each over folds.")
     flags.DEFINE_list("rows", [], "Names of the rows to fill. Default: all.")
     flags.DEFINE_bool(
-        "dry_run", False, "Only say what would be trained and how long."
+        "dry_run", False, "Only list what would be trained and its time."
     )
     flags.DEFINE_bool(
         "only_finished", False, "Train nothing; leave out what is not there."
@@ -60,28 +59,27 @@ def main(argv: list[str]) -> None:
         command.fail(f"expected --table={'|'.join(TABLES)}, and no other words")
     base = _base(options.table)
     output = pathlib.Path(options.output)
-    outputs.check_settings({"output": [output / "rates.json"]}, base)
-    folds = _folds(base, options.folds)
+    outputs.check_settings({"output": [output / "runs"]}, base)
+    folds = cross_validate.fold_numbers(base, options.folds)
     seeds = cross_validate.numbers("seeds", options.seeds, 2**32 - 1)
-    names = _names(options.table, options.rows)
+    rows = _rows(options.table, options.rows)
     with command.quiet_stderr():
         from g2npan_tf.data import base as data
-        from g2npan_tf.experiments import table_jobs
-        from g2npan_tf.experiments import table_plan
+        from g2npan_tf.experiments import table_runs
     builder = data.open_base(base)
-    request = table_jobs.Request(
-        table=options.table,
+    request = table_runs.Request(
+        name=options.table,
         base=base,
         facts=data.facts(builder),
         folds=tuple(folds),
         seeds=tuple(seeds),
-        names=names,
+        rows=rows,
         output=output,
         commands=_commands(options.table, base),
     )
     try:
         if options.dry_run:
-            print(table_plan.plan(request, builder))
+            print(table_runs.plan(request, builder))
         else:
             fill(request, options.only_finished)
     except OSError as error:
@@ -89,24 +87,19 @@ def main(argv: list[str]) -> None:
 
 
 def fill(request: "Request", only_finished: bool) -> None:
-    """Runs what is missing, then writes and prints the table.
-
-    Args:
-        request: The table.
-        only_finished: Train and measure nothing.
+    """Runs what is missing, unless `only_finished`; writes and prints it all.
 
     Raises:
         InputError: If a run fails, or is of other data or scores.
     """
-    from g2npan_tf.experiments import table_jobs
-    from g2npan_tf.experiments import table_report
     from g2npan_tf.experiments import table_results
+    from g2npan_tf.experiments import table_runs
 
-    left_out = table_jobs.run_rows(request, only_finished)
-    results = table_results.collect(request, left_out)
-    folder = table_results.write(request, results)
-    print(table_report.markdown(results))
-    print(f"all of it: {folder}")
+    left_out = table_runs.run_rows(request, only_finished)
+    filled = table_results.collect(request, left_out)
+    folder = table_results.write(request, filled)
+    print(table_results.markdown(request, filled))
+    print(f"results written to {folder}")
 
 
 def _base(table: str) -> Config:
@@ -129,21 +122,7 @@ def _base(table: str) -> Config:
     return config_module.from_flags()
 
 
-def _folds(base: Config, words: list[str]) -> list[int]:
-    """The test folds, or draws."""
-    if words != ["all"]:
-        return cross_validate.numbers(
-            "folds", words, num_parts(base.protocol) - 1
-        )
-    if base.protocol == "leave_modality_out":
-        raise InputError(
-            "--folds=all: --protocol=leave_modality_out has as many as the "
-            "data set has modalities; expected --folds=0,1,..."
-        )
-    return list(range(num_parts(base.protocol)))
-
-
-def _names(table: str, wanted: list[str]) -> tuple[str, ...]:
+def _rows(table: str, wanted: list[str]) -> tuple[str, ...]:
     """Names of the rows to fill."""
     names = tuple(row.name for row in TABLES[table].rows)
     for name in wanted:

@@ -15,7 +15,10 @@ from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.evaluation import results as kept
 from g2npan_tf.experiments import cross_validate
+from tests.made_up_runs import EVALUATE
+from tests.made_up_runs import TRAIN
 from tests.made_up_runs import judged as whole_test_part
+from tests.made_up_runs import write_summary
 from tests.tiny import REPOSITORY
 
 FACTS = {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"}
@@ -34,9 +37,7 @@ def write_run(output, seed, fold, count=12, epochs=3):
     folder = cross_validate.folder_of(output, seed, fold)
     (folder / "evaluation").mkdir(parents=True)
     config_module.save(Config(), FACTS, folder / "config.json")
-    (folder / "training.json").write_text(
-        json.dumps({"epochs": epochs, "best_epoch": 1, "best_val_srcc": 0.5})
-    )
+    write_summary(folder, epochs)
     (folder / "log.csv").write_text(
         "epoch,quality_loss,val_srcc\n1,0.6,0.1\n2,0.5,\n"
     )
@@ -138,8 +139,7 @@ def test_finished_runs_are_not_repeated_and_others_are(tmp_path, monkeypatch):
 
     monkeypatch.setattr(cross_validate.subprocess, "run", record)
     cross_validate.run_all(runs(epochs=3), tmp_path, jobs=2)
-    names = [command[1].rpartition("/")[2] for command in commands]
-    assert names == ["train.py", "evaluate.py"]
+    assert [command[2] for command in commands] == [TRAIN, EVALUATE]
     assert "--fold=1" in commands[0]
     assert commands[0][0] == sys.executable
     commands.clear()
@@ -196,7 +196,7 @@ def test_an_evaluation_of_other_images_or_groups_is_repeated(
 def test_a_run_that_fails_says_why(tmp_path):
     bad = runs(folds=(0,), data="no_such_base")
     with pytest.raises(
-        InputError, match=r"train\.py ended with code 2: .*no_su"
+        InputError, match=r"training ended with code 2: .*no_su"
     ):
         cross_validate.run_all(bad, tmp_path, jobs=1)
     assert not (cross_validate.folder_of(tmp_path, 0, 0)).exists()
