@@ -14,47 +14,39 @@ from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation.results import ALGORITHM_MEAN
 from g2npan_tf.evaluation.results import Split
 from tests.study_folder import rows_of
-from tests.study_folder import write_folder
 from tests.study_folder import write_table
 
 
-def images_of(root):
-    groups, _ = reader_study.list_groups(root)
-    return {image.name: image for group in groups for image in group.images}
+@pytest.fixture
+def listed(tmp_path):
+    """Lists the groups of a table; also its images by their names."""
+
+    def listed(rows, **options):
+        root = write_table(tmp_path, rows)
+        groups, facts = reader_study.list_groups(root, **options)
+        images = {image.name: image for g in groups for image in g.images}
+        return groups, facts, images
+
+    return listed
 
 
-def test_groups_are_the_sets_of_an_organ(tmp_path):
-    groups, _ = reader_study.list_groups(write_table(tmp_path, rows_of(2)))
+def test_groups_are_the_sets_of_an_organ(listed):
+    groups, _, _ = listed(rows_of(2))
     assert [group.pair_id for group in groups] == [
-        "brain_set_01",
-        "brain_set_02",
-        "abdomen_set_01",
-        "abdomen_set_02",
+        f"{organ}_set_{k}"
+        for organ in ("brain", "abdomen")
+        for k in ("01", "02")
     ]
     assert {group.modality for group in groups} == {"CT-brain", "CT-abdomen"}
-    for group in groups:
-        assert [image.algorithm for image in group.images] == [
-            "MTD",
-            "WGAN",
-            "LDCT",
-            "NDCT",
-        ]
-
-
-def test_the_normal_dose_image_is_the_reference(tmp_path):
-    groups, _ = reader_study.list_groups(write_table(tmp_path, rows_of(1)))
     assert groups[0].reference == "brain/set_01/NDCT.png"
+    for group in groups:
+        methods = {i.algorithm: i.features["is_anchor"] for i in group.images}
+        # Only the two images whose scores were given are anchors.
+        assert methods == {"MTD": 0, "WGAN": 0, "LDCT": 1, "NDCT": 1}
 
 
-def test_only_the_two_given_images_are_anchors(tmp_path):
-    images = images_of(write_table(tmp_path, rows_of(1))).values()
-    anchors = [i.algorithm for i in images if i.features["is_anchor"]]
-    assert sorted(anchors) == ["LDCT", "LDCT", "NDCT", "NDCT"]
-
-
-def test_mos_is_the_mean_of_contrast_and_structure(tmp_path):
-    images = images_of(write_table(tmp_path, rows_of(1)))
-    image = images["brain/set_01/AA.png"]
+def test_mos_is_the_mean_of_contrast_and_structure(listed):
+    image = listed(rows_of(1))[2]["brain/set_01/AA.png"]
     assert image.mos == pytest.approx((13 / 3 + 11 / 3) / 2)
     np.testing.assert_allclose(image.features["grades"], [4.0, 3.5, 4.5])
     np.testing.assert_array_equal(image.features["contrast"], [4, 4, 5])
@@ -62,28 +54,20 @@ def test_mos_is_the_mean_of_contrast_and_structure(tmp_path):
 
 
 @pytest.mark.parametrize("cell", ["6", "0", "33", "", "?", "nan"])
-def test_mistyped_scores_are_dropped_and_counted(tmp_path, cell, caplog):
+def test_mistyped_scores_are_dropped_and_counted(listed, cell, caplog):
     rows = rows_of(1)
     rows[0]["r2_structure_1_5"] = cell
-    groups, facts = reader_study.list_groups(write_table(tmp_path, rows))
+    groups, facts, _ = listed(rows)
     assert facts["dropped_scores"] == 1
     assert "1 mistyped scores dropped" in caplog.text
     image = groups[0].images[0]
     assert image.mos == pytest.approx((13 / 3 + 4) / 2)
-    dropped = [False, True, False]
-    assert np.isnan(image.features["structure"]).tolist() == dropped
-    assert np.isnan(image.features["grades"]).tolist() == dropped
+    for name in ("structure", "grades"):
+        dropped = np.isnan(image.features[name]).tolist()
+        assert dropped == [False, True, False]
 
 
-def test_image_without_any_score_is_refused(tmp_path):
-    rows = rows_of(1)
-    for k in (1, 2, 3):
-        rows[0][f"r{k}_contrast_1_5"] = "9"
-    with pytest.raises(InputError, match="line 2: no score on the scale"):
-        reader_study.list_groups(write_table(tmp_path, rows))
-
-
-def test_agreement_leaves_the_anchors_out(tmp_path):
+def test_agreement_leaves_the_anchors_out(listed):
     rows = rows_of(5)
     rng = np.random.default_rng(0)
     for row in rows:
@@ -91,51 +75,46 @@ def test_agreement_leaves_the_anchors_out(tmp_path):
             grade = {"LDCT": 1, "NDCT": 5}.get(row["method"])
             grade = grade or rng.integers(1, 6)
             row[f"r{k}_contrast_1_5"] = row[f"r{k}_structure_1_5"] = str(grade)
-    _, facts = reader_study.list_groups(write_table(tmp_path, rows))
+    facts = listed(rows)[1]
     # Readers who guess agree on nothing but the anchors.
     assert abs(facts["icc_single"]) < 0.35
     assert max(np.abs(facts["reader_srcc"])) < 0.5
 
 
-def test_the_abdomen_is_one_case_and_one_fold(tmp_path):
-    groups, facts = reader_study.list_groups(write_table(tmp_path, rows_of(10)))
-    folds = split_by_case(groups)
+def test_the_abdomen_is_one_case_and_one_fold(listed):
+    groups, facts, _ = listed(rows_of(10))
+    first, *folds = split_by_case(groups)
     assert facts["caveat"] == "abdomen of one patient, one case"
-    assert {g.modality for g in folds[0]} == {"CT-abdomen"}
-    assert len(folds[0]) == 10
-    assert {g.case_id for g in folds[0]} == {"abdomen"}
-    cases = [sorted({g.case_id for g in fold}) for fold in folds[1:]]
-    assert sorted(map(len, cases)) == [2, 2, 2, 3]
+    assert [g.modality for g in first] == 10 * ["CT-abdomen"]
+    assert {g.case_id for g in first} == {"abdomen"}
+    assert sorted(map(len, folds)) == [2, 2, 3, 3]
     # Sets 7 and 9 may be of one patient.
-    assert len({c for fold in cases for c in fold}) == 9
-    assert sum("brain_07_09" in fold for fold in cases) == 1
-    assert sorted(map(len, folds[1:])) == [2, 2, 3, 3]
+    cases = [{g.case_id for g in fold} for fold in folds]
+    assert sorted(map(len, cases)) == [2, 2, 2, 3]
+    assert len(set.union(*cases)) == 9
+    assert "brain_07_09" in set.union(*cases)
 
 
-def test_folds_by_set_split_the_sets_over_both_organs(tmp_path):
-    table = write_table(tmp_path, rows_of(10))
-    groups, facts = reader_study.list_groups(table, by_set=True)
-    folds = split_by_case(groups)
+def test_folds_by_set_split_the_sets_over_both_organs(listed):
+    groups, facts, _ = listed(rows_of(10), by_set=True)
     assert facts["caveat"] == "by set; abdomen of one patient"
-    for fold in folds:
-        assert len(fold) == 4
+    for fold in split_by_case(groups):
         assert len({group.case_id for group in fold}) == 2
         organs = sorted(group.modality for group in fold)
         assert organs == 2 * ["CT-abdomen"] + 2 * ["CT-brain"]
 
 
-def test_pixels_are_kept_as_the_readers_saw_them(tmp_path):
-    rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (512, 512), np.uint8)
-    cv2.imwrite(str(tmp_path / "a.png"), pixels)
-    found = reader_study.read_exact(tmp_path / "a.png")
-    np.testing.assert_array_equal(found, np.dstack([pixels] * 3))
-
-
-def test_resized_images_are_refused(tmp_path):
-    folder = write_folder(tmp_path / "study", rows_of(1), size=128)
-    with pytest.raises(InputError, match="128x128 pixels; expected 512x512"):
-        reader_study.read_exact(folder / "brain/set_01/AA.png")
+@pytest.mark.parametrize("size", [512, 128])
+def test_pixels_are_as_the_readers_saw_them_or_refused(tmp_path, size):
+    path = tmp_path / "a.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (size, size), np.uint8)
+    cv2.imwrite(str(path), pixels)
+    if size == 512:
+        found = reader_study.read_exact(path)
+        np.testing.assert_array_equal(found, np.dstack([pixels] * 3))
+    else:
+        with pytest.raises(InputError, match="128x128 pixels; expected 512x5"):
+            reader_study.read_exact(path)
 
 
 @pytest.mark.parametrize(
@@ -145,19 +124,21 @@ def test_resized_images_are_refused(tmp_path):
         ({"is_anchor": ""}, "is_anchor ''"),
         ({"is_anchor": "01"}, "is_anchor '01'"),
         ({"method": "NDCT"}, "2 images of method NDCT in set 1 of brain"),
+        (
+            {f"r{k}_contrast_1_5": "9" for k in (1, 2, 3)},
+            "line 2: no score on the scale",
+        ),
     ],
 )
-def test_damaged_rows_are_refused(tmp_path, change, message):
-    rows = rows_of(1)
-    rows[0].update(change)
+def test_damaged_rows_are_refused(listed, change, message):
+    first, *others = rows_of(1)
     with pytest.raises(InputError, match=message):
-        reader_study.list_groups(write_table(tmp_path, rows))
+        listed([first | change, *others])
 
 
-def test_missing_columns_are_named(tmp_path):
-    (tmp_path / "scores.csv").write_text("path,organ\na,brain\n")
+def test_missing_columns_are_named(listed):
     with pytest.raises(InputError, match=r"no column set.*r3_structure_1_5"):
-        reader_study.list_groups(tmp_path)
+        listed([{"path": "a", "organ": "brain"}])
 
 
 @pytest.mark.real

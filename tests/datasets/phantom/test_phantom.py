@@ -1,3 +1,5 @@
+"""Drawn heads: what medical images show, the same bytes every time."""
+
 import itertools
 
 import numpy as np
@@ -27,48 +29,41 @@ def pairs():
 @pytest.fixture(scope="module")
 def maps():
     """Tissue maps at the size of the images, drawn apart from them."""
-    maps = []
-    for case in range(CASES):
-        rng = np.random.default_rng([0, case]).spawn(3)[0]
-        maps.append(draw_slice(rng, 256)[1][::2, ::2])
-    return maps
+    return [
+        draw_slice(np.random.default_rng([0, case]).spawn(3)[0], 256)[1][
+            ::2, ::2
+        ]
+        for case in range(CASES)
+    ]
+
+
+@pytest.fixture(scope="module")
+def shown(pairs, maps):
+    """Pairs of an image and the tissues in it, by what it is an image of."""
+    shown = {name: [] for name in ("PET", "SPECT", "CT", "T1", "T2")}
+    for case, (pair, labels) in enumerate(zip(pairs, maps, strict=True)):
+        modality = pair.modality.removesuffix("-MRI")
+        shown[modality].append((pair.source_a, labels))
+        shown[("T1", "T2")[case % 2]].append((pair.source_b, labels))
+    return shown
 
 
 def head_mask(image):
     return ndimage.binary_fill_holes(image.max(axis=-1) > 16)
 
 
-def mean_of(image, labels, tissue):
-    """Mean grey well inside a tissue, or None when there is too little."""
-    inside = ndimage.binary_erosion(labels == tissue)
-    return image[inside].mean() if inside.sum() > 15 else None
-
-
-def is_above(first, second):
-    return first is None or second is None or first > second
-
-
-def weighting(pair, name):
-    return int(pair.case_id[-3:]) % 2 == ("T1", "T2").index(name)
-
-
-def test_same_seed_gives_same_bytes(pairs):
-    for first, second in zip(pairs, phantom_pairs(6), strict=False):
-        assert first.source_a.tobytes() == second.source_a.tobytes()
-        assert first.source_b.tobytes() == second.source_b.tobytes()
+@pytest.mark.parametrize("case", [11, 3, 0])
+def test_case_depends_on_neither_the_number_nor_the_order_of_cases(pairs, case):
+    alone = phantom_pair(case)
+    assert alone.pair_id == pairs[case].pair_id
+    for name in ("source_a", "source_b"):
+        images = (getattr(pair, name) for pair in (alone, pairs[case]))
+        np.testing.assert_array_equal(*images)
 
 
 def test_another_seed_gives_other_images(pairs):
     other = phantom_pair(0, seed=1)
     assert not np.array_equal(pairs[0].source_b, other.source_b)
-
-
-def test_case_depends_on_neither_the_number_nor_the_order_of_cases(pairs):
-    for case in (11, 3):
-        alone = phantom_pair(case)
-        assert alone.source_a.tobytes() == pairs[case].source_a.tobytes()
-        assert alone.source_b.tobytes() == pairs[case].source_b.tobytes()
-        assert alone.pair_id == pairs[case].pair_id
 
 
 def test_every_case_has_an_anatomy_of_its_own(maps):
@@ -77,17 +72,12 @@ def test_every_case_has_an_anatomy_of_its_own(maps):
         assert np.mean(first[head] == second[head]) < 0.8
 
 
-def test_six_neighbours_hold_every_modality_with_both_weightings(pairs):
-    found = {(p.modality, weighting(p, "T1")) for p in pairs[:6]}
-    assert len(found) == 6
+def test_six_neighbours_hold_every_modality_with_both_weightings(pairs, shown):
     cycle = ["PET-MRI", "SPECT-MRI", "CT-MRI"]
-    assert [p.modality for p in pairs[:6]] == cycle * 2
-
-
-def test_names_hold_modality_and_case(pairs):
+    assert [p.modality for p in pairs] == cycle * (CASES // 3)
+    assert {len(images) for images in shown.values()} == {8, 12}
     assert pairs[4].case_id == "phantom_004"
     assert pairs[4].pair_id == "SPECT-MRI_phantom_004"
-    assert len({p.pair_id for p in pairs}) == CASES
 
 
 @pytest.mark.parametrize("size", [32, 100, 128])
@@ -105,14 +95,14 @@ def test_size_changes_the_sampling_but_not_the_anatomy():
     assert np.corrcoef(small.ravel(), large.ravel())[0, 1] > 0.97
 
 
-def test_mr_and_ct_are_grey_and_functional_images_coloured(pairs):
-    for pair in pairs:
-        assert np.all(pair.source_b == pair.source_b[..., :1])
-        spread = np.ptp(pair.source_a, axis=-1)
-        if pair.modality == "CT-MRI":
-            assert spread.max() == 0
-        else:
-            assert np.mean(spread > 60) > 0.1
+def test_mr_and_ct_are_grey_and_functional_images_coloured(shown):
+    for name, images in shown.items():
+        for image, _ in images:
+            spread = np.ptp(image, axis=-1)
+            if name in ("PET", "SPECT"):
+                assert np.mean(spread > 60) > 0.1
+            else:
+                assert spread.max() == 0
 
 
 def test_background_is_black(pairs, maps):
@@ -124,7 +114,7 @@ def test_background_is_black(pairs, maps):
         assert pair.source_b[air].mean() < 4
 
 
-def test_heads_of_both_sources_lie_on_each_other(pairs):
+def test_heads_of_both_sources_lie_on_each_other_inside_the_image(pairs):
     least = {"CT-MRI": 0.85, "SPECT-MRI": 0.7, "PET-MRI": 0.6}
     for pair in pairs:
         a, b = head_mask(pair.source_a), head_mask(pair.source_b)
@@ -132,13 +122,8 @@ def test_heads_of_both_sources_lie_on_each_other(pairs):
         assert dice > least[pair.modality], pair.pair_id
         grown = ndimage.binary_dilation(b, iterations=4)
         assert np.mean(grown[a]) > 0.97, pair.pair_id
-
-
-def test_heads_lie_inside_the_image_and_fill_it(pairs):
-    for pair in pairs:
-        mask = head_mask(pair.source_b)
-        assert 0.2 < mask.mean() < 0.7
-        assert mask[:, [0, -1]].mean() < 0.02
+        assert 0.2 < b.mean() < 0.7
+        assert b[:, [0, -1]].mean() < 0.02
 
 
 @pytest.mark.parametrize(
@@ -148,56 +133,56 @@ def test_heads_lie_inside_the_image_and_fill_it(pairs):
         ("T2", (Tissue.CSF, Tissue.GREY, Tissue.WHITE)),
     ],
 )
-def test_contrast_order_of_mr(pairs, maps, name, order):
-    for pair, labels in zip(pairs, maps, strict=True):
-        if weighting(pair, name):
-            means = [mean_of(pair.source_b, labels, t) for t in order]
-            assert is_above(means[0], means[1]), pair.pair_id
-            assert is_above(means[0], means[2]), pair.pair_id
-            assert is_above(means[1], means[2]), pair.pair_id
+def test_contrast_order_of_mr(shown, name, order):
+    for image, labels in shown[name]:
+        inside = [ndimage.binary_erosion(labels == t) for t in order]
+        # Where there is too little of a tissue its mean says nothing.
+        means = [image[mask].mean() for mask in inside if mask.sum() > 15]
+        assert (np.diff(means) < 0).all()
 
 
-def test_skull_is_brightest_in_ct_and_dark_in_mr(pairs, maps):
-    for pair, labels in zip(pairs, maps, strict=True):
-        bone, brain = labels == Tissue.BONE, labels == Tissue.WHITE
-        if pair.modality == "CT-MRI":
-            assert pair.source_a[bone].mean() > 200
-            assert np.median(pair.source_a[brain]) < 200
-        white = np.median(pair.source_b[brain])
-        assert np.median(pair.source_b[bone]) < 0.6 * white
+def test_skull_is_brightest_in_ct_and_dark_in_mr(shown):
+    for name in ("CT", "T1", "T2"):
+        for image, labels in shown[name]:
+            bone = image[labels == Tissue.BONE]
+            brain = np.median(image[labels == Tissue.WHITE])
+            if name == "CT":
+                assert bone.mean() > 200 > brain
+            else:
+                assert np.median(bone) < 0.6 * brain
 
 
-def test_cortex_takes_up_more_than_white_matter(pairs, maps):
-    for pair, labels in zip(pairs, maps, strict=True):
-        if pair.modality != "CT-MRI":
-            red = pair.source_a[..., 0]
-            grey = red[labels == Tissue.GREY].mean()
-            assert grey > 1.3 * red[labels == Tissue.WHITE].mean()
+def test_cortex_takes_up_more_than_white_matter(shown):
+    for image, labels in shown["PET"] + shown["SPECT"]:
+        grey, white = (
+            image[..., 0][labels == tissue].mean()
+            for tissue in (Tissue.GREY, Tissue.WHITE)
+        )
+        assert grey > 1.3 * white
 
 
 def test_functional_image_is_blurred_and_mr_is_sharp(pairs):
-    for pair in pairs:
-        if pair.modality != "CT-MRI":
-            a, b = (
-                np.fft.fft2(image.mean(axis=-1))
-                for image in (pair.source_a, pair.source_b)
-            )
-            f = np.abs(np.fft.fftfreq(128))
-            fine = np.maximum(f[:, None], f) > 0.25
-            share = [np.abs(s[fine]).sum() / np.abs(s).sum() for s in (a, b)]
-            assert share[0] < 0.75 * share[1], pair.pair_id
+    f = np.abs(np.fft.fftfreq(128))
+    fine = np.maximum(f[:, None], f) > 0.25
+    for pair in (p for p in pairs if p.modality != "CT-MRI"):
+        a, b = (
+            np.abs(np.fft.fft2(image.mean(axis=-1)))
+            for image in (pair.source_a, pair.source_b)
+        )
+        share_a, share_b = (s[fine].sum() / s.sum() for s in (a, b))
+        assert share_a < 0.75 * share_b, pair.pair_id
 
 
-def test_lesions_have_the_contrast_of_their_kind():
-    labels = np.array([Tissue.WHITE, Tissue.OEDEMA, Tissue.BLEED])
-    white, oedema, bleed = contrast(labels, "T2")
-    assert oedema > white > bleed
-    white, oedema, bleed = contrast(labels, "CT")
-    assert bleed > white > oedema
-    hot, grey, cold = contrast(
-        np.array([Tissue.TUMOUR, Tissue.GREY, Tissue.INFARCT]), "PET"
-    )
-    assert hot > grey > 2 * cold
+@pytest.mark.parametrize(
+    ("channel", "brightest_first"),
+    [
+        ("T2", (Tissue.OEDEMA, Tissue.WHITE, Tissue.BLEED)),
+        ("CT", (Tissue.BLEED, Tissue.WHITE, Tissue.OEDEMA)),
+        ("PET", (Tissue.TUMOUR, Tissue.GREY, Tissue.INFARCT)),
+    ],
+)
+def test_lesions_have_the_contrast_of_their_kind(channel, brightest_first):
+    assert (np.diff(contrast(np.array(brightest_first), channel)) < 0).all()
 
 
 def test_most_slices_have_a_lesion_and_some_have_none(maps):

@@ -8,11 +8,14 @@ from datasets.pretraining import distortions
 from datasets.pretraining.slices import draw_slice
 
 NAMES = list(distortions.DISTORTIONS)
+GREY = np.full((128, 128, 3), 128, np.uint8)
 
 
 @pytest.fixture(scope="module")
 def head():
-    return draw_slice(2, 128, seed=0, modality="MR")
+    image = draw_slice(2, 128, seed=0, modality="MR")
+    image.flags.writeable = False
+    return image
 
 
 def rng():
@@ -20,14 +23,15 @@ def rng():
 
 
 def damaged(image, name):
+    levels = distortions.DISTORTIONS[name][1]
     return [
         distortions.distort(image, name, level, rng())
-        for level in range(1, len(distortions.DISTORTIONS[name][1]) + 1)
+        for level in range(1, len(levels) + 1)
     ]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_similarity_falls_with_every_level(head, name):
+def test_similarity_falls_with_every_level_of_grey_bytes(head, name):
     images = damaged(head, name)
     similarity = [
         structural_similarity(image[..., 0], head[..., 0], data_range=255)
@@ -35,19 +39,11 @@ def test_similarity_falls_with_every_level(head, name):
     ]
     assert similarity[0] == 1
     assert (np.diff(similarity) < 0).all()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_images_stay_grey_bytes_and_seeds_repeat(head, name):
-    before = head.copy()
-    for image, again in zip(
-        damaged(head, name), damaged(head, name), strict=True
-    ):
+    for image, again in zip(images, damaged(head, name), strict=True):
         assert image.dtype == np.uint8
         assert image.shape == head.shape
         assert (image == image[..., :1]).all()
         np.testing.assert_array_equal(image, again)
-    np.testing.assert_array_equal(head, before)
 
 
 @pytest.mark.parametrize("name", distortions.WITH_CHANCE)
@@ -60,7 +56,7 @@ def test_other_seeds_give_other_noise(head, name):
     "function", [distortions.white_noise, distortions.correlated_noise]
 )
 def test_noise_has_the_stated_deviation_and_spares_the_background(function):
-    grey = np.full((128, 128, 3), 128, np.uint8)
+    grey = GREY.copy()
     grey[:, :32] = 0
     noisy = function(grey, 8, rng())
     assert not noisy[:, :32].any()
@@ -68,16 +64,14 @@ def test_noise_has_the_stated_deviation_and_spares_the_background(function):
 
 
 def test_noise_of_ct_has_little_power_at_both_ends_of_its_spectrum():
-    grey = np.full((128, 128, 3), 128, np.uint8)
-    noise = distortions.correlated_noise(grey, 8, rng())[..., 0] - 128.0
+    noise = distortions.correlated_noise(GREY, 8, rng())[..., 0] - 128.0
     power = np.abs(np.fft.fft2(noise)) ** 2
     radius = np.hypot(*np.meshgrid(*[np.fft.fftfreq(128)] * 2))
     low, middle, high = (
         power[(radius > a) & (radius < b)].mean()
         for a, b in ((0, 0.03), (0.15, 0.25), (0.47, 0.5))
     )
-    assert middle > 10 * low
-    assert middle > 10 * high
+    assert middle > 10 * max(low, high)
 
 
 def test_ringing_leaves_the_middle_of_k_space_only():
@@ -92,9 +86,8 @@ def test_contrast_loss_halves_what_is_shown_and_spares_the_ground():
     image = np.zeros((8, 8, 3), np.uint8)
     image[2:4], image[4:6] = 100, 200
     flat = distortions.contrast_loss(image, 0.5)
-    assert (flat[2:4] == 125).all()
-    assert (flat[4:6] == 175).all()
-    assert not flat[:2].any()
+    rows = [0, 0, 125, 125, 175, 175, 0, 0]
+    assert (flat == np.array(rows)[:, None, None]).all()
     assert not distortions.contrast_loss(0 * image, 0.5).any()
 
 
