@@ -33,18 +33,15 @@ GREY_SHARE = 9 / 129
 
 
 def list_atlas_pairs(root: pathlib.Path, size: int) -> list[Entry[SourcePair]]:
-    """Lists the pairs of a Whole Brain Atlas folder; decodes no image.
+    """Lists the pairs of the atlas by modality, case and slice.
 
-    Files that are not those of the published figures are logged.
+    Decodes no image. Other files than those of published figures are logged.
 
     Args:
         root: Folder in the layout of the public repository
             `xianming-gu/Havard-Medical-Image-Fusion-Datasets`:
             `CT-MRI/{CT,MRI}/<id>.png` and likewise for PET and SPECT.
         size: Side of the loaded images in pixels.
-
-    Returns:
-        The pairs by modality and then by case and slice.
 
     Raises:
         InputError: If a folder or the partner of a file is missing, or a file
@@ -100,18 +97,10 @@ def sorted_slices(folder: pathlib.Path) -> list[pathlib.Path]:
 
 
 def split_atlas_name(file: pathlib.Path) -> tuple[str, str]:
-    """Splits the name of an atlas image into its case and its slice.
-
-    Returns:
-        Case number without leading zeros, and slice number: the name's last
-        three digits.
+    """Case and slice of an atlas image: `3008.png` is `("3", "008")`.
 
     Raises:
         InputError: If the name does not have that form.
-
-    Example:
-    >>> split_atlas_name(pathlib.Path("SPECT-MRI/MRI/3008.png"))
-    ('3', '008')
     """
     if not re.fullmatch(r"[1-9][0-9]*[0-9]{3}", file.stem):
         raise InputError(
@@ -138,10 +127,7 @@ def read_pair(
     file_b: pathlib.Path,
     size: int,
 ) -> SourcePair:
-    """Reads two files and brings them to one size by area averaging.
-
-    Returns:
-        The pair, images uint8 `[size, size, 3]`.
+    """Reads two files and brings them to `size` by area averaging.
 
     Raises:
         InputError: If a file is unreadable, the two sizes differ, or the

@@ -22,6 +22,8 @@ from g2npan_tf.core.errors import InputError
 NUM_FOLDS = 5
 # Seed of the draw between several best images of a group.
 TIE_SEED = 0
+# Keys and features.
+Examples = Iterator[tuple[str, dict[str, Any]]]
 Loaded = TypeVar("Loaded")
 
 
@@ -42,15 +44,10 @@ AnyGroup = TypeVar("AnyGroup", bound=Group)
 
 @dataclasses.dataclass(frozen=True)
 class SourcePair:
-    """Two co-registered images of one slice, ready to be fused.
+    """Functional image or CT, and MR: co-registered, ready to be fused.
 
-    Attributes:
-        pair_id: Unique name of the pair, e.g. `PET-MRI_25_015`.
-        case_id: As of a `Group`.
-        modality: `CT-MRI`, `PET-MRI` or `SPECT-MRI`.
-        source_a: Functional image or CT. uint8 `[height, width, 3]`, RGB;
-            grey images have three equal channels.
-        source_b: MR, likewise.
+    Images are uint8 `[height, width, 3]`, RGB; grey ones have three equal
+    channels.
     """
 
     pair_id: str
@@ -118,7 +115,7 @@ class ScoredGroup:
 
 def scored_examples(
     group: ScoredGroup,
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Examples:
     """Yields key and features of each image, PNG bytes, one at a time."""
     mos = {image.name: image.mos for image in group.images}
     best = group.reference or best_of_group(mos, group.pair_id)

@@ -69,10 +69,8 @@ def list_groups(
             organs, which puts the abdomen's one patient into every fold.
 
     Returns:
-        The sets, and what there is to know of them: `scores`, `num_readers`,
-        `caveat`, `dropped_scores`, and without the anchors `icc_single`,
-        `icc_mean` and `reader_srcc`, each reader's SRCC with the mean of the
-        others.
+        The sets, and what the metadata say of them; readers' agreement is
+        that without the anchors.
 
     Raises:
         InputError: If the table lacks a column, a row is damaged, or a set

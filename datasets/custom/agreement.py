@@ -1,4 +1,7 @@
-"""How far readers agree, and what their grades say together."""
+"""How far readers agree, and what their grades say together.
+
+Grades are `[images, readers]`, NaN where not graded.
+"""
 
 import numpy as np
 from scipy import stats
@@ -29,12 +32,9 @@ def rejected_readers(grades: np.ndarray) -> np.ndarray:
     Choice: images on which all agree are passed over (the rule would count
     every grade), and a reader's share is of the images that reader graded.
 
-    Args:
-        grades: `[images, readers]`, any linear scale; NaN where not graded.
-
     Returns:
-        True for each rejected reader. Boolean `[readers]`. With five readers
-        or fewer nobody can deviate by two standard deviations, so none is.
+        Boolean `[readers]`. With five readers or fewer nobody can deviate by
+        two standard deviations, so none is rejected.
     """
     graded = ~np.isnan(grades)
     several = grades[graded.sum(axis=1) >= 2]
@@ -62,9 +62,6 @@ def mean_opinions(
     Choice: Student's t in place of the 1.96 of BT.500 (annex 2, sec. 2.2.1),
     which holds for many readers: three readers' factor is 4.30.
 
-    Args:
-        grades: `[images, readers]`; NaN where not graded.
-
     Returns:
         Mean, standard deviation (of n - 1) and half the width of the mean's
         95 % interval, float64 `[images]` each; all NaN where there is no
@@ -85,12 +82,10 @@ def intraclass_correlation(grades: np.ndarray) -> tuple[float, float]:
     Source: P. E. Shrout, J. L. Fleiss, "Intraclass correlations: uses in
     assessing rater reliability", Psychological Bulletin 86(2), 1979.
 
-    Args:
-        grades: `[images, readers]`; images with a NaN are left out.
-
     Returns:
-        Of a single reader and of the mean of all, range (-inf, 1]; NaN with
-        fewer than two readers or images, or where all grades are equal.
+        Of a single reader and of the mean of all, range (-inf, 1], of images
+        that all have graded; NaN with fewer than two of them or of readers,
+        or where all grades are equal.
     """
     complete = grades[~np.isnan(grades).any(axis=1)]
     images, readers = complete.shape
@@ -108,14 +103,9 @@ def intraclass_correlation(grades: np.ndarray) -> tuple[float, float]:
 
 
 def agreement_with_others(grades: np.ndarray) -> np.ndarray:
-    """SRCC of each reader with the mean of the other readers.
+    """SRCC of each reader with the mean of the other readers, `[readers]`.
 
-    Args:
-        grades: `[images, readers]`; NaN where not graded.
-
-    Returns:
-        float64 `[readers]`, range [-1, 1]; NaN where fewer than three images
-        were graded by the reader and by another one.
+    NaN where fewer than three images were graded by the reader and by another.
     """
     found = np.full(grades.shape[1], np.nan)
     for reader, own in enumerate(grades.T):

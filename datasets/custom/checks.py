@@ -36,13 +36,7 @@ FILES = ("path", *SOURCES)
 def find_problems(
     root: pathlib.Path, table: Table, scale: Scale
 ) -> Iterator[Problem]:
-    """Yields all that is wrong with the rows of a table, not in their order.
-
-    Args:
-        root: Folder that the paths are relative to.
-        table: What `read_table` made of it.
-        scale: Of the scores.
-    """
+    """Yields all that is wrong with the rows of a table, not in their order."""
     # Sources are named in every row of their pair; they are read once.
     limits = Limits(grey_bits=scale.grey_bits)
     read = functools.cache(functools.partial(_read, root, limits))
@@ -51,7 +45,7 @@ def find_problems(
             yield _problem(row, reason)
         for name in FILES:
             found = read(row.cells.get(name, ""))
-            is_blank = name == "path" and not found.shows
+            is_blank = name == "path" and not found.has_content
             reason = found.problem or (NO_CONTENT if is_blank else "")
             if reason:
                 yield _problem(row, f"{name}: {reason}")
@@ -95,17 +89,11 @@ def _reasons(row: Row, scale: Scale) -> Iterator[str]:
 
 @dataclasses.dataclass(frozen=True)
 class _Read:
-    """What is wrong with an image file, or what it is a picture of.
-
-    Attributes:
-        problem: Why it cannot be read; empty if it can.
-        picture: SHA-256 of its pixels.
-        shows: Whether it has content.
-    """
+    """Why an image file cannot be read; else the SHA-256 of its pixels."""
 
     problem: str = ""
     picture: bytes = b""
-    shows: bool = True
+    has_content: bool = True
 
 
 def _read(root: pathlib.Path, limits: Limits, cell: str) -> _Read:

@@ -83,10 +83,6 @@ def read_scores(
     stand beside it; without it the MOS is the mean of the readers' grades,
     those of rejected readers left out.
 
-    Args:
-        root: Folder with the images, `scores.csv` and `scale.json`.
-        overrides: As in `read_scale`.
-
     Returns:
         The scores, or all that is wrong with them.
 
@@ -151,15 +147,10 @@ def opinions_of(scores: CustomScores) -> Opinions:
 
 
 def describe(scores: CustomScores) -> dict[str, Any]:
-    """What is to be known of the scores: for the log and the metadata.
+    """What the log and the metadata say of the scores; None if not defined.
 
-    Returns:
-        `scores` (who scored), `num_readers`, `rejected_readers` (names),
-        `icc_single` and `icc_mean` of the readers kept and `reader_srcc` of
-        each reader with the mean of the others; None where not defined.
-
-    Raises:
-        InputError: If there are problems.
+    ICC is that of the readers kept, `reader_srcc` each reader's SRCC with the
+    mean of the others.
     """
     opinions = opinions_of(scores)
     single, mean = agreement.intraclass_correlation(

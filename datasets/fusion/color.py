@@ -36,18 +36,13 @@ def luminance(image: np.ndarray, color_space: str) -> np.ndarray:
 def replace_luminance(
     image: np.ndarray, old: np.ndarray, new: np.ndarray
 ) -> np.ndarray:
-    """Exchange an image's luminance and keep its chroma.
+    """Exchange an image's luminance, in [0, 1], and keep its chroma.
 
     In both colour spaces red, green and blue are luminance plus a function
     of chroma alone, so the exchange adds the same difference to each of them
     (Tu et al. 2001, "fast IHS"; the same holds for YCbCr). No forward and
     backward transform means no rounding but the last: an unchanged luminance
     gives the image back exactly, and grey stays grey.
-
-    Args:
-        image: uint8 RGB `[height, width, 3]`.
-        old: The image's luminance. float32 `[height, width]`, range [0, 1].
-        new: The luminance it gets, likewise.
 
     Returns:
         uint8 RGB `[height, width, 3]`, clipped to the gamut.

@@ -14,14 +14,10 @@ def choose_larger(
 ) -> np.ndarray:
     """Take each coefficient from the source that is more active there.
 
+    Activities broadcast to the coefficients.
+
     Choice: the mean where both are equally active, so that exchanging the
     sources changes nothing.
-
-    Args:
-        a: Coefficients of the first source. float32, any shape.
-        b: Coefficients of the second source. Same shape and dtype.
-        activity_a: Activity of the first source. Broadcasts to `a`.
-        activity_b: Activity of the second source. Broadcasts to `a`.
     """
     fused = np.where(activity_a > activity_b, a, b)
     tie = np.broadcast_to(activity_a == activity_b, fused.shape)

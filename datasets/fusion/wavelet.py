@@ -59,12 +59,7 @@ def stationary_wavelet(
 
 
 def decompose_discrete(image: np.ndarray) -> list:
-    """Decimated wavelet transform, as deep as the image's size allows.
-
-    Returns:
-        PyWavelets' list: approximation, then three detail bands a level from
-        coarse to fine, float32.
-    """
+    """Decimated transform, as deep as the size allows; PyWavelets' list."""
     deepest = pywt.dwt_max_level(min(image.shape), _DISCRETE_WAVELET)
     return pywt.wavedec2(
         image, _DISCRETE_WAVELET, level=min(_DISCRETE_LEVELS, deepest)

@@ -7,12 +7,7 @@ import tensorflow_datasets as tfds
 
 @dataclasses.dataclass(eq=False)
 class PhantomConfig(tfds.core.BuilderConfig):
-    """Head slices that the project draws itself; needs no data.
-
-    Attributes:
-        num_cases: Number of heads; one source pair each.
-        seed: Other seeds give other heads.
-    """
+    """Pairs of head slices that the project draws itself; needs no data."""
 
     num_cases: int = 60
     seed: int = 0
@@ -20,24 +15,14 @@ class PhantomConfig(tfds.core.BuilderConfig):
 
 @dataclasses.dataclass(eq=False)
 class WholeBrainAtlasConfig(tfds.core.BuilderConfig):
-    """Source pairs of the Whole Brain Atlas, read from `manual_dir`.
-
-    Attributes:
-        max_pairs: How many of the pairs, spread evenly over the cases.
-    """
+    """Source pairs of the Whole Brain Atlas, spread evenly over its cases."""
 
     max_pairs: int = 129
 
 
 @dataclasses.dataclass(eq=False)
 class CustomConfig(tfds.core.BuilderConfig):
-    """The user's own images and scores, read from `manual_dir`.
-
-    Attributes:
-        mos_min: Lower end of the scores' scale; None: `scale.json` says it.
-        mos_max: Upper end; None likewise.
-        lower_is_better: True for impairment scores; None likewise.
-    """
+    """The user's own images and scores; None: `scale.json` says it."""
 
     mos_min: float | None = None
     mos_max: float | None = None

@@ -26,68 +26,43 @@ def describe_examples(
 ) -> tuple[Features, dict[str, Any]]:
     """Features of a config, and the metadata that are known beforehand.
 
-    Who scored is known beforehand only where no reader does.
+    Who scored is known beforehand only where no reader does. Numbers that a
+    user does not give, and scores that were mistyped, are NaN.
     """
     if isinstance(config, CustomConfig):
-        return custom_features(IMAGE_SIZE), {"sampling": "resize"}
+        own = {
+            "sources": tfds.features.Sequence(_image(IMAGE_SIZE)),
+            "mos_std": tfds.features.Scalar(np.float32),
+            "mos_interval": tfds.features.Scalar(np.float32),
+            "grades": tfds.features.Tensor(shape=(None,), dtype=np.float32),
+        }
+        return _scored(IMAGE_SIZE) | own, {"sampling": "resize"}
     if isinstance(config, ReaderStudyConfig):
-        features = reader_study_features(
-            reader_study.IMAGE_SIZE, reader_study.NUM_READERS
+        by_reader = tfds.features.Tensor(
+            shape=(reader_study.NUM_READERS,), dtype=np.float32
         )
-        return features, {"sampling": "tiles"}
+        names = ("grades", *reader_study.CRITERIA)
+        own = dict.fromkeys(names, by_reader)
+        own["is_anchor"] = tfds.features.Scalar(np.bool_)
+        return _scored(reader_study.IMAGE_SIZE) | own, {"sampling": "tiles"}
     if isinstance(config, DistortionsConfig):
         size = IMAGE_SIZE if config.is_whole else groups.TILED_SIZE
-        return distorted_features(size), groups.describe(config)
-    metadata = {
+        own = {"deviation": tfds.features.Scalar(np.float32)}
+        return _scored(size) | own, groups.describe(config)
+    by_reader = tfds.features.Tensor(
+        shape=(readers.NUM_READERS,), dtype=np.int32
+    )
+    own = dict.fromkeys(("source_a", "source_b"), _image(IMAGE_SIZE))
+    return _scored(IMAGE_SIZE) | own | {"grades": by_reader}, {
         "scores": "simulated",
         "panel_version": readers.PANEL_VERSION,
         "num_readers": readers.NUM_READERS,
         "algorithms": list(algorithms),
         "sampling": "resize",
     }
-    return fused_features(IMAGE_SIZE, readers.NUM_READERS), metadata
 
 
-def fused_features(size: int, num_readers: int) -> Features:
-    """Features of images that the project fuses and its panel grades."""
-    return {
-        **_scored_features(size),
-        "source_a": _image(size),
-        "source_b": _image(size),
-        "grades": tfds.features.Tensor(shape=(num_readers,), dtype=np.int32),
-    }
-
-
-def custom_features(size: int) -> Features:
-    """Features of the user's own images; numbers that are not given are NaN."""
-    return {
-        **_scored_features(size),
-        "sources": tfds.features.Sequence(_image(size)),
-        "mos_std": tfds.features.Scalar(np.float32),
-        "mos_interval": tfds.features.Scalar(np.float32),
-        "grades": tfds.features.Tensor(shape=(None,), dtype=np.float32),
-    }
-
-
-def reader_study_features(size: int, num_readers: int) -> Features:
-    """Features of the reader study's images; mistyped scores are NaN."""
-    by_reader = tfds.features.Tensor(shape=(num_readers,), dtype=np.float32)
-    return {
-        **_scored_features(size),
-        **dict.fromkeys(("grades", *reader_study.CRITERIA), by_reader),
-        "is_anchor": tfds.features.Scalar(np.bool_),
-    }
-
-
-def distorted_features(size: int) -> Features:
-    """Features of slices that the project damages."""
-    return {
-        **_scored_features(size),
-        "deviation": tfds.features.Scalar(np.float32),
-    }
-
-
-def _scored_features(size: int) -> Features:
+def _scored(size: int) -> Features:
     """What every example has."""
     return {
         "image": _image(size),

@@ -1,11 +1,10 @@
 """TFDS builder of the fusion quality data set."""
 
-import functools
 import pathlib
 from collections.abc import Iterable
-from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import Any
+from typing import TypeAlias
 
 import tensorflow_datasets as tfds
 from absl import logging
@@ -36,6 +35,7 @@ from datasets.pretraining.groups import DistortedGroup
 from datasets.pretraining.groups import distorted_examples
 from g2npan_tf.core.errors import InputError
 
+DownloadManager: TypeAlias = tfds.download.DownloadManager
 Group = groups.Entry | groups.ScoredGroup | DistortedGroup
 CUSTOM_LAYOUT = "images, scores.csv and scale.json"
 
@@ -86,7 +86,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _generate_splits(
         self,
-        dl_manager: tfds.download.DownloadManager,
+        dl_manager: DownloadManager,
         download_config: tfds.download.DownloadConfig,
     ) -> Sequence[tfds.core.SplitInfo]:
         """Here TFDS says whether Apache Beam is asked for."""
@@ -97,9 +97,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         with bounded_shuffle():
             return super()._generate_splits(dl_manager, download_config)
 
-    def _split_generators(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, Any]:
+    def _split_generators(self, dl_manager: DownloadManager) -> dict[str, Any]:
         """Makes one split of each fold: examples, or a Beam transform."""
         generate = beam_examples if self._uses_beam else self._generate_examples
         return {
@@ -107,9 +105,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             for fold, members in enumerate(self._folds(dl_manager))
         }
 
-    def _folds(
-        self, dl_manager: tfds.download.DownloadManager
-    ) -> Sequence[Sequence[Group]]:
+    def _folds(self, dl_manager: DownloadManager) -> Sequence[Sequence[Group]]:
         """Lists the groups of each fold; nothing is fused or drawn yet."""
         config = self.builder_config
         if isinstance(config, CustomConfig):
@@ -127,19 +123,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self, root: pathlib.Path
     ) -> list[list[groups.ScoredGroup]]:
         """Reads the user's table; the metadata say what is in it."""
-        config = self.builder_config
-        options = {
-            "mos_min": config.mos_min,
-            "mos_max": config.mos_max,
-            "lower_is_better": config.lower_is_better,
-        }
+        names = ("mos_min", "mos_max", "lower_is_better")
+        options = {name: getattr(self.builder_config, name) for name in names}
         scores = custom.read_scores(root, options)
         self._learn(root, custom.describe(scores))
         made = custom.make_groups(scores, IMAGE_SIZE)
         return custom.split_groups(scores, made)
 
     def _distorted_groups(
-        self, dl_manager: tfds.download.DownloadManager
+        self, dl_manager: DownloadManager
     ) -> list[DistortedGroup]:
         """Lists the slices that are to be damaged."""
         config = self.builder_config
@@ -162,9 +154,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         logging.info("%s: %s", root, facts)
         self.info.metadata.update(facts)
 
-    def _generate_examples(
-        self, members: Iterable[Group]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _generate_examples(self, members: Iterable[Group]) -> groups.Examples:
         """Yields the images of one group after the other."""
         for group in members:
             yield from group_examples(group)
@@ -172,7 +162,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
 def group_examples(
     group: Group,
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> groups.Examples:
     """Makes keys and features of a group's images, one at a time.
 
     A pair is fused and graded, a slice damaged, scored images are as they are.
@@ -188,10 +178,7 @@ def group_examples(
 
 
 def beam_examples(members: Sequence[Group]) -> Any:
-    """A `beam.PTransform` of a fold's examples, in parallel over groups.
-
-    What goes to a worker is the groups' names and paths, not their pixels.
-    """
+    """A `beam.PTransform` of examples; names go to its workers, no pixels."""
     import apache_beam as beam
 
     created = beam.Create(members) | beam.Reshuffle()
@@ -200,7 +187,7 @@ def beam_examples(members: Sequence[Group]) -> Any:
 
 def fused_examples(
     pair: groups.SourcePair,
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> groups.Examples:
     """Fuses a pair with every algorithm and lets the panel grade the results.
 
     Yields:
@@ -240,27 +227,17 @@ def fused_examples(
 
 def _list_pairs(
     config: PhantomConfig | WholeBrainAtlasConfig,
-    dl_manager: tfds.download.DownloadManager,
+    dl_manager: DownloadManager,
 ) -> list[groups.Entry[groups.SourcePair]]:
     if isinstance(config, PhantomConfig):
-        return [_phantom_entry(i, config.seed) for i in range(config.num_cases)]
+        return phantom.list_pairs(config.num_cases, IMAGE_SIZE, config.seed)
     entries = list_atlas_pairs(
         _manual_dir(dl_manager, ATLAS_LAYOUT), IMAGE_SIZE
     )
     return select_pairs(entries, config.max_pairs)
 
 
-def _phantom_entry(case: int, seed: int) -> groups.Entry[groups.SourcePair]:
-    """Names a phantom before it is drawn."""
-    modality = phantom.MODALITIES[case % len(phantom.MODALITIES)]
-    case_id = f"phantom_{case:03d}"
-    load = functools.partial(phantom.phantom_pair, case, IMAGE_SIZE, seed)
-    return groups.Entry(f"{modality}_{case_id}", case_id, modality, load)
-
-
-def _manual_dir(
-    dl_manager: tfds.download.DownloadManager, layout: str
-) -> pathlib.Path:
+def _manual_dir(dl_manager: DownloadManager, layout: str) -> pathlib.Path:
     try:
         return pathlib.Path(dl_manager.manual_dir)
     except AssertionError as error:

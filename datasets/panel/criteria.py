@@ -49,9 +49,7 @@ def measure(
         fused: Image to be judged.
 
     Returns:
-        One value per name in `NAMES`. float64 `[4]`: share of visible edges
-        kept (0..1), colour difference (0 is best, CIELAB units), share of
-        visible contrast kept (0..1), share of disturbed tissue (0 is best).
+        One value per name in `NAMES`, float64 `[4]`.
 
     Raises:
         InputError: If an image is not uint8 RGB or the shapes differ.
@@ -93,8 +91,7 @@ def edges_kept(
     make up for lost grey matter.
 
     Returns:
-        Share of the visible edges of each source that is kept. `[2]`, range
-        [0, 0.98].
+        Share of each source's visible edges, `[2]`, range [0, 0.98].
     """
     edges_a, edges_b, edges_f = _gradient(a), _gradient(b), _gradient(f)
     both = edges_a[0] + edges_b[0] + 1e-3

@@ -61,15 +61,11 @@ def grade(
 ) -> np.ndarray:
     """Grades one fused image by every simulated reader.
 
-    Args:
-        source_a: As in `criteria.measure`.
-        source_b: As in `criteria.measure`.
-        fused: As in `criteria.measure`.
-        seed_key: Names the image, e.g. `"<pair_id>/<algorithm>"`. The readers'
-            errors are drawn from it.
+    Images are as in `criteria.measure`; the readers' errors are drawn from
+    `seed_key`, which names the image, e.g. `"<pair_id>/<algorithm>"`.
 
     Returns:
-        Grades. int32 `[NUM_READERS]`, range 1..5, 5 = best.
+        int32 `[NUM_READERS]`, range 1..5, 5 = best.
     """
     opinions = _opinions(criteria.measure(source_a, source_b, fused))
     grades = np.rint(opinions + _NOISE * _normal_draws(seed_key))

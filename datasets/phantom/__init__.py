@@ -3,10 +3,11 @@
 The pictures are drawn, not measured; no patient is behind them.
 """
 
-from collections.abc import Iterator
+import functools
 
 import numpy as np
 
+from datasets.groups import Entry
 from datasets.groups import SourcePair
 from datasets.phantom import brain
 from datasets.phantom import head
@@ -16,10 +17,21 @@ from datasets.phantom.geometry import make_plane
 from datasets.phantom.modalities import render_ct
 from datasets.phantom.modalities import render_emission
 from datasets.phantom.modalities import render_mr
-from g2npan_tf.core.errors import InputError
 
 MODALITIES = ("PET-MRI", "SPECT-MRI", "CT-MRI")
 OVERSAMPLING = 2
+
+
+def list_pairs(num_cases: int, size: int, seed: int) -> list[Entry[SourcePair]]:
+    """Names a pair for each case; draws none.
+
+    The modality cycles PET-MRI, SPECT-MRI, CT-MRI and the MR weighting T1,
+    T2, so that six neighbouring cases hold every combination once.
+    """
+    return [
+        Entry(*_names(case), functools.partial(phantom_pair, case, size, seed))
+        for case in range(num_cases)
+    ]
 
 
 def phantom_pair(case: int, size: int = 128, seed: int = 0) -> SourcePair:
@@ -30,19 +42,23 @@ def phantom_pair(case: int, size: int = 128, seed: int = 0) -> SourcePair:
     """
     rng = np.random.default_rng([seed, case])
     shape_rng, a_rng, b_rng = rng.spawn(3)
-    modality = MODALITIES[case % 3]
+    names = _names(case)
     plane, labels = draw_slice(shape_rng, OVERSAMPLING * size)
-    channel = modality.split("-")[0]
+    channel = names[-1].split("-")[0]
     if channel == "CT":
         source_a = render_ct(a_rng, plane, labels, size)
     else:
         source_a = render_emission(a_rng, plane, labels, channel, size)
     weighting = ("T1", "T2")[case % 2]
     source_b = render_mr(b_rng, plane, labels, weighting, size)
+    return SourcePair(*names, source_a, source_b)
+
+
+def _names(case: int) -> tuple[str, str, str]:
+    """Pair, case and modality."""
+    modality = MODALITIES[case % len(MODALITIES)]
     case_id = f"phantom_{case:03d}"
-    return SourcePair(
-        f"{modality}_{case_id}", case_id, modality, source_a, source_b
-    )
+    return f"{modality}_{case_id}", case_id, modality
 
 
 def draw_slice(rng: np.random.Generator, size: int) -> tuple[Plane, np.ndarray]:
@@ -69,22 +85,3 @@ def draw_slice(rng: np.random.Generator, size: int) -> tuple[Plane, np.ndarray]:
     brain.paint_deep(rng, pushed, shape, labels)
     lesions.paint_lesion(rng, plane, lesion, labels)
     return plane, labels
-
-
-def phantom_pairs(
-    num_cases: int = 60, size: int = 128, seed: int = 0
-) -> Iterator[SourcePair]:
-    """Source pairs of config `phantom`: one for a case, all heads different.
-
-    The modality cycles PET-MRI, SPECT-MRI, CT-MRI and the MR weighting T1,
-    T2, so that six neighbouring cases hold every combination once.
-
-    Raises:
-        InputError: If a number is out of range.
-    """
-    if num_cases < 1 or size < 32 or seed < 0:
-        raise InputError(
-            "phantom: expected num_cases >= 1, size >= 32 and seed >= 0. "
-            f"Received: {num_cases}, {size}, {seed}"
-        )
-    return (phantom_pair(case, size, seed) for case in range(num_cases))

@@ -2,7 +2,6 @@
 
 import dataclasses
 import zlib
-from collections.abc import Iterator
 from typing import Any
 
 import cv2
@@ -10,6 +9,7 @@ import numpy as np
 
 from datasets.fusion_quality.configs import DistortionsConfig
 from datasets.groups import Entry
+from datasets.groups import Examples
 from datasets.groups import encode
 from datasets.pretraining import distortions
 from g2npan_tf.scoring.model_facts import NO_READERS
@@ -48,7 +48,7 @@ class DistortedGroup:
 
 def distorted_examples(
     group: DistortedGroup,
-) -> Iterator[tuple[str, dict[str, Any]]]:
+) -> Examples:
     """Damages a slice in several ways and scores the results.
 
     Choice: what damage a slice gets depends on its name and the seed only.

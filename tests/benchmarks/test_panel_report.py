@@ -6,13 +6,13 @@ import pytest
 from PIL import Image
 
 from benchmarks import panel_report
-from datasets.phantom import phantom_pairs
+from datasets.phantom import phantom_pair
 
 
 @pytest.fixture
 def atlas(tmp_path):
     """Six phantom pairs in the layout of the Whole Brain Atlas."""
-    for number, pair in enumerate(phantom_pairs(6)):
+    for number, pair in enumerate(map(phantom_pair, range(6))):
         first, second = pair.modality.split("-")
         for folder, image in (
             (first, pair.source_a),

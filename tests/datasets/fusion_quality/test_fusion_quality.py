@@ -95,33 +95,26 @@ def test_configs_are_those_of_the_readme_phantom_first():
 
 
 @pytest.mark.parametrize(
-    ("found", "own"),
+    ("name", "size", "own"),
     [
-        (features.fused_features(128, 8), "source_a source_b grades"),
+        ("phantom", 128, "source_a source_b grades"),
+        ("whole_brain_atlas", 128, "source_a source_b grades"),
+        ("custom", 128, "sources mos_std mos_interval grades"),
         (
-            features.custom_features(128),
-            "sources mos_std mos_interval grades",
-        ),
-        (
-            features.reader_study_features(128, 3),
+            "reader_study",
+            512,
             "grades contrast structure noise is_anchor",
         ),
-        (features.distorted_features(128), "deviation"),
+        ("distortions", 256, "deviation"),
+        ("distortions_whole", 128, "deviation"),
     ],
 )
-def test_every_kind_has_what_is_trained_on_and_its_own(found, own):
+def test_every_kind_has_what_is_trained_on_and_its_own(name, size, own):
+    config = module.Builder.builder_configs[name]
+    found, _ = features.describe_examples(config, ALGORITHMS)
     shared = "image reference mos pair_id case_id algorithm modality"
     assert set(found) == {*shared.split(), *own.split()}
-    assert found["image"].shape == found["reference"].shape == (128, 128, 3)
-
-
-def test_names_of_phantoms_are_those_of_the_drawn_pairs():
-    for case in range(6):
-        entry = module._phantom_entry(case, seed=3)
-        pair = entry.load()
-        names = (entry.pair_id, entry.case_id, entry.modality)
-        assert names == (pair.pair_id, pair.case_id, pair.modality)
-        assert pair.source_a.shape == (128, 128, 3)
+    assert found["image"].shape == found["reference"].shape == (size, size, 3)
 
 
 def test_each_pair_has_every_algorithm_once(groups):
@@ -262,7 +255,7 @@ def test_bound_of_the_shuffle_ends_with_the_block_however_it_ends():
 
 def test_pairs_are_loaded_one_at_a_time(tmp_path):
     loads = []
-    entry = module._phantom_entry(0, seed=0)
+    (entry,) = module.phantom.list_pairs(1, 128, seed=0)
 
     def load():
         loads.append(1)
