@@ -25,9 +25,8 @@ _ELSEWHERE = re.compile(
 class Chromium:
     """Opens pages and collects what goes wrong in them.
 
-    Attributes:
-        errors: Errors on the consoles, uncaught exceptions and requests that
-            failed, of all pages, in one line each.
+    `errors` are those of the consoles, uncaught exceptions and requests that
+    failed, of all pages, in one line each.
     """
 
     def __init__(self, browser, stack):
@@ -37,17 +36,10 @@ class Chromium:
         self.errors = []
 
     def open(self, url, width=1280, height=800, **options):
-        """Opens an address in a context of its own.
+        """Opens an address of this machine in a context of its own.
 
-        Args:
-            url: `http://127.0.0.1:...` or `file:///...`.
-            width: Of the window in pixels.
-            height: Of the window in pixels.
-            **options: Further options of Playwright's `new_context`, as
-                `color_scheme="dark"`.
-
-        Returns:
-            Playwright's page, loaded.
+        Options are those of Playwright's `new_context`, as
+        `color_scheme="dark"`; gives Playwright's page, loaded.
         """
         context = self._browser.new_context(
             viewport={"width": width, "height": height}, **options

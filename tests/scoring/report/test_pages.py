@@ -32,8 +32,8 @@ ALGORITHMS = ("CNN", "pca", "wavelet")
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """A report of six images, of which one is an outlier, and two failed."""
+def made(tmp_path_factory):
+    """A report of 18 images, of which one is an outlier; two failed."""
     directory = tmp_path_factory.mktemp("reported")
     paths = save_images(directory / "images", ALGORITHMS, num_pairs=6)
     shades(243, (32, 40)).save(paths[0])
@@ -45,68 +45,50 @@ def folders(tmp_path_factory):
 
 
 @pytest.fixture
-def report(folders):
-    return folders[0]
-
-
-@pytest.fixture
-def rows(folders):
-    return folders[1]
+def report(made):
+    return made[0]
 
 
 def read(report, name="index.html"):
     return (report / name).read_text(encoding="utf-8")
 
 
-def test_every_page_is_whole_and_loads_nothing(report):
-    names = sorted(path.name for path in (report / "images").iterdir())
-    assert names == [f"{n:05d}.html" for n in range(1, 19)]
-    check_page(read(report))
-    for name in names[:2]:
-        check_page(read(report, f"images/{name}"))
+def test_pages_are_whole_and_lead_to_each_other(report):
     assert sorted(os.listdir(report)) == [
-        "images",
-        "index.html",
-        "report.json",
-        "scores.csv",
+        *("images", "index.html", "report.json", "scores.csv")
     ]
-
-
-def test_links_lead_to_pages_that_exist(report):
-    pages = ["index.html", "images/00001.html", "images/00018.html"]
-    for page in pages:
-        links = [x["href"] for x in Elements(read(report, page)).find("a")]
+    names = [f"{n:05d}.html" for n in range(1, 19)]
+    assert sorted(os.listdir(report / "images")) == names
+    texts = []
+    for page in ("index.html", "images/00001.html", "images/00018.html"):
+        elements = check_page(read(report, page))
+        links = [x["href"] for x in elements.find("a")]
         assert links
         for link in links:
             assert (report / page).parent.joinpath(link).is_file(), link
-    first, last = (Elements(read(report, page)).text for page in pages[1:])
+        texts.append(elements.text)
+    _, first, last = texts
     assert "Previous" not in first
     assert "Next" in first
     assert "Next" not in last
 
 
-def test_outliers_come_first_and_are_named(report):
+def test_the_group_has_outliers_first_failures_and_a_ranking(report):
     content = read(report)
     table = content[content.index("outliers first") :]
     names = re.findall(r'href="images/\d+\.html">(.*?)</a>', table)
     assert len(names) == 18
     assert names[0].endswith("pair_<wbr>1/<wbr>CNN.png")
     assert table.count(" outlier</strong>") == 1
-
-
-def test_failed_files_are_listed_with_their_reasons(report):
-    text = Elements(read(report)).text
-    assert "<b>broken.png" in text
-    assert "not a readable" in text
-    assert "no such file" in text
-    assert "2 without a score" in text
-
-
-def test_algorithms_are_ranked_by_the_paths(report):
+    text = Elements(content).text
+    for said in (
+        *("<b>broken.png", "not a readable", "no such file"),
+        "2 without a score",
+    ):
+        assert said in text
     summary = json.loads(read(report, "report.json"))
-    ranks = summary["algorithms"]
-    assert [rank["algorithm"] for rank in ranks] == ["wavelet", "pca", "CNN"]
-    assert [rank["count"] for rank in ranks] == [6, 6, 6]
+    ranks = [(x["algorithm"], x["count"]) for x in summary["algorithms"]]
+    assert ranks == [("wavelet", 6), ("pca", 6), ("CNN", 6)]
     assert (summary["num_scored"], summary["num_failed"]) == (18, 2)
 
 
@@ -119,7 +101,8 @@ def test_algorithms_are_ranked_by_a_table(tmp_path):
     assert "by the table that was given" in content
 
 
-def test_scores_are_those_that_the_command_prints(report, rows):
+def test_scores_are_those_that_the_command_prints(made):
+    report, rows = made
     expected = io.StringIO()
     WRITERS["csv"](rows, expected)
     assert read(report, "scores.csv") == expected.getvalue()
@@ -166,11 +149,6 @@ def test_simulated_readers_are_named_where_they_are(tmp_path, facts):
         assert "not a medical device" in text
 
 
-def test_nothing_scored_is_still_a_report(tmp_path):
-    write_report(tmp_path / "report", [tmp_path / "missing.png"])
-    check_page(read(tmp_path / "report"))
-
-
 def test_hostile_names_stay_text(tmp_path):
     names = ["<script>alert(1)", "a\u202eb", "\udcff", "' onload='x"]
     paths = []
@@ -179,6 +157,9 @@ def test_hostile_names_stay_text(tmp_path):
         shades(90).save(os.fsencode(path))
         paths.append(path)
     write_report(tmp_path / "report", paths)
+    # Nothing scored is still a report.
+    write_report(tmp_path / "none", [tmp_path / "\u202emissing<b>"])
+    check_page(read(tmp_path / "none"))
     for page in ("index.html", "images/00001.html", "images/00004.html"):
         elements = check_page(read(tmp_path / "report", page))
         assert len(elements.find("script")) == 1
