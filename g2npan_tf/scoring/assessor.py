@@ -201,7 +201,7 @@ class Assessor:
 
 
 def load_keras(path: pathlib.Path) -> "keras.Model":
-    """Loads a `.keras` file that nobody vouches for.
+    """Loads an untrusted `.keras` file.
 
     Keras' safe mode builds nothing but Keras' own layers and operations; what
     the archive holds and how large it is are checked before.

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 COUNTERS = "g2npan"
 SCORED = "scored"
 FAILED = "failed"
-# What tells the address of a file elsewhere from a path.
+# By which the address of a file elsewhere differs from a path.
 REMOTE = "://"
 
 

@@ -25,8 +25,9 @@ class Explanations:
     """Draws the explanations of a run; no picture overwrites another."""
 
     def __init__(self, directory: pathlib.Path) -> None:
-        """Draws into an existing folder."""
-        self._directory = directory
+        """Makes the folder, unless it is there."""
+        self._directory = pathlib.Path(os.path.realpath(directory))
+        self._directory.mkdir(parents=True, exist_ok=True)
         self._taken: set[str] = set()
         self._numbers: Counter[str] = Counter()
 

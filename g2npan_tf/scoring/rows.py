@@ -99,7 +99,7 @@ def score_files(
     limits: Limits = DEFAULT_LIMITS,
     maps: bool = False,
 ) -> Iterator[ScoredImage]:
-    """Scores files that nobody vouches for, as `score_frames` does.
+    """Scores untrusted files, as `score_frames` does.
 
     The paths are those of `images.paths.find_images`; with `maps` the maps
     and the image come beside the score.

@@ -16,7 +16,6 @@ import os
 import pathlib
 import sys
 from collections import Counter
-from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
@@ -43,6 +42,7 @@ from g2npan_tf.scoring import rows
 from g2npan_tf.scoring.assessor import Assessor
 
 if TYPE_CHECKING:
+    from g2npan_tf.scoring.explain import Explanations
     from g2npan_tf.scoring.report.writer import Report
 
 SOME_FAILED = 1
@@ -88,12 +88,13 @@ def score_command(
         assessor = load_quietly(model, batch_size, num_threads)
         if caution := model_facts.caution(model_facts.read(model)):
             print(f"note: {caution} Research use only.", file=sys.stderr)
-        save = _explanations(explain)
+        pictures = _pictures(explain)
 
         def scored(paths: Iterable[pathlib.Path]) -> Iterator[rows.ScoreRow]:
             maps = bool(explain or report)
             for image in rows.score_files(assessor, paths, limits, maps):
-                image = save(image) if save else image
+                if pictures:
+                    image = pictures.save(image)
                 if made:
                     made.add(image)
                 yield image.row
@@ -199,20 +200,16 @@ def _progress(
         yield shown
 
 
-def _explanations(
-    name: str,
-) -> Callable[[rows.ScoredImage], rows.ScoredImage] | None:
-    """What draws pictures into a folder, if one is named."""
+def _pictures(name: str) -> "Explanations | None":
+    """What draws into a folder, if one is named."""
     if not name:
         return None
     from g2npan_tf.scoring.explain import Explanations
 
-    directory = pathlib.Path(os.path.realpath(name))
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        return Explanations(pathlib.Path(name))
     except OSError as error:
         raise InputError(f"--explain={name}: {error.strerror}") from error
-    return Explanations(directory).save
 
 
 @contextlib.contextmanager

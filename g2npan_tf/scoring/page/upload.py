@@ -52,7 +52,7 @@ class UploadRow:
 
 
 def score(assessor: Assessor, data: bytes, limits: Limits) -> list[UploadRow]:
-    """Scores what one uploaded file holds, which nobody vouches for.
+    """Scores what one uploaded file holds, untrusted.
 
     Returns:
         One row per frame; at least one, with the reason if it has no score.
