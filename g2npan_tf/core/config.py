@@ -8,7 +8,7 @@ import json
 import os
 import pathlib
 from collections.abc import Iterable
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
@@ -131,7 +131,7 @@ class Config:
     use_generator_skip: bool = _field(
         False,
         "The generator changes the image's own logits instead of drawing the "
-        "image anew.",
+        "image from scratch.",
         "Choice: Zhang et al. 2017",
     )
     discriminator_filters: tuple[int, ...] = _field(
@@ -443,19 +443,9 @@ def changes(config: Config) -> list[str]:
     return [text for text in texts if text.partition("=")[0] in names]
 
 
-def preset_words(results: Mapping[str, Any]) -> str:
-    """The preset and what differs from it, as figures show it.
-
-    Args:
-        results: With `preset` and, unless it was made before they were kept,
-            `changes`.
-
-    Returns:
-        `compact`, or `compact with vgg_width=0.25, ...`.
-    """
-    if not results.get("changes"):
-        return str(results["preset"])
-    return f"{results['preset']} with {', '.join(results['changes'])}"
+def preset_words(preset: str, changes: Sequence[str] | None) -> str:
+    """`compact`, or `compact with vgg_width=0.25, ...`, as figures show it."""
+    return f"{preset} with {', '.join(changes)}" if changes else preset
 
 
 _BY_WHAT_IS_LACKING = {
@@ -490,17 +480,6 @@ def name_of(config: Config) -> str:
     if lacking in _BY_WHAT_IS_LACKING:
         return _BY_WHAT_IS_LACKING[lacking]
     return f"{_BY_WHAT_IS_LACKING[()]} without {', '.join(lacking)}"
-
-
-def shown(results: Mapping[str, Any], method: str) -> str:
-    """What a method is called in tables: the network by its own name.
-
-    Args:
-        results: With `network`, a `name_of`, unless evaluated before there
-            were names.
-        method: Key of the method in `results["methods"]`.
-    """
-    return results.get("network", method) if method == METHOD else method
 
 
 def define_flags(names: Iterable[str] | None = None) -> None:

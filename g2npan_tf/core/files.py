@@ -115,7 +115,7 @@ def _copied_to_stdout() -> Iterator[pathlib.Path]:
 
 
 def remove_leftovers(directory: pathlib.Path) -> None:
-    """Removes what killed processes had begun to write aside."""
+    """Removes what killed processes left half written."""
     for path in directory.glob(".[0-9]*-*"):
         path.unlink(missing_ok=True)
 

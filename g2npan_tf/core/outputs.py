@@ -175,7 +175,7 @@ def _is_in(name: _Path, directory: _Path) -> bool:
 
 
 def _identity(path: _Path) -> _Identity | None:
-    """Tells a file from others; None if it is not there."""
+    """What distinguishes a file from others; None if it is not there."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):

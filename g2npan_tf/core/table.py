@@ -1,7 +1,7 @@
 """A table that nobody vouches for: its cells and what is wrong.
 
-Problems are collected, not raised one at a time: who repairs a table wants to
-see all of them.
+Problems are collected, not raised one at a time: whoever repairs a table wants
+to see all of them.
 """
 
 import csv

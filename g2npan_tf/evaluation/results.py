@@ -20,6 +20,7 @@ import numpy as np
 from g2npan_tf.core import plain_json
 from g2npan_tf.core import table as text_table
 from g2npan_tf.core.config import METHOD
+from g2npan_tf.core.config import preset_words
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.evaluation.statistics import Difference
@@ -450,9 +451,7 @@ class Results(Judged, Origin):
     @property
     def preset_words(self) -> str:
         """The preset and what differs from it."""
-        if not self.changes:
-            return str(self.preset)
-        return f"{self.preset} with {', '.join(self.changes)}"
+        return preset_words(str(self.preset), self.changes)
 
 
 def write(path: pathlib.Path, results: object) -> None:

@@ -56,7 +56,7 @@ def table(found: "Findings") -> str:
     from g2npan_tf.evaluation.table import number
     from g2npan_tf.experiments.diagnosis import MAX_IMAGES
 
-    preset = preset_words({"preset": found.preset, "changes": found.changes})
+    preset = preset_words(found.preset, found.changes)
     lines = [
         f"Data: {found.data['name']} ({whose(found.data)}); "
         f"protocol: {found.protocol}; preset: {preset}; "

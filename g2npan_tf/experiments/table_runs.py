@@ -107,11 +107,9 @@ class Request:
     @property
     def preset_words(self) -> str:
         """The preset and what differs from it."""
-        said = {
-            "preset": self.base.preset,
-            "changes": config_module.changes(self.base),
-        }
-        return config_module.preset_words(said)
+        return config_module.preset_words(
+            self.base.preset, config_module.changes(self.base)
+        )
 
     @property
     def base_name(self) -> str:

@@ -67,7 +67,7 @@ class LearningRate(keras.callbacks.Callback):
 
 
 class LogFile(keras.callbacks.Callback):
-    """Appends one row an epoch to `log.csv`; a resumed run goes on in it."""
+    """Appends one row an epoch to `log.csv`; a resumed run extends it."""
 
     def __init__(self, path: pathlib.Path) -> None:
         super().__init__()
@@ -161,8 +161,8 @@ class Keeper(keras.callbacks.Callback):
     def publish(self) -> None:
         """Makes the best epoch's files in the workdir those of the checkpoint.
 
-        After the checkpoint and when a run goes on, so that they are never of
-        an epoch that is trained again.
+        After the checkpoint and when a run is resumed, so that they are never
+        of an epoch that is trained again.
         """
         for name, content in self.best.items():
             path = self.workdir / name
@@ -210,7 +210,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
                 self._stop(f"the step left {weight.path} not finite")
 
     def _stop(self, what: str) -> None:
-        """Raises and says where, what and from where the run could go on."""
+        """Raises and says where, what and from where to resume."""
         good = self.directory and checkpoints.newest(self.directory)
         last = f"last good checkpoint: {good}" if good else "no checkpoint yet"
         raise FloatingPointError(

@@ -26,7 +26,7 @@ _MANIFEST = "state.json"
 # What a damaged checkpoint makes reading it raise.
 _DAMAGE = (OSError, ValueError, KeyError, TypeError)
 # Content by file name. In memory, so that what is saved of the best epoch
-# does not hang on a file that may be damaged meanwhile.
+# does not depend on a file that may be damaged meanwhile.
 Files = dict[str, bytes]
 
 

@@ -48,8 +48,8 @@ def load(model: TrainingModel, config: Config, facts: dict[str, Any]) -> None:
     """Gives the networks their start weights, if the configuration names any.
 
     Those of another run (`init_from`) are of its best epoch. Optimisers,
-    schedule, epoch and log start anew. The data set may be another, and so may
-    everything that is no network setting.
+    schedule, epoch and log start afresh. The data set may be another, and so
+    may everything that is no network setting.
 
     Choice: the networks are taken as the other run's scorer uses them, so
     that the first figures continue its best ones: its averaged generator if
@@ -153,7 +153,7 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
                 f"--init_from={workdir}: trained on {len(shared)} {words} of "
                 f"this run's test part ({', '.join(shared[:3])} ...), in "
                 f"{source_facts['name']}; expected other {words}, or other "
-                "names for others"
+                "names if they are different"
             )
 
 

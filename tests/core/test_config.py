@@ -175,10 +175,9 @@ def test_the_paper_s_value_is_a_change_of_compact():
 
 def test_words_name_the_changes_and_old_figures_are_still_read():
     words = config.preset_words
-    assert words({"preset": "paper"}) == "paper"
-    assert words({"preset": "paper", "changes": []}) == "paper"
-    changed = {"preset": "compact", "changes": ["fold=1", "seed=2"]}
-    assert words(changed) == "compact with fold=1, seed=2"
+    assert words("paper", None) == words("paper", []) == "paper"
+    changed = ["fold=1", "seed=2"]
+    assert words("compact", changed) == "compact with fold=1, seed=2"
 
 
 ROWS = [
@@ -213,9 +212,3 @@ def test_every_row_of_the_paper_has_its_own_name(row):
 )
 def test_other_networks_are_named_by_what_they_lack(changes, name):
     assert config.name_of(Config(**changes)) == name
-
-
-def test_only_the_network_is_renamed():
-    assert config.shown({"network": "G2N"}, "g2npan") == "G2N"
-    assert config.shown({"network": "G2N"}, "mean") == "mean"
-    assert config.shown({}, "g2npan") == "g2npan"
