@@ -4,7 +4,6 @@ Grades are `[images, readers]`, NaN where not graded.
 """
 
 import numpy as np
-from scipy import stats
 
 from g2npan_tf.evaluation.statistics import srcc
 
@@ -72,6 +71,8 @@ def mean_opinions(
     squares = np.nansum((grades - mean[:, None]) ** 2, axis=1)
     degrees = np.where(count > 1, count - 1, np.nan)
     std = np.sqrt(squares / degrees)
+    from scipy import stats
+
     factor = stats.t.ppf(0.5 + _CONFIDENCE / 2, degrees)
     return mean, std, factor * std / np.sqrt(count)
 

@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from skimage.metrics import structural_similarity
 
 from g2npan_tf.baselines.bmpri import import_regression
 from g2npan_tf.baselines.grey_levels import luminance
@@ -48,12 +47,14 @@ def reference_features(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
         pixel; and for each band of `BAND_SDS` the logarithm of its power in
         the image over that in the reference.
     """
+    from skimage import metrics
+
     ours, true = _both(image, reference)
     smooth = [cv2.GaussianBlur(x, (0, 0), 2.0) for x in (ours, true)]
     fine = [x - cv2.GaussianBlur(x, (0, 0), BAND_SDS[0]) for x in (ours, true)]
     deviations = np.std(fine[0]) * np.std(fine[1])
     shared = np.mean((fine[0] - fine[0].mean()) * (fine[1] - fine[1].mean()))
-    similarity = structural_similarity(
+    similarity = metrics.structural_similarity(
         ours,
         true,
         data_range=1.0,

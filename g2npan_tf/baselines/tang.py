@@ -13,7 +13,6 @@ import math
 
 import cv2
 import numpy as np
-from scipy import fft
 
 from g2npan_tf.baselines.grey_levels import check_image
 from g2npan_tf.baselines.grey_levels import luminance
@@ -109,6 +108,8 @@ def decompose(image: np.ndarray) -> np.ndarray:
     """
     height, width = image.shape
     padded = np.pad(image, _MARGIN, mode="symmetric")
+    from scipy import fft
+
     spectrum = fft.rfft2(padded) * _band_responses(padded.shape)
     bands = fft.irfft2(spectrum, s=padded.shape)
     return bands[:, _MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width]

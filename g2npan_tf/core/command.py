@@ -5,7 +5,6 @@ import io
 import os
 import sys
 import tempfile
-import types
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
@@ -55,26 +54,6 @@ def fail(message: object) -> None:
     line = " ".join(str(message).split())
     print(f"error: {line}", file=sys.stderr)
     sys.exit(USAGE_ERROR)
-
-
-def _tell_uncaught(
-    kind: type[BaseException],
-    error: BaseException,
-    trace: types.TracebackType | None,
-) -> None:
-    """Makes one line of a package that this installation lacks.
-
-    Commands import packages in many places, some when they are loaded.
-    """
-    if isinstance(error, ModuleNotFoundError):
-        message = missing_package(error)
-        if message:
-            fail(message)
-    sys.__excepthook__(kind, error, trace)
-
-
-# This module is imported by commands, and by them first.
-sys.excepthook = _tell_uncaught
 
 
 @contextlib.contextmanager
@@ -177,6 +156,12 @@ def _guarded(main: Callable, argv: list[str]) -> int | None:
         return main(argv)
     except InputError as error:
         fail(error)
+    except ModuleNotFoundError as error:
+        # Commands import what an extra brings inside main.
+        message = missing_package(error)
+        if message is None:
+            raise
+        fail(message)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
