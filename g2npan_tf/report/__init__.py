@@ -1,6 +1,6 @@
 """HTML that stands alone: one file, nothing remote, text always escaped.
 
-`page` (text, elements, the document), `tables` (sortable), `pictures` (pixels
-as data URIs, colour maps), `plots` (SVG, upon `axes`). NumPy, OpenCV and the
-standard library only: workstations have nothing else.
+`page` (templates, tables, the content policy), `plots` (matplotlib, for pages
+and PNG files), `pictures` (pixels as pictures, colour maps), `picture_row`
+(pictures side by side as a PNG).
 """
