@@ -245,11 +245,6 @@ def test_two_replicas_at_half_the_batch_equal_one(
         assert any(part in name for name in found)
     worst = max(found, key=found.get)
     assert found[worst] < TOLERANCE, worst
-
-
-def test_two_replicas_report_the_figures_of_one(
-    one_replica, two_at_half_the_batch
-):
     figures, of_two = one_replica[1], two_at_half_the_batch[1]
     assert set(figures) == set(of_two)
     for name, values in figures.items():

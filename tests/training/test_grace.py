@@ -62,8 +62,9 @@ def test_the_epoch_is_finished_if_the_rest_and_a_save_fit(clock):
         run.save()
 
 
-def test_it_is_not_if_they_do_not(clock):
-    run = run_in_epoch_2(6.24, clock, 1)
+@pytest.mark.parametrize(("seconds", "steps"), [(6.24, 1), (0, STEPS)])
+def test_it_is_not_if_they_do_not(clock, seconds, steps):
+    run = run_in_epoch_2(seconds, clock, steps)
     with pytest.raises(command.Terminated):
         signalled(run.grace)
 
@@ -80,12 +81,6 @@ def test_steps_that_come_out_slower_stop_it_after_all(clock):
 def test_a_second_signal_stops_at_once(clock):
     run = run_in_epoch_2(1000, clock, 1)
     signalled(run.grace)
-    with pytest.raises(command.Terminated):
-        signalled(run.grace)
-
-
-def test_no_grace_stops_at_once(clock):
-    run = run_in_epoch_2(0, clock, STEPS)
     with pytest.raises(command.Terminated):
         signalled(run.grace)
 
