@@ -36,10 +36,8 @@ from tensorflow_serving.apis import prediction_service_pb2_grpc
 from g2npan_tf.core import command
 from tests.tiny import REPOSITORY
 
-HTTP_CODES = {"INVALID_ARGUMENT": 400, "NOT_FOUND": 404, "UNAVAILABLE": 503}
-_PATH = re.compile(
-    r"/v1/models/([^/:]+)(?:/versions/(\d+))?(:predict|/metadata)?"
-)
+HTTP_CODES = {"NOT_FOUND": 404, "UNAVAILABLE": 503}
+_PATH = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?:predict")
 _SECONDS_TO_START = 120
 
 
@@ -146,28 +144,11 @@ class Servable:
         self.signatures = model.signature_def
 
     def predict(self, name, inputs):
-        """Runs a signature; the inputs are arrays or lists by name."""
-        signature = self.signature(name)
-        if set(inputs) != set(signature.inputs):
-            raise ServingError(
-                "INVALID_ARGUMENT", f"no inputs of the signature: {inputs}"
-            )
+        """Runs a signature; the inputs are arrays by name."""
+        signature = self.signatures[name]
         feeds = {signature.inputs[key].name: x for key, x in inputs.items()}
         fetches = {key: x.name for key, x in signature.outputs.items()}
-        try:
-            return self._session.run(fetches, feeds)
-        except (tf.errors.InvalidArgumentError, ValueError) as error:
-            raise ServingError("INVALID_ARGUMENT", str(error)) from error
-
-    def signature(self, name):
-        """The signature of a name; the default one for none."""
-        name = name or "serving_default"
-        if name not in self.signatures:
-            raise ServingError(
-                "INVALID_ARGUMENT",
-                f'Serving signature name: "{name}" not found in signature def',
-            )
-        return self.signatures[name]
+        return self._session.run(fetches, feeds)
 
 
 class StandIn:
@@ -265,23 +246,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         """Says nothing."""
 
-    def do_GET(self):
-        self._answer(self._status)
-
     def do_POST(self):
-        self._answer(self._predict)
-
-    def _answer(self, function):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        name, version = _PATH.fullmatch(self.path).groups()
         try:
-            match = _PATH.fullmatch(self.path)
-            if not match:
-                raise ServingError(
-                    "INVALID_ARGUMENT", f"Malformed request: {self.path}"
-                )
-            name, version, kind = match.groups()
             code = 200
-            content = function(name, version and int(version), kind, body)
+            content = self._predict(name, version and int(version), body)
         except ServingError as error:
             code, content = HTTP_CODES[error.code], {"error": str(error)}
         data = json.dumps(content, allow_nan=False).encode()
@@ -291,24 +261,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    def _status(self, name, version, kind, body):
-        servable = self.stand_in.servable(name, version)
-        if kind == "/metadata":
-            return {"metadata": {"signature_def": sorted(servable.signatures)}}
-        return {"model_version_status": [{"state": "AVAILABLE"}]}
-
-    def _predict(self, name, version, kind, body):
-        try:
-            request = json.loads(body)
-            rows = request["instances"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ServingError(
-                "INVALID_ARGUMENT", f"JSON Parse error: {error}"
-            ) from error
-        signature = request.get("signature_name")
+    def _predict(self, name, version, body):
+        request = json.loads(body)
+        rows, signature = request["instances"], request["signature_name"]
         # As the server does, before the request counts as one.
         servable = self.stand_in.servable(name, version)
-        inputs = _columns(rows, servable.signature(signature))
+        inputs = _columns(rows, servable.signatures[signature])
         outputs = self.stand_in.predict(name, version, signature, inputs)
         columns = {key: _json(key, values) for key, values in outputs.items()}
         return {
@@ -323,15 +281,12 @@ def _columns(rows, signature):
     """Inputs of a request in rows; one name may be left out."""
     (only,) = signature.inputs
     kind = tf.as_dtype(signature.inputs[only].dtype)
-    values = []
-    for row in rows:
-        if isinstance(row, dict) and set(row) != {"b64"}:
-            if set(row) != {only}:
-                raise ServingError("INVALID_ARGUMENT", f"missing input: {only}")
-            row = row[only]
-        values.append(
-            base64.b64decode(row["b64"]) if isinstance(row, dict) else row
-        )
+    values = [
+        row[only] if isinstance(row, dict) and only in row else row
+        for row in rows
+    ]
+    if kind == tf.string:
+        values = [base64.b64decode(value["b64"]) for value in values]
     as_numpy = object if kind == tf.string else kind.as_numpy_dtype
     return {only: np.array(values, as_numpy)}
 

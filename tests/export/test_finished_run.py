@@ -3,69 +3,33 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from datasets.fusion_quality import (
+    fusion_quality_dataset_builder as builder_module,
+)
 from export import finished_run as runs
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import base
 from tests.finished_runs import FACTS
 from tests.finished_runs import finished_run
 from tests.finished_runs import random_images
 from tests.finished_runs import save_run
 from tests.pictures import shades
 
-# Of the fold that the run is tested on.
-CASES = ("case_2_0", "case_2_1")
+
+@pytest.fixture
+def run(data_dir):
+    config = Config(data_dir=data_dir, fold=2)
+    facts = base.facts(base.open_base(config))
+    # The scorer is not used.
+    return runs.FinishedRun(config, facts, None)
 
 
-class TinyFusion(tfds.core.GeneratorBasedBuilder):
-    """Five folds of eight images; the first level tells the fold."""
-
-    VERSION = tfds.core.Version("1.0.0")
-
-    def _info(self):
-        texts = ("pair_id", "case_id", "algorithm", "modality")
-        return tfds.core.DatasetInfo(
-            builder=self,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(shape=(128, 128, 3)),
-                    "mos": tfds.features.Scalar(np.float32),
-                    **{name: tfds.features.Text() for name in texts},
-                }
-            ),
-        )
-
-    def _split_generators(self, dl_manager):
-        return {f"fold_{k}": self._generate_examples(k) for k in range(5)}
-
-    def _generate_examples(self, fold):
-        for index in range(8):
-            level = 40 * fold + index
-            case = f"case_{fold}_{index // 4}"
-            image = np.full((128, 128, 3), level, np.uint8)
-            image[64:] = 4 * np.arange(64)[:, None, None]
-            texts = {"pair_id": case, "algorithm": "average", "modality": "x"}
-            yield (
-                str(level),
-                {
-                    "image": image,
-                    "mos": 3.0,
-                    "case_id": case,
-                    **texts,
-                },
-            )
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    """A prepared data set."""
-    folder = tmp_path_factory.mktemp("tfds")
-    TinyFusion(data_dir=folder).download_and_prepare()
-    return folder
-
-
-def run_on(folder, facts=FACTS):
-    config = Config(data="tiny_fusion", data_dir=str(folder), fold=2)
-    return runs.FinishedRun(config, facts, finished_run().scorer)
+@pytest.fixture
+def test_images(run):
+    builder = base.open_base(run.config)
+    test = base.divide(builder, run.config).test
+    return base.read(builder, test)["image"]
 
 
 def test_a_run_is_loaded_with_its_scorer(tmp_path):
@@ -91,51 +55,47 @@ def test_what_is_missing_is_named(tmp_path):
         runs.load(tmp_path)
 
 
-def test_the_probe_is_the_test_part(base):
-    probe = runs.probe_from_base(run_on(base))
-    levels = sorted(probe.images[:, 0, 0, 0])
-    assert levels == list(range(80, 88))
+def test_the_probe_is_the_test_part_in_the_version_of_the_run(
+    run, test_images, monkeypatch
+):
+    newest = tfds.core.Version("9.0.0")
+    monkeypatch.setattr(builder_module.Builder, "VERSION", newest)
+    probe = runs.probe_from_base(run)
+    np.testing.assert_array_equal(probe.images, test_images)
     assert probe.source == (
-        "test part of tiny_fusion/1.0.0, group (by case), test fold 2 of 5"
+        f"test part of {run.facts['name']}, group (by case), test fold 2 of 5"
     )
 
 
-def test_images_without_content_are_no_probe(base, monkeypatch):
-    monkeypatch.setattr(runs, "has_content", lambda pixels: pixels[0, 0, 0] % 2)
-    probe = runs.probe_from_base(run_on(base))
-    assert sorted(probe.images[:, 0, 0, 0]) == [81, 83, 85, 87]
+def test_images_without_content_are_no_probe(run, test_images, monkeypatch):
+    answers = iter([True, False] * 3)
+    monkeypatch.setattr(runs, "has_content", lambda pixels: next(answers))
+    probe = runs.probe_from_base(run)
+    np.testing.assert_array_equal(probe.images, test_images[::2])
     monkeypatch.setattr(runs, "has_content", lambda pixels: False)
     with pytest.raises(InputError, match="no test image with content"):
-        runs.probe_from_base(run_on(base))
+        runs.probe_from_base(run)
 
 
-def test_a_long_test_part_is_sampled_from_end_to_end(base, monkeypatch):
+def test_a_long_test_part_is_sampled_from_end_to_end(
+    run, test_images, monkeypatch
+):
     monkeypatch.setattr(runs, "MAX_IMAGES", 3)
-    probe = runs.probe_from_base(run_on(base))
-    in_order = runs.base.read(
-        tfds.builder("tiny_fusion", data_dir=base), np.arange(16, 24)
-    )
-    chosen = in_order["image"][[0, 4, 7]]
-    np.testing.assert_array_equal(probe.images, chosen)
-
-
-def test_the_version_of_the_run_is_opened_not_the_newest(base, monkeypatch):
-    monkeypatch.setattr(TinyFusion, "VERSION", tfds.core.Version("2.0.0"))
-    assert len(runs.probe_from_base(run_on(base)).images) == 8
+    probe = runs.probe_from_base(run)
+    np.testing.assert_array_equal(probe.images, test_images[[0, 2, 5]])
 
 
 @pytest.mark.parametrize(
-    "name", ["tiny_fusion/1.0.0", "tiny_fusion/9.9.9", "gone/x/1.0.0"]
+    ("changed", "reason"),
+    [
+        ({"name": "gone/x/1.0.0"}, "^gone/x/1.0.0: .*"),
+        ({"images": 999}, "images=999.* has images=30; .*"),
+    ],
 )
-def test_a_base_that_is_gone_is_an_error_and_is_not_built(tmp_path, name):
-    with pytest.raises(InputError, match=f"^{name}: .*--images=FOLDER"):
-        runs.probe_from_base(run_on(tmp_path, {**FACTS, "name": name}))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_base_that_has_become_another_is_an_error(base):
-    with pytest.raises(InputError, match=r"images=999.* has images=40; .*--im"):
-        runs.probe_from_base(run_on(base, {**FACTS, "images": 999}))
+def test_a_data_set_that_is_gone_or_another_is_an_error(run, changed, reason):
+    other = runs.FinishedRun(run.config, run.facts | changed, None)
+    with pytest.raises(InputError, match=f"{reason}--images=FOLDER"):
+        runs.probe_from_base(other)
 
 
 def test_a_folder_of_images_of_any_size_is_a_probe(tmp_path):

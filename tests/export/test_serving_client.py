@@ -162,57 +162,18 @@ def test_a_server_that_stays_busy_ends_it(server, images, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "mos"),
-    # The stand-in writes no NaN in JSON; see test_transport.
-    [("grpc", math.nan), ("http", 7.5)],
+    "mos", [["3", "3", "3"], [[3.0], [3.0], [3.0]], [True, True, True], 3.0]
 )
-def test_a_score_off_the_scale_is_a_row_of_its_own(
-    server, images, capsys, monkeypatch, scheme, mos
+def test_an_answer_by_grpc_of_another_kind_is_one_line(
+    server, images, monkeypatch, mos
 ):
-    outputs = {
-        "mos": np.array([3, mos, 5], np.float32),
-        "quality": np.array([0.5, 0.5, 1], np.float32),
-        "status": np.zeros(3, np.int32),
-    }
-    monkeypatch.setattr(server, "predict", lambda *_: outputs)
-    assert ask(server, scheme, images, file_format="jsonl") == 1
-    output = capsys.readouterr().out
-    rows = [json.loads(line) for line in output.splitlines()]
-    assert [row["mos"] for row in rows] == [3, None, 5]
-    assert rows[1]["status"] == "the server gave no score on 1 to 5"
-
-
-@SCHEMES
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"mos": np.array(["3", "3", "3"])},
-        {"mos": np.array([[3.0], [3.0], [3.0]])},
-        {"quality": np.array([[0.5] * 2] * 3)},
-        {"status": np.array([True, True, True])},
-        {"status": None},
-    ],
-)
-def test_an_answer_of_another_kind_is_one_line(
-    server, images, monkeypatch, scheme, changed
-):
-    outputs = {
-        "mos": np.full(3, 3.0),
-        "quality": np.full(3, 0.5),
-        "status": np.zeros(3, np.int32),
-        **changed,
-    }
-    found = {name: x for name, x in outputs.items() if x is not None}
+    # By REST: test_transport.
+    found = {name: np.zeros(3, np.int32) for name in transport.OUTPUTS}
+    found["mos"] = np.array(mos)
     monkeypatch.setattr(server, "predict", lambda *_: found)
     with pytest.raises(InputError, match="expected outputs mos") as caught:
-        ask(server, scheme, images)
+        ask(server, "grpc", images)
     assert "\n" not in str(caught.value)
-
-
-def test_a_version_can_be_asked_for(server, images):
-    assert ask(server, "http", images, settings={"version": 1}) == 0
-    with pytest.raises(InputError, match="404"):
-        ask(server, "http", images, settings={"version": 2})
 
 
 def run(*arguments):

@@ -1,12 +1,32 @@
 """The files under export/serving are what TF Serving and Docker read."""
 
+import re
+
 import pytest
 import yaml
 from google.protobuf import text_format
 
+from export.serving.signatures import BATCH_SIZES
 from tests.tiny import REPOSITORY
 
 FOLDER = REPOSITORY / "export" / "serving"
+# The fields of the server's protocol buffers, which are not all in
+# tensorflow-serving-api, and how their values are written.
+WRAPPED = r"\{ value: \d+ \}"
+FIELDS = {
+    "batching.config": {
+        "max_batch_size": WRAPPED,
+        "batch_timeout_micros": WRAPPED,
+        "max_enqueued_batches": WRAPPED,
+        "num_batch_threads": WRAPPED,
+        "allowed_batch_sizes": r": \d+",
+    },
+    "monitoring.config": {
+        "prometheus_config": r"\{",
+        "enable": r": (true|false)",
+        "path": r': "/[a-z/]+"',
+    },
+}
 
 
 def text(name):
@@ -24,79 +44,24 @@ def test_the_models_are_parsed_as_the_server_does():
     assert model.model_version_policy.latest.num_versions == 2
 
 
-# Their protocol buffers are not in tensorflow-serving-api, so they are
-# declared here with the names and types of the server's fields.
-def message(name, fields):
-    from google.protobuf import descriptor_pb2
-    from google.protobuf import descriptor_pool
-    from google.protobuf import message_factory
-    from google.protobuf import wrappers_pb2
-
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    file = descriptor_pb2.FileDescriptorProto(
-        name=f"{name}.proto",
-        package="test",
-        syntax="proto3",
-        dependency=["google/protobuf/wrappers.proto"],
-    )
-    for kind, content in fields.items():
-        declared = file.message_type.add(name=kind)
-        for number, (field, spec) in enumerate(content.items(), 1):
-            added = declared.field.add(name=field, number=number, label=1)
-            if spec == "repeated int64":
-                added.label, added.type = 3, 3
-            elif spec in ("bool", "string"):
-                added.type = {"bool": 8, "string": 9}[spec]
-            else:
-                added.type, added.type_name = 11, spec
-    pool.Add(file)
-    return message_factory.GetMessageClass(
-        pool.FindMessageTypeByName(f"test.{name}")
-    )()
+@pytest.mark.parametrize("name", FIELDS)
+def test_other_files_have_fields_of_the_server_only(name):
+    lines = [line.strip() for line in text(name).splitlines()]
+    for line in lines:
+        field = re.match(r"\w*", line)[0]
+        if field:
+            kind = FIELDS[name][field]
+            assert re.fullmatch(rf"{field} ?{kind}", line), line
+        else:
+            assert line in ("", "}") or line.startswith("#"), line
 
 
-def test_the_batching_parameters_fit_together():
-    number = ".google.protobuf.Int64Value"
-    config = text_format.Parse(
-        text("batching.config"),
-        message(
-            "BatchingParameters",
-            {
-                "BatchingParameters": {
-                    "max_batch_size": number,
-                    "batch_timeout_micros": number,
-                    "max_enqueued_batches": number,
-                    "num_batch_threads": number,
-                    "thread_pool_name": ".google.protobuf.StringValue",
-                    "allowed_batch_sizes": "repeated int64",
-                    "pad_variable_length_inputs": "bool",
-                }
-            },
-        ),
-    )
-    sizes = list(config.allowed_batch_sizes)
-    assert sizes == sorted(sizes)
+def test_batches_are_of_the_sizes_that_are_warmed_up():
+    sizes = re.findall(r"allowed_batch_sizes: (\d+)", text("batching.config"))
+    assert tuple(map(int, sizes)) == BATCH_SIZES
     # The server refuses another last one.
-    assert sizes[-1] == config.max_batch_size.value
-    assert config.batch_timeout_micros.value > 0
-
-
-def test_the_monitoring_is_parsed():
-    config = text_format.Parse(
-        text("monitoring.config"),
-        message(
-            "MonitoringConfig",
-            {
-                "PrometheusConfig": {"enable": "bool", "path": "string"},
-                "MonitoringConfig": {
-                    "prometheus_config": ".test.PrometheusConfig"
-                },
-            },
-        ),
-    )
-    assert config.prometheus_config.enable
-    assert config.prometheus_config.path.startswith("/")
+    largest = f"max_batch_size {{ value: {BATCH_SIZES[-1]} }}"
+    assert largest in text("batching.config")
 
 
 def test_the_composition_mounts_what_the_arguments_name():

@@ -2,7 +2,6 @@ import builtins
 import functools
 import io
 import itertools
-import re
 
 import cv2
 import keras
@@ -24,7 +23,6 @@ from tests.image_files import GOOD
 from tests.pictures import CONTENT
 from tests.pictures import NO_CONTENT
 from tests.pictures import encode
-from tests.tiny import REPOSITORY
 
 VERSION = 12
 IMAGES = random_images(3, (140, 90))
@@ -261,12 +259,6 @@ def test_the_file_is_small_whatever_the_size(folder, tmp_path):
     serving_signatures.write_warmup(tmp_path, "large", 512)
     path = tmp_path / serving_signatures.WARMUP_FILE
     assert path.stat().st_size < 100_000
-
-
-def test_the_batch_sizes_are_those_of_the_configuration():
-    path = REPOSITORY / "export" / "serving" / "batching.config"
-    sizes = re.findall(r"allowed_batch_sizes: (\d+)", path.read_text())
-    assert tuple(map(int, sizes)) == serving_signatures.BATCH_SIZES
 
 
 def test_without_the_package_nothing_is_written(tmp_path, monkeypatch):
