@@ -1,9 +1,9 @@
 """The scorer as a SavedModel graph, for every artefact that is made of one."""
 
+import functools
 import pathlib
 from collections.abc import Callable
 from collections.abc import Mapping
-from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -18,23 +18,6 @@ from g2npan_tf.model.inference_form import inference_form
 
 # Takes the scorer, to be called with `training=False`, and the input.
 Function = Callable[[Callable, tf.Tensor], dict[str, tf.Tensor]]
-
-
-def write_graph(
-    scorer: keras.Model,
-    functions: Mapping[str, Function],
-    shape: Sequence[int | None],
-    folder: pathlib.Path,
-    use_products: bool = True,
-) -> None:
-    """Writes functions of uint8 images of a shape; else `write_signatures`."""
-    image = tf.TensorSpec(shape, tf.uint8, name="image")
-    write_signatures(
-        scorer,
-        {name: (f, image) for name, f in functions.items()},
-        folder,
-        use_products,
-    )
 
 
 def write_signatures(
@@ -67,18 +50,11 @@ def write_signatures(
         module,
         str(folder),
         signatures={
-            name: _traced(function, net, spec)
+            name: tf.function(
+                functools.partial(function, net), input_signature=[spec]
+            )
             for name, (function, spec) in functions.items()
         },
-    )
-
-
-def _traced(
-    function: Function, net: Callable, spec: tf.TensorSpec
-) -> tf.types.experimental.PolymorphicFunction:
-    """The function of the input alone, to be traced for one kind of it."""
-    return tf.function(
-        lambda given: function(net, given), input_signature=[spec]
     )
 
 

@@ -62,12 +62,7 @@ def export(
 ) -> command.Exported:
     """Writes `<output>/<name>/<version>/` whole, or nothing.
 
-    Args:
-        run: The run whose scorer is exported.
-        probe: Images for the comparison.
-        output: Made if missing.
-        name: Name of the model.
-        version: At least 1; None takes the next free one.
+    Without a version the next free one is taken.
 
     Raises:
         InputError: If the version is there already.

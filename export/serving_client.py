@@ -14,9 +14,7 @@ import functools
 import os
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 
 from absl import flags
 
@@ -47,10 +45,9 @@ class _File:
 
 
 def client_command(
-    url: str,
+    server: transport.Server,
     arguments: Sequence[str],
     *,
-    settings: Mapping[str, Any] | None = None,
     file_format: str = "table",
     output: str = "",
     follow_links: bool = False,
@@ -59,23 +56,12 @@ def client_command(
 ) -> int:
     """Does what the command does; see the help of its flags.
 
-    Args:
-        url: For `Server.parse`.
-        arguments: Paths, as for g2npan-score.
-        settings: Other attributes of `Server`.
-        file_format: Of `scoring.rows.WRITERS`.
-        output: File to write instead of printing.
-        follow_links: As for g2npan-score.
-        batch_size: Images in a request.
-        tries: Of one request.
-
     Returns:
         0 if every image was scored, else 1.
 
     Raises:
         InputError: If nothing can be done, or the server fails for good.
     """
-    server = transport.Server.parse(url, **settings or {})
     found = score.find(arguments, follow_links)
     outputs.check(
         {"output": [output] if output else []},
@@ -94,12 +80,6 @@ def score_files(
     tries: int,
 ) -> Iterator[ScoreRow]:
     """Has untrusted files scored by a server, one row per path in order.
-
-    Args:
-        predict: Sends files.
-        paths: Image files, as from `images.paths.find_images`.
-        batch_size: Images in a request; fewer if they are large.
-        tries: Of one request.
 
     Raises:
         InputError: If the server fails for good.
@@ -148,15 +128,16 @@ def main(argv: list[str]) -> int:
     values = flags.FLAGS
     if not values.server:
         raise InputError("--server=URL is missing (--help says more)")
-    return client_command(
+    server = transport.Server.parse(
         values.server,
+        model=values.model,
+        version=values.version,
+        timeout=values.timeout,
+        authority=values.ca,
+    )
+    return client_command(
+        server,
         argv[1:],
-        settings={
-            "model": values.model,
-            "version": values.version,
-            "timeout": values.timeout,
-            "authority": values.ca,
-        },
         file_format=values.format,
         output=values.output,
         follow_links=values.follow_links,

@@ -57,13 +57,7 @@ def export(
 ) -> command.Exported:
     """Writes a `.tflite` file and its two side files, or nothing.
 
-    Args:
-        run: The run whose scorer is exported.
-        probe: Images for the comparison.
-        output: Made if missing.
-        name: Name of the model; files of this name are replaced. The
-            precision is added to it, but float32.
-        precision: One of `PRECISIONS`.
+    Files of the same name and precision are replaced.
 
     Raises:
         ParityError: If the reloaded file differs from the scorer.
@@ -135,12 +129,7 @@ def _compare(
 
 
 def run_file(path: pathlib.Path, images: np.ndarray) -> parity.Outputs:
-    """Runs an exported file with LiteRT, which has built-in operations only.
-
-    Args:
-        path: A file from `export`.
-        images: uint8 `[n, 128, 128, 3]`.
-    """
+    """Runs an exported file with LiteRT, which has built-in operations only."""
     from ai_edge_litert.interpreter import Interpreter
 
     with cli.quiet_stderr():

@@ -74,10 +74,10 @@ def convert(
     with tempfile.TemporaryDirectory() as aside:
         folder = pathlib.Path(aside, "graph")
         shape = (1, *scorer.input_shape[1:])
-        graph.write_graph(
+        image = tf.TensorSpec(shape, tf.uint8, name="image")
+        graph.write_signatures(
             scorer,
-            {SIGNATURE: explain},
-            shape,
+            {SIGNATURE: (explain, image)},
             folder,
             use_products=precision == "float32",
         )

@@ -5,6 +5,7 @@ import pytest
 from absl import flags
 
 from export import command
+from export.serving.transport import Server
 from export.serving_client import client_command
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
@@ -109,9 +110,12 @@ def test_the_files_of_a_model(tmp_path):
     ]
 
 
+SERVER = Server("http", "localhost", 1)
+
+
 def test_the_client_of_a_server_keeps_its_inputs(there):
     with pytest.raises(InputError, match="--output would overwrite soft"):
-        client_command("http://localhost:1", ["data"], output="soft")
+        client_command(SERVER, ["data"], output="soft")
 
 
 def test_a_pipeline_keeps_its_inputs(there, tmp_path):

@@ -66,12 +66,9 @@ def test_a_written_graph_holds_variables_and_no_keras_object(tmp_path):
     inputs = keras.Input((4, 4, 3), dtype="uint8")
     scaled = keras.layers.Rescaling(1 / 255)(inputs)
     net = keras.Model(inputs, keras.layers.Conv2D(2, 1)(scaled))
-    graph.write_graph(
-        net,
-        {"run": lambda net, image: {"y": net(image, training=False)}},
-        (None, 4, 4, 3),
-        tmp_path / "graph",
-    )
+    spec = tf.TensorSpec((None, 4, 4, 3), tf.uint8, name="image")
+    functions = {"run": (lambda net, x: {"y": net(x, training=False)}, spec)}
+    graph.write_signatures(net, functions, tmp_path / "graph")
     loaded = tf.saved_model.load(str(tmp_path / "graph"))
     for saved, own in zip(loaded.raw_variables, net.variables, strict=True):
         np.testing.assert_array_equal(saved, own)

@@ -135,9 +135,8 @@ def images(tmp_path):
 def ask(server, scheme, images, **options):
     """Runs the command in this process; its exit code."""
     address = server.grpc if scheme == "grpc" else server.rest
-    return serving_client.client_command(
-        f"{scheme}://{address}", [str(images)], **options
-    )
+    found = transport.Server.parse(f"{scheme}://{address}")
+    return serving_client.client_command(found, [str(images)], **options)
 
 
 @SCHEMES

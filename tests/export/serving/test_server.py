@@ -113,9 +113,8 @@ def test_the_command_prints_rows(server, scheme, tmp_path, capsys):
     (tmp_path / "c.bmp").write_bytes(GOOD["BMP RGB"])
     address = server.grpc if scheme == "grpc" else server.rest
     code = client_command(
-        f"{scheme}://{address}",
+        Server.parse(f"{scheme}://{address}", model=server.model),
         [str(tmp_path)],
-        settings={"model": server.model},
         file_format="jsonl",
         batch_size=2,
     )
