@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests import dicom_files
+from tests.dicom_files import compressed
+from tests.dicom_files import dataset
+from tests.dicom_files import dicom
+from tests.dicom_files import item
 from tests.dicom_files import pydicom
+from tests.dicom_files import ramp
+from tests.dicom_files import to_bytes
 from tests.pictures import encode
 from tests.pictures import exif
 
@@ -16,9 +21,9 @@ nibabel = pytest.importorskip("nibabel")
 
 SIDE = 24
 GREY = np.random.default_rng(5).integers(0, 256, (SIDE, SIDE), np.uint8)
-SMOOTH = dicom_files.ramp(np.uint8, top=255, side=SIDE)
+SMOOTH = ramp(np.uint8, top=255, side=SIDE)
 RGB = np.dstack([SMOOTH, SMOOTH.T, GREY])
-DEEP = dicom_files.ramp(np.uint16, top=4000, side=SIDE)
+DEEP = ramp(np.uint16, top=4000, side=SIDE)
 
 
 def rle_bmp():
@@ -88,13 +93,13 @@ def tiffs():
 
 def dicoms():
     """DICOM in its transfer syntaxes and kinds of colour."""
-    made, uid = dicom_files.dataset, pydicom.uid
+    uid = pydicom.uid
     window = {"WindowCenter": 2000, "WindowWidth": 1500}
-    implicit = made(DEEP, RescaleSlope=1, RescaleIntercept=-1024)
+    implicit = dataset(DEEP, RescaleSlope=1, RescaleIntercept=-1024)
     implicit.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian
-    runs = made(np.stack([DEEP, DEEP.T]), NumberOfFrames=2, **window)
+    runs = dataset(np.stack([DEEP, DEEP.T]), NumberOfFrames=2, **window)
     runs.compress(uid.RLELossless, generate_instance_uid=False)
-    table = dicom_files.item(
+    table = item(
         LUTDescriptor=[4, 10, 8], LUTData=bytes([0, 0, 9, 0, 90, 0, 255, 0])
     )
     colours = {
@@ -105,25 +110,23 @@ def dicoms():
             ("Data", bytes(range(256))),
         )
     }
-    frames = [
-        dicom_files.item(FrameVOILUTSequence=[dicom_files.item(**window)])
-    ] * 2
+    frames = [item(FrameVOILUTSequence=[item(**window)])] * 2
     return {
-        "dicom window": dicom_files.dicom(DEEP, "MONOCHROME1", **window),
-        "dicom implicit": dicom_files.to_bytes(implicit),
-        "dicom run lengths": dicom_files.to_bytes(runs),
-        "dicom jpeg": dicom_files.compressed(
-            made(RGB, "YBR_FULL_422"),
+        "dicom window": dicom(DEEP, "MONOCHROME1", **window),
+        "dicom implicit": to_bytes(implicit),
+        "dicom run lengths": to_bytes(runs),
+        "dicom jpeg": compressed(
+            dataset(RGB, "YBR_FULL_422"),
             uid.JPEGBaseline8Bit,
             [encode(RGB, "JPEG")],
         ),
-        "dicom jpeg 2000": dicom_files.compressed(
-            made(DEEP), uid.JPEG2000Lossless, [encode(DEEP, "JPEG2000")]
+        "dicom jpeg 2000": compressed(
+            dataset(DEEP), uid.JPEG2000Lossless, [encode(DEEP, "JPEG2000")]
         ),
-        "dicom voi lut": dicom_files.dicom(DEEP, VOILUTSequence=[table]),
-        "dicom palette": dicom_files.dicom(GREY, "PALETTE COLOR", **colours),
-        "dicom ybr": dicom_files.dicom(RGB, "YBR_FULL"),
-        "dicom enhanced": dicom_files.dicom(
+        "dicom voi lut": dicom(DEEP, VOILUTSequence=[table]),
+        "dicom palette": dicom(GREY, "PALETTE COLOR", **colours),
+        "dicom ybr": dicom(RGB, "YBR_FULL"),
+        "dicom enhanced": dicom(
             np.stack([DEEP, DEEP]),
             NumberOfFrames=2,
             PerFrameFunctionalGroupsSequence=frames,

@@ -12,7 +12,6 @@ import stat
 import warnings
 from collections.abc import Callable
 from collections.abc import Iterator
-from typing import Any
 
 import cv2
 import numpy as np
@@ -123,7 +122,8 @@ def decode_frames(
         where = f"frame {number} of {count}: " if count > 1 else ""
         with _only_input_errors(quote, where):
             image = next(images)
-            _check_pixels(image.pixels)
+            if image.pixels.dtype != np.uint8 or image.pixels.shape[2:] != (3,):
+                raise InputError("expected one grey or RGB image")
         height, width = image.pixels.shape[:2]
         notes = image.notes
         if height != width:
@@ -174,17 +174,6 @@ def _single(frames: Iterator[Frame]) -> LoadedImage:
     if next(frames, None) is not None:
         raise InputError("several images in one file; expected a single one")
     return LoadedImage(frame.pixels, frame.notes)
-
-
-def _check_pixels(pixels: Any) -> None:
-    """Raises unless a decoder kept its word: uint8 `[height, width, 3]`."""
-    is_array = isinstance(pixels, np.ndarray)
-    shape = pixels.shape if is_array else ()
-    if not is_array or pixels.dtype != np.uint8 or shape[2:] != (3,):
-        kind = f"{pixels.dtype} {list(shape)}" if is_array else "no array"
-        raise InputError(f"decoded to {kind}; expected one grey or RGB image")
-    if not pixels.size:
-        raise InputError(f"decoded to {list(shape)}; expected some pixels")
 
 
 @contextlib.contextmanager

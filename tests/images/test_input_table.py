@@ -116,67 +116,59 @@ def two_frames():
 # Name, bytes and limits of each row; the few others need a file or a missing
 # package and have tests of their own below.
 CASES = {
-    "PNG, JPEG, BMP, TIFF": lambda: SEEDS["bmp rgb"],
-    "1 bit": lambda: SEEDS["png 1 bit"],
-    "EXIF orientation": lambda: SEEDS["jpeg rgb"],
-    "alpha": lambda: SEEDS["png alpha"],
-    "palette": lambda: SEEDS["bmp palette"],
-    "CMYK": lambda: SEEDS["jpeg cmyk"],
-    "CIE Lab": lambda: SEEDS["tiff lab"],
-    "colour profile": profiled,
-    "texts in a PNG": large_text,
-    "16-bit grey that states its depth": lambda: encode(
+    "PNG, JPEG, BMP, TIFF": SEEDS["bmp rgb"],
+    "1 bit": SEEDS["png 1 bit"],
+    "EXIF orientation": SEEDS["jpeg rgb"],
+    "alpha": SEEDS["png alpha"],
+    "palette": SEEDS["bmp palette"],
+    "CMYK": SEEDS["jpeg cmyk"],
+    "CIE Lab": SEEDS["tiff lab"],
+    "colour profile": profiled(),
+    "texts in a PNG": large_text(),
+    "16-bit grey that states its depth": encode(
         DEEP, "TIFF", tiffinfo={281: 4095}
     ),
-    "16-bit grey, `--grey_bits`": lambda: (
+    "16-bit grey, `--grey_bits`": (
         encode(DEEP, "PNG"),
         Limits(grey_bits=12),
     ),
-    "16-bit grey otherwise": lambda: encode(DEEP * 16, "PNG"),
-    "16 bits that are near black": lambda: encode(DEEP, "PNG"),
-    "16 bits above `--grey_bits`": lambda: (
+    "16-bit grey otherwise": encode(DEEP * 16, "PNG"),
+    "16 bits that are near black": encode(DEEP, "PNG"),
+    "16 bits above `--grey_bits`": (
         encode(DEEP * 16, "PNG"),
         Limits(grey_bits=12),
     ),
-    "16-bit colour": deep_colour,
-    "palette of smaller numbers": lambda: tiff(
-        GREY, PALETTE, t320=[*range(256)] * 3
-    ),
-    "16-bit TIFF with white as zero": lambda: encode(
-        DEEP, "TIFF", tiffinfo={262: 0}
-    ),
-    "other values in a TIFF": lambda: SEEDS["tiff float"],
-    "planes in one page of a TIFF": lambda: encode(
+    "16-bit colour": deep_colour(),
+    "palette of smaller numbers": tiff(GREY, PALETTE, t320=[*range(256)] * 3),
+    "16-bit TIFF with white as zero": encode(DEEP, "TIFF", tiffinfo={262: 0}),
+    "other values in a TIFF": SEEDS["tiff float"],
+    "planes in one page of a TIFF": encode(
         PICTURE, "TIFF", tiffinfo={270: '{"shape": [6, 24, 24, 3]}'}
     ),
-    "other shape than a square": lambda: encode(
-        Image.new("L", (40, 20)), "PNG"
-    ),
-    "TIFF in a fax code": lambda: SEEDS["tiff group 4"],
-    "GIF": lambda: SEEDS["gif"],
-    "several images": lambda: SEEDS["png pages"],
-    "JPEG of several pictures": lambda: encode(PICTURE, "MPO", **PAGES),
-    "several images, `--animations`": lambda: (
+    "other shape than a square": encode(Image.new("L", (40, 20)), "PNG"),
+    "TIFF in a fax code": SEEDS["tiff group 4"],
+    "GIF": SEEDS["gif"],
+    "several images": SEEDS["png pages"],
+    "JPEG of several pictures": encode(PICTURE, "MPO", **PAGES),
+    "several images, `--animations`": (
         SEEDS["tiff pages"],
         Limits(animations=True),
     ),
-    "other formats": lambda: encode(PICTURE, "WEBP"),
-    "damaged or truncated": lambda: SEEDS["png rgb"][:-30],
-    "too many pixels": lambda: png(6000, 6000, 8, 2),
-    "too small": lambda: encode(Image.new("L", (15, 40)), "BMP"),
-    "too many frames": lambda: dicom(GREY, NumberOfFrames=2000),
-    "JPEG of very many scans": lambda: SEEDS["jpeg rgb"] + b"\xff\xda" * 64,
-    "very many parts": many_segments,
-    "DICOM of up to 8 bits": lambda: dicom(GREY),
-    "DICOM with a window": lambda: dicom(
-        DEEP, WindowCenter=100, WindowWidth=100
-    ),
-    "DICOM with a VOI LUT": lambda: SEEDS["dicom voi lut"],
-    "DICOM of more bits without both": lambda: dicom(DEEP),
-    "DICOM window, rescale or LUT that is empty": lambda: with_value(
+    "other formats": encode(PICTURE, "WEBP"),
+    "damaged or truncated": SEEDS["png rgb"][:-30],
+    "too many pixels": png(6000, 6000, 8, 2),
+    "too small": encode(Image.new("L", (15, 40)), "BMP"),
+    "too many frames": dicom(GREY, NumberOfFrames=2000),
+    "JPEG of very many scans": SEEDS["jpeg rgb"] + b"\xff\xda" * 64,
+    "very many parts": many_segments(),
+    "DICOM of up to 8 bits": dicom(GREY),
+    "DICOM with a window": dicom(DEEP, WindowCenter=100, WindowWidth=100),
+    "DICOM with a VOI LUT": SEEDS["dicom voi lut"],
+    "DICOM of more bits without both": dicom(DEEP),
+    "DICOM window, rescale or LUT that is empty": with_value(
         dicom(DEEP, WindowCenter=100, WindowWidth=100), "WindowWidth", b"wide"
     ),
-    "DICOM table of smaller numbers": lambda: dicom(
+    "DICOM table of smaller numbers": dicom(
         DEEP,
         VOILUTSequence=[
             item(
@@ -185,60 +177,57 @@ CASES = {
             )
         ],
     ),
-    "DICOM without what the others tell": lambda: without("SamplesPerPixel"),
-    "DICOM without its preamble": lambda: dicom(GREY)[132:],
-    "DICOM without its transfer syntax": lambda: dicom(GREY)[_META:],
-    "DICOM without an element that must be": lambda: with_value(
+    "DICOM without what the others tell": without("SamplesPerPixel"),
+    "DICOM without its preamble": dicom(GREY)[132:],
+    "DICOM without its transfer syntax": dicom(GREY)[_META:],
+    "DICOM without an element that must be": with_value(
         dicom(GREY), "PhotometricInterpretation", b""
     ),
-    "DICOM of elements that contradict": lambda: dicom(
-        DEEP, BitsStored=12, HighBit=3
-    ),
-    "DICOM of more frames than it says": lambda: dicom(np.stack([GREY] * 3)),
-    "DICOM of another interpretation": lambda: with_value(
+    "DICOM of elements that contradict": dicom(DEEP, BitsStored=12, HighBit=3),
+    "DICOM of more frames than it says": dicom(np.stack([GREY] * 3)),
+    "DICOM of another interpretation": with_value(
         dicom(GREY), "PhotometricInterpretation", b"HSV "
     ),
-    "DICOM in JPEG of 12 bits": lambda: compressed(
+    "DICOM in JPEG of 12 bits": compressed(
         dataset(DEEP, BitsStored=12, HighBit=11),
         pydicom.uid.JPEGExtended12Bit,
         [b"\xff\xd8"],
     ),
-    "DICOM MONOCHROME1": lambda: dicom(GREY, "MONOCHROME1"),
-    "DICOM palette": lambda: SEEDS["dicom palette"],
-    "DICOM YBR": lambda: SEEDS["dicom ybr"],
-    "DICOM colour of 16 bits": lambda: dicom(RGB.astype(np.uint16), "RGB"),
-    "DICOM of several frames": two_frames,
-    "DICOM compressed": lambda: two_jpegs(encode(GREY, "JPEG")),
-    "DICOM otherwise compressed": lambda: compressed(
+    "DICOM MONOCHROME1": dicom(GREY, "MONOCHROME1"),
+    "DICOM palette": SEEDS["dicom palette"],
+    "DICOM YBR": SEEDS["dicom ybr"],
+    "DICOM colour of 16 bits": dicom(RGB.astype(np.uint16), "RGB"),
+    "DICOM of several frames": two_frames(),
+    "DICOM compressed": two_jpegs(encode(GREY, "JPEG")),
+    "DICOM otherwise compressed": compressed(
         dataset(GREY), pydicom.uid.JPEGLSLossless, [b"\xff\xd8"]
     ),
-    "DICOM deflated": deflated,
-    "DICOM without pixels": lambda: without("PixelData"),
-    "DICOM with a damaged frame": lambda: two_jpegs(b"\xff\xd8\xff\xe0"),
-    "NIfTI of bytes": lambda: nifti(np.dstack([GREY, GREY])),
-    "NIfTI of other values": lambda: nifti(DEEP[..., None]),
-    "NIfTI with a stated range": lambda: nifti(
-        DEEP[..., None], cal_min=0, cal_max=9
-    ),
-    "NIfTI of an orientation that is no number": lambda: no_number(
+    "DICOM deflated": deflated(),
+    "DICOM without pixels": without("PixelData"),
+    "DICOM with a damaged frame": two_jpegs(b"\xff\xd8\xff\xe0"),
+    "NIfTI of bytes": nifti(np.dstack([GREY, GREY])),
+    "NIfTI of other values": nifti(DEEP[..., None]),
+    "NIfTI with a stated range": nifti(DEEP[..., None], cal_min=0, cal_max=9),
+    "NIfTI of an orientation that is no number": no_number(
         280, np.dstack([GREY, GREY])
     ),
-    "NIfTI of an intercept that is no number": lambda: no_number(
-        116, DEEP[..., None]
-    ),
-    "NIfTI in colour": lambda: SEEDS["nifti rgb"],
-    "NIfTI of several volumes": lambda: nifti(
-        np.zeros((16, 16, 2, 2), np.uint8)
-    ),
-    "NIfTI of complex values": lambda: nifti(np.zeros((16, 16), np.complex64)),
-    "NIfTI header alone": lambda: SEEDS["nifti"].replace(b"n+1\0", b"ni1\0"),
-    "NIfTI that inflates": lambda: (
+    "NIfTI of an intercept that is no number": no_number(116, DEEP[..., None]),
+    "NIfTI in colour": SEEDS["nifti rgb"],
+    "NIfTI of several volumes": nifti(np.zeros((16, 16, 2, 2), np.uint8)),
+    "NIfTI of complex values": nifti(np.zeros((16, 16), np.complex64)),
+    "NIfTI header alone": SEEDS["nifti"].replace(b"n+1\0", b"ni1\0"),
+    "NIfTI that inflates": (
         image_seeds.gzip.compress(nifti(np.zeros((256, 256, 16), np.uint8))),
         Limits(max_bytes=100_000),
     ),
-    "gzip of very many parts": lambda: image_seeds.gzip.compress(b"") * 9_000,
-    "NIfTI truncated": lambda: SEEDS["nifti"][:-9],
+    "gzip of very many parts": image_seeds.gzip.compress(b"") * 9_000,
+    "NIfTI truncated": SEEDS["nifti"][:-9],
 }
+
+
+def with_limits(name):
+    case = CASES[name]
+    return case if isinstance(case, tuple) else (case, Limits())
 
 
 def outcome(frames):
@@ -261,9 +250,7 @@ def assert_row(name, found):
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_row_says_what_comes_out(name):
-    case = CASES[name]()
-    data, limits = case if isinstance(case, tuple) else (case, Limits())
-    assert_row(name, outcome(decode_frames(data, limits)))
+    assert_row(name, outcome(decode_frames(*with_limits(name))))
 
 
 def test_the_rows_about_files_say_what_comes_out(tmp_path):
@@ -314,7 +301,6 @@ def test_several_frames_have_rows_of_their_own():
         ("DICOM of several frames", 2),
         ("NIfTI of bytes", 2),
     ):
-        case = CASES[name]()
-        case = case if isinstance(case, tuple) else (case, Limits())
-        names = [frame.name for frame in decode_frames(*case, "x")]
+        frames = decode_frames(*with_limits(name), "x")
+        names = [frame.name for frame in frames]
         assert names == [f"x#{number + 1}" for number in range(count)]
