@@ -1,12 +1,9 @@
-import json
-
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from export import saved_model
 from export import tflite
-from export.parity import ParityError
 from export.serving import signatures as serving_signatures
 from export.serving import status
 from g2npan_tf.core.errors import InputError
@@ -19,7 +16,6 @@ from tests.finished_runs import finished_run
 from tests.finished_runs import probe
 from tests.finished_runs import random_images
 from tests.finished_runs import save_run
-from tests.finished_runs import tamper
 from tests.image_files import GOOD
 from tests.pictures import CONTENT
 from tests.pictures import NO_CONTENT
@@ -167,33 +163,6 @@ def test_an_image_of_any_size_is_scored_as_the_resized_one(signatures, size):
     np.testing.assert_allclose(found["mos"], expected["mos"], atol=5e-3)
 
 
-def test_scores_do_not_depend_on_batch_mates(signatures):
-    images = random_images(4)
-    together = signatures["score_pixels"](image=tf.constant(images))["mos"]
-    alone = [
-        signatures["score_pixels"](image=tf.constant(image[None]))["mos"][0]
-        for image in images
-    ]
-    assert len(np.unique(alone)) == 4
-    np.testing.assert_allclose(together, alone, atol=1e-5)
-
-
-def test_the_assessor_scores_with_it(folder):
-    images = random_images(2)
-    mos = Assessor.load(folder).score(images)
-    np.testing.assert_allclose(mos, predict(images)["mos"], atol=1e-5)
-
-
-def test_parity_says_how_exact_it_is_and_on_what(folder):
-    content = json.loads((folder / "parity.json").read_text())
-    assert content["images"] == "smooth noise"
-    assert content["num_images"] == 5
-    assert content["data"]["scores"] == "simulated"
-    assert set(content["outputs"]) == set(saved_model.TOLERANCES)
-    for found in content["outputs"].values():
-        assert 0 <= found["mean"] <= found["max"] <= found["tolerance"]
-
-
 @pytest.mark.parametrize(
     ("present", "expected"),
     [([], 1), (["1"], 2), (["9", "10", "notes"], 11), ([".2", "x3"], 1)],
@@ -219,29 +188,3 @@ def test_the_warm_up_requests_are_there_or_said_to_be_missing(
     monkeypatch.setattr(saved_model, "_comparisons", lambda *_: [])
     exported = saved_model.export(finished_run(False), probe(1), tmp_path)
     assert exported.notes == (saved_model.NO_WARMUP,)
-
-
-def test_a_scorer_that_differs_leaves_nothing(output, monkeypatch):
-    tamper(monkeypatch, saved_model, "write")
-    with pytest.raises(ParityError, match="mos by"):
-        saved_model.export(finished_run(False), probe(), output)
-    assert [path.name for path in output.iterdir()] == ["g2npan"]
-    assert [path.name for path in (output / "g2npan").iterdir()] == ["1"]
-
-
-def test_an_interrupted_export_leaves_nothing(tmp_path, monkeypatch):
-    def interrupt(folder, images):
-        assert (folder / "saved_model.pb").exists()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(saved_model, "run_in_python", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        saved_model.export(finished_run(False), probe(1), tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_run_without_gan_has_no_generated_maps(tmp_path):
-    run = finished_run(use_gan=False)
-    exported = saved_model.export(run, probe(2), tmp_path, "plain", version=5)
-    assert exported.path == tmp_path / "plain" / "5"
-    assert set(exported.differences) == {"mos", "quality", "cam"}
