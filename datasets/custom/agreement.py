@@ -6,6 +6,7 @@ Grades are `[images, readers]`, NaN where not graded.
 import numpy as np
 
 from g2npan_tf.evaluation.statistics import srcc
+from g2npan_tf.evaluation.statistics import with_others
 
 # Deviations that count as outliers, in standard deviations (BT.500).
 _NORMAL_LIMIT = 2.0
@@ -109,10 +110,8 @@ def agreement_with_others(grades: np.ndarray) -> np.ndarray:
     NaN where fewer than three images were graded by the reader and by another.
     """
     found = np.full(grades.shape[1], np.nan)
-    for reader, own in enumerate(grades.T):
-        others = np.delete(grades, reader, axis=1)
-        shared = ~np.isnan(own) & ~np.isnan(others).all(axis=1)
-        if shared.sum() >= 3:
-            means = np.nanmean(others[shared], axis=1)
-            found[reader] = srcc(means, own[shared])
+    for reader in range(len(found)):
+        images, others, own = with_others(grades, reader)
+        if len(images) >= 3:
+            found[reader] = srcc(others, own)
     return found

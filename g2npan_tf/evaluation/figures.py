@@ -495,7 +495,8 @@ def single_reader(split: Split, grades: np.ndarray) -> dict[str, Agreement]:
     readers = [
         found
         for reader in range(grades.shape[1])
-        if len((found := _with_others(grades, reader))[0]) >= MIN_IMAGES
+        if len((found := statistics.with_others(grades, reader))[0])
+        >= MIN_IMAGES
     ]
     if len(readers) < 2 or any(np.ptp(own) == 0 for _, _, own in readers):
         return {}
@@ -538,16 +539,6 @@ def single_reader(split: Split, grades: np.ndarray) -> dict[str, Agreement]:
             readers=len(readers),
         )
     }
-
-
-def _with_others(
-    grades: np.ndarray, reader: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Images that reader and others graded, the others' means, the own."""
-    own = grades[:, reader]
-    others = np.delete(grades, reader, axis=1)
-    places = np.flatnonzero(np.isfinite(own) & np.isfinite(others).any(axis=1))
-    return places, np.nanmean(others[places], axis=1), own[places]
 
 
 def trivial_baselines(train: Split, test: Split) -> dict[str, np.ndarray]:

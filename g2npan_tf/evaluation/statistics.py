@@ -264,6 +264,21 @@ def bootstrap(
     return Bootstrap(measured, np.array(resampled, np.float64), len(names))
 
 
+def with_others(
+    grades: np.ndarray, reader: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One reader against the others; grades `[images, readers]` may be NaN.
+
+    Returns:
+        Images that the reader and another one graded, the others' mean grades
+        of them, and the reader's own.
+    """
+    own = grades[:, reader]
+    others = np.delete(grades, reader, axis=1)
+    places = np.flatnonzero(np.isfinite(own) & np.isfinite(others).any(axis=1))
+    return places, np.nanmean(others[places], axis=1), own[places]
+
+
 def limits(values: np.ndarray) -> tuple[float, float]:
     """Percentile limits of the 95 % interval; NaN if a value is not defined."""
     if not np.isfinite(values).all():
