@@ -582,7 +582,7 @@ def test_without_the_training_part_only_the_base_itself_tells():
     here = scores_of(["x", "y", "x", "y"], [2.0, 3.0, 4.0, 5.0])
     values, notes = evaluation.external_baselines(None, here, False)
     assert set(values) == {HERE}
-    assert "whose base is not here" in notes[0]
+    assert "whose data set is not here" in notes[0]
 
 
 def test_a_single_group_is_said_and_tells_nothing_of_itself():
