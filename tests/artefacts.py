@@ -4,9 +4,11 @@ Shared by the tests of everything that reads artefacts.
 """
 
 import keras
-import tensorflow as tf
 from keras import initializers
 from keras import layers
+
+from export import saved_model
+from export.litert import conversion
 
 SHAPE = (128, 128, 3)
 
@@ -34,45 +36,16 @@ def tiny_scorer(use_gan=True):
     return keras.Model(image, outputs)
 
 
-class _Exported(tf.Module):
-    """Tracks raw variables, as the exporters do (a model does not convert)."""
-
-    def __init__(self, scorer):
-        super().__init__()
-        self.raw_variables = [item.value for item in scorer.variables]
-
-        def run(image):
-            image = tf.image.resize(image, SHAPE[:2])
-            return scorer(tf.cast(tf.round(image), tf.uint8), training=False)
-
-        any_size = tf.TensorSpec([None, None, None, 3], tf.uint8, name="image")
-        one_image = tf.TensorSpec([1, *SHAPE], tf.uint8, name="image")
-        self.explain = tf.function(run, input_signature=[any_size])
-        self.score = tf.function(
-            lambda image: {key: run(image)[key] for key in ("mos", "quality")},
-            input_signature=[any_size],
-        )
-        self.lite = tf.function(
-            lambda image: scorer(image, training=False),
-            input_signature=[one_image],
-        )
-
-
-def save_artefacts(scorer, folder):
+def save_artefacts(folder):
     """Writes `scorer.keras`, `saved_model/` and `scorer.tflite`."""
+    scorer = tiny_scorer()
     scorer.save(folder / "scorer.keras")
-    exported = _Exported(scorer)
-    tf.saved_model.save(
-        exported,
-        folder / "saved_model",
-        signatures={
-            "serving_default": exported.score,
-            "score_pixels": exported.score,
-            "explain_pixels": exported.explain,
-        },
-    )
-    tf.saved_model.save(
-        exported, folder / "lite", signatures={"serving_default": exported.lite}
-    )
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder / "lite"))
-    (folder / "scorer.tflite").write_bytes(converter.convert())
+    saved_model.write(scorer, folder / "saved_model")
+    save_litert(folder, scorer)
+
+
+def save_litert(folder, scorer=None):
+    """Writes `scorer.tflite` and returns its path."""
+    path = folder / "scorer.tflite"
+    path.write_bytes(conversion.convert(scorer or tiny_scorer()))
+    return path

@@ -3,15 +3,12 @@ import contextlib
 import pytest
 
 from benchmarks import litert_timing
-from tests.artefacts import save_artefacts
-from tests.artefacts import tiny_scorer
+from tests.artefacts import save_litert
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("artefacts")
-    save_artefacts(tiny_scorer(), folder)
-    return folder / "scorer.tflite"
+    return save_litert(tmp_path_factory.mktemp("artefacts"))
 
 
 @pytest.fixture

@@ -5,15 +5,12 @@ import pytest
 
 from benchmarks import workstation
 from g2npan_tf.core.errors import InputError
-from tests.artefacts import save_artefacts
-from tests.artefacts import tiny_scorer
+from tests.artefacts import save_litert
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("artefacts")
-    save_artefacts(tiny_scorer(), folder)
-    return folder / "scorer.tflite"
+    return save_litert(tmp_path_factory.mktemp("artefacts"))
 
 
 def test_scoring_needs_little_memory_and_no_heavy_package(model, monkeypatch):

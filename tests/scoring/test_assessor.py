@@ -28,7 +28,7 @@ KINDS = ["scorer.keras", "saved_model", "scorer.tflite"]
 @pytest.fixture(scope="module")
 def artefacts(tmp_path_factory):
     folder = tmp_path_factory.mktemp("artefacts")
-    save_artefacts(tiny_scorer(), folder)
+    save_artefacts(folder)
     return folder
 
 

@@ -19,7 +19,7 @@ from g2npan_tf.scoring import beam
 from g2npan_tf.scoring import score
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.rows import LINES
-from tests import artefacts
+from tests.artefacts import save_litert
 from tests.pictures import shades
 from tests.score_reports import brightness
 from tests.tiny import REPOSITORY
@@ -36,9 +36,7 @@ TWO_PROCESSES = [
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model")
-    artefacts.save_artefacts(artefacts.tiny_scorer(), folder)
-    return str(folder / "scorer.tflite")
+    return str(save_litert(tmp_path_factory.mktemp("model")))
 
 
 @pytest.fixture(scope="module")

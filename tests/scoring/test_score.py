@@ -8,27 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images import content
 from g2npan_tf.scoring import score
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.score import score_command
-from tests.artefacts import save_artefacts
-from tests.artefacts import tiny_scorer
+from tests.artefacts import save_litert
 from tests.pictures import NO_CONTENT
 from tests.pictures import shades
 from tests.score_reports import SIMULATED
 from tests.score_reports import brightness
 from tests.score_reports import save_images
 from tests.tiny import REPOSITORY
-
-
-@pytest.fixture(scope="module")
-def artefacts(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("artefacts")
-    save_artefacts(tiny_scorer(), folder)
-    return folder
 
 
 @pytest.fixture
@@ -67,24 +58,6 @@ def run(*arguments):
         text=True,
         check=False,
     )
-
-
-@pytest.mark.parametrize(
-    "artefact", ["scorer.keras", "saved_model", "scorer.tflite", ""]
-)
-def test_every_artefact_scores_a_folder(artefacts, folder, capsys, artefact):
-    path = str(artefacts / artefact)
-    assert score_command(path, [str(folder)], file_format="jsonl") == 1
-    output, errors = capsys.readouterr()
-    rows = list(map(json.loads, output.splitlines()))
-    names = ["dark 1.png", "sub/bright.bmp", "text.png"]
-    assert [row["path"] for row in rows] == [str(folder / x) for x in names]
-    mos = np.array([row["mos"] for row in rows[:2]])
-    np.testing.assert_allclose(mos, [1.8, 4.2], atol=2e-5)
-    assert rows[1]["notes"] == ["128 x 64 squeezed to a square"]
-    assert rows[2]["mos"] is None
-    assert rows[2]["status"].startswith("not a readable PNG")
-    assert errors == "1 of 3 failed\n"
 
 
 def test_nothing_is_said_and_drawn_of_what_shows_nothing(
@@ -155,10 +128,11 @@ def test_nothing_to_score_is_one_line(
         score_command(model, paths)
 
 
-def test_the_command_prints_a_table_and_is_quiet(artefacts, folder):
+def test_the_command_prints_a_table_and_is_quiet(folder, tmp_path):
+    artefact = save_litert(tmp_path)
     values = np.arange(4096, dtype=np.uint16).reshape(64, 64)
     Image.fromarray(values).save(folder / "sub" / "slice.png")
-    arguments = [f"--model={artefacts}/scorer.tflite", folder, "missing.png"]
+    arguments = [f"--model={artefact}", folder, "missing.png"]
     process = run(*arguments)
     assert process.returncode == 1
     assert process.stderr == "3 of 5 failed\n"
@@ -273,11 +247,8 @@ def test_a_table_of_algorithms_is_used(model, images, tmp_path, capsys):
         ({"algorithms": "x.csv"}, "--algorithms is for --report"),
         ({"report": "r", "algorithms": "x.csv"}, "x.csv: no such file"),
         ({"report": "full"}, "holds notes.txt; expected a new"),
-        ({"report": "file/r"}, "a file; expected a new"),
         ({"report": "r", "output": "r/all.csv"}, "--output=.* lies in --repo"),
-        ({"report": "r", "output": "l/r"}, "--output=l/r lies in --report=r"),
         ({"report": "r", "explain": "r"}, "--explain=r lies in --report=r"),
-        ({"report": "l/r", "explain": "r/images/x"}, "--explain=.* lies in"),
     ],
 )
 def test_what_cannot_be_reported_is_one_line(
@@ -288,8 +259,6 @@ def test_what_cannot_be_reported_is_one_line(
     monkeypatch.setattr(score, "load_quietly", None)
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").touch()
-    (tmp_path / "file").touch()
-    (tmp_path / "l").symlink_to(tmp_path)
     with pytest.raises(InputError, match=message) as caught:
         score_command(model, [str(images)], **options)
     assert "\n" not in str(caught.value)
@@ -315,38 +284,6 @@ def test_no_input_is_overwritten(model, images, tmp_path, monkeypatch, output):
     options = {"report": "r", "algorithms": "algorithms.csv"}
     with pytest.raises(InputError, match="--output would overwrite"):
         score_command(model, ["@list.txt"], output=output, **options)
-
-
-def test_what_lands_in_a_report_by_a_detour_is_kept(
-    model, images, tmp_path, monkeypatch
-):
-    report = tmp_path / "r"
-    score_command(model, [str(images)], report=str(report))
-    # As a mount does, by which a folder has two real names.
-    monkeypatch.setattr(outputs, "_is_in", lambda *names: False)
-    options = {"report": str(report), "output": str(report / "all.csv")}
-    with pytest.raises(InputError, match=r"r holds all\.csv; expected"):
-        score_command(model, [str(images / "pair_1")], **options)
-    assert (report / "all.csv").read_text().count("  ok") == 2
-    assert len(list((report / "images").iterdir())) == 4
-    assert not list(tmp_path.glob(".*"))
-
-
-def test_a_run_that_fails_leaves_the_earlier_report(
-    model, images, tmp_path, monkeypatch
-):
-    report = tmp_path / "r"
-    score_command(model, [str(images)], report=str(report))
-    before = (report / "index.html").read_bytes()
-
-    def interrupted(*arguments, **options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Assessor, "explain", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        score_command(model, [str(images)], report=str(report))
-    assert (report / "index.html").read_bytes() == before
-    assert not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from export.litert import card as litert_card
 from g2npan_tf.core.config import Config
-from tests.artefacts import save_artefacts
-from tests.artefacts import tiny_scorer
+from tests.artefacts import save_litert
 
 RUN = types.SimpleNamespace(
     config=Config(preset="compact"),
@@ -63,9 +62,7 @@ CARD = {"precision": "float32", "name": "Größe", "list": [1, 2.5, None]}
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("artefacts")
-    save_artefacts(tiny_scorer(), folder)
-    return (folder / "scorer.tflite").read_bytes()
+    return save_litert(tmp_path_factory.mktemp("artefacts")).read_bytes()
 
 
 def outputs(model):
