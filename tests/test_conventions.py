@@ -53,3 +53,13 @@ def test_nets_are_called_with_training_named(name):
         is_net = re.fullmatch(rf"(self\.|model\.)*({nets})", called)
         if is_net and "self" not in map(ast.unparse, node.args):
             assert "training" in {keyword.arg for keyword in node.keywords}
+
+
+def test_readme_s_map_is_true():
+    readme = (REPOSITORY / "README.md").read_text()
+    answers = re.findall(r"^\| .+\? \| (.+) \|$", readme, re.MULTILINE)
+    assert len(answers) >= 8
+    for answer in answers:
+        for path, name in re.findall(r"`([\w/]+\.py)`(?:: `(\w+)`)?", answer):
+            code = (REPOSITORY / path).read_text()
+            assert re.search(rf"^(def |class )?{name}\b", code, re.MULTILINE)
