@@ -238,6 +238,8 @@ def bars(
             axes.set_yticks(np.arange(len(groups)), names)
             axes.invert_yaxis()
             axes.set_xlim(value_range)
+            # A long one has space below the names.
+            axes.set_xlabel(axes.get_xlabel(), loc="right")
         axes.grid(visible=False, axis="x" if upright else "y")
         if len(series) > 1 or marks:
             figure.legend(loc="outside lower center", ncols=4)

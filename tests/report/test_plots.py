@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from matplotlib import figure
+from matplotlib.text import Text
 
 from g2npan_tf.report import plots
 from tests.html_checks import Elements
@@ -85,7 +86,14 @@ def test_bars_are_their_values_and_whiskers_the_limits(upright):
 
 def test_lying_bars_say_their_values_and_cut_long_names():
     one = plots.Bars("", [2.0, 1.5], [1.5, NAN], [2.5, NAN])
-    plot = bars(one, names=["a" * 40 + "c", "b"])
+    long = "mean of the images; whiskers: standard deviation"
+    plot = bars(one, names=["a" * 40 + "c", "b"], label=long, title=long * 2)
+    drawn = plot.figure()
+    drawn.draw_without_rendering()
+    for text in drawn.findobj(Text):
+        box = text.get_window_extent()
+        if text.get_text():
+            assert 0 <= box.x0 < box.x1 <= drawn.bbox.width, text
     axes = axes_of(plot)
     assert [text.get_text() for text in axes.texts] == ["2.00", "1.50"]
     labels = [text.get_text() for text in axes.get_yticklabels()]
