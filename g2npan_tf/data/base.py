@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import sys
 from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -214,21 +215,22 @@ def judged(builder: tfds.core.DatasetBuilder) -> dict[str, np.ndarray]:
     return {
         "index": np.flatnonzero(~is_anchor),
         "fold": np.repeat(_FOLDS, sizes)[~is_anchor],
-        **{name: decoded_texts(table, name)[~is_anchor] for name in TEXTS},
+        **{name: table[name][~is_anchor] for name in TEXTS},
     }
 
 
 def read_table(
-    builder: tfds.core.DatasetBuilder, names: Iterable[str]
-) -> tuple[list[dict[str, Any]], np.ndarray]:
+    builder: tfds.core.DatasetBuilder, names: Sequence[str]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Reads the named features of every image, anchors too.
 
     Returns:
-        The rows in the order of the data set; which are anchors, bool `[n]`.
+        The features as columns; which rows are anchors, bool `[n]`.
     """
     flags = {"is_anchor"} & set(builder.info.features)
-    rows = list(examples_of(builder, {*names, *flags}).as_numpy_iterator())
-    return rows, np.array([row.get("is_anchor", False) for row in rows], bool)
+    rows = list(examples(builder, (*names, *flags)).as_numpy_iterator())
+    is_anchor = [row.get("is_anchor", False) for row in rows]
+    return _columns(rows, names), np.array(is_anchor, bool)
 
 
 def divide(
@@ -261,66 +263,56 @@ def read(
         features are lists, since their sizes may differ.
     """
     names = ("image", "mos", *TEXTS)
-    return read_columns(builder, places, names, more)
+    found = examples(builder, (*names, *more), places)
+    rows = list(found.as_numpy_iterator())
+    columns: dict[str, Any] = {**_columns(rows, names)}
+    return columns | {name: [row[name] for row in rows] for name in more}
 
 
 def read_scores(
     builder: tfds.core.DatasetBuilder, places: np.ndarray
-) -> dict[str, Any]:
+) -> dict[str, np.ndarray]:
     """Reads what `read` does but the images, which are not decoded."""
-    return read_columns(builder, places, ("mos", *TEXTS), ())
+    names = ("mos", *TEXTS)
+    rows = examples(builder, names, places).as_numpy_iterator()
+    return _columns(list(rows), names)
 
 
-def read_columns(
+def _columns(
+    rows: Sequence[dict[str, Any]], names: Iterable[str]
+) -> dict[str, np.ndarray]:
+    """Features of one size as arrays with one row an image, texts decoded."""
+    columns = {name: np.array([row[name] for row in rows]) for name in names}
+    for name in columns.keys() & set(TEXTS):
+        columns[name] = np.char.decode(columns[name].astype(bytes), "utf-8")
+    return columns
+
+
+def examples(
     builder: tfds.core.DatasetBuilder,
-    places: np.ndarray,
     names: Iterable[str],
-    more: Iterable[str],
-) -> dict[str, Any]:
-    """Reads features of the images at some places, as columns by name.
+    places: np.ndarray | None = None,
+) -> tf.data.Dataset:
+    """Examples with the named features, fold by fold, always in one order.
 
     Args:
         builder: From `open_base`.
-        places: In the data set.
-        names: Features of one size, given as arrays, texts decoded.
-        more: Further features, given as lists.
+        names: Of the features.
+        places: Of the examples in the data set, int64 `[n]`; None: all.
     """
-    examples = at_places(examples_of(builder, (*names, *more)), places)
-    rows = list(examples.as_numpy_iterator())
-    columns: dict[str, Any] = {
-        name: decoded_texts(rows, name)
-        if name in TEXTS
-        else np.array([row[name] for row in rows])
-        for name in names
-    }
-    return columns | {name: [row[name] for row in rows] for name in more}
-
-
-def decoded_texts(rows: list[dict[str, Any]], name: str) -> np.ndarray:
-    """A text feature of each row, as Python's text, `[n]`."""
-    texts = np.array([row[name] for row in rows]).astype(bytes)
-    return np.char.decode(texts, "utf-8")
-
-
-def examples_of(
-    builder: tfds.core.DatasetBuilder, names: Iterable[str]
-) -> tf.data.Dataset:
-    """All examples with the named features, fold by fold, in one order."""
-    return builder.as_dataset(
+    found = builder.as_dataset(
         split="+".join(f"fold_{k}" for k in _FOLDS),
         decoders=tfds.decode.PartialDecoding(dict.fromkeys(names, True)),
         read_config=tfds.ReadConfig(
             interleave_cycle_length=1, try_autocache=False
         ),
     )
-
-
-def at_places(examples: tf.data.Dataset, places: np.ndarray) -> tf.data.Dataset:
-    """Those of `examples_of` at some places, in the order of the data set."""
+    if places is None:
+        return found
     wanted = np.zeros(max(places, default=0) + 1, bool)
     wanted[places] = True
     return (
-        examples.take(len(wanted))
+        found.take(len(wanted))
         .enumerate()
         .filter(lambda place, _: tf.constant(wanted)[place])
         .map(lambda _, example: example)

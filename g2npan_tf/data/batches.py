@@ -63,10 +63,8 @@ def training_batches(
         `[batch]`, equal for images of one pair; and the number of steps of
         an epoch (the incomplete last one is left out).
     """
-    examples = base.at_places(
-        base.examples_of(builder, ("image", "reference", "mos", "pair_id")),
-        places,
-    )
+    features = ("image", "reference", "mos", "pair_id")
+    examples = base.examples(builder, features, places)
     examples = _with_references(
         examples, builder, _replaced_references(builder, places)
     ).map(_with_maps, num_parallel_calls=tf.data.AUTOTUNE)
@@ -121,14 +119,13 @@ def _replaced_references(
         set; -1 where that of the data set stays. int64 `[n]`.
     """
     table, is_anchor = base.read_table(builder, ("pair_id", "mos"))
-    pairs = base.decoded_texts(table, "pair_id")
-    scores = np.array([row["mos"] for row in table])
-    is_ours = np.zeros(len(table), bool)
+    pairs, scores = table["pair_id"], table["mos"]
+    is_ours = np.zeros(len(pairs), bool)
     is_ours[places] = True
     ours: dict[str, list[int]] = {}
     for place in np.flatnonzero(is_ours).tolist():
         ours.setdefault(pairs[place], []).append(place)
-    best = np.full(len(table), -1)
+    best = np.full(len(pairs), -1)
     split = ours.keys() & set(pairs[~is_ours])
     for pair in split - set(pairs[is_anchor]):
         best[ours[pair]] = _best_of_group(np.array(ours[pair]), scores, pair)
@@ -159,9 +156,7 @@ def _with_references(
         return examples
     # One image a group, so a fraction of what is cached of the examples.
     chosen, numbers = np.unique(references[is_new], return_inverse=True)
-    images = tf.constant(
-        base.read_columns(builder, chosen, ("image",), ())["image"]
-    )
+    images = tf.constant(base.read(builder, chosen)["image"])
     rows = np.full(len(references), -1)
     rows[is_new] = numbers
 
