@@ -12,10 +12,10 @@ from export import parity
 from export.finished_run import FinishedRun
 from export.tflite import run_file
 from g2npan_tf.core.files import written_aside
+from g2npan_tf.core.outputs import SCORER
 from g2npan_tf.data import base
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation import statistics
-from g2npan_tf.scoring.assessor import SCORER_FILE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,7 +89,7 @@ class HeldOut:
         kept.mkdir(parents=True, exist_ok=True)
         self.readers = examples["mos"]
         self.exact = self._once(
-            workdir / SCORER_FILE,
+            workdir / SCORER,
             lambda images: run.scorer.predict(
                 images, batch_size=parity.BATCH_SIZE, verbose=0
             ),

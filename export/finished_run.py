@@ -10,6 +10,7 @@ import numpy as np
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.outputs import SCORER
 from g2npan_tf.data import base
 from g2npan_tf.data import protocols
 from g2npan_tf.images.content import NO_CONTENT
@@ -18,7 +19,6 @@ from g2npan_tf.images.content import scorer_image
 from g2npan_tf.images.paths import find_images
 from g2npan_tf.images.read import SCORER_SIZE
 from g2npan_tf.images.read import load_image
-from g2npan_tf.scoring.assessor import SCORER_FILE
 from g2npan_tf.scoring.assessor import load_keras
 
 # Enough for every modality and algorithm to be among them.
@@ -55,7 +55,7 @@ def load(workdir: pathlib.Path) -> FinishedRun:
             missing or damaged.
     """
     config, facts = config_module.load(workdir / "config.json")
-    path = workdir / SCORER_FILE
+    path = workdir / SCORER
     if not path.is_file():
         raise InputError(
             f"{path}: not found; train.py writes it after the first epoch"

@@ -25,6 +25,7 @@ from benchmarks.peer.turns import take_turn
 from g2npan_tf.core import command
 from g2npan_tf.core.config import DEFAULT_PRESET
 from g2npan_tf.core.config import PRESETS
+from g2npan_tf.core.config import TILE_SIZE
 from g2npan_tf.core.config import Config
 
 if TYPE_CHECKING:
@@ -97,10 +98,9 @@ def report(python: str, config: Config, seconds: float) -> str:
     with command.quiet_stderr():
         import tensorflow as tf
 
-        from g2npan_tf.data import base
         from g2npan_tf.training import build
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
-    settings = {**config.to_json(), "image_size": base.TILE_SIZE}
+    settings = {**config.to_json(), "image_size": TILE_SIZE}
     with (
         peer_process.start(python, settings) as peer,
         tempfile.TemporaryDirectory(prefix="g2npan-peer-") as name,

@@ -18,10 +18,10 @@ from datasets.custom.scores import opinions_of
 from g2npan_tf.core import command
 from g2npan_tf.core import mos
 from g2npan_tf.core import outputs
+from g2npan_tf.core.config import TILE_SIZE
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.report import plots
 
-_SIZE = 128
 # Algorithms that a box plot still shows; of more, the best and the worst.
 _MAX_BOXES = 40
 
@@ -50,7 +50,9 @@ def main(argv: list[str]) -> int:
         print(f"{len(scores.problems)} problem(s) in {root / SCORES_FILE}")
         return 1
     try:
-        folds = custom.split_groups(scores, custom.make_groups(scores, _SIZE))
+        folds = custom.split_groups(
+            scores, custom.make_groups(scores, TILE_SIZE)
+        )
     except InputError as error:
         print(f"{SCORES_FILE}: {error}")
         return 1

@@ -12,9 +12,10 @@ from datasets.fusion_quality.configs import DistortionsConfig
 from datasets.fusion_quality.configs import ReaderStudyConfig
 from datasets.panel import readers
 from datasets.pretraining import groups
+from g2npan_tf.core.config import TILE_SIZE
 
 # Side of the images in pixels (sec. 4.1.1), but for the reader study.
-IMAGE_SIZE = 128
+IMAGE_SIZE = TILE_SIZE
 _TEXTS = ("pair_id", "case_id", "algorithm", "modality")
 
 

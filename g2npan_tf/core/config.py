@@ -22,6 +22,8 @@ flags.disclaim_key_flags()
 
 # Folds of every data set.
 NUM_FOLDS = 5
+# Side in pixels of what the networks see: a whole fused image, or a tile.
+TILE_SIZE = 128
 BOTH = "leave_both_out"
 
 

@@ -15,13 +15,11 @@ from typing import Any
 from g2npan_tf.core.errors import InputError
 
 # What a run of train.py has and others read.
-RUN_FILES = (
-    "best.weights.h5",
-    "config.json",
-    "log.csv",
-    "scorer.keras",
-    "training.json",
-)
+BEST = "best.weights.h5"
+LOG = "log.csv"
+SCORER = "scorer.keras"
+SUMMARY = "training.json"
+RUN_FILES = (BEST, "config.json", LOG, SCORER, SUMMARY)
 # What a folder of the user's data has beside images.
 _DATA_FILES = ("scores.csv", "scale.json")
 

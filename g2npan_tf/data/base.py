@@ -13,6 +13,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from g2npan_tf.core.config import NUM_FOLDS
+from g2npan_tf.core.config import TILE_SIZE
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import protocols
@@ -21,8 +22,6 @@ TEXTS = ("pair_id", "case_id", "algorithm", "modality")
 # Entry points of installed packages: modules that register TFDS builders.
 PLUG_INS = "g2npan_tf.data_sets"
 _FOLDS = range(NUM_FOLDS)
-# Side in pixels of what the networks see: a whole fused image, or a tile.
-TILE_SIZE = 128
 
 
 def _builder(name: str, config: Config) -> tfds.core.DatasetBuilder:

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from g2npan_tf.core import mos
+from g2npan_tf.core.config import TILE_SIZE
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
@@ -218,7 +219,7 @@ def _crop(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
     says nothing of the quality and fills more than half of a CT slice.
     """
     shown = example["shown"]
-    free = tf.cast(tf.shape(shown) - base.TILE_SIZE + 1, tf.float32)
+    free = tf.cast(tf.shape(shown) - TILE_SIZE + 1, tf.float32)
     places = tf.random.stateless_uniform((CROP_TRIES, 2), seed)
     corners = tf.cast(places * free, tf.int32)
     sizes = [
@@ -237,7 +238,7 @@ def _tile(whole: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
     """A tile of an image or map by its upper left corner (row, column)."""
     rest = whole.shape[2:]
     begin = (*tf.unstack(corner), *[0] * len(rest))
-    return tf.slice(whole, begin, (base.TILE_SIZE, base.TILE_SIZE, *rest))
+    return tf.slice(whole, begin, (TILE_SIZE, TILE_SIZE, *rest))
 
 
 def _augment(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:

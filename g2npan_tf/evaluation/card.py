@@ -21,6 +21,7 @@ from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.config import name_of
 from g2npan_tf.core.files import written_aside
+from g2npan_tf.core.outputs import SUMMARY
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation.results import TEST
 from g2npan_tf.evaluation.results import Agreement
@@ -105,7 +106,7 @@ def write(
         paths.append(output / "results.json")
     paths = list(dict.fromkeys(path.resolve() for path in paths))
     evaluations = [read(path, Results) for path in paths if path.exists()]
-    summary = workdir / "training.json"
+    summary = workdir / SUMMARY
     parts = {
         "Use": f"{USE} It predicts without a reference how good a fused "
         "medical image is, on the scale of mean opinion scores (MOS), 1 to 5.",

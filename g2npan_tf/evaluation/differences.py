@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from g2npan_tf.data.base import TILE_SIZE
+from g2npan_tf.core.config import TILE_SIZE
 from g2npan_tf.evaluation.results import Facts
 from g2npan_tf.scoring.model_facts import whose
 

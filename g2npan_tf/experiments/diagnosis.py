@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from g2npan_tf.core import config as config_module
+from g2npan_tf.core import outputs
 from g2npan_tf.data import base
 from g2npan_tf.data import batches as training_data
 from g2npan_tf.data import protocols
@@ -97,9 +98,7 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
         num_batches: Training batches for the gradients.
     """
     config, facts = config_module.load(workdir / "config.json")
-    model = start_weights.read_networks(
-        config, workdir / start_weights.WEIGHTS_FILE
-    )
+    model = start_weights.read_networks(config, workdir / outputs.BEST)
     assessor = Assessor.load(workdir, check_content=False)
     builder = base.reopen(config, facts)
     parts = base.divide(builder, config)

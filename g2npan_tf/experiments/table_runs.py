@@ -12,6 +12,7 @@ from typing import Any
 
 from g2npan_tf.baselines import run as compared
 from g2npan_tf.core import config as config_module
+from g2npan_tf.core import outputs
 from g2npan_tf.core.config import BOTH
 from g2npan_tf.core.config import NUM_FOLDS
 from g2npan_tf.core.config import Config
@@ -230,7 +231,7 @@ def folder_name(row: Row, config: Config, request: Request) -> str:
 
 def _start_digests(config: Config) -> list[str]:
     """Of the weights that a run starts with, which may change in a place."""
-    start = pathlib.Path(config.init_from, start_weights.WEIGHTS_FILE)
+    start = pathlib.Path(config.init_from, outputs.BEST)
     places = [start] if config.init_from else []
     if config.backbone_weights:
         places.append(pathlib.Path(config.backbone_weights))

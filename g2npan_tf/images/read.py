@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 from PIL import UnidentifiedImageError
 
+from g2npan_tf.core.config import TILE_SIZE
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.dicom import is_dicom
 from g2npan_tf.images.dicom import open_dicom
@@ -30,7 +31,7 @@ from g2npan_tf.images.still import open_still
 
 KNOWN = "PNG, JPEG, BMP, TIFF, DICOM or NIfTI"
 # Width and height that every scorer works on (sec. 4.1.1).
-SCORER_SIZE = 128
+SCORER_SIZE = TILE_SIZE
 # Names that not every system has.
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 

@@ -21,6 +21,7 @@ import numpy as np
 from g2npan_tf.core import plain_json
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.errors import missing_package
+from g2npan_tf.core.outputs import SCORER
 from g2npan_tf.images.content import scorer_image
 from g2npan_tf.images.read import SCORER_SIZE
 from g2npan_tf.images.read import resize
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 ARTEFACTS = (
     "a training workdir, scorer.keras, a SavedModel folder or a .tflite file"
 )
-SCORER_FILE = "scorer.keras"
 # Side in pixels of a cell of the class activation map.
 CAM_CELL = 16
 # What Keras writes into a `.keras` file, and how large its scorers may be.
@@ -303,8 +303,8 @@ def _model_file(path: pathlib.Path) -> pathlib.Path:
         with contextlib.suppress(FileNotFoundError, ValueError):
             path.stat()
         raise InputError(f"{path}: no such model; expected {ARTEFACTS}")
-    if (path / SCORER_FILE).is_file():
-        return path / SCORER_FILE
+    if (path / SCORER).is_file():
+        return path / SCORER
     if path.is_dir():
         # As TF Serving wants it, the highest version counts.
         versions = [p for p in path.iterdir() if p.name.isdecimal()]

@@ -2,9 +2,9 @@
 
 import keras
 
+from g2npan_tf.core.config import TILE_SIZE
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.data import base
 from g2npan_tf.model import precision
 from g2npan_tf.model.discriminator import build_discriminator
 from g2npan_tf.model.generator import build_generator
@@ -92,13 +92,13 @@ def _networks(config: Config) -> tuple[keras.Model | None, ...]:
         config.vgg_width,
         config.vgg_batch_norm,
         features,
-        base.TILE_SIZE,
+        TILE_SIZE,
         config.use_local_contrast,
         config.stem_filters,
     )
     if generator is not None:
         discriminator = build_discriminator(
-            config.discriminator_filters, base.TILE_SIZE
+            config.discriminator_filters, TILE_SIZE
         )
         # The last to be built: the other networks start as without it.
         if config.generator_ema:
@@ -115,6 +115,6 @@ def _generator(config: Config) -> keras.Model:
         config.up_filters,
         config.up_scales,
         config.num_ufw,
-        base.TILE_SIZE,
+        TILE_SIZE,
         config.use_generator_skip,
     )

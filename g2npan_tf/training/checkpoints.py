@@ -16,11 +16,11 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import NO_SPACE
 from g2npan_tf.core.files import sync
 from g2npan_tf.core.files import write
+from g2npan_tf.core.outputs import BEST
+from g2npan_tf.core.outputs import SCORER
 
 KEPT = 2
 STATE = "state.weights.h5"
-BEST = "best.weights.h5"
-SCORER = "scorer.keras"
 _MANIFEST = "state.json"
 
 # What a damaged checkpoint makes reading it raise.

@@ -23,6 +23,7 @@ import tensorflow as tf
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.errors import WorkerLostError
+from g2npan_tf.core.outputs import LOG
 
 # The tasks that train; a cluster of tf.distribute may have others.
 JOBS = ("chief", "worker")
@@ -115,8 +116,8 @@ def own_folder(
         return workdir
     folder = pathlib.Path(tempfile.mkdtemp(prefix="g2npan-worker-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    if (workdir / "log.csv").exists():
-        shutil.copy(workdir / "log.csv", folder)
+    if (workdir / LOG).exists():
+        shutil.copy(workdir / LOG, folder)
     return folder
 
 

@@ -17,6 +17,7 @@ import tqdm.keras
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core import mos
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.outputs import LOG
 from g2npan_tf.data import base
 from g2npan_tf.data import batches as training_data
 from g2npan_tf.data import protocols
@@ -197,7 +198,7 @@ def _fit(
                 max(1, config.batch_size // model.tiles_per_side**2),
             ),
             callbacks.LearningRate(),
-            callbacks.LogFile(keeper.workdir / "log.csv"),
+            callbacks.LogFile(keeper.workdir / LOG),
             tensorboard.Summaries(
                 events,
                 validation["image"][tensorboard.panel_rows(validation["mos"])],

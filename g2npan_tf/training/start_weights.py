@@ -15,13 +15,13 @@ import tensorflow as tf
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.outputs import BEST
 from g2npan_tf.data import base
 from g2npan_tf.model.quality_network import VGG_REPEATS
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import TrainingModel
 from g2npan_tf.training import build
 
-WEIGHTS_FILE = "best.weights.h5"
 # What the shapes of the weights depend on, without and with a GAN.
 _PLAIN_FIELDS = (
     "use_gan",
@@ -86,9 +86,9 @@ def check(config: Config) -> None:
     """
     workdir = pathlib.Path(config.init_from)
     source, _ = config_module.load(workdir / "config.json")
-    if not (workdir / WEIGHTS_FILE).is_file():
+    if not (workdir / BEST).is_file():
         raise InputError(
-            f"{workdir / WEIGHTS_FILE}: not found; train.py writes it after "
+            f"{workdir / BEST}: not found; train.py writes it after "
             "the first epoch"
         )
     if config.backbone_weights:
@@ -212,7 +212,7 @@ def _weights(
     workdir: pathlib.Path,
 ) -> list[tuple[keras.Model, list[np.ndarray]]]:
     """Each network of the model with the weights that it gets."""
-    source = read_networks(source_config, workdir / WEIGHTS_FILE)
+    source = read_networks(source_config, workdir / BEST)
     pairs = [(model.quality_network, source.quality_network)]
     if isinstance(model, G2NPAN):
         generator = source.scorer.get_layer("generator")

@@ -12,10 +12,11 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import NO_SPACE
 from g2npan_tf.core.files import remove_leftovers
 from g2npan_tf.core.files import written_aside
+from g2npan_tf.core.outputs import LOG
+from g2npan_tf.core.outputs import SUMMARY
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training.calibration import Calibration
 
-SUMMARY = "training.json"
 # What may differ in a resumed run: how long, where, on what.
 MAY_CHANGE = (
     "epochs",
@@ -143,7 +144,7 @@ def has_ended(workdir: pathlib.Path, config: Config) -> bool:
 
 def quality_losses(workdir: pathlib.Path) -> list[float]:
     """The quality loss of the first and the last epoch, by the log."""
-    log = workdir / "log.csv"
+    log = workdir / LOG
     if not log.exists():
         return []
     with log.open(newline="") as file:
