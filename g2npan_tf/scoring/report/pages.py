@@ -60,8 +60,7 @@ class Entry:
         notes: Conversions that it went through.
         page: File of its own page.
         deviation: From its like; None if there are too few.
-        algorithm: What fused it; empty if it is not known.
-        group: Its source pair; likewise.
+        algorithm: What fused it; empty if it is not known, as its source pair.
     """
 
     name: str
@@ -70,7 +69,7 @@ class Entry:
     page: str
     deviation: float | None = None
     algorithm: str = ""
-    group: str = ""
+    pair: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +81,6 @@ class Group:
         failed: Names and reasons of those without one.
         ranks: The algorithms from best to worst; none if they are not known.
         rule: How the algorithms became known.
-        model: What gave the scores.
         made: When and by what.
     """
 
@@ -98,14 +96,7 @@ class Group:
 def group_page(
     group: Group, thumbnails: Iterable[Markup], scores_file: str
 ) -> Iterator[str]:
-    """Yields the page of a group piece by piece.
-
-    Args:
-        group: What it shows.
-        thumbnails: A small picture of each of the entries that are shown, in
-            their order; taken one by one.
-        scores_file: The CSV with all rows.
-    """
+    """Yields the page of a group; thumbnails, one an entry, one by one."""
     count = len(group.entries)
     return page.pieces(
         "scoring/report/group.html",
@@ -131,15 +122,7 @@ def image_page(
     model: Model,
     links: Links,
 ) -> str:
-    """Makes the page of one image.
-
-    Args:
-        row: Of the image, with a score.
-        assessment: With the maps that the model has.
-        pixels: The image. uint8 `[height, width, 3]`, RGB.
-        model: What gave the score.
-        links: To the other pages.
-    """
+    """Makes the page of one image that has a score (uint8 RGB)."""
     folder, name = os.path.split(row.path)
     return page.render(
         "scoring/report/image.html",

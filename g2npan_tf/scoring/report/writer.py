@@ -179,7 +179,7 @@ class Report:
                 entry,
                 deviation=deviation,
                 algorithm=origin.algorithm,
-                group=origin.group,
+                pair=origin.group,
             )
             for entry, origin, deviation in zip(
                 self._entries, known, away, strict=True
@@ -221,14 +221,10 @@ def reported(
     """Yields a report, which is finished if the block succeeds.
 
     Args:
-        directory: As for `written_aside`.
+        directory: As for `written_aside`, with its errors.
         model: The artefact, as it was named.
-        facts: What its side file says, from `model_facts.read`.
-        table: Origins by path, from `origins.read_table`; None: by the paths.
-
-    Raises:
-        InputError: As `written_aside`.
-        OSError: If it cannot be written.
+        facts: From `model_facts.read`.
+        table: From `origins.read_table`; None: the paths may say.
     """
     with written_aside(directory) as aside, contextlib.ExitStack() as files:
         report = Report(aside, model, facts, table, files)
@@ -245,17 +241,12 @@ def page_name(number: int) -> str:
 def written_aside(directory: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields an empty folder that becomes `directory` if the block succeeds.
 
-    Args:
-        directory: The folder to be made; what lacks above it is made too. One
-            that is there must be empty or an earlier report: it is replaced.
-
-    Yields:
-        A hidden folder beside it; removed if the block fails, when an earlier
-        `directory` stays as it was.
+    Folders above it are made too. If the block fails, an earlier `directory`
+    stays as it was.
 
     Raises:
-        InputError: If there is a file, or a folder with anything else, before
-            the block or after it.
+        InputError: If it is neither missing, empty nor an earlier report,
+            before the block or after it.
         OSError: If it cannot be written.
     """
     directory = pathlib.Path(os.path.realpath(directory))
@@ -271,11 +262,7 @@ def written_aside(directory: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def check(directory: pathlib.Path, moved: pathlib.Path | None = None) -> None:
-    """Refuses a place that holds anything but a report.
-
-    Args:
-        directory: As for `written_aside`.
-        moved: Where its content is by now, if elsewhere.
+    """Refuses a place (`moved`: now there) that is not a report or empty.
 
     Raises:
         InputError: As for `written_aside`, or if it cannot be looked into.
@@ -305,7 +292,7 @@ def _ranks(entries: list[Entry]) -> list[ranking.Rank]:
     )
     for entry in entries:
         if entry.algorithm:
-            scores[entry.algorithm][entry.group].append(entry.mos)
+            scores[entry.algorithm][entry.pair].append(entry.mos)
     return ranking.ranking(scores) if len(scores) > 1 else []
 
 
