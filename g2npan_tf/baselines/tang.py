@@ -106,10 +106,10 @@ def decompose(image: np.ndarray) -> np.ndarray:
         float32 `[bands, height, width]`: the directions of each scale from
         fine to coarse, then the low-pass rest.
     """
-    height, width = image.shape
-    padded = np.pad(image, _MARGIN, mode="symmetric")
     from scipy import fft
 
+    height, width = image.shape
+    padded = np.pad(image, _MARGIN, mode="symmetric")
     spectrum = fft.rfft2(padded) * _band_responses(padded.shape)
     bands = fft.irfft2(spectrum, s=padded.shape)
     return bands[:, _MARGIN : _MARGIN + height, _MARGIN : _MARGIN + width]

@@ -5,14 +5,13 @@ r"""Compares methods on the images that all of them scored.
 
 Each word is what `evaluate.py`, `cross_validate` or `baselines.run` wrote: a
 folder with `predictions.csv` (or `evaluation/predictions.csv`) or that file,
-with a name before `=` if the folder's does not tell. The first is compared with
+with a name before `=` if the folder's says nothing. The first is compared with
 each other one by paired bootstrap of the groups, with Holm's correction.
 """
 
 import dataclasses
 import pathlib
 import re
-from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,6 +61,16 @@ def main(argv: list[str]) -> None:
             command.fail(f"--output={path}: {error.strerror}")
 
 
+@dataclasses.dataclass(frozen=True)
+class _Method:
+    """A method, its predictions, and what stands beside their file, if any."""
+
+    name: str
+    path: pathlib.Path
+    rows: Predictions
+    origin: kept.Origin | None
+
+
 def collect(words: Sequence[str]) -> Results:
     """Figures of the methods on the images that all scored.
 
@@ -79,30 +88,23 @@ def collect(words: Sequence[str]) -> Results:
             "expected at least two folders or files with predictions: "
             "[NAME=]PATH [NAME=]PATH ..."
         )
-    files = [_named(word) for word in words]
-    names = [name for name, _ in files]
+    methods = [_read(*_named(word)) for word in words]
+    names = [method.name for method in methods]
     if len(set(names)) < len(names) or set(names) & {*BASELINES}:
         raise InputError(
             f"methods {', '.join(names)}: expected different names, and none "
             f"of {', '.join(BASELINES)}; give them as NAME=PATH"
         )
-    tables = [_read(path) for _, path in files]
-    origins = {name: _origin(path) for name, path in files}
-    others = [set(one.image) for one in tables[1:]]
-    common = [
-        name
-        for name in tables[0].image
-        if all(name in other for other in others)
-    ]
+    known = [set(method.rows.image) for method in methods]
+    common = [x for x in methods[0].rows.image if all(x in k for k in known)]
     if not common:
         raise InputError(f"no image is in all of {', '.join(words)}")
-    excluded = sum(len(one.image) - len(common) for one in tables)
-    tables = [_chosen(one, common) for one in tables]
-    for (_, path), one in zip(files[1:], tables[1:], strict=True):
-        _check_same(path, one, files[0][1], tables[0])
-    predictions = {
-        name: one.predicted for name, one in zip(names, tables, strict=True)
-    }
+    excluded = sum(len(method.rows.image) - len(common) for method in methods)
+    methods = [_chosen(method, common) for method in methods]
+    for method in methods[1:]:
+        _check_same(method, methods[0])
+    tables = [method.rows for method in methods]
+    predictions = {method.name: method.rows.predicted for method in methods}
     for name in BASELINES:
         values = _first_known([one.trivial.get(name) for one in tables])
         if values is not None:
@@ -112,10 +114,10 @@ def collect(words: Sequence[str]) -> Results:
     split = dataclasses.replace(tables[0].split, case_id=case)
     return Results.of(
         figures.judge(split, predictions, names[0], fold),
-        data=_data(origins, dict(files)),
+        data=_data(methods),
         protocol="images that all of them scored"
         + (f" ({excluded} scored by some only are left out)" * bool(excluded))
-        + _protocols(origins),
+        + _protocols(methods),
     )
 
 
@@ -133,24 +135,32 @@ def _named(word: str) -> tuple[str, pathlib.Path]:
     return (name if separator else path.stem), file
 
 
-def _read(path: pathlib.Path) -> Predictions:
-    """The predictions of a file, each image once."""
-    found = kept.read_predictions(path)
+def _beside(path: pathlib.Path) -> tuple[pathlib.Path, ...]:
+    """Where the figures of a file of predictions may be."""
+    return path.with_suffix(".json"), path.with_name(_FACTS)
+
+
+def _read(name: str, path: pathlib.Path) -> _Method:
+    """The predictions of a file, each image once, and whose they are."""
+    rows = kept.read_predictions(path)
     seen = set()
-    for line, name in enumerate(found.image, start=2):
-        if name in seen:
+    for line, image in enumerate(rows.image, start=2):
+        if image in seen:
             raise InputError(
-                f"{path}, line {line}: {name} for the second time; "
+                f"{path}, line {line}: {image} for the second time; "
                 "expected one seed, each image once"
             )
-        seen.add(name)
-    return found
+        seen.add(image)
+    beside = (place for place in _beside(path) if place.is_file())
+    origin = next((kept.read(place, kept.Origin) for place in beside), None)
+    return _Method(name, path, rows, origin)
 
 
-def _chosen(table: Predictions, names: Sequence[str]) -> Predictions:
+def _chosen(method: _Method, images: Sequence[str]) -> _Method:
     """Some images in an order."""
-    places = {name: place for place, name in enumerate(table.image)}
-    return table.at(np.array([places[name] for name in names]))
+    places = {image: place for place, image in enumerate(method.rows.image)}
+    rows = method.rows.at(np.array([places[image] for image in images]))
+    return dataclasses.replace(method, rows=rows)
 
 
 def _first_known(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:
@@ -161,47 +171,29 @@ def _first_known(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:
     return next((column for column in columns if column is not None), None)
 
 
-def _check_same(
-    path: pathlib.Path,
-    table: Predictions,
-    first_path: pathlib.Path,
-    first: Predictions,
-) -> None:
+def _check_same(method: _Method, first: _Method) -> None:
     """Refuses two files that differ on one image."""
-    here, there = table.split, first.split
+    here, there = method.rows.split, first.rows.split
     same = np.abs(here.mos - there.mos) <= _SAME_MOS
     for name in ("pair_id", "algorithm", "modality"):
         same &= getattr(here, name) == getattr(there, name)
     for k in np.flatnonzero(~same):
         raise InputError(
-            f"{path}: {table.image[k]} has MOS {here.mos[k]:.4f} and in "
-            f"{first_path} {there.mos[k]:.4f}; expected predictions of one "
-            "data set"
+            f"{method.path}: {method.rows.image[k]} has MOS {here.mos[k]:.4f} "
+            f"and in {first.path} {there.mos[k]:.4f}; expected predictions of "
+            "one data set"
         )
 
 
-def _beside(path: pathlib.Path) -> tuple[pathlib.Path, ...]:
-    """Where the figures of a file of predictions may be."""
-    return path.with_suffix(".json"), path.with_name(_FACTS)
-
-
-def _origin(path: pathlib.Path) -> kept.Origin | None:
-    """What stands beside a file of predictions; None if nothing does."""
-    beside = (place for place in _beside(path) if place.is_file())
-    return next((kept.read(place, kept.Origin) for place in beside), None)
-
-
-def _data(
-    origins: Mapping[str, kept.Origin | None],
-    paths: Mapping[str, pathlib.Path],
-) -> dict[str, Any]:
+def _data(methods: Sequence[_Method]) -> dict[str, Any]:
     """Name and scores of the data set, from the figures beside the files."""
     found = {
         tuple(
-            origin.data.get(key, default) for key, default in _WHAT.items()
-        ): paths[name]
-        for name, origin in origins.items()
-        if origin
+            method.origin.data.get(key, default)
+            for key, default in _WHAT.items()
+        ): method.path
+        for method in methods
+        if method.origin
     }
     if len(found) > 1:
         each = "; ".join(
@@ -216,12 +208,14 @@ def _data(
     return {k: v for k, v in zip(_WHAT, what, strict=True) if v}
 
 
-def _protocols(origins: Mapping[str, kept.Origin | None]) -> str:
+def _protocols(methods: Sequence[_Method]) -> str:
     """The protocol of each method where one is known: they may differ."""
     said = {
         # Which of its parts were scored is shown by the images in common.
-        name: _PART.split(origin.protocol)[0] if origin else UNKNOWN
-        for name, origin in origins.items()
+        method.name: _PART.split(method.origin.protocol)[0]
+        if method.origin
+        else UNKNOWN
+        for method in methods
     }
     if set(said.values()) == {UNKNOWN}:
         return ""

@@ -15,6 +15,7 @@ import importlib
 import pathlib
 import subprocess
 import sys
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,13 +34,16 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation import figures
+from g2npan_tf.evaluation import report
 from g2npan_tf.evaluation import results as kept
 from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation import table as evaluation_table
 from g2npan_tf.evaluation.results import Judged
 from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.evaluation.results import Results
-from g2npan_tf.experiments import cross_validation_plots
+from g2npan_tf.report import plots
+from g2npan_tf.scoring.assessor import Assessment
+from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.model_facts import whose
 
 # What the output has beside the runs.
@@ -293,13 +297,7 @@ def collect(runs: Runs, output: pathlib.Path) -> CrossValidation:
     with written_aside(output / "table.md") as aside:
         aside.write_text(table(results) + "\n")
     rows.write(output / "predictions.csv")
-    label = f"{facts['name']}, {whose(facts)}"
-    logs = {
-        f"seed {seed}, fold {fold}": folder_of(output, seed, fold) / "log.csv"
-        for seed, fold in runs
-    }
-    cross_validation_plots.draw(rows, logs, label, output)
-    _report(results, rows, runs, output)
+    _show(results, rows, runs, output)
     return results
 
 
@@ -344,18 +342,72 @@ def _srcc(rows: Predictions) -> float:
     return statistics.srcc(rows.split.mos, rows.predicted)
 
 
-def _report(
+def _show(
     results: CrossValidation,
     rows: Predictions,
-    runs: dict[tuple[int, int], Config],
+    runs: Runs,
     output: pathlib.Path,
 ) -> None:
-    """Writes report.html; its maps need TensorFlow, which is loaded here."""
+    """Draws the plots and writes the report, seed by seed.
+
+    Choice: figures and plots of each seed, since a seed predicts every image
+    once; single images of the first seed only.
+    """
+    logs = {
+        f"seed {seed}, fold {fold}": folder_of(output, seed, fold) / "log.csv"
+        for seed, fold in runs
+    }
+    label = f"{results.data['name']}, {whose(results.data)}"
+    report.scatter(rows, label).write(output / "scatter.png")
+    report.algorithm_bars(rows, label).write(output / "algorithms.png")
+    if curves := report.learning_curves(logs):
+        plots.row(curves, label).write(output / "curves.png")
+    report.write(
+        output / report.FILE,
+        results.of_seed(next(iter(results.seeds))),
+        [
+            report.Part(f"seed {seed}", judged, rows.where(seed=seed))
+            for seed, judged in results.seeds.items()
+        ],
+        logs,
+        lambda chosen: _explained(chosen, runs, output, results.data),
+    )
+
+
+def _explained(
+    chosen: Predictions, runs: Runs, output: pathlib.Path, facts: kept.Facts
+) -> list[tuple[np.ndarray, Assessment]]:
+    """Pixels and maps of images, each by the model that predicted it."""
+    found: dict[str, tuple[np.ndarray, Assessment]] = {}
+    for (seed, fold), config in runs.items():
+        mine = chosen.where(seed=str(seed), fold=str(fold)).image
+        if not len(mine):
+            continue
+        pixels = _pixels(config, facts, mine)
+        workdir = folder_of(output, seed, fold)
+        assessor = Assessor.load(workdir, check_content=False)
+        maps = assessor.explain([pixels[name] for name in mine])
+        for name, one in zip(mine, maps, strict=True):
+            found[name] = pixels[name], one
+    return [found[name] for name in chosen.image]
+
+
+def _pixels(
+    config: Config, facts: kept.Facts, names: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Some images of a data set by their names, `pair/algorithm`."""
     with cli.quiet_stderr():
-        from g2npan_tf.experiments import cross_validation_report
-    folders = {key: folder_of(output, *key) for key in runs}
-    by_seed = {seed: results.of_seed(seed) for seed in results.seeds}
-    cross_validation_report.write(by_seed, rows, runs, folders, output)
+        from g2npan_tf.data import base
+
+    builder = base.reopen(config, dict(facts))
+    rows = base.judged(builder)
+    there = np.isin(_names(rows), names)
+    read = base.read(builder, rows["index"][there])
+    return dict(zip(_names(read), read["image"], strict=True))
+
+
+def _names(rows: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.char.add(np.char.add(rows["pair_id"], "/"), rows["algorithm"])
 
 
 if __name__ == "__main__":

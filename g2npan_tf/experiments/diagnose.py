@@ -46,7 +46,7 @@ def main(argv: list[str]) -> None:
     print(table(found))
     if options.output:
         try:
-            results.write(pathlib.Path(options.output), found.to_json())
+            results.write(pathlib.Path(options.output), found)
         except OSError as error:
             command.fail(f"{options.output}: {error.strerror}")
 

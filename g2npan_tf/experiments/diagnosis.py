@@ -83,11 +83,6 @@ class Findings:
     score: ScoreParts | None
     gradients: dict[str, dict[str, float]]
 
-    def to_json(self) -> dict[str, Any]:
-        """For a JSON file, without what there is not."""
-        fields = dataclasses.asdict(self)
-        return {k: v for k, v in fields.items() if v is not None}
-
 
 def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
     """Looks into a run.

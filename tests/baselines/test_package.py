@@ -1,12 +1,9 @@
 """The package: what it exports, what it loads, and the oracle beside it."""
 
-import subprocess
-import sys
-
 import pytest
 
 from g2npan_tf import baselines
-from tests.tiny import REPOSITORY
+from tests.tiny import run_python
 
 
 def nava(*images):
@@ -46,11 +43,5 @@ def test_importing_loads_no_tensorflow(name):
         f"import {name}, sys; "
         "print({'tensorflow', 'keras', 'sklearn'} & set(sys.modules))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = run_python("-c", code)
     assert done.stdout == "set()\n"

@@ -3,8 +3,6 @@
 import csv
 import dataclasses
 import json
-import subprocess
-import sys
 from unittest import mock
 
 import numpy as np
@@ -25,7 +23,7 @@ from g2npan_tf.evaluation import statistics
 from tests.custom_folder import rows_of
 from tests.custom_folder import write_folder
 from tests.tiled_base import TiledBase
-from tests.tiny import REPOSITORY
+from tests.tiny import run_python
 
 
 @pytest.fixture(autouse=True)
@@ -34,13 +32,7 @@ def few_resamples(monkeypatch):
 
 
 def command(*flags):
-    return subprocess.run(
-        [sys.executable, "-m", "g2npan_tf.baselines.run", *flags],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        check=False,
-    )
+    return run_python("-m", "g2npan_tf.baselines.run", *flags)
 
 
 def base(num_pairs=10, seed=0):

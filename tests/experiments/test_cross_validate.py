@@ -1,10 +1,10 @@
-"""Cross-validation: what is run, what is pooled, what is refused."""
+"""Cross-validation: what is run, what is pooled, what is shown and refused."""
 
 import dataclasses
 import json
 import os
-import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -13,15 +13,24 @@ from scipy import stats
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.data import base
+from g2npan_tf.evaluation import figures
 from g2npan_tf.evaluation import results as kept
+from g2npan_tf.evaluation import statistics
 from g2npan_tf.experiments import cross_validate
+from g2npan_tf.scoring.assessor import Assessment
+from tests.html_checks import check_page
 from tests.made_up_runs import EVALUATE
+from tests.made_up_runs import FACTS
 from tests.made_up_runs import TRAIN
 from tests.made_up_runs import judged as whole_test_part
 from tests.made_up_runs import write_summary
-from tests.tiny import REPOSITORY
+from tests.tiny import run_python
 
-FACTS = {"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"}
+
+@pytest.fixture(autouse=True)
+def few_resamples(monkeypatch):
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
 
 
 def runs(seeds=(0,), folds=(0, 1), **settings):
@@ -32,66 +41,93 @@ def runs(seeds=(0,), folds=(0, 1), **settings):
     }
 
 
-def write_run(output, seed, fold, count=12, epochs=3):
-    """What a finished run and evaluate.py leave, with drawn scores."""
-    folder = cross_validate.folder_of(output, seed, fold)
-    (folder / "evaluation").mkdir(parents=True)
-    config_module.save(Config(), FACTS, folder / "config.json")
-    write_summary(folder, epochs)
-    (folder / "log.csv").write_text(
-        "epoch,quality_loss,val_srcc\n1,0.6,0.1\n2,0.5,\n"
-    )
-    rng = np.random.default_rng(10 * seed + fold)
-    mos = np.random.default_rng(fold).uniform(1, 5, count)
+def drawn_split(fold, count=12):
     places = np.arange(count)
-    split = kept.Split(
+    return kept.Split(
         np.array([f"pair_{fold}_{i // 3}" for i in places]),
         np.array([f"method_{i % 3}" for i in places]),
         np.array([["CT", "PET"][i % 2] for i in places]),
-        mos,
+        np.random.default_rng(fold).uniform(1, 5, count),
         np.array([f"case_{fold}"] * count),
     )
-    predicted = mos + rng.normal(0, 1, count)
+
+
+def write_run(output, seed, fold, split=None, config=None, facts=FACTS):
+    """What a finished and evaluated run leaves, with drawn predictions."""
+    folder = cross_validate.folder_of(output, seed, fold)
+    (folder / "evaluation").mkdir(parents=True)
+    config_module.save(config or Config(), facts, folder / "config.json")
+    write_summary(folder, 3)
+    (folder / "log.csv").write_text(
+        "epoch,quality_loss,val_srcc\n1,0.6,0.1\n2,0.5,\n"
+    )
+    split = split or drawn_split(fold)
+    count = len(split.mos)
+    rng = np.random.default_rng(10 * seed + fold)
+    predicted = split.mos + rng.normal(0, 1, count)
     kept.Predictions(
         split.image,
         split,
         predicted,
         {
             "mean": np.full(count, 3.0),
-            "algorithm_modality_mean": np.array([2.0 + i % 3 for i in places]),
+            "algorithm_modality_mean": 2.0 + np.arange(count) % 3,
         },
-        grades=mos[:, None] + rng.normal(0, 0.3, (count, 3)),
+        grades=split.mos[:, None] + rng.normal(0, 0.3, (count, 3)),
     ).write(folder / "evaluation" / "predictions.csv")
     kept.write(folder / "evaluation" / "results.json", whole_test_part())
-    return mos, predicted
+    return split.mos, predicted
 
 
-def test_figures_are_of_all_folds_together(tmp_path):
-    parts = [write_run(tmp_path, 0, fold) for fold in (0, 1)]
-    results = cross_validate.collect(runs(), tmp_path)
+@pytest.fixture
+def pooled(tmp_path):
+    """Two folds of two seeds: what was drawn of seed 0, and the results."""
+    drawn = [
+        write_run(tmp_path, seed, fold) for seed in (0, 7) for fold in (0, 1)
+    ]
+    return drawn[:2], cross_validate.collect(runs(seeds=(0, 7)), tmp_path)
+
+
+def test_figures_are_of_all_folds_together_and_seeds_are_not_mixed(pooled):
+    drawn, results = pooled
     mos, predicted = (
-        np.round(np.concatenate(x), 4) for x in zip(*parts, strict=True)
+        np.round(np.concatenate(x), 4) for x in zip(*drawn, strict=True)
     )
-    judged = results.seeds["0"]
-    assert judged.images == 24
-    assert judged.pairs == 8
-    reader = judged.readers["one reader"]
-    assert reader.readers == 3
-    assert 0.8 < reader.raw.srcc < 1
-    assert judged.cases == 2
-    figures = judged.methods["g2npan"].raw
-    assert figures.srcc == pytest.approx(
-        stats.spearmanr(mos, predicted).statistic
-    )
-    single = stats.spearmanr(*np.round(parts[1], 4)).statistic
+    judged, other = results.seeds.values()
+    assert (judged.images, judged.pairs, judged.cases) == (24, 8, 2)
+    assert judged.readers["one reader"].readers == 3
+    assert 0.8 < judged.readers["one reader"].raw.srcc < 1
+    srcc = judged.methods["g2npan"].raw.srcc
+    assert srcc == pytest.approx(stats.spearmanr(mos, predicted).statistic)
+    single = stats.spearmanr(*np.round(drawn[1], 4)).statistic
     assert results.folds["(0, 1)"] == pytest.approx(single)
     assert set(judged.gains) == {"algorithm_modality_mean"}
+    assert other.images == 24
+    assert other.methods["g2npan"].raw.srcc != srcc
+    assert "Seed 7:" in cross_validate.table(results)
+
+
+def test_the_folder_says_what_was_measured(pooled, tmp_path):
+    text = (tmp_path / "table.md").read_text()
+    assert "fusion_quality/phantom/1.1.0 (simulated scores)" in text
+    assert "folds 0, 1 pooled" in text
+    assert "| G2NPAN |" in text
+    rows = kept.read_predictions(tmp_path / "predictions.csv")
+    assert len(rows.image) == 48
+    places = set(zip(rows.seed, rows.fold, strict=True))
+    assert places == {("0", "0"), ("0", "1"), ("7", "0"), ("7", "1")}
+    assert json.loads((tmp_path / "results.json").read_text())["settings"]
+    for name in ("scatter", "algorithms", "curves"):
+        assert (tmp_path / f"{name}.png").stat().st_size > 5000
+    report = check_page((tmp_path / "report.html").read_text())
+    for words in ("Figures, seed 0", "Figures, seed 7", "Not shown: "):
+        assert words in report.text
 
 
 def test_folds_of_an_earlier_version_are_pooled_too(tmp_path):
     for fold in (0, 1):
         write_run(tmp_path, 0, fold)
-    path = tmp_path / "seed_0" / "fold_1" / "evaluation" / "predictions.csv"
+    path = cross_validate.predictions_of(tmp_path, 0, 1)
     rows = kept.read_predictions(path)
     dataclasses.replace(rows, grades=None).write(path)
     results = cross_validate.collect(runs(), tmp_path)
@@ -99,34 +135,57 @@ def test_folds_of_an_earlier_version_are_pooled_too(tmp_path):
     assert results.seeds["0"].readers == {}
 
 
-def test_seeds_are_not_mixed(tmp_path):
-    for seed in (0, 7):
-        for fold in (0, 1):
-            write_run(tmp_path, seed, fold)
-    results = cross_validate.collect(runs(seeds=(0, 7)), tmp_path)
-    assert {s.images for s in results.seeds.values()} == {24}
-    srcc = [s.methods["g2npan"].raw.srcc for s in results.seeds.values()]
-    assert srcc[0] != srcc[1]
-    assert "Seed 7:" in cross_validate.table(results)
+class FoldAssessor:
+    """Remembers which folder explained which images."""
+
+    asked = ()
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    @classmethod
+    def load(cls, folder, **options):
+        return cls(folder)
+
+    def explain(self, images):
+        FoldAssessor.asked = (*FoldAssessor.asked, self.folder.name)
+        maps = np.full((8, 8), 0.5, np.float32)
+        return [Assessment(3.0, 0.5, maps) for _ in images]
 
 
-def test_the_folder_says_what_was_measured(tmp_path):
-    for fold in (0, 1):
-        write_run(tmp_path, 0, fold)
-    cross_validate.collect(runs(), tmp_path)
-    text = (tmp_path / "table.md").read_text()
-    assert "fusion_quality/phantom/1.1.0 (simulated scores)" in text
-    assert "folds 0, 1 pooled" in text
-    assert "| G2NPAN |" in text
-    rows = kept.read_predictions(tmp_path / "predictions.csv")
-    assert len(rows.image) == 24
-    assert set(zip(rows.seed, rows.fold, strict=True)) == {
-        ("0", "0"),
-        ("0", "1"),
-    }
-    assert json.loads((tmp_path / "results.json").read_text())["settings"]
-    for name in ("scatter", "algorithms", "curves"):
-        assert (tmp_path / f"{name}.png").stat().st_size > 5000
+def test_images_have_maps_of_the_models_that_never_saw_them(
+    data_dir, tmp_path, monkeypatch
+):
+    wanted = runs(data_dir=data_dir)
+    for (seed, fold), settings in wanted.items():
+        builder = base.open_base(settings)
+        rows = base.read_scores(builder, base.divide(builder, settings).test)
+        split, facts = figures.split_of(rows), base.facts(builder)
+        write_run(tmp_path, seed, fold, split, settings, facts)
+    monkeypatch.setattr(cross_validate, "Assessor", FoldAssessor)
+    cross_validate.collect(wanted, tmp_path)
+    text = (tmp_path / "report.html").read_text()
+    assert "seed 0, fold 1" in text
+    # Image and map of four best and four worst predictions of two folds, of
+    # which each has only two pairs, so that both models explain.
+    shown = [
+        i for i in check_page(text).find("img") if i.get("class") != "plot"
+    ]
+    assert len(shown) == 16
+    assert sorted(FoldAssessor.asked) == ["fold_0", "fold_1"]
+
+
+def test_pixels_are_those_of_the_named_images_of_the_same_data(data_dir):
+    settings = Config(data_dir=data_dir)
+    builder = base.open_base(settings)
+    rows = base.read(builder, np.array([4, 17]))
+    names = cross_validate._names(rows)
+    facts = base.facts(builder)
+    pixels = cross_validate._pixels(settings, facts, names[::-1])
+    for name, image in zip(names, rows["image"], strict=True):
+        np.testing.assert_array_equal(pixels[name], image)
+    with pytest.raises(InputError, match="began on one with bytes=1"):
+        cross_validate._pixels(settings, facts | {"bytes": 1}, names)
 
 
 def test_finished_runs_are_not_repeated_and_others_are(tmp_path, monkeypatch):
@@ -135,13 +194,13 @@ def test_finished_runs_are_not_repeated_and_others_are(tmp_path, monkeypatch):
 
     def record(command, **_):
         commands.append(command)
-        return type("Done", (), {"returncode": 0})
+        return types.SimpleNamespace(returncode=0)
 
     monkeypatch.setattr(cross_validate.subprocess, "run", record)
     cross_validate.run_all(runs(epochs=3), tmp_path, jobs=2)
     assert [command[2] for command in commands] == [TRAIN, EVALUATE]
     assert "--fold=1" in commands[0]
-    assert commands[0][0] == sys.executable
+    assert commands[0][:2] == [sys.executable, "-m"]
     commands.clear()
     cross_validate.run_all(runs(folds=(0,), epochs=4), tmp_path, jobs=1)
     assert len(commands) == 2
@@ -154,43 +213,28 @@ def test_finished_runs_are_not_repeated_and_others_are(tmp_path, monkeypatch):
 
 def test_a_run_of_other_settings_is_not_taken_for_done(tmp_path):
     write_run(tmp_path, 0, 0)
-    (cross_validate.folder_of(tmp_path, 0, 0) / "checkpoints").mkdir()
-    with pytest.raises(
-        InputError, match=r"fold_0 holds a run with seed=0, .*9"
-    ):
-        cross_validate.is_done(
-            Config(seed=9), cross_validate.folder_of(tmp_path, 0, 0)
-        )
+    folder = cross_validate.folder_of(tmp_path, 0, 0)
+    (folder / "checkpoints").mkdir()
+    with pytest.raises(InputError, match=r"fold_0 .*seed=0.*9"):
+        cross_validate.is_done(Config(seed=9), folder)
 
 
-def test_an_evaluation_older_than_the_training_is_repeated(tmp_path):
+def test_an_evaluation_of_old_weights_or_other_images_is_repeated(tmp_path):
     write_run(tmp_path, 0, 0)
     folder = cross_validate.folder_of(tmp_path, 0, 0)
-    config = Config(epochs=3)
-    assert cross_validate.is_done(config, folder)
-    os.utime(folder / "evaluation" / "results.json", (1, 1))
-    assert not cross_validate.is_done(config, folder)
-
-
-@pytest.mark.parametrize(
-    "narrowed",
-    [
+    path, config = folder / "evaluation" / "results.json", Config(epochs=3)
+    whole = {"split": "test", "group_by": "pair_id", "excluded": []}
+    for narrowed in (
         {"excluded": ["algorithm:method_0"]},
         {"group_by": "case_id"},
         {"split": "all"},
-    ],
-)
-def test_an_evaluation_of_other_images_or_groups_is_repeated(
-    tmp_path, narrowed
-):
-    write_run(tmp_path, 0, 0)
-    folder = cross_validate.folder_of(tmp_path, 0, 0)
-    path = folder / "evaluation" / "results.json"
-    whole = {"split": "test", "group_by": "pair_id", "excluded": []}
+    ):
+        kept.write(path, whole_test_part(**whole | narrowed))
+        assert not cross_validate.is_done(config, folder)
     kept.write(path, whole_test_part(**whole))
-    assert cross_validate.is_done(Config(epochs=3), folder)
-    kept.write(path, whole_test_part(**whole | narrowed))
-    assert not cross_validate.is_done(Config(epochs=3), folder)
+    assert cross_validate.is_done(config, folder)
+    os.utime(path, (1, 1))
+    assert not cross_validate.is_done(config, folder)
 
 
 def test_a_run_that_fails_says_why(tmp_path):
@@ -199,7 +243,23 @@ def test_a_run_that_fails_says_why(tmp_path):
         InputError, match=r"training ended with code 2: .*no_su"
     ):
         cross_validate.run_all(bad, tmp_path, jobs=1)
-    assert not (cross_validate.folder_of(tmp_path, 0, 0)).exists()
+    assert not cross_validate.folder_of(tmp_path, 0, 0).exists()
+
+
+def test_all_parts_of_a_protocol_are_its_folds():
+    both = Config(protocol="leave_both_out")
+    for config, count in ((Config(), 5), (both, 25)):
+        folds = cross_validate.fold_numbers(config, ["all"])
+        assert folds == list(range(count))
+    for config, words, message in (
+        (Config(), ["0", "5"], "--folds=0,5: expected different"),
+        (Config(), ["1", "1"], "--folds=1,1: expected different"),
+        (Config(), ["a"], "whole numbers from 0 to 4"),
+        (both, ["25"], "whole numbers from 0 to 24"),
+        (Config(protocol="leave_modality_out"), ["all"], "each modality"),
+    ):
+        with pytest.raises(InputError, match=message):
+            cross_validate.fold_numbers(config, words)
 
 
 @pytest.mark.parametrize(
@@ -207,31 +267,14 @@ def test_a_run_that_fails_says_why(tmp_path):
     [
         ([], "expected --output=FOLDER"),
         (["--output=x", "--fold=1"], "--fold: expected --folds=..."),
-        (["--output=x", "--folds=0,5"], "--folds=0,5: expected different"),
         (["--output=x", "--seeds=1,1"], "--seeds=1,1: expected different"),
-        (
-            ["--output=x", "--folds=25", "--protocol=leave_both_out"],
-            "whole numbers from 0 to 24",
-        ),
-        (["--output=x", "--folds=a"], "whole numbers from 0 to 4"),
         (["--output=x", "--protocol=ratio"], "cannot be pooled"),
+        (["--output=x", "--protocol=leave_modality_out"], "each modality"),
         (["--output=setup.cfg/x"], "--output=setup.cfg/x: [Errno 20] Not a"),
-        (["--output=setup.cfg"], "--output=setup.cfg: [Errno 17] File exists"),
-        (
-            ["--output=x", "--protocol=leave_modality_out", "--folds=all"],
-            "expected --folds=0,1,... with one number for each modality",
-        ),
     ],
 )
 def test_bad_flags_are_one_line(flags, message):
-    name = "g2npan_tf.experiments.cross_validate"
-    done = subprocess.run(
-        [sys.executable, "-m", name, *flags],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        check=False,
-    )
+    done = run_python("-m", "g2npan_tf.experiments.cross_validate", *flags)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1

@@ -145,40 +145,24 @@ def test_a_method_that_refuses_the_data_set_is_left_out_with_its_reason(
     assert "| rSFe |" in text
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"epochs": 3},
-        {"learning_rate": 0.01},
-        {"protocol": "image"},
-        {"facts": {**FACTS, "bytes": 7}},
-    ],
-)
-def test_a_changed_configuration_or_data_set_is_run_anew(
-    change, tmp_path, trainer, capsys
-):
-    fill(request(tmp_path, rows=["G2NPAN"]), capsys)
-    trainer.commands.clear()
-    trainer.facts = change.get("facts", FACTS)
-    fill(request(tmp_path, rows=["G2NPAN"], **change), capsys)
-    assert trainer.names == [TRAIN, EVALUATE]
-    assert len(list((tmp_path / "runs").iterdir())) == 2
-
-
-def name(config, method=""):
+def name(config, method="", facts=FACTS):
     row = Row("A", "slug", (0, 0, 0, 0), method=method)
-    return table_runs.folder_name(row, config, request(pathlib.Path("x")))
+    wanted = request(pathlib.Path("x"), facts=facts)
+    return table_runs.folder_name(row, config, wanted)
 
 
-def test_fold_seed_and_places_leave_the_folder_as_it_is():
-    other = Config(fold=3, seed=9, data_dir="/x", manual_dir="/y")
-    assert name(other) == name(Config())
-    start = [Config(init_from=path) for path in ("x", os.path.abspath("x"))]
-    assert name(start[0]) == name(start[1]) != name(Config())
+def test_folders_differ_where_figures_may():
+    usual = name(Config())
     # The hash of earlier versions: finished runs are found again.
-    assert name(Config()) == (
-        "phantom_1.1.0_group_slug_paper_1500_epochs_d1494bfe"
-    )
+    assert usual == "phantom_1.1.0_group_slug_paper_1500_epochs_d1494bfe"
+    places = {"data_dir": "/x", "manual_dir": "/y"}
+    assert name(Config(fold=3, seed=9, **places)) == usual
+    start = [Config(init_from=path) for path in ("x", os.path.abspath("x"))]
+    assert name(start[0]) == name(start[1])
+    changes = ({"epochs": 3}, {"learning_rate": 0.01}, {"protocol": "image"})
+    others = [name(Config(**change)) for change in changes]
+    others += [name(start[0]), name(Config(), facts={**FACTS, "bytes": 7})]
+    assert len({usual, *others}) == 6
     # A compared method hangs on the data and the protocol only.
     oefp = name(Config(), "oefp")
     assert name(Config(epochs=3), "oefp") == oefp

@@ -1,8 +1,5 @@
 """The command that makes the paper's tables: caching and flags."""
 
-import subprocess
-import sys
-
 import pytest
 
 from g2npan_tf.core.config import Config
@@ -12,7 +9,7 @@ from tests.made_up_runs import EVALUATE
 from tests.made_up_runs import TRAIN
 from tests.made_up_runs import fill
 from tests.made_up_runs import request
-from tests.tiny import REPOSITORY
+from tests.tiny import run_python
 
 
 def test_a_second_call_only_prints(tmp_path, trainer, capsys):
@@ -40,13 +37,7 @@ def test_rows_that_are_not_there_are_refused():
     ],
 )
 def test_bad_flags_are_one_line(words, message):
-    done = subprocess.run(
-        [sys.executable, "-m", "g2npan_tf.experiments.tables", *words],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        check=False,
-    )
+    done = run_python("-m", "g2npan_tf.experiments.tables", *words)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
@@ -79,16 +70,9 @@ def test_the_command_makes_a_table_and_a_second_call_only_prints(
         "--discriminator_filters=4,8,8,8",
         "--vgg_width=0.05",
     ]
-    command = [sys.executable, "-m", "g2npan_tf.experiments.tables", *words]
     outputs = []
     for _ in range(2):
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            cwd=REPOSITORY,
-            check=False,
-        )
+        done = run_python("-m", "g2npan_tf.experiments.tables", *words)
         assert done.returncode == 0, done.stderr
         outputs.append(done)
     first, second = outputs
