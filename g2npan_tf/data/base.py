@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.metadata
 import json
+import re
 import sys
 from collections.abc import Iterable
 from collections.abc import Sequence
@@ -30,7 +31,8 @@ def _builder(name: str, config: Config) -> tfds.core.DatasetBuilder:
     The data sets of a checkout are such a plug-in, and not in a wheel: there
     TFDS reads what is built in `data_dir`.
     """
-    if name.partition("/")[0] not in tfds.list_builders():
+    known = tfds.list_builders(with_community_datasets=False)
+    if re.split("[/:]", name)[0] not in known:
         _load_plug_ins()
     return tfds.builder(name, data_dir=config.data_dir or None)
 
