@@ -2,9 +2,9 @@
 
     python -m benchmarks.bench [--preset=compact] [--output=FILE]
 
-prints three Markdown tables: the figures, the step by part, and the narrow
-network with and without oneDNN. Networks are not
-trained before: their speed does not depend on what they have learned.
+prints two Markdown tables: the figures, and the narrow network with and
+without oneDNN. Networks are not trained before: their speed does not depend on
+what they have learned.
 docs/performance.md says how to read it.
 """
 
@@ -19,9 +19,6 @@ from absl import flags
 
 from benchmarks import bench_table as table
 from benchmarks import machine
-from benchmarks.peak import peak_meter
-from benchmarks.peak_memory import scoring_memory_mib
-from benchmarks.peak_memory import training_memory_mib
 from benchmarks.timing import PIPELINE
 from benchmarks.timing import STEP
 from benchmarks.timing import measure
@@ -37,6 +34,8 @@ if TYPE_CHECKING:
     from g2npan_tf.model.train_step import G2NPAN
 
 ROUNDS = 5
+# That are scored where memory is measured.
+NUM_PICTURES = 8
 
 
 def define_flags() -> None:
@@ -96,7 +95,7 @@ def report(
     folder: pathlib.Path,
     data_dir: str | None = None,
 ) -> str:
-    """Measures everything in one run.
+    """Measures everything in one run and makes the tables.
 
     Args:
         preset: Name of the preset.
@@ -105,14 +104,10 @@ def report(
         folder: For the data set and the artefacts.
         data_dir: Folder of a prepared data set, or None to build a small one.
 
-    Returns:
-        Markdown: facts, table, reasons and rules.
-
     Raises:
         InputError: If the data set has fewer images than a batch.
     """
     with command.quiet_stderr():
-        from benchmarks import step_parts
         from benchmarks import subjects
         from g2npan_tf.training import build
     if not data_dir:
@@ -132,11 +127,7 @@ def report(
         [
             *_facts(config, figures),
             "",
-            table.markdown(rows),
-            "",
-            "Cost of a step by part:",
-            "",
-            step_parts.table(figures),
+            table.markdown(table.HEAD, rows, texts=(0, 6)),
             "",
             _narrow(seconds, folder),
             "",
@@ -150,20 +141,15 @@ def _speed(
     model: "G2NPAN", config: Config, seconds: float, folder: pathlib.Path
 ) -> dict[str, "Figure"]:
     """Times everything; figures by name."""
-    from benchmarks import step_parts
     from benchmarks import subjects
 
-    step, pipeline = subjects.training_subjects(model, config)
-    threads = step.threads
     timed = [
-        step,
-        pipeline,
-        *step_parts.part_subjects(model, config, pipeline.call(), threads),
+        *subjects.training_subjects(model, config),
         *subjects.inference_subjects(model.scorer, config.batch_size, folder),
     ]
     with contextlib.ExitStack() as stack:
         peaks = {
-            threads: stack.enter_context(peak_meter(threads))
+            threads: stack.enter_context(machine.peak_meter(threads))
             for threads in subjects.THREADS
         }
         figures = measure(timed, peaks, ROUNDS, seconds)
@@ -174,7 +160,7 @@ def _narrow(seconds: float, folder: pathlib.Path) -> str:
     """The table of the narrow network."""
     from benchmarks import narrow
 
-    with peak_meter(narrow.THREADS) as peak:
+    with machine.peak_meter(narrow.THREADS) as peak:
         return narrow.table(str(folder / "narrow"), ROUNDS, seconds, peak)
 
 
@@ -204,12 +190,8 @@ def _goal(name: str, preset: str) -> table.Goal | None:
     from benchmarks import subjects
 
     if name == STEP:
-        return table.TRAINING_SHARE[preset]
-    if name.startswith("Inference") and not (
-        name.endswith(subjects.EAGER) or subjects.OPENVINO in name
-    ):
-        return table.FORWARD_SHARE[preset]
-    return None
+        return table.TRAINING_SHARE
+    return table.FORWARD_SHARE[preset] if subjects.is_shipped(name) else None
 
 
 def _speed_rows(figures: dict[str, "Figure"], preset: str) -> list[list[str]]:
@@ -223,16 +205,34 @@ def _speed_rows(figures: dict[str, "Figure"], preset: str) -> list[list[str]]:
 
 
 def _memory_rows(config: Config, folder: pathlib.Path) -> list[list[str]]:
-    """Rows of the peak memory of training and of scoring."""
+    """Rows of the peak memory of training and of scoring some pictures."""
+    import cv2
+
+    training = [
+        "train.py",
+        f"--workdir={folder / 'run'}",
+        f"--preset={config.preset}",
+        f"--data_dir={config.data_dir}",
+        f"--batch_size={config.batch_size}",
+        "--epochs=1",
+    ]
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(NUM_PICTURES):
+        pixels = rng.integers(0, 256, (128, 128, 3), dtype=np.uint8)
+        cv2.imwrite(str(pictures / f"{index}.png"), pixels)
+    model = folder / "scorer.tflite"
+    scoring = ["-m", "g2npan_tf.scoring.score", f"--model={model}", pictures]
     return [
         table.memory_row(
             "one epoch of train.py",
-            training_memory_mib(config, folder / "run"),
+            machine.peak_memory_mib(training),
             table.TRAINING_MEMORY if config.preset == DEFAULT_PRESET else None,
         ),
         table.memory_row(
             "g2npan_tf.scoring.score with LiteRT",
-            scoring_memory_mib(folder / "scorer.tflite", folder / "pictures"),
+            machine.peak_memory_mib([str(word) for word in scoring]),
         ),
     ]
 

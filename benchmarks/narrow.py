@@ -5,18 +5,17 @@ A process for each setting, since TensorFlow reads it once, asked in turns.
 
 import contextlib
 import json
-import os
 import pathlib
-import subprocess
 import sys
 from collections.abc import Callable
-from collections.abc import Iterator
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from benchmarks import bench_table
 from benchmarks.bench_table import Goal
+from benchmarks.machine import worker
 from benchmarks.timing import PIPELINE
 from benchmarks.timing import STEP
 from benchmarks.timing import measure
@@ -43,80 +42,73 @@ SHARE = Goal(0.45, "at least 45 %")
 RATIO = Goal(2.0, "below 2 x", at_least=False)
 PIPELINE_SHARE = Goal(0.05, "below 5 %", at_least=False)
 HEAD = ("Narrow network, batch 16 of crops", *SETTINGS, "Ratio", "Goal")
-# One answer: seconds and processor seconds an image, by name.
-Answer = dict[str, list[float]]
 
 
 def table(
     data_dir: str, rounds: int, seconds: float, peak: Callable[[], float]
 ) -> str:
-    """Measures both settings in turns.
+    """Measures both settings in turns and makes a Markdown table.
 
     Args:
         data_dir: Folder for the data set.
         rounds: Number of repetitions.
         seconds: Time per figure over all rounds.
         peak: Measures the matrix product of `THREADS` threads.
-
-    Returns:
-        A Markdown table.
     """
+    module = ["benchmarks.narrow", data_dir, str(seconds / rounds)]
     with contextlib.ExitStack() as stack:
         ask = {
             name: stack.enter_context(
-                _process(value, data_dir, seconds / rounds)
+                worker(module, {"TF_ENABLE_ONEDNN_OPTS": value})
             )
             for name, value in SETTINGS.items()
         }
+        # The first answer comes after building and tracing.
+        for first in ask.values():
+            first()
         rows = [
-            {name: (peak(), call()) for name, call in ask.items()}
+            {name: _values(peak(), call()) for name, call in ask.items()}
             for _ in range(rounds)
         ]
-    values = {
-        name: np.array([_values(*row[name]) for row in rows]).T
-        for name in SETTINGS
-    }
-    return markdown(values)
+    return markdown(
+        {name: np.array([row[name] for row in rows]).T for name in SETTINGS}
+    )
 
 
 def markdown(values: Mapping[str, np.ndarray]) -> str:
-    """Lays out the figures.
+    """Lays out the figures as a Markdown table.
 
     Args:
         values: By setting: images per second, share of the peak, processor
             seconds an image of step and of pipeline; each of all rounds.
-
-    Returns:
-        A Markdown table.
     """
     ours, theirs = values.values()
     shares = [x[3] / x[2] for x in (ours, theirs)]
     ratio, processor = ours[0] / theirs[0], theirs[2] / ours[2]
+
+    def medians(form: str, row: int, unit: float = 1.0) -> list[str]:
+        return [form.format(unit * np.median(x[row])) for x in (ours, theirs)]
+
     rows = [
         (
             "Training step, images/s",
-            *(f"{np.median(x[0]):.1f}" for x in (ours, theirs)),
+            *medians("{:.1f}", 0),
             f"{np.median(ratio):.2f} ({ratio.min():.2f} to {ratio.max():.2f})",
             RATIO.verdict(float(np.median(ratio))),
         ),
         (
             "Training step, share of the peak",
-            *(f"{np.median(x[1]):.0%}" for x in (ours, theirs)),
+            *medians("{:.0%}", 1),
             "",
             SHARE.verdict(float(np.median(ours[1]))),
         ),
         (
             "Training step, CPU ms/image",
-            *(f"{1000 * np.median(x[2]):.1f}" for x in (ours, theirs)),
+            *medians("{:.1f}", 2, 1000),
             f"{np.median(processor):.2f}",
             "",
         ),
-        (
-            "Input pipeline, CPU ms/image",
-            *(f"{1000 * np.median(x[3]):.2f}" for x in (ours, theirs)),
-            "",
-            "",
-        ),
+        ("Input pipeline, CPU ms/image", *medians("{:.2f}", 3, 1000), "", ""),
         (
             "Input pipeline, share of the step's CPU time",
             *(f"{np.median(share):.1%}" for share in shares),
@@ -124,50 +116,23 @@ def markdown(values: Mapping[str, np.ndarray]) -> str:
             PIPELINE_SHARE.verdict(float(np.median(shares[0]))),
         ),
     ]
-    rule = ["---", *["---:"] * 3, "---"]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (HEAD, rule, *rows))
+    return bench_table.markdown(HEAD, rows, texts=(0, 4))
 
 
-def _values(peak: float, answer: Answer) -> tuple[float, float, float, float]:
-    """What `markdown` takes of one round."""
+def _values(peak: float, line: str) -> tuple[float, float, float, float]:
+    """What `markdown` takes of one answer."""
+    answer = json.loads(line)
     wall, processor = answer[STEP]
-    return (
-        1 / wall,
-        answer["gflop"][0] / wall / peak,
-        processor,
-        answer[PIPELINE][1],
-    )
-
-
-@contextlib.contextmanager
-def _process(
-    onednn: str, data_dir: str, seconds: float
-) -> Iterator[Callable[[], Answer]]:
-    """Starts a process with a setting; the call measures once there."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.narrow", data_dir, str(seconds)],
-        cwd=pathlib.Path(__file__).parent.parent,
-        env={**os.environ, "TF_ENABLE_ONEDNN_OPTS": onednn},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as worker:
-        if worker.stdin is None or worker.stdout is None:
-            raise RuntimeError("the worker was started without pipes")
-        request, answer = worker.stdin, worker.stdout
-        # It is ready when it answers; until then it builds and traces.
-        answer.readline()
-
-        def ask() -> Answer:
-            print(file=request, flush=True)
-            return json.loads(answer.readline())
-
-        # Leaving the block closes stdin, which ends the worker.
-        yield ask
+    share = answer["gflop"] / wall / peak
+    return 1 / wall, share, processor, answer[PIPELINE][1]
 
 
 def main(data_dir: str, seconds: float) -> None:
-    """Answers until standard input ends."""
+    """Answers until standard input ends.
+
+    With wall and processor seconds an image of step and pipeline, and the
+    GFLOP of a step.
+    """
     from benchmarks import subjects
     from g2npan_tf.core.config import PRESETS
     from g2npan_tf.core.config import Config
@@ -180,21 +145,13 @@ def main(data_dir: str, seconds: float) -> None:
         data_dir=data_dir,
         perception_warmup=0,
     )
-    model = build.build(config)
-    timed = subjects.training_subjects(model, config)
+    timed = subjects.training_subjects(build.build(config), config)
     peaks = {THREADS: lambda: float("nan")}
-    measure(timed, peaks, 1, 0.0)
-    print("ready", flush=True)
     for _ in sys.stdin:
-        figures = measure(timed, peaks, 1, seconds)
-        answer = {
-            figure.subject.name: [
-                float(figure.seconds[0]),
-                float(figure.processor_seconds[0]),
-            ]
-            for figure in figures
-        }
-        answer["gflop"] = [timed[0].gflop]
+        answer: dict[str, Any] = {"gflop": timed[0].gflop}
+        for figure in measure(timed, peaks, 1, seconds):
+            times = (figure.seconds, figure.processor_seconds)
+            answer[figure.subject.name] = [float(x[0]) for x in times]
         print(json.dumps(answer), flush=True)
 
 

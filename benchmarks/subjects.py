@@ -38,12 +38,7 @@ IMAGES_PER_FOLD = 40
 
 
 def prepare_small_base(data_dir: pathlib.Path, config: str = "phantom") -> None:
-    """Builds a part of an embedded data set, where TFDS finds it.
-
-    Args:
-        data_dir: Folder of prepared data sets.
-        config: Of `fusion_quality`; one that needs no files.
-    """
+    """Builds a part of a data set that needs no files, where TFDS finds it."""
     tfds.disable_progress_bar()
     few = tfds.download.DownloadConfig(max_examples_per_split=IMAGES_PER_FOLD)
     # Standard output is for the table.
@@ -56,14 +51,8 @@ def prepare_small_base(data_dir: pathlib.Path, config: str = "phantom") -> None:
 def training_subjects(model: G2NPAN, config: Config) -> list[Subject]:
     """Prepares the training step and the pipeline that feeds it.
 
-    The step is timed on one batch again and again, so without the pipeline.
-
-    Args:
-        model: Built, not compiled; is trained by the measurement.
-        config: Of the same experiment.
-
-    Returns:
-        `STEP` and `PIPELINE`.
+    The step is timed on one batch again and again, so without the pipeline;
+    the model is compiled and trained by it.
     """
     builder = base.open_base(config)
     batches, steps = training_data.training_batches(
@@ -129,6 +118,13 @@ def inference_subjects(
         for threads in THREADS
         for engine in engines
     ]
+
+
+def is_shipped(name: str) -> bool:
+    """Whether a name is of a way to score that this project ships."""
+    return name.startswith("Inference") and not (
+        name.endswith(EAGER) or OPENVINO in name
+    )
 
 
 def _litert(

@@ -17,40 +17,24 @@ PIPELINE = "Input pipeline alone"
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """Something whose speed is measured.
-
-    Attributes:
-        name: What it is called in the table.
-        call: Does the work once.
-        images: Images that one call treats.
-        gflop: Operations per image in units of 1e9; 0 if not counted.
-        threads: Threads it may use, so which peak it is compared with.
-    """
+    """Something whose speed is measured."""
 
     name: str
-    call: Callable[[], Any]
-    images: int
-    gflop: float
-    threads: int
+    call: Callable[[], Any]  # Does the work once.
+    images: int  # That one call treats.
+    gflop: float  # Operations per image in units of 1e9; 0 if not counted.
+    threads: int  # That it may use, so which peak it is compared with.
 
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """What the repetitions of a subject gave; arrays of one value each.
-
-    Attributes:
-        subject: What was measured.
-        seconds: Wall time per image.
-        processor_seconds: Processor time of this process per image.
-        peak: The matrix product's GFLOP/s immediately before.
-        others: Share of the machine that other programs used meanwhile.
-    """
+    """What the repetitions of a subject gave; arrays of one value each."""
 
     subject: Subject
-    seconds: np.ndarray
-    processor_seconds: np.ndarray
-    peak: np.ndarray
-    others: np.ndarray
+    seconds: np.ndarray  # Wall time per image.
+    processor_seconds: np.ndarray  # Of this process, per image.
+    peak: np.ndarray  # The matrix product's GFLOP/s immediately before.
+    others: np.ndarray  # Share of the machine that other programs used.
 
     @property
     def rate(self) -> np.ndarray:
@@ -73,6 +57,29 @@ class Figure:
         return self.processor_seconds / self.seconds / self.subject.threads
 
 
+def repeat(call: Callable[[], Any], seconds: float) -> tuple[float, float]:
+    """Wall and processor seconds of a call, which is repeated for some time.
+
+    It is made at least once and never cut short.
+    """
+    calls = 0
+    own, start = time.process_time(), time.perf_counter()
+    while calls == 0 or time.perf_counter() - start < seconds:
+        call()
+        calls += 1
+    wall = time.perf_counter() - start
+    return wall / calls, (time.process_time() - own) / calls
+
+
+def take_turn(call: Callable[[], Any], seconds: float) -> tuple[float, float]:
+    """As `repeat`, after a call that is not counted.
+
+    In it threads wake up and caches fill with this engine's data again.
+    """
+    call()
+    return repeat(call, seconds)
+
+
 def measure(
     subjects: Sequence[Subject],
     peaks: Mapping[int, Callable[[], float]],
@@ -84,10 +91,10 @@ def measure(
     So a disturbance meets all of them, not one.
 
     Args:
-        subjects: What to measure; each is called twice before, unmeasured.
+        subjects: Each is called twice before, unmeasured.
         peaks: By number of threads, a function that measures the peak.
         rounds: Number of repetitions.
-        seconds: Time per subject over all rounds; a call is not cut short.
+        seconds: Time per subject over all rounds.
 
     Returns:
         A figure per subject, in the same order.
@@ -98,7 +105,7 @@ def measure(
     repetitions = np.array(
         [
             [
-                (*_repeat(subject, seconds / rounds, peaks[subject.threads]),)
+                _repetition(subject, seconds / rounds, peaks[subject.threads])
                 for subject in subjects
             ]
             for _ in range(rounds)
@@ -110,21 +117,16 @@ def measure(
     ]
 
 
-def _repeat(
+def _repetition(
     subject: Subject, seconds: float, peak: Callable[[], float]
 ) -> tuple[float, float, float, float]:
     """One repetition: the values of `Figure` in its order."""
     gflops = peak()
-    calls = 0
+    own = time.process_time()
     used, total = machine.processor_seconds()
-    own, start = time.process_time(), time.perf_counter()
-    while calls == 0 or time.perf_counter() - start < seconds:
-        subject.call()
-        calls += 1
-    wall = time.perf_counter() - start
-    own = time.process_time() - own
+    wall, processor = repeat(subject.call, seconds)
     used_after, total_after = machine.processor_seconds()
+    own = time.process_time() - own
     # The kernel counts in ticks, so that others may seem to use less than 0.
     others = max(0.0, used_after - used - own) / max(total_after - total, 1e-2)
-    images = calls * subject.images
-    return wall / images, own / images, gflops, others
+    return wall / subject.images, processor / subject.images, gflops, others

@@ -37,34 +37,27 @@ def leaky_relu() -> nn.LeakyReLU:
     return nn.LeakyReLU(LEAKY_SLOPE, inplace=True)
 
 
-class ConvBlock(nn.Sequential):
+def conv_block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     """Convolution, LeakyReLU, batch normalisation."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
-        super().__init__(
-            OrderedDict(
-                conv=conv(inputs, outputs, stride),
-                relu=leaky_relu(),
-                bn=batch_norm(outputs),
-            )
-        )
+    layers: OrderedDict[str, nn.Module] = OrderedDict(
+        conv=conv(inputs, outputs, stride),
+        relu=leaky_relu(),
+        bn=batch_norm(outputs),
+    )
+    return nn.Sequential(layers)
 
 
-class UpLayer(nn.Sequential):
+def up_layer(
+    inputs: int, outputs: int, scale: int, activation: nn.Module
+) -> nn.Sequential:
     """Up-sampling, convolution, batch normalisation, activation."""
-
-    def __init__(
-        self, inputs: int, outputs: int, scale: int, activation: nn.Module
-    ) -> None:
-        layers = OrderedDict(
-            conv=conv(inputs, outputs),
-            bn=batch_norm(outputs),
-            activation=activation,
-        )
-        if scale > 1:
-            layers["upsample"] = nn.Upsample(scale_factor=scale)
-            layers.move_to_end("upsample", last=False)
-        super().__init__(layers)
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    if scale > 1:
+        layers["upsample"] = nn.Upsample(scale_factor=scale)
+    layers["conv"] = conv(inputs, outputs)
+    layers["bn"] = batch_norm(outputs)
+    layers["activation"] = activation
+    return nn.Sequential(layers)
 
 
 class ResidualBlock(nn.Module):
@@ -90,11 +83,11 @@ class UniqueFeatureWarehouse(nn.Module):
         for scale in range(UFW_SCALES):
             stride = 1 if scale == 0 else 2
             self.add_module(
-                f"down{scale}", ConvBlock(channels, channels, stride)
+                f"down{scale}", conv_block(channels, channels, stride)
             )
-        self.bottom = ConvBlock(channels, channels)
+        self.bottom = conv_block(channels, channels)
         for scale in reversed(range(UFW_SCALES - 1)):
-            self.add_module(f"up{scale}", ConvBlock(channels, channels))
+            self.add_module(f"up{scale}", conv_block(channels, channels))
         self.upsample = nn.Upsample(scale_factor=2)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -126,7 +119,7 @@ class Generator(nn.Module):
         encoder: OrderedDict[str, nn.Module] = OrderedDict()
         width = 3
         for index, stride in enumerate(strides, start=1):
-            encoder[f"down{index}"] = ConvBlock(
+            encoder[f"down{index}"] = conv_block(
                 width, channels[index - 1], stride
             )
             width = channels[index - 1]
@@ -138,7 +131,7 @@ class Generator(nn.Module):
             last = index == len(up_scales)
             outputs = 3 if last else up_channels[index - 1]
             activation = nn.Sigmoid() if last else leaky_relu()
-            decoder[f"up{index}"] = UpLayer(width, outputs, scale, activation)
+            decoder[f"up{index}"] = up_layer(width, outputs, scale, activation)
             width = outputs
         self.encoder = nn.Sequential(encoder)
         self.decoder = nn.Sequential(decoder)
@@ -157,7 +150,7 @@ class Discriminator(nn.Module):
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         width = 3
         for index, outputs in enumerate(channels, start=1):
-            layers[f"block{index}"] = ConvBlock(width, outputs, stride=2)
+            layers[f"block{index}"] = conv_block(width, outputs, stride=2)
             width = outputs
         layers["classification"] = conv(width, 1)
         self.layers = nn.Sequential(layers)
@@ -208,11 +201,7 @@ class QualityNetwork(nn.Module):
 
 
 class Networks(nn.Module):
-    """The three networks of an experiment.
-
-    Args:
-        settings: Fields of the project's configuration, by name.
-    """
+    """The three networks of a configuration, whose fields are `settings`."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         super().__init__()

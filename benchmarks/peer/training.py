@@ -30,11 +30,8 @@ class Trainer:
     """Three networks, three optimisers, and a step in two styles.
 
     `plain` is what the papers' equations look like at first, `tuned` does the
-    least work; `STYLES` adds the layout of the arrays.
-
-    Args:
-        networks: Are trained.
-        settings: Weights of the losses and the learning rate, by name.
+    least work; `STYLES` adds the layout of the arrays. Weights of the losses
+    and the learning rate are of `settings`.
     """
 
     def __init__(self, networks: Networks, settings: dict[str, Any]) -> None:
@@ -51,8 +48,7 @@ class Trainer:
 
     def step(self, batch: Batch, style: str) -> Terms:
         """Moves all networks once; gives the mean of each loss and of W."""
-        todo = {"plain": self.plain_step, "tuned": self.tuned_step}
-        return todo[style](batch)
+        return getattr(self, f"{style}_step")(batch)
 
     def plain_step(self, batch: Batch) -> Terms:
         """A step as GANs are usually written: one network after the other.

@@ -137,7 +137,7 @@ def test_an_export_keeps_its_run(there, tmp_path, monkeypatch):
 
 
 # What only makes folders that were empty, or only files of its own names.
-EXEMPT = {"datasets/samples.py", "benchmarks/panel_report.py"}
+EXEMPT = {"datasets/samples.py"}
 
 
 def test_every_command_with_an_output_checks_it():

@@ -1,3 +1,5 @@
+"""The engine of comparison: arrays, turns, errors and, if there, PyTorch."""
+
 import os
 import subprocess
 import sys
@@ -7,11 +9,9 @@ import numpy as np
 import pytest
 import scipy.signal
 
-from benchmarks.peer import case
+from benchmarks.peer import compare
 from benchmarks.peer import equality
-from benchmarks.peer import peer_process
-from benchmarks.peer import rounds
-from benchmarks.peer.turns import take_turn
+from benchmarks.peer import process
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.model import losses
@@ -38,7 +38,7 @@ def test_exported_kernel_sums_the_same_pixels_of_the_mirrored_image():
         ],
         name="net",
     )
-    exported = case.exported(net, net.weights, net.get_weights())
+    exported = equality.exported(net, net.weights, net.get_weights())
     assert sorted(exported) == ["net.one.bias", "net.one.weight"]
     # PyTorch's padding=1 with stride 2, by another library.
     kernel = exported["net.one.weight"][0, 0]
@@ -49,9 +49,9 @@ def test_exported_kernel_sums_the_same_pixels_of_the_mirrored_image():
 
 
 def test_every_weight_and_statistic_is_exported_once():
-    model = case.build(TINY, image_size=32)
-    for net in case.networks(model):
-        exported = case.exported(net, net.weights, net.get_weights())
+    model = equality.build(TINY, image_size=32)
+    for net in equality.networks(model):
+        exported = equality.exported(net, net.weights, net.get_weights())
         assert len(exported) == len(net.weights)
         assert {name.rpartition(".")[2] for name in exported} == {
             "weight",
@@ -64,9 +64,9 @@ def test_every_weight_and_statistic_is_exported_once():
 
 
 def test_some_images_count_as_good_and_some_do_not():
-    model = case.build(TINY, image_size=32)
-    batch = case.random_batch(4, 32, seed=0)
-    case.randomize(model, batch, seed=0)
+    model = equality.build(TINY, image_size=32)
+    batch = equality.random_batch(4, 32, seed=0)
+    equality.randomize(model, batch, seed=0)
     results = equality.compute(
         model,
         Config(**{**TINY.to_json(), "batch_size": 4, "perception_warmup": 0}),
@@ -100,11 +100,11 @@ def test_results_of_other_names_or_shapes_are_an_error():
 
 
 def test_ratio_above_one_means_we_are_faster():
-    cells = rounds.row(
+    cells = compare.row(
         2,
-        rounds.Contender("step", lambda seconds: (0, 0), 1, goal=1.3),
+        compare.Contender("step", lambda seconds: (0, 0), 1, goal=1.3),
         np.array([[0.1, 0.2], [0.1, 0.2], [0.2, 0.2]]),
-        rounds.Contender("plain", lambda seconds: (0, 0), 1),
+        compare.Contender("plain", lambda seconds: (0, 0), 1),
         np.array([[0.2, 0.2], [0.1, 0.2], [0.3, 0.2]]),
     )
     assert cells == [
@@ -117,7 +117,7 @@ def test_ratio_above_one_means_we_are_faster():
         "**1.00** (1.00 to 1.00)",
         "1.3: reached",
     ]
-    assert len(cells) == len(rounds.HEAD)
+    assert len(cells) == len(compare.HEAD)
 
 
 def test_engines_take_turns_in_alternating_order(monkeypatch):
@@ -129,26 +129,16 @@ def test_engines_take_turns_in_alternating_order(monkeypatch):
             turns.append(name)
             return seconds, seconds
 
-        return rounds.Contender(name, turn, images=2, goal=1.0)
+        return compare.Contender(name, turn, images=2, goal=1.0)
 
-    group = rounds.Group(1, [contender("A", 1.0)], [contender("B", 0.5)])
-    (row,) = rounds.measure(group, rounds=3, seconds=1.0)
+    monkeypatch.setattr(compare, "ROUNDS", 3)
+    ours, peers = contender("A", 1.0), contender("B", 0.5)
+    (row,) = compare.measure(1, [ours], [peers], seconds=1.0)
     # Warm-up, then the rounds.
     assert "".join(turns) == "ABABBAAB"
     assert row[2] == "2.0"
     assert row[4] == "4.0"
     assert row[-1] == "1: not reached"
-
-
-def test_first_call_of_a_turn_is_not_timed(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr("time.perf_counter", lambda: now[0])
-    durations = iter([100.0, 2.0, 4.0, 6.0])
-
-    def call():
-        now[0] += next(durations)
-
-    assert take_turn(call, seconds=5.0)[0] == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize(
@@ -182,9 +172,9 @@ def test_a_worker_that_died_is_an_error_with_the_request():
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    ) as process:
-        process.wait()
-        peer = peer_process.PeerProcess(process)
+    ) as dead:
+        dead.wait()
+        peer = process.PeerProcess(dead)
         with pytest.raises(RuntimeError, match=r'failed at .*"describe"'):
             peer.ask("describe", threads=1)
 
@@ -197,8 +187,8 @@ def peer():
     keras.utils.set_random_seed(0)
     settings = {**TINY.to_json(), "image_size": 32}
     try:
-        with peer_process.start(python, settings) as process:
-            yield process
+        with process.start(python, settings) as running:
+            yield running
     except InputError as error:
         pytest.skip(str(error))
 

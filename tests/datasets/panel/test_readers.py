@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.distortions import DISTORTIONS
 from datasets.atlas import list_atlas_pairs
 from datasets.atlas import select_pairs
 from datasets.fusion import fuse
 from datasets.panel import criteria
 from datasets.panel import readers
+from tests.datasets.panel.graded_damage import DISTORTIONS
 
 
 def synthetic_pair(seed, kind):

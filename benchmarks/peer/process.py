@@ -12,15 +12,14 @@ from g2npan_tf.core.errors import InputError
 # Of the peer's step, see `benchmarks.peer.training`.
 STYLES = ("plain", "tuned")
 _ROOT = pathlib.Path(__file__).parent.parent.parent
-_REQUIREMENTS = "benchmarks/peer/requirements.txt"
+_EXPECTED = (
+    "expected the python of an environment with "
+    "benchmarks/peer/requirements.txt"
+)
 
 
 class PeerProcess:
-    """A running worker.
-
-    Args:
-        process: Of `benchmarks.peer.worker`, with pipes.
-    """
+    """A running `benchmarks.peer.worker`, with pipes."""
 
     def __init__(self, process: subprocess.Popen) -> None:
         if process.stdin is None or process.stdout is None:
@@ -30,15 +29,7 @@ class PeerProcess:
         self.answers = process.stdout
 
     def ask(self, do: str, threads: int, **request: Any) -> dict[str, Any]:
-        """Has the worker do something.
-
-        Args:
-            do: A method's name, see `benchmarks.peer.worker.Worker`.
-            threads: Threads that PyTorch may use.
-            request: The method's arguments.
-
-        Returns:
-            Its answer.
+        """Has the worker call one of its methods on so many threads.
 
         Raises:
             RuntimeError: If the worker died; its reason is on stderr.
@@ -60,9 +51,6 @@ def start(python: str, settings: dict[str, Any]) -> Iterator[PeerProcess]:
     Args:
         python: Interpreter of an environment with PyTorch.
         settings: Fields of the configuration and `image_size`.
-
-    Yields:
-        The process.
 
     Raises:
         InputError: If the interpreter does not run or has no PyTorch.
@@ -89,12 +77,10 @@ def check(python: str) -> None:
         )
     except OSError as error:
         raise InputError(
-            f"{python}: not an interpreter ({error.strerror}); expected the "
-            f"python of an environment with {_REQUIREMENTS}"
+            f"{python}: not an interpreter ({error.strerror}); {_EXPECTED}"
         ) from error
     if found.returncode:
         reason = (found.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise InputError(
-            f"{python}: cannot import PyTorch ({reason}); expected an "
-            f"environment with {_REQUIREMENTS}"
+            f"{python}: cannot import PyTorch ({reason}); {_EXPECTED}"
         )
