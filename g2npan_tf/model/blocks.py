@@ -25,13 +25,18 @@ def batch_norm(x: Tensor, name: str, scale: float = 1.0) -> Tensor:
     )(x)
 
 
+def leaky_relu(x: Tensor, name: str) -> Tensor:
+    """The activation of generator and discriminator."""
+    return keras.layers.LeakyReLU(LEAKY_SLOPE, name=name)(x)
+
+
 def conv_block(x: Tensor, filters: int, name: str, strides: int = 1) -> Tensor:
     """3 x 3 convolution, LeakyReLU, batch normalisation, in this order.
 
     Section: 3.2.1 ("the BN layer is attached after the activation layer").
     """
     x = conv(x, filters, name=f"{name}_conv", strides=strides)
-    x = keras.layers.LeakyReLU(LEAKY_SLOPE, name=f"{name}_relu")(x)
+    x = leaky_relu(x, name=f"{name}_relu")
     return batch_norm(x, name=f"{name}_bn")
 
 
@@ -67,10 +72,7 @@ def residual_block(x: Tensor, name: str, num_convs: int = 3) -> Tensor:
     for index in range(1, num_convs + 1):
         y = conv(y, filters, name=f"{name}_conv{index}")
         if index < num_convs:
-            relu = keras.layers.LeakyReLU(
-                LEAKY_SLOPE, name=f"{name}_relu{index}"
-            )
-            y = relu(y)
+            y = leaky_relu(y, name=f"{name}_relu{index}")
     return keras.layers.Add(name=f"{name}_add")([x, y])
 
 

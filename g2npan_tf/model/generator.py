@@ -4,13 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from g2npan_tf.model.blocks import LEAKY_SLOPE
-from g2npan_tf.model.blocks import Tensor
-from g2npan_tf.model.blocks import batch_norm
-from g2npan_tf.model.blocks import conv
-from g2npan_tf.model.blocks import conv_block
-from g2npan_tf.model.blocks import residual_block
-from g2npan_tf.model.blocks import upsample
+from g2npan_tf.model import blocks
 from g2npan_tf.model.ufw import unique_feature_warehouse
 
 # Choice: what enters the last sigmoid starts with this deviation, so that it
@@ -69,8 +63,8 @@ def build_generator(
     for index, (width, stride) in enumerate(
         zip(filters, strides, strict=True), start=1
     ):
-        x = conv_block(x, width, name=f"down{index}", strides=stride)
-        x = residual_block(x, name=f"down{index}_residual")
+        x = blocks.conv_block(x, width, name=f"down{index}", strides=stride)
+        x = blocks.residual_block(x, name=f"down{index}_residual")
     for index in range(1, num_ufw + 1):
         x = unique_feature_warehouse(x, name=f"ufw{index}")
     ufw_features = x
@@ -78,13 +72,13 @@ def build_generator(
         zip((*up_filters, 3), up_scales, strict=True), start=1
     ):
         if scale > 1:
-            x = upsample(x, name=f"up{index}_upsample", scale=scale)
-        x = conv(x, width, name=f"up{index}_conv")
+            x = blocks.upsample(x, name=f"up{index}_upsample", scale=scale)
+        x = blocks.conv(x, width, name=f"up{index}_conv")
         last = index == len(up_scales)
         spread = (CHANGE_SCALE if use_skip else SIGMOID_SCALE) if last else 1.0
-        x = batch_norm(x, name=f"up{index}_bn", scale=spread)
+        x = blocks.batch_norm(x, name=f"up{index}_bn", scale=spread)
         if not last:
-            x = keras.layers.LeakyReLU(LEAKY_SLOPE, name=f"up{index}_relu")(x)
+            x = blocks.leaky_relu(x, name=f"up{index}_relu")
     if use_skip:
         x = keras.layers.Add(dtype="float32", name="skip")([x, _logit(image)])
     # float32 whatever the precision policy: losses and pictures come of it.
@@ -98,7 +92,7 @@ def build_generator(
     )
 
 
-def _logit(image: Tensor) -> Tensor:
+def _logit(image: blocks.Tensor) -> blocks.Tensor:
     """What the sigmoid makes the image of, half a level off black and white."""
     inside = keras.ops.clip(image, HALF_LEVEL, 1.0 - HALF_LEVEL)
     return keras.ops.log(inside / (1.0 - inside))

@@ -15,10 +15,13 @@ from g2npan_tf.model.train_step import Objective
 from g2npan_tf.training import build
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training.checkpoints import Progress
+from tests.model.test_train_step import NETS
 from tests.model.test_train_step import weights
 from tests.tiny import TINY
+from tests.tiny import assert_same
 from tests.tiny import checkpoint_files
 from tests.tiny import random_batch
+from tests.tiny import saved_and_loaded
 from tests.tiny import tiny_discriminator
 from tests.tiny import tiny_generator
 from tests.tiny import tiny_quality_network
@@ -42,6 +45,10 @@ def averaged_model(momentum=0.25):
         *(keras.optimizers.Adam(1e-2) for _ in range(3)),
     )
     return model
+
+
+def all_weights(model):
+    return [weights(getattr(model, name)) for name in NETS]
 
 
 def one_weight(value):
@@ -80,10 +87,8 @@ def test_the_average_follows_weights_and_statistics_of_each_step():
                 expected, model.generator.get_weights(), strict=True
             )
         ]
-    for mean, value in zip(
-        model.averaged_generator.get_weights(), expected, strict=True
-    ):
-        np.testing.assert_allclose(mean, value, rtol=1e-5, atol=1e-6)
+    average = model.averaged_generator.get_weights()
+    assert_same(average, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_weights_files_keep_the_order_of_the_networks():
@@ -102,23 +107,15 @@ def test_training_does_not_see_the_average():
     plain.averaged_generator = None
     for model in (plain, averaged):
         steps(model, [0])
-    for name in ("generator", "discriminator", "quality_network"):
-        for a, b in zip(
-            weights(getattr(plain, name)),
-            weights(getattr(averaged, name)),
-            strict=True,
-        ):
-            np.testing.assert_array_equal(a, b)
+    assert_same(all_weights(plain), all_weights(averaged))
 
 
 def test_the_saved_scorer_holds_the_average(tmp_path):
     model = averaged_model(momentum=0.9)
     steps(model, [0, 1])
-    model.scorer.save(tmp_path / "scorer.keras")
-    scorer = keras.saving.load_model(tmp_path / "scorer.keras", safe_mode=True)
+    scorer = saved_and_loaded(model.scorer, tmp_path)
     saved = scorer.get_layer("generator").get_weights()
-    for a, b in zip(saved, model.averaged_generator.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_same(saved, model.averaged_generator.get_weights())
     # The means of the weights, and not by chance the weights themselves.
     assert not np.allclose(saved[0], model.generator.get_weights()[0])
     image = random_batch()["image"]
@@ -140,8 +137,7 @@ def test_a_resumed_run_has_the_same_average_bit_for_bit(tmp_path):
     second = averaged_model()
     checkpoints.restore(second, tmp_path)
     steps(second, [1])
-    for a, b in zip(state(straight), state(second), strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_same(state(straight), state(second))
     average = straight.averaged_generator.weights
     assert {id(w) for w in average} <= {id(w) for w in straight.weights}
 
@@ -162,12 +158,8 @@ def test_two_replicas_have_the_average_of_one():
     two = tf.distribute.MirroredStrategy(
         devices, tf.distribute.ReductionToOneDevice()
     )
-    for a, b in zip(
-        after_an_epoch(tf.distribute.get_strategy()),
-        after_an_epoch(two),
-        strict=True,
-    ):
-        np.testing.assert_allclose(a, b, atol=2e-5)
+    one = tf.distribute.get_strategy()
+    assert_same(after_an_epoch(two), after_an_epoch(one), atol=2e-5)
 
 
 def test_the_flag_makes_the_average_and_changes_no_start_weight():
@@ -178,13 +170,7 @@ def test_the_flag_makes_the_average_and_changes_no_start_weight():
     )
     assert model.averaged_generator is None
     assert averaged.objective.generator_ema == 0.9
-    for name in ("generator", "discriminator", "quality_network"):
-        for a, b in zip(
-            weights(getattr(model, name)),
-            weights(getattr(averaged, name)),
-            strict=True,
-        ):
-            np.testing.assert_array_equal(a, b)
+    assert_same(all_weights(model), all_weights(averaged))
     assert averaged.scorer.get_layer("generator") is averaged.averaged_generator
 
 

@@ -10,6 +10,7 @@ from scipy import ndimage
 from g2npan_tf.model.inference_form import inference_form
 from tests.finished_runs import finished_run
 from tests.finished_runs import random_images
+from tests.tiny import assert_same
 
 
 def pair(shape, up=None, **conv):
@@ -114,10 +115,7 @@ def test_the_scorer_gives_the_same_with_both_pairs_joined():
     assert [layer.name for layer in joined(form)] == ["up3_conv", "up4_conv"]
     outputs = form(images, training=False)
     assert list(outputs) == list(before)
-    for name, expected in before.items():
-        np.testing.assert_allclose(
-            outputs[name], expected, rtol=1e-5, atol=1e-6, err_msg=name
-        )
+    assert_same(dict(outputs), dict(before), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("window", [(3, 1), (1, 17), (2, 1), (9, 4), (1, 50)])
@@ -145,10 +143,8 @@ def test_window_means_by_products_are_those_of_the_pooling(window):
 def test_the_network_stays_as_it_was():
     net = pair((3, 3, 2))
     config = net.get_config()
-    weights = [(w.path, w.numpy()) for w in net.weights]
+    weights = {w.path: w.numpy() for w in net.weights}
     form = inference_form(net)
     form.set_weights([2 * weight for weight in form.get_weights()])
     assert net.get_config() == config
-    for weight, (path, value) in zip(net.weights, weights, strict=True):
-        assert weight.path == path
-        np.testing.assert_array_equal(weight, value)
+    assert_same({w.path: w.numpy() for w in net.weights}, weights)

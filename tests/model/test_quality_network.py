@@ -24,26 +24,43 @@ def inputs():
     }
 
 
-def test_quality_network_keeps_the_contract_of_a_network(tmp_path):
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        ({}, 0),
+        # Eight channels more for two filters of 3 x 3.
+        ({"use_local_contrast": True}, 8 * 2 * 9),
+        # Two filters of 3 x 3 x 3 and a bias more in each of two, four
+        # normalised channels more, and as many inputs for the next
+        # convolution's eight filters.
+        ({"stem_filters": 4}, 2 * 2 * (27 + 1) + 4 * 4 + 4 * 9 * 8),
+    ],
+    ids=str,
+)
+def test_quality_network_keeps_the_contract_of_a_network(
+    options, more, tmp_path
+):
     check_net(
-        tiny_quality_network(),
+        tiny_quality_network(**options),
         inputs(),
         {"cam_logits": GRID, "quality_logit": ()},
-        TINY_PARAMETERS,
+        TINY_PARAMETERS + more,
         tmp_path,
     )
 
 
-def test_the_cam_decomposes_the_score():
-    outputs = tiny_quality_network()(inputs(), training=False)
-    np.testing.assert_allclose(
-        outputs["quality_logit"],
-        np.mean(outputs["cam_logits"], axis=(1, 2)),
-        rtol=1e-5,
-    )
+def test_a_wider_stem_gives_the_image_as_many_filters_as_no_gan():
+    model = tiny_quality_network(stem_filters=4)
+    alone = tiny_quality_network(ufw_shape=None)
+    for net, name in (
+        (model, "image_conv"),
+        (model, "discrepancy_conv"),
+        (alone, "image_conv"),
+    ):
+        assert net.get_layer(name).filters == 4
 
 
-def test_it_is_pooling_and_one_dense_unit_on_the_joined_features():
+def test_it_is_pooling_and_one_dense_unit_and_the_cam_decomposes_it():
     model = tiny_quality_network()
     cam = model.get_layer("cam")
     features = keras.Model(model.inputs, cam.input)(
@@ -51,8 +68,11 @@ def test_it_is_pooling_and_one_dense_unit_on_the_joined_features():
     )
     kernel, bias = cam.get_weights()
     dense = np.mean(features, axis=(1, 2)) @ kernel[0, 0] + bias
-    logit = model(inputs(), training=False)["quality_logit"]
+    outputs = model(inputs(), training=False)
+    logit = outputs["quality_logit"]
     np.testing.assert_allclose(dense[:, 0], logit, rtol=1e-4)
+    cam_mean = np.mean(outputs["cam_logits"], axis=(1, 2))
+    np.testing.assert_allclose(cam_mean, logit, rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["image", "discrepancy", "ufw_features"])
@@ -143,50 +163,6 @@ def test_local_contrast_does_not_see_brightness():
         quality_network.local_contrast(image),
         quality_network.local_contrast(image + 0.25),
         atol=1e-3,
-    )
-
-
-def test_with_local_contrast_only_the_first_convolution_grows(tmp_path):
-    model = build_quality_network(
-        width=0.0625,
-        use_batch_norm=True,
-        ufw_shape=(8, 8, 8),
-        image_size=SIZE,
-        use_local_contrast=True,
-    )
-    check_net(
-        model,
-        inputs(),
-        {"cam_logits": GRID, "quality_logit": ()},
-        # Eight channels more for two filters of 3 x 3.
-        TINY_PARAMETERS + 8 * 2 * 9,
-        tmp_path,
-    )
-
-
-def test_a_wider_stem_gives_the_image_as_many_filters_as_no_gan(
-    tmp_path,
-):
-    model = build_quality_network(
-        width=0.0625,
-        use_batch_norm=True,
-        ufw_shape=(8, 8, 8),
-        image_size=SIZE,
-        stem_filters=4,
-    )
-    for name in ("image", "discrepancy"):
-        assert model.get_layer(f"{name}_conv").filters == 4
-    alone = build_quality_network(width=0.0625, ufw_shape=None, image_size=SIZE)
-    assert alone.get_layer("image_conv").filters == 4
-    # Two filters of 3 x 3 x 3 and a bias more in each, four normalised channels
-    # more, and as many inputs for the next convolution's eight filters.
-    more = 2 * 2 * (27 + 1) + 4 * 4 + 4 * 9 * 8
-    check_net(
-        model,
-        inputs(),
-        {"cam_logits": GRID, "quality_logit": ()},
-        TINY_PARAMETERS + more,
-        tmp_path,
     )
 
 

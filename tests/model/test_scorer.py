@@ -9,6 +9,8 @@ from scipy import special
 from g2npan_tf.model import scorer
 from tests.tiny import GRID
 from tests.tiny import SIZE
+from tests.tiny import assert_same
+from tests.tiny import saved_and_loaded
 from tests.tiny import tiny_generator
 from tests.tiny import tiny_quality_network
 
@@ -19,9 +21,10 @@ PIXELS = np.random.default_rng(0).integers(
 
 @pytest.fixture(scope="module")
 def networks():
+    """Quality network and generator."""
     keras.utils.set_random_seed(0)
     generator, quality_network = tiny_generator(), tiny_quality_network()
-    return generator, quality_network
+    return quality_network, generator
 
 
 def test_discrepancy_is_the_absolute_difference():
@@ -49,10 +52,8 @@ def test_predicted_quality_is_the_logistic_function():
 
 
 def test_scorer_is_the_networks_in_a_row(networks):
-    generator, quality_network = networks
-    outputs = scorer.build_scorer(quality_network, generator)(
-        PIXELS, training=False
-    )
+    quality_network, generator = networks
+    outputs = scorer.build_scorer(*networks)(PIXELS, training=False)
     image = PIXELS.astype(np.float32) / 255
     made = {
         name: np.asarray(value)
@@ -74,20 +75,8 @@ def test_scorer_is_the_networks_in_a_row(networks):
     )
 
 
-def test_scorer_loads_without_custom_objects(networks, tmp_path):
-    generator, quality_network = networks
-    model = scorer.build_scorer(quality_network, generator)
-    model.save(tmp_path / "scorer.keras")
-    again = keras.saving.load_model(tmp_path / "scorer.keras", safe_mode=True)
-    for name, value in model(PIXELS, training=False).items():
-        np.testing.assert_array_equal(
-            again(PIXELS, training=False)[name], value
-        )
-
-
 def test_scores_do_not_depend_on_batch_mates(networks):
-    generator, quality_network = networks
-    model = scorer.build_scorer(quality_network, generator)
+    model = scorer.build_scorer(*networks)
     together = model(PIXELS, training=False)["mos"]
     alone = [
         float(model(PIXELS[i : i + 1], training=False)["mos"][0])
@@ -108,37 +97,33 @@ def test_tiles_are_cut_and_joined_row_by_row():
     )
 
 
-def test_a_tiled_score_is_the_mean_of_the_tiles(networks, tmp_path):
-    generator, quality_network = networks
-    whole = scorer.build_scorer(quality_network, generator, tiles_per_side=2)
-    tile = scorer.build_scorer(quality_network, generator)
+@pytest.mark.parametrize("tiles_per_side", [1, 2])
+def test_a_score_is_the_mean_of_the_tiles_also_from_a_file(
+    networks, tmp_path, tiles_per_side
+):
+    whole = scorer.build_scorer(*networks, tiles_per_side=tiles_per_side)
+    tile = scorer.build_scorer(*networks)
     # Nowhere black, so that all tiles count alike.
+    side = tiles_per_side * SIZE
     image = np.random.default_rng(1).integers(
-        16, 256, (2, 2 * SIZE, 2 * SIZE, 3), dtype=np.uint8
+        16, 256, (2, side, side, 3), dtype=np.uint8
     )
     outputs = whole(image, training=False)
-    corner = image[:, SIZE:, :SIZE]
     tiles = [
         tile(part, training=False)
-        for half in np.split(image, 2, axis=1)
-        for part in np.split(half, 2, axis=2)
+        for half in np.split(image, tiles_per_side, axis=1)
+        for part in np.split(half, tiles_per_side, axis=2)
     ]
+    mean = np.mean([x["quality"] for x in tiles], axis=0)
+    np.testing.assert_allclose(outputs["quality"], mean, atol=1e-5)
     np.testing.assert_allclose(
-        outputs["quality"],
-        np.mean([x["quality"] for x in tiles], axis=0),
+        outputs["reference"][:, -SIZE:, -SIZE:],
+        tiles[-1]["reference"],
         atol=1e-5,
     )
-    np.testing.assert_allclose(
-        outputs["reference"][:, SIZE:, :SIZE],
-        tile(corner, training=False)["reference"],
-        atol=1e-5,
-    )
-    assert outputs["cam"].shape == (2, 2 * GRID[0], 2 * GRID[1])
-    whole.save(tmp_path / "scorer.keras")
-    again = keras.saving.load_model(tmp_path / "scorer.keras", safe_mode=True)
-    np.testing.assert_array_equal(
-        again(image, training=False)["mos"], outputs["mos"]
-    )
+    assert outputs["cam"].shape == (2, *(tiles_per_side * n for n in GRID))
+    again = saved_and_loaded(whole, tmp_path)(image, training=False)
+    assert_same(again, dict(outputs))
 
 
 def test_tiles_count_by_what_is_not_black():
@@ -179,5 +164,4 @@ def test_fewer_images_than_replicas_are_scored(count):
     # Batches of one image are too few for two replicas, too.
     found = scorer.predict(shared, PIXELS[:count], batch_size=1)
     assert found["mos"].shape == (count,)
-    for name, values in found.items():
-        np.testing.assert_allclose(values, expected[name], atol=1e-5)
+    assert_same(found, dict(expected), atol=1e-5, rtol=1e-7)

@@ -115,10 +115,8 @@ def test_the_network_is_saved_as_if_it_had_no_other_form(tmp_path):
     training_form(net)
     assert net.get_config() == config
     assert [w.path for w in net.weights] == names
-    net.save(tmp_path / "net.keras")
-    again = keras.saving.load_model(tmp_path / "net.keras", safe_mode=True)
-    for a, b in zip(again.weights, net.weights, strict=True):
-        np.testing.assert_array_equal(a, b)
+    again = tiny.saved_and_loaded(net, tmp_path)
+    tiny.assert_same(again.get_weights(), net.get_weights())
 
 
 def test_slow_operations_have_a_faster_form():
