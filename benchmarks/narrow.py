@@ -57,15 +57,13 @@ def table(
     """
     module = ["benchmarks.narrow", data_dir, str(seconds / rounds)]
     with contextlib.ExitStack() as stack:
-        ask = {
-            name: stack.enter_context(
-                worker(module, {"TF_ENABLE_ONEDNN_OPTS": value})
-            )
-            for name, value in SETTINGS.items()
-        }
-        # The first answer comes after building and tracing.
-        for first in ask.values():
-            first()
+        ask = {}
+        for name, value in SETTINGS.items():
+            setting = {"TF_ENABLE_ONEDNN_OPTS": value}
+            ask[name] = stack.enter_context(worker(module, setting))
+            # The first answer comes after building and tracing; the second
+            # process finds the data set of the first.
+            ask[name]()
         rows = [
             {name: _values(peak(), call()) for name, call in ask.items()}
             for _ in range(rounds)

@@ -3,7 +3,7 @@
     python -m benchmarks.peer.worker SETTINGS
 
 SETTINGS are the fields of the project's configuration as JSON. Needs PyTorch
-and NumPy and nothing of the project but this folder.
+and NumPy and nothing of the package.
 """
 
 import json
