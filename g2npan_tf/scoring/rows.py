@@ -318,13 +318,10 @@ def _printable(text: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns that a text takes in a terminal."""
+    """Columns that a text takes in a terminal; Chinese signs take two."""
     return sum(
-        0 if unicodedata.combining(sign) else 1 + _is_wide(sign)
+        0
+        if unicodedata.combining(sign)
+        else 1 + (unicodedata.east_asian_width(sign) in "WF")
         for sign in text
     )
-
-
-def _is_wide(sign: str) -> bool:
-    """Whether a sign takes two columns, as Chinese ones do."""
-    return unicodedata.east_asian_width(sign) in "WF"

@@ -1,7 +1,7 @@
 """One upload becomes rows with pictures: scores, and what they rest on."""
 
-import base64
 import dataclasses
+import sys
 from typing import Any
 
 import cv2
@@ -9,11 +9,7 @@ import numpy as np
 
 from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.read import decode_frames
-from g2npan_tf.report.pictures import VIRIDIS
-from g2npan_tf.report.pictures import coloured
-from g2npan_tf.report.pictures import nuance_colours
-from g2npan_tf.report.pictures import shrunk
-from g2npan_tf.report.pictures import to_uint8
+from g2npan_tf.report import pictures
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.rows import ScoredImage
 from g2npan_tf.scoring.rows import ScoreRow
@@ -74,23 +70,22 @@ def _pictures(image: ScoredImage) -> Pictures | None:
     if assessment.cam is not None:
         maps["cam"] = _address(_smooth(assessment.cam, pixels))
     if assessment.reference is not None:
-        maps["reference"] = _address(to_uint8(assessment.reference))
+        maps["reference"] = _address(pictures.to_uint8(assessment.reference))
     if assessment.nuance is not None:
-        drawn, high = nuance_colours(assessment.nuance)
+        drawn, high = pictures.nuance_colours(assessment.nuance)
         maps.update(nuance=_address(drawn), nuance_high=high)
     return Pictures(*image.size, _address(pixels), **maps)
 
 
 def _smooth(cam: np.ndarray, image: np.ndarray) -> np.ndarray:
     """Colours of the local quality, between the cells by cubic curves."""
-    height, width = shrunk(image, _CAM_SIZE).shape[:2]
+    height, width = pictures.shrunk(image, _CAM_SIZE).shape[:2]
     values = cv2.resize(
         cam.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
     )
-    return coloured(values, VIRIDIS)
+    return pictures.coloured(values, pictures.VIRIDIS)
 
 
 def _address(pixels: np.ndarray) -> str:
     """Encodes pixels without loss: they are looked at closely."""
-    png = cv2.imencode(".png", np.ascontiguousarray(pixels[..., ::-1]))[1]
-    return "data:image/png;base64," + base64.b64encode(png.tobytes()).decode()
+    return pictures.data_uri(pixels, max_png_bytes=sys.maxsize)
