@@ -123,14 +123,16 @@ def decode_frames(
         where = f"frame {number} of {count}: " if count > 1 else ""
         with _only_input_errors(quote, where):
             image = next(images)
-            if image.pixels.dtype != np.uint8 or image.pixels.shape[2:] != (3,):
+            pixels = image.pixels
+            is_rgb = pixels.dtype == np.uint8 and pixels.shape[2:] == (3,)
+            if not (is_rgb and pixels.size):
                 raise InputError("expected one grey or RGB image")
-        height, width = image.pixels.shape[:2]
+        height, width = pixels.shape[:2]
         notes = image.notes
         if height != width:
             notes = (*notes, f"{width} x {height} squeezed to a square")
         own_name = f"{name}#{number}" if count > 1 else name
-        yield Frame(own_name, image.pixels, notes)
+        yield Frame(own_name, pixels, notes)
 
 
 def load_image(
