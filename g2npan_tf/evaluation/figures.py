@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 
@@ -15,7 +14,9 @@ from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation.results import ALGORITHM_MEAN
 from g2npan_tf.evaluation.results import Agreement
 from g2npan_tf.evaluation.results import Split
+from g2npan_tf.evaluation.statistics import METRICS
 from g2npan_tf.evaluation.statistics import Difference
+from g2npan_tf.evaluation.statistics import Figures
 from g2npan_tf.evaluation.statistics import Interval
 
 # The mean of fewer images says too little of an algorithm or a modality.
@@ -62,25 +63,20 @@ def judge(
 
     Args:
         split: The part that was scored.
-        predictions: Predicted MOS `[n]` by method; that of `name` first.
+        predictions: Predicted MOS `[n]` by method, that of `name` first.
         name: The method that is compared with the others.
         fold: Of each image, where folds are pooled. `[n]`.
-        grades: As `single_reader` takes them.
+        grades: Of single readers, see `single_reader`.
     """
-    ranking = {
-        key: values
-        for key, values in predictions.items()
-        if _ranks(values, predictions.get("mean"))
-    }
+    mean = predictions.get("mean")
+    ranking = {k: x for k, x in predictions.items() if _ranks(x, mean)}
     case = split.case_id
     return results.Judged(
         images=len(split.mos),
         pairs=len(set(split.pair_id)),
         cases=None if case is None else len(set(case)),
         methods={
-            key: assess(split, values)
-            if key in ranking
-            else _assess_constant(split, values)
+            key: assess(split, values, ranks=key in ranking)
             for key, values in predictions.items()
         },
         gains=_gains(split, ranking, name),
@@ -94,32 +90,36 @@ def judge(
     )
 
 
-def assess(split: Split, predicted_mos: np.ndarray) -> Agreement:
-    """All figures of one method on one split.
+def assess(
+    split: Split, predicted_mos: np.ndarray, *, ranks: bool = True
+) -> Agreement:
+    """All figures of one method on one split; the RMSE is on [0, 1].
 
     Section: 4.1.2
 
     Args:
         split: The part that was scored.
         predicted_mos: Shape `[n]`, 1..5.
-
-    Returns:
-        `raw` and `mapped` with the RMSE on [0, 1].
+        ranks: Whether they order images; else all figures but the RMSE are
+            those of their mean.
     """
     quality, predicted = _qualities(split.mos, predicted_mos)
-    mapped = statistics.logistic_mapping(quality, predicted)
-    drawn = statistics.bootstrap(
-        [split.unit],
-        lambda parts: statistics.figures(
-            quality[parts[0]], predicted[parts[0]]
-        ),
-    )
+    if not ranks:
+        predicted_mos = np.full(len(quality), np.mean(predicted_mos))
+    ranked = mos.to_quality(np.asarray(predicted_mos, np.float64))
+
+    def figures(rows: Sequence[np.ndarray]) -> Figures:
+        true, given = quality[rows[0]], predicted[rows[0]]
+        found = statistics.figures(true, ranked[rows[0]])
+        return found._replace(rmse=statistics.rmse(true, given))
+
+    drawn = statistics.bootstrap([split.unit], figures)
     return Agreement(
-        raw=statistics.figures(quality, predicted),
-        interval={
-            name: drawn.interval(k) for k, name in enumerate(statistics.METRICS)
-        },
-        mapped=statistics.figures(quality, mapped),
+        raw=Figures(*drawn.measured.tolist()),
+        interval={name: drawn.interval(k) for k, name in enumerate(METRICS)},
+        mapped=statistics.figures(
+            quality, statistics.logistic_mapping(quality, ranked)
+        ),
         rounded_krcc=statistics.krcc(split.mos, np.round(predicted_mos)),
         within_group=within_group(split, predicted_mos),
     )
@@ -131,17 +131,6 @@ def _qualities(
     return (
         mos.to_quality(np.asarray(true, np.float64)),
         mos.to_quality(np.asarray(predicted, np.float64)),
-    )
-
-
-def _assess_constant(split: Split, predicted_mos: np.ndarray) -> Agreement:
-    """Figures of what does not rank: of one constant, but for the RMSE."""
-    figures = assess(split, np.full(len(split.mos), np.mean(predicted_mos)))
-    own = assess(split, predicted_mos)
-    return dataclasses.replace(
-        figures,
-        raw=figures.raw._replace(rmse=own.raw.rmse),
-        interval={**figures.interval, "rmse": own.interval["rmse"]},
     )
 
 
@@ -237,12 +226,7 @@ def _gains(
 def difference(
     split: Split, first: np.ndarray, second: np.ndarray
 ) -> dict[str, Difference]:
-    """SRCC of one method minus another's, by paired bootstrap.
-
-    Args:
-        split: The part that both scored.
-        first: Predicted MOS of the one, `[n]`.
-        second: Predicted MOS of the other, `[n]`.
+    """SRCC of one method's predictions `[n]` minus another's, paired.
 
     Returns:
         Over all images (`all`) and as the mean of the groups
@@ -394,10 +378,9 @@ def judge_parts(parts: Sequence[Part]) -> OfParts:
         for p in parts
     ]
     return OfParts(
-        raw=statistics.Figures(*drawn.measured.tolist()),
+        raw=Figures(*drawn.measured.tolist()),
         interval={
-            name: Interval(*drawn.limits(k))
-            for k, name in enumerate(statistics.METRICS)
+            name: Interval(*drawn.limits(k)) for k, name in enumerate(METRICS)
         },
         images=_count([part.images.image for part in parts]),
         pairs=_count([split.pair_id for split in splits]),
@@ -525,35 +508,31 @@ def single_reader(split: Split, grades: np.ndarray) -> dict[str, Agreement]:
         if np.isfinite(grades).all()
         else math.nan
     )
+    within = results.WithinGroup(
+        srcc=float(np.mean([one.srcc for one in inside])),
+        top1=top1,
+        pairwise=float(np.mean([one.pairwise for one in inside])),
+    )
     return {
         ONE_READER: Agreement(
-            raw=statistics.Figures(*np.mean(raw, axis=0).tolist()),
+            raw=Figures(*np.mean(raw, axis=0).tolist()),
             interval={"srcc": drawn.interval(0)},
-            mapped=statistics.Figures(*[math.nan] * len(statistics.METRICS)),
+            mapped=Figures(*[math.nan] * len(METRICS)),
             rounded_krcc=math.nan,
-            within_group=results.WithinGroup(
-                srcc=float(np.mean([one.srcc for one in inside])),
-                top1=top1,
-                pairwise=float(np.mean([one.pairwise for one in inside])),
-            ),
+            within_group=within,
             readers=len(readers),
         )
     }
 
 
 def trivial_baselines(train: Split, test: Split) -> dict[str, np.ndarray]:
-    """Predictions that need no image.
-
-    Args:
-        train: Scores that the protocol lets a method know.
-        test: The part to predict.
+    """Predicted MOS `[n]` of the test part that need no image.
 
     Returns:
-        Predicted MOS `[n]`, 1..5: `mean` (mean MOS of the training part);
-        `ALGORITHM_MEAN` (from `algorithm_means`), or `modality_mean` where
-        training has none of the test part's algorithms; and, where it has
-        images of the test part's pairs, `pair_mean` (mean MOS of the image's
-        pair there; the mean of all for one that is not there).
+        `mean`; `ALGORITHM_MEAN` (from `algorithm_means`), or `modality_mean`
+        where training has none of the test part's algorithms; and, where it
+        has images of the test part's pairs, `pair_mean` (the mean of all for
+        a pair that is not there). See `MEANINGS`.
     """
     mean = np.full(len(test.mos), np.mean(train.mos))
     baselines = {"mean": mean}
@@ -572,10 +551,6 @@ def trivial_baselines(train: Split, test: Split) -> dict[str, np.ndarray]:
 
 def algorithm_means(train: Split, test: Split) -> np.ndarray:
     """What an image's algorithm and modality alone say of its MOS.
-
-    Args:
-        train: Scores that are known.
-        test: The part to predict.
 
     Returns:
         Predicted MOS `[n]`: the mean of the images of the same algorithm and
@@ -662,8 +637,3 @@ def left_out_means(split: Split) -> np.ndarray:
         inside = split.group == group
         means[inside] = algorithm_means(split.at(~inside), split.at(inside))
     return means
-
-
-def meanings(names: Iterable[str]) -> dict[str, str]:
-    """What each trivial baseline among some methods predicts."""
-    return {name: MEANINGS[name] for name in names if name in MEANINGS}

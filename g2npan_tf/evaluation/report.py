@@ -34,6 +34,8 @@ from g2npan_tf.report.page import Column
 from g2npan_tf.report.plots import Plot
 from g2npan_tf.scoring import model_facts
 from g2npan_tf.scoring.assessor import Assessment
+from g2npan_tf.scoring.explain import View
+from g2npan_tf.scoring.explain import views
 
 FILE = "report.html"
 # Longest side of a picture of an image in pixels.
@@ -477,20 +479,20 @@ def _image(
     )
     if rows.spread is not None and math.isfinite(rows.spread[index]):
         text += f"; sd of readers {rows.spread[index]:.2f}"
-    views = {"image": pixels}
-    if assessment.reference is not None:
-        views["generated reference"] = assessment.reference
-    if assessment.nuance is not None:
-        drawn, high = pictures.nuance_colours(assessment.nuance)
-        views[f"nuance, largest {high:.2f}"] = drawn
-    if assessment.cam is not None:
-        views["local quality (CAM)"] = pictures.overlay(assessment.cam, pixels)
     name = rows.image[index]
     return {
         "name": name,
         "text": text,
         "views": {
-            caption: page.picture(view, f"{caption} of {name}", _LONGEST)
-            for caption, view in views.items()
+            _caption(view): page.picture(
+                view.pixels, f"{view.title} of {name}", _LONGEST
+            )
+            for view in views(assessment, pixels)
         },
     }
+
+
+def _caption(view: View) -> str:
+    if view.name == "nuance" and view.bar:
+        return f"{view.title}, largest {view.bar.high:.2f}"
+    return view.title

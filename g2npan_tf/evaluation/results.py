@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import pathlib
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -135,17 +136,16 @@ class Predictions:
     def write(self, path: pathlib.Path) -> None:
         """Writes a CSV file, replaced whole; raises OSError."""
         columns = self._texts()
-        with (
-            written_aside(path) as aside,
-            aside.open("w", newline="") as file,
-        ):
+        with written_aside(path) as aside, aside.open("w", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(columns)
             writer.writerows(zip(*columns.values(), strict=True))
 
     def _texts(self) -> dict[str, Iterable[str]]:
-        def places(values: np.ndarray) -> list[str]:
-            return [f"{value:.4f}" for value in values]
+        def places(
+            values: np.ndarray | None, form: str = ".4f"
+        ) -> list[str] | None:
+            return None if values is None else [f"{x:{form}}" for x in values]
 
         split = self.split
         grades = np.empty((0, 0)) if self.grades is None else self.grades.T
@@ -156,21 +156,19 @@ class Predictions:
             "modality": split.modality,
             "mos": places(split.mos),
             # A flat fit ranks by digits that four places would cut off.
-            "predicted_mos": [f"{value:.9g}" for value in self.predicted],
+            "predicted_mos": places(self.predicted, ".9g"),
             "case": split.case_id,
             **{name: places(values) for name, values in self.trivial.items()},
-            "reader_sd": None if self.spread is None else places(self.spread),
+            "reader_sd": places(self.spread),
             **{
                 f"reader_{reader}": [
-                    text.replace("nan", "") for text in places(values)
+                    f"{x:.4f}" if np.isfinite(x) else "" for x in values
                 ]
                 for reader, values in enumerate(grades, 1)
             },
             "seed": self.seed,
             "fold": self.fold,
-            "value": None
-            if self.measure is None
-            else [f"{value:.9g}" for value in self.measure],
+            "value": places(self.measure, ".9g"),
         }
         return {name: x for name, x in columns.items() if x is not None}
 
@@ -183,29 +181,33 @@ def read_predictions(path: pathlib.Path) -> Predictions:
             lacks a column or a number.
     """
     rows = _csv_rows(path)
+    there = [name for name in rows[0] if name]
 
-    def texts(name: str) -> np.ndarray:
+    # Both give None for a column that the file lacks.
+    def texts(name: str) -> Any:
+        if name not in there:
+            return None
         return np.array([row[name] or "" for row in rows])
 
-    def numbers(name: str, can_lack: bool = False) -> np.ndarray:
-        cells = [
-            (f"{path}, line {line}, {name}", row[name] or "")
-            for line, row in enumerate(rows, start=2)
-        ]
+    def numbers(name: str, can_lack: bool = False) -> Any:
+        cells = texts(name)
+        if cells is None:
+            return None
         return np.array(
             [
                 math.nan
                 if can_lack and text in ("", "nan")
-                else text_table.number(where, text, -math.inf, math.inf)
-                for where, text in cells
+                else text_table.number(
+                    f"{path}, line {line}, {name}", text, -math.inf, math.inf
+                )
+                for line, text in enumerate(cells, start=2)
             ]
         )
 
-    readers = [
-        name
-        for name in rows[0]
-        if (name or "").startswith("reader_")
-        and name.removeprefix("reader_").isdecimal()
+    grades = [
+        numbers(name, True)
+        for name in there
+        if re.fullmatch(r"reader_\d+", name)
     ]
     return Predictions(
         texts("id"),
@@ -214,16 +216,14 @@ def read_predictions(path: pathlib.Path) -> Predictions:
             texts("algorithm"),
             texts("modality"),
             numbers("mos"),
-            texts("case") if "case" in rows[0] else None,
+            texts("case"),
         ),
         numbers("predicted_mos"),
-        {name: numbers(name) for name in BASELINES if name in rows[0]},
-        numbers("reader_sd", True) if "reader_sd" in rows[0] else None,
-        np.stack([numbers(name, True) for name in readers], axis=1)
-        if readers
-        else None,
-        texts("seed") if "seed" in rows[0] else None,
-        texts("fold") if "fold" in rows[0] else None,
+        {name: numbers(name) for name in BASELINES if name in there},
+        numbers("reader_sd", True),
+        np.stack(grades, axis=1) if grades else None,
+        texts("seed"),
+        texts("fold"),
     )
 
 
@@ -293,7 +293,7 @@ class WithinGroup:
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """Figures of a method and their intervals, by metric."""
+    """Figures of a method and their intervals by metric."""
 
     raw: Figures
     interval: dict[str, Interval]

@@ -36,17 +36,7 @@ SPLITS = (TEST, ALL, *(f"fold_{k}" for k in range(NUM_FOLDS)))
 
 @dataclasses.dataclass(frozen=True)
 class Choice:
-    """What is to be scored, as the user says it.
-
-    Attributes:
-        data: Name of the data set; empty: the run's own.
-        data_dir: Folder of the data sets; empty: that of the run.
-        manual_dir: What a data set that is not built yet is built from.
-        split: One of `SPLITS`; empty: the test part of the run's own data
-            set, all of another.
-        group_by: The column of the groups: `pair_id`, `case_id`, `modality`.
-        exclude: `name:value` with a name of `data.TEXTS`.
-    """
+    """What is to be scored; the fields are the command's flags."""
 
     data: str = ""
     data_dir: str = ""
@@ -143,7 +133,7 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
         group_by=choice.group_by,
         excluded=list(choice.exclude),
         differs=notes,
-        baselines=figures.meanings(baselines),
+        baselines={name: figures.MEANINGS[name] for name in baselines},
     )
     spread = reader_spread(rows["grades"]) if more else None
     return Scored(

@@ -562,11 +562,7 @@ def test_no_image_tells_of_its_own_group():
 def test_training_tells_of_algorithms_that_are_shared():
     here = scores_of(["a", "new", "a", "new"], [2.0, 3.0, 4.0, 5.0])
     values, notes = evaluation.external_baselines(KNOWN, here, False)
-    assert set(values) == {
-        "mean",
-        "algorithm_modality_mean",
-        HERE,
-    }
+    assert set(values) == {"mean", "algorithm_modality_mean", HERE}
     assert values["algorithm_modality_mean"].tolist() == [1.0, 2.5, 1.0, 2.5]
     assert notes == []
 
@@ -597,8 +593,3 @@ def test_the_test_part_of_a_run_has_the_baselines_of_its_protocol():
     values, notes = evaluation.external_baselines(KNOWN, here, True)
     assert set(values) == {"mean", "modality_mean"}
     assert notes == []
-
-
-def test_every_baseline_is_explained():
-    names = ["g2npan", "mean", HERE]
-    assert list(evaluation.meanings(names)) == names[1:]

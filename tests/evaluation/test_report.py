@@ -150,16 +150,16 @@ def test_every_kind_of_images_is_shown_with_its_rule_and_maps(report):
     # Three kinds, four images each, four pictures of each.
     assert len(pictures(page)) == 48
     assert {i["alt"].partition(" of ")[0] for i in pictures(page)} >= {
-        "image",
-        "generated reference",
-        "local quality (CAM)",
+        "Image",
+        "Generated reference",
+        "Where it is good (CAM)",
     }
 
 
 def test_a_model_without_generator_shows_what_it_has(tmp_path):
     page = check_page(write(tmp_path, plain).read_text())
     assert len(pictures(page)) == 24
-    assert "nuance" not in page.text
+    assert "(nuance)" not in page.text
     assert "no log.csv" in page.text
 
 

@@ -60,11 +60,7 @@ def test_without_a_base_it_is_the_test_part_and_nothing_differs(run):
     assert results.network == "G2NPAN"
     assert results.readers["one reader"].readers == 8
     assert results.differs == []
-    assert set(results.methods) == {
-        "g2npan",
-        "mean",
-        "algorithm_modality_mean",
-    }
+    assert set(results.methods) == {"g2npan", "mean", "algorithm_modality_mean"}
     assert model_evaluation.folder(run, results) == run / "evaluation"
 
 
