@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import types
+from unittest import mock
 
 import cv2
 import pytest
@@ -20,6 +21,7 @@ from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training import command as training
+from g2npan_tf.training import run
 from g2npan_tf.training.calibration import Calibration
 from g2npan_tf.training.workdir import Summary
 from tests.tiny import REPOSITORY
@@ -90,38 +92,26 @@ def test_commands_can_be_pasted_for_any_folder():
 
 @pytest.fixture
 def run_main(monkeypatch, tmp_path):
-    """Calls main with a run that was replaced."""
+    """Calls main with a run that returns or raises something."""
 
-    def call(run):
-        monkeypatch.setattr("g2npan_tf.training.run.run", run)
+    def call(outcome):
         settings = types.SimpleNamespace(
             epochs=1, grace_seconds=30, data_dir="", manual_dir=""
         )
         monkeypatch.setattr(training.config, "from_flags", lambda: settings)
-        monkeypatch.setattr(
-            training.flags,
-            "FLAGS",
-            types.SimpleNamespace(workdir=str(tmp_path)),
-        )
-        handlers = [
-            signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)
-        ]
-        try:
-            return training.main(["train.py"])
-        finally:
-            signal.signal(signal.SIGINT, handlers[0])
-            signal.signal(signal.SIGTERM, handlers[1])
+        given = types.SimpleNamespace(workdir=str(tmp_path))
+        monkeypatch.setattr(training.flags, "FLAGS", given)
+        handlers = {
+            n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)
+        }
+        with mock.patch.object(run, "run", side_effect=[outcome]):
+            try:
+                return training.main(["train.py"])
+            finally:
+                for number, handler in handlers.items():
+                    signal.signal(number, handler)
 
     return call
-
-
-def test_a_non_finite_loss_is_one_line_and_code_one(run_main, capsys):
-    def run(*_):
-        raise FloatingPointError("epoch 1, step 2: cam_loss is nan")
-
-    assert run_main(run) == 1
-    err = capsys.readouterr().err
-    assert err == "error: epoch 1, step 2: cam_loss is nan\n"
 
 
 @pytest.mark.parametrize(
@@ -139,10 +129,7 @@ def test_a_non_finite_loss_is_one_line_and_code_one(run_main, capsys):
 def test_a_stopped_run_says_why_and_what_is_saved(
     run_main, tmp_path, capsys, error, code, reason
 ):
-    def run(*_):
-        raise error
-
-    assert run_main(run) == code
+    assert run_main(error) == code
     assert capsys.readouterr().err == (
         f"{reason}no epoch completed; rerunning starts from scratch: "
         f"--workdir={tmp_path}\n"
@@ -151,24 +138,22 @@ def test_a_stopped_run_says_why_and_what_is_saved(
         (checkpoints.STATE, checkpoints.BEST, checkpoints.SCORER), b"x"
     )
     checkpoints.save(files, checkpoints.Progress(7), tmp_path / "checkpoints")
-    assert run_main(run) == code
+    assert run_main(error) == code
     assert capsys.readouterr().err == (
         f"{reason}saved up to epoch 7; rerun the same command to resume: "
         f"--workdir={tmp_path}\n"
     )
 
 
-def test_another_error_of_the_system_is_a_defect(run_main):
-    def run(*_):
-        raise FileNotFoundError(errno.ENOENT, "No such file")
-
-    with pytest.raises(FileNotFoundError):
-        run_main(run)
-
-
-def test_a_finished_run_is_reported_with_code_zero(run_main, capsys):
-    assert run_main(lambda *_: SUMMARY) == 0
+def test_other_ends_have_their_code_and_a_defect_its_traceback(
+    run_main, capsys
+):
+    assert run_main(FloatingPointError("step 2: cam_loss is nan")) == 1
+    assert capsys.readouterr().err == "error: step 2: cam_loss is nan\n"
+    assert run_main(SUMMARY) == 0
     assert "7 epochs: quality loss" in capsys.readouterr().out
+    with pytest.raises(FileNotFoundError):
+        run_main(FileNotFoundError(errno.ENOENT, "No such file"))
 
 
 def test_a_run_is_not_written_over_the_one_that_it_starts_from(tmp_path):
