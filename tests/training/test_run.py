@@ -153,13 +153,6 @@ def test_evaluate_prints_the_table_and_writes_the_files(finished):
     assert len({row["id"] for row in rows}) == 6
 
 
-@pytest.mark.parametrize("flags", [(), ("--workdir=/none",)])
-def test_evaluate_refuses_what_is_no_run(flags):
-    done = run_python("evaluate.py", *flags)
-    assert done.returncode == 2
-    assert done.stderr.count("\n") == 1
-
-
 def test_a_mirrored_run_trains_validates_and_saves(plain_config, tmp_path):
     mirrored = dataclasses.replace(
         plain_config, distribute="mirrored", epochs=1
