@@ -225,8 +225,7 @@ def colour_bar(
         label: What the colours mean, with the unit.
         mark: Where this image is between 0 (low) and 1 (high).
     """
-    ramp = np.linspace(0, 1, 64, dtype=np.float32)[None]
-    address = pictures.data_uri(pictures.coloured(ramp, colour_map))
+    address = pictures.ramp_uri(colour_map)
     place = None if mark is None else min(max(mark, 0.0), 1.0)
     return part("colour_bar", address, low, high, label, place)
 

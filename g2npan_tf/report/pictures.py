@@ -76,6 +76,12 @@ def coloured(
     )
 
 
+def ramp_uri(colour_map: int) -> str:
+    """All colours of a map from left to right, as an address."""
+    ramp = np.linspace(0, 1, 64, dtype=np.float32)[None]
+    return data_uri(coloured(ramp, colour_map))
+
+
 def nuance_colours(nuance: np.ndarray) -> tuple[np.ndarray, float]:
     """Shows the nuance, averaged over the channels, from 0 to its maximum.
 

@@ -226,7 +226,16 @@ def bars(
             place = np.arange(len(groups)) + width * (
                 index - (len(series) - 1) / 2
             )
-            _draw_bars(axes, one, place, 0.9 * width, upright=upright)
+            bars_of = axes.bar if upright else axes.barh
+            bars_of(
+                place,
+                one.values,
+                0.9 * width,
+                label=page.plain(one.name),
+                # Colours repeat after six.
+                hatch="//" if index >= len(_SERIES[False]) else None,
+            )
+            _draw_ends(axes, one, place, upright=upright)
         if marks:
             axes.plot([], [], "D", color="k", mfc="w", ms=4, label=marks)
         names = [_shortened(name) for name in groups]
@@ -332,26 +341,22 @@ def _axes(figure: Any, title: str, x_label: str, y_label: str) -> Any:
     return axes
 
 
-def _draw_bars(
-    axes: Any, one: Bars, place: np.ndarray, width: float, *, upright: bool
+def _draw_ends(
+    axes: Any, one: Bars, place: np.ndarray, *, upright: bool
 ) -> None:
-    """Bars of one series, their intervals and marks."""
-    values = np.asarray(one.values, float)
-    name = page.plain(one.name)
-    ends = np.full((2, len(values)), np.nan)
+    """Intervals and marks of one series; values beside bars that lie."""
+    ends = np.full((2, len(place)), np.nan)
     if len(one.low):
         ends = np.array([one.low, one.high], float)
     known = np.isfinite(ends).all(axis=0)
     ink = axes.xaxis.label.get_color()
+    lines = axes.vlines if upright else axes.hlines
+    lines(place[known], *ends[:, known], colors=ink, lw=1.5)
     if upright:
-        axes.bar(place, values, width, label=name)
-        axes.vlines(place[known], *ends[:, known], colors=ink, lw=1.5)
         if len(one.marks):
             axes.plot(place, one.marks, "D", color=ink, mfc="w", ms=4)
         return
-    axes.barh(place, values, width, label=name)
-    axes.hlines(place[known], *ends[:, known], colors=ink, lw=1.5)
-    for y, value, high in zip(place, values, ends[1], strict=True):
+    for y, value, high in zip(place, one.values, ends[1], strict=True):
         if np.isfinite(value):
             axes.annotate(
                 f"{value:.2f}",

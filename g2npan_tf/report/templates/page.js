@@ -1,7 +1,7 @@
 "use strict";
 // Sorts tables by a click on a column's heading (empty cells stay last) and
-// lets the rows of long ones be chosen by a part of their text.
-// Without scripts the tables are there all the same, in their given order.
+// filters the rows of long ones by text. Without scripts the tables stand in
+// their given order.
 (() => {
   const key = (row, column) => {
     const cell = row.cells[column];
@@ -27,7 +27,7 @@
     const field = document.createElement("input");
     label.className = "filter";
     field.type = "search";
-    label.append("Only rows with", field);
+    label.append("Only rows containing", field);
     table.parentElement.before(label);
     field.addEventListener("input", () => {
       const wanted = field.value.toLowerCase();

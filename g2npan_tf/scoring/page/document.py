@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from g2npan_tf.core import mos
 from g2npan_tf.images.limits import Limits
 from g2npan_tf.report import page
@@ -29,11 +27,6 @@ def render(
         limits: Of one upload, so that the page need not try in vain.
         caution: What must be known of the model first; may be empty.
     """
-    ramp = np.linspace(0, 1, 64, dtype=np.float32)[None]
-    viridis, magma = (
-        pictures.data_uri(pictures.coloured(ramp, colours))
-        for colours in (pictures.VIRIDIS, pictures.MAGMA)
-    )
     return page.render(
         "scoring/page/page.html",
         "Quality of fused medical images",
@@ -44,8 +37,8 @@ def render(
         max_pictured=upload.MAX_PICTURED,
         low=mos.MOS_MIN,
         high=mos.MOS_MAX,
-        viridis=viridis,
-        magma=magma,
+        viridis=pictures.ramp_uri(pictures.VIRIDIS),
+        magma=pictures.ramp_uri(pictures.MAGMA),
         **_OURS,
     )
 

@@ -203,7 +203,7 @@ def _ranking(ranks: Sequence[ranking.Rank]) -> page.Table:
         Column("Algorithm"),
         Column("Mean MOS", digits=2, descending=True),
         Column("95 % interval", digits=2, descending=True),
-        Column("Mean place", digits=2),
+        Column("Mean rank", digits=2),
         Column("Images", digits=0, descending=True),
     )
     rows = [

@@ -161,7 +161,7 @@ def test_an_overlay_is_chosen_and_its_strength_set(page):
     assert overlay.is_visible()
     assert page.locator("#bar-cam").is_visible()
     assert page.locator("#bar-nuance").is_hidden()
-    page.get_by_label("Strength of the overlay").fill("25")
+    page.get_by_label("Overlay strength").fill("25")
     assert overlay.evaluate("e => e.style.opacity") == "0.25"
     page.get_by_label("Overlay", exact=True).select_option("nuance")
     # The darkest bar of `shades`: 216 of 255 less 39.

@@ -72,7 +72,7 @@ def test_long_tables_can_be_searched(chromium, tmp_path):
     page = chromium.open((tmp_path / "report" / "index.html").as_uri())
     shown = page.locator("tbody tr:visible")
     assert shown.count() == 2 + 32
-    field = page.get_by_label("Only rows with")
+    field = page.get_by_label("Only rows containing")
     field.fill("PAIR_16/pca")
     assert shown.count() == 2 + 1
     field.fill("<none>")
