@@ -48,9 +48,7 @@ class _Ready:
     progress: checkpoints.Progress
     best: checkpoints.Files
 
-    def batches(
-        self, *share: int
-    ) -> tf.data.Dataset | tf.distribute.DistributedDataset:
+    def batches(self, *share: int) -> tf.data.Dataset:
         """Those that come next; see `batches.training_batches`."""
         return training_data.training_batches(
             self.builder,
