@@ -198,9 +198,10 @@ def step_gflop(model: TrainingModel) -> dict[str, float]:
         generator = forward_gflop(model.generator)
         blind = generator + network
         second = blind if objective.perception_pass == "full" else network
-        parts |= {
+        parts = {
             "generator": 3 * generator,
             "discriminator": (2 * 3 + 1) * forward_gflop(model.discriminator),
+            **parts,
             "Eq. 10": second if objective.use_perception_weight else 0.0,
         }
     if objective.cam_target == "reference":
