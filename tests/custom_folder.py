@@ -59,9 +59,8 @@ def write_folder(root, rows, scale=SCALE):
     return root
 
 
-def write_table(root, rows, separator=","):
-    """Writes only the table."""
+def write_table(root, rows):
     with (root / "scores.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), delimiter=separator)
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)

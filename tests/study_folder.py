@@ -1,12 +1,11 @@
 """A small folder in the layout of the reader study, for tests."""
 
-import csv
-
 import cv2
 import numpy as np
 
 from datasets.reader_study import CRITERIA
 from datasets.reader_study import column
+from tests import custom_folder
 
 METHODS = {"AA": "MTD", "BB": "WGAN", "LDCT": "LDCT", "NDCT": "NDCT"}
 # Contrast and structure of the three readers.
@@ -37,12 +36,8 @@ def rows_of(num_sets=5):
 
 
 def write_table(root, rows):
-    """Writes only the table."""
     root.mkdir(exist_ok=True)
-    with (root / "scores.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+    custom_folder.write_table(root, rows)
     return root
 
 

@@ -23,7 +23,6 @@ from g2npan_tf.core.table import Problem
 from g2npan_tf.core.table import Row
 from g2npan_tf.core.table import Table
 from g2npan_tf.core.table import read_table
-from g2npan_tf.images.limits import DEFAULT_LIMITS
 from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.read import load_image
 from g2npan_tf.images.read import resize
@@ -203,9 +202,7 @@ def split_groups(
     return [[g for g in made if folds[g.pair_id] == f] for f in checks.FOLDS]
 
 
-def read_resized(
-    path: pathlib.Path, size: int, limits: Limits = DEFAULT_LIMITS
-) -> np.ndarray:
+def read_resized(path: pathlib.Path, size: int, limits: Limits) -> np.ndarray:
     """Reads an image of any size and brings it to uint8 `[size, size, 3]`."""
     return resize(load_image(path, limits).pixels, size)
 

@@ -37,10 +37,7 @@ ALGORITHMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 
 
 def fuse(
-    source_a: np.ndarray,
-    source_b: np.ndarray,
-    algorithm: str,
-    color_space: str = "ycbcr",
+    source_a: np.ndarray, source_b: np.ndarray, algorithm: str
 ) -> np.ndarray:
     """Fuse two co-registered images; colour comes from the coloured one.
 
@@ -53,7 +50,6 @@ def fuse(
         source_a: uint8 RGB `[height, width, 3]`.
         source_b: Likewise, as the result.
         algorithm: A name of `ALGORITHMS`.
-        color_space: `ycbcr` or `ihs`: whose luminance is fused.
 
     Raises:
         InputError: If a name is unknown, or a source's shape or dtype wrong.
@@ -64,8 +60,8 @@ def fuse(
             f"algorithm must be one of {known}. Received: {algorithm!r}"
         )
     _check_sources(source_a, source_b)
-    luminance_a = color.luminance(source_a, color_space)
-    luminance_b = color.luminance(source_b, color_space)
+    luminance_a = color.luminance(source_a)
+    luminance_b = color.luminance(source_b)
     fused = ALGORITHMS[algorithm](luminance_a, luminance_b)
     if color.is_grey(source_a):
         return color.replace_luminance(source_b, luminance_b, fused)

@@ -2,35 +2,13 @@
 
 import numpy as np
 
-from g2npan_tf.core.errors import InputError
-
-# Y of full-range YCbCr (ITU-R BT.601); I of the linear IHS transform.
-_LUMINANCE_WEIGHTS = {
-    "ycbcr": (0.299, 0.587, 0.114),
-    "ihs": (1 / 3, 1 / 3, 1 / 3),
-}
+# Y of full-range YCbCr.
+_WEIGHTS = np.array([0.299, 0.587, 0.114])
 
 
-def luminance(image: np.ndarray, color_space: str) -> np.ndarray:
-    """Y of YCbCr or I of IHS.
-
-    Source: ITU-R BT.601-7 (Y, full range); T.-M. Tu, S.-C. Su, H.-C. Shyu,
-    P. S. Huang, "A new look at IHS-like image fusion methods", Information
-    Fusion 2(3), 177-186, 2001 (I).
-
-    Returns:
-        float32 `[height, width]`, range [0, 1].
-
-    Raises:
-        InputError: If the colour space is unknown.
-    """
-    if color_space not in _LUMINANCE_WEIGHTS:
-        known = ", ".join(_LUMINANCE_WEIGHTS)
-        raise InputError(
-            f"color_space must be one of {known}. Received: {color_space!r}"
-        )
-    weights = np.asarray(_LUMINANCE_WEIGHTS[color_space]) / 255.0
-    return np.minimum(image @ weights, 1.0).astype(np.float32)
+def luminance(image: np.ndarray) -> np.ndarray:
+    """Y of uint8 RGB (ITU-R BT.601-7, full range), float32 in [0, 1]."""
+    return np.minimum(image @ (_WEIGHTS / 255.0), 1.0).astype(np.float32)
 
 
 def replace_luminance(
@@ -38,11 +16,12 @@ def replace_luminance(
 ) -> np.ndarray:
     """Exchange an image's luminance, in [0, 1], and keep its chroma.
 
-    In both colour spaces red, green and blue are luminance plus a function
-    of chroma alone, so the exchange adds the same difference to each of them
-    (Tu et al. 2001, "fast IHS"; the same holds for YCbCr). No forward and
-    backward transform means no rounding but the last: an unchanged luminance
-    gives the image back exactly, and grey stays grey.
+    Red, green and blue are luminance plus a function of chroma alone, so the
+    exchange adds the same difference to each of them (T.-M. Tu, S.-C. Su,
+    H.-C. Shyu, P. S. Huang, "A new look at IHS-like image fusion methods",
+    Information Fusion 2(3), 177-186, 2001; the same holds for YCbCr). No
+    forward and backward transform means no rounding but the last: an unchanged
+    luminance gives the image back exactly, and grey stays grey.
 
     Returns:
         uint8 RGB `[height, width, 3]`, clipped to the gamut.

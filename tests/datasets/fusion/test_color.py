@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-import pytest
 
 from datasets.fusion import color
 
@@ -12,42 +11,35 @@ def random_rgb(seed):
     return rng.integers(0, 256, (33, 47, 3), dtype=np.uint8)
 
 
-def test_ycbcr_luminance_is_the_standards_and_opencvs():
+def test_luminance_is_the_standards_and_opencvs():
     primaries = np.eye(3, dtype=np.uint8)[np.newaxis] * 255
-    found = color.luminance(primaries, "ycbcr")
+    found = color.luminance(primaries)
     np.testing.assert_allclose(found, [[0.299, 0.587, 0.114]], rtol=1e-6)
     expected = cv2.cvtColor(random_rgb(0), cv2.COLOR_RGB2GRAY)
-    found = color.luminance(random_rgb(0), "ycbcr") * 255
+    found = color.luminance(random_rgb(0)) * 255
     np.testing.assert_allclose(found, expected, atol=0.51)
 
 
-def test_ihs_intensity_is_the_mean_of_the_channels():
-    found = color.luminance(random_rgb(1), "ihs")
-    expected = random_rgb(1).mean(axis=2) / 255
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize("color_space", ["ycbcr", "ihs"])
-def test_luminance_of_grey_is_the_grey_level(color_space):
+def test_luminance_of_grey_is_the_grey_level():
     levels = np.arange(256, dtype=np.uint8)[:, np.newaxis]
-    found = color.luminance(np.dstack([levels] * 3), color_space)
+    found = color.luminance(np.dstack([levels] * 3))
     np.testing.assert_allclose(found, levels / 255, atol=1e-7)
     assert found.max() <= 1.0
 
 
 def test_new_luminance_keeps_chroma_and_is_the_luminance():
     image = 100 + random_rgb(2) // 8
-    old = color.luminance(image, "ycbcr")
+    old = color.luminance(image)
     new = old + np.float32(20 / 255)
     changed = color.replace_luminance(image, old, new)
     np.testing.assert_array_equal(changed, image + 20)
-    found = color.luminance(changed, "ycbcr")
+    found = color.luminance(changed)
     np.testing.assert_allclose(found, new, atol=1e-6)
 
 
 def test_out_of_gamut_values_are_clipped_not_wrapped():
     image = np.array([[[250, 128, 3]]], np.uint8)
-    old = color.luminance(image, "ihs")
+    old = color.luminance(image)
     brighter, darker = (
         color.replace_luminance(image, old, old + np.float32(step))
         for step in (0.1, -0.1)

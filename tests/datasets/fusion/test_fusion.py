@@ -10,7 +10,6 @@ from g2npan_tf.core.errors import InputError
 SIZES = [(1, 1), (1, 7), (2, 2), (3, 5), (33, 47)]
 each_algorithm = pytest.mark.parametrize("name", fusion.ALGORITHMS)
 each_size = pytest.mark.parametrize("shape", SIZES)
-each_space = pytest.mark.parametrize("color_space", ["ycbcr", "ihs"])
 
 
 def random_pair(shape, seed=0):
@@ -82,32 +81,30 @@ def test_detail_of_one_source_arrives_in_the_fused_image(name, order):
 
 
 @each_algorithm
-@each_space
-def test_identical_images_come_back_exactly(name, color_space):
+def test_identical_images_come_back_exactly(name):
     image = random_rgb(3)
-    fused = fusion.fuse(image, image, name, color_space)
+    fused = fusion.fuse(image, image, name)
     np.testing.assert_array_equal(fused, image)
 
 
 @each_algorithm
-@each_space
-def test_grey_pairs_stay_exactly_grey(name, color_space):
+def test_grey_pairs_stay_exactly_grey(name):
     greys = (random_rgb(i)[..., :1].repeat(3, 2) for i in range(2))
-    fused = fusion.fuse(*greys, name, color_space)
+    fused = fusion.fuse(*greys, name)
     np.testing.assert_array_equal(fused, fused[..., :1].repeat(3, 2))
 
 
 @pytest.mark.parametrize("order", [1, -1])
 @pytest.mark.parametrize(
-    ("grey", "expected"), [(100, (150, 100, 50)), (60, (130, 80, 30))]
+    ("grey", "expected"), [(109, (150, 100, 50)), (69, (130, 80, 30))]
 )
 def test_colour_is_kept_and_the_luminance_is_the_algorithms(
     order, grey, expected
 ):
-    # The functional image's intensity is 100; the mean with 60 loses 20.
+    # The functional image's luminance is 109; the mean with 69 loses 20.
     functional = np.full((16, 16, 3), (150, 100, 50), np.uint8)
     sources = [functional, np.full((16, 16, 3), grey, np.uint8)]
-    fused = fusion.fuse(*sources[::order], "average", "ihs")
+    fused = fusion.fuse(*sources[::order], "average")
     assert (fused == expected).all()
 
 
@@ -115,7 +112,6 @@ def test_colour_is_kept_and_the_luminance_is_the_algorithms(
     ("arguments", "message"),
     [
         ((random_rgb(0), random_rgb(1), "magic"), "Received: 'magic'"),
-        ((random_rgb(0), random_rgb(1), "pca", "lab"), "Received: 'lab'"),
         ((random_rgb(0), random_rgb(1)[1:], "pca"), "one shape. Received"),
         ((random_rgb(0) / 255, random_rgb(1), "pca"), "Received: float64"),
         ((random_rgb(0), random_rgb(1)[..., 0], "pca"), r"source_b .*33, 47"),

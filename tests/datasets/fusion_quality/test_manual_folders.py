@@ -30,15 +30,12 @@ def custom(tmp_path_factory):
     return build(root, "custom", root / "data")
 
 
-def test_every_image_is_an_example_of_one_fold(custom):
+def test_every_image_is_an_example_of_one_fold_with_its_scores(custom):
     counts = [custom.info.splits[fold].num_examples for fold in FOLDS]
     assert counts == [6, 3, 3, 3, 3]
     rows = examples(custom)
     assert len({(e["pair_id"], e["algorithm"]) for e in rows}) == len(rows)
-
-
-def test_scores_are_those_of_the_table(custom):
-    example = data_sets.example_of(examples(custom), "pair_1", "second")
+    example = data_sets.example_of(rows, "pair_1", "second")
     # Grades 43 and 45 of 100.
     np.testing.assert_allclose(example["grades"], [2.72, 2.8], rtol=1e-6)
     assert example["mos"] == pytest.approx(2.76)
@@ -46,21 +43,10 @@ def test_scores_are_those_of_the_table(custom):
     assert example["mos_std"] == pytest.approx(0.0566, abs=1e-4)
     assert example["mos_interval"] == pytest.approx(0.508, abs=1e-3)
     assert example["sources"].shape == (2, 128, 128, 3)
-
-
-def test_what_is_not_known_is_not_a_number(custom):
-    example = data_sets.example_of(examples(custom), "pair_0", "first")
+    # What is not known is not a number.
+    example = data_sets.example_of(rows, "pair_0", "first")
     assert np.isnan(example["grades"]).tolist() == [False, True]
     assert np.isnan([example["mos_std"], example["mos_interval"]]).all()
-
-
-def test_metadata_say_whose_scores_they_are(custom):
-    metadata = data_sets.metadata(custom)
-    assert metadata["scores"] == "user's readers"
-    assert metadata["sampling"] == "resize"
-    assert metadata["num_readers"] == 2
-    assert metadata["icc_single"] > 0.99
-    assert "panel_version" not in metadata
 
 
 def test_bad_rows_stop_the_build_and_are_all_named(tmp_path):
@@ -83,45 +69,34 @@ def study(tmp_path_factory):
     return build(root, "reader_study", folder)
 
 
-def test_the_first_fold_is_the_patient_of_the_abdomen(study):
-    cases = [{row["case_id"] for row in examples(study, f)} for f in FOLDS]
-    assert cases[0] == {b"abdomen"}
-    assert b"abdomen" not in set.union(*cases[1:])
+def test_images_are_as_the_readers_saw_them_with_all_they_said(study):
     assert str(study.version) == "1.2.0"
-
-
-def test_every_fold_by_set_holds_whole_sets_of_both_organs(tmp_path):
-    rows = study_folder.rows_of(5)
-    folder = study_folder.write_folder(tmp_path / "data", rows)
-    builder = build(tmp_path / "tfds", "reader_study_by_set", folder)
-    caveat = data_sets.metadata(builder)["caveat"]
-    assert caveat == "by set; abdomen of one patient"
-    for fold in FOLDS:
-        rows = examples(builder, fold)
-        assert len(rows) == 8
-        assert {row["modality"] for row in rows} == {b"CT-brain", b"CT-abdomen"}
-        assert len({row["case_id"] for row in rows}) == 1
-
-
-def test_images_are_as_the_readers_saw_them_and_anchors_flagged(study):
     rows = examples(study)
     assert {row["image"].shape for row in rows} == {(512, 512, 3)}
     anchors = [row["algorithm"] for row in rows if row["is_anchor"]]
     assert sorted(anchors) == 10 * [b"LDCT"] + 10 * [b"NDCT"]
-
-
-def test_single_scores_are_kept_and_mistyped_ones_are_not(study):
-    example = data_sets.example_of(examples(study), "brain_set_01", "MTD")
+    # The first score was mistyped.
+    example = data_sets.example_of(rows, "brain_set_01", "MTD")
     np.testing.assert_array_equal(example["contrast"], [np.nan, 4, 5])
     np.testing.assert_array_equal(example["structure"], [4, 3, 4])
     assert example["mos"] == pytest.approx((4.5 + 11 / 3) / 2)
 
 
-def test_metadata_say_who_scored_and_how_to_sample(study):
-    metadata = data_sets.metadata(study)
-    assert metadata["scores"] == "three radiologists"
-    assert metadata["sampling"] == "tiles"
-    assert metadata["dropped_scores"] == 1
+@pytest.mark.parametrize("by_set", [False, True])
+def test_folds_are_by_patient_or_by_set(study, by_set, tmp_path):
+    if by_set:
+        folder = study_folder.write_folder(tmp_path, study_folder.rows_of(5))
+        study = build(tmp_path / "tfds", "reader_study_by_set", folder)
+    folds = [examples(study, fold) for fold in FOLDS]
+    organs = [{row["modality"] for row in rows} for rows in folds]
+    cases = [{row["case_id"] for row in rows} for rows in folds]
+    if by_set:
+        assert organs == 5 * [{b"CT-brain", b"CT-abdomen"}]
+        assert list(map(len, cases)) == 5 * [1]
+    else:
+        assert organs == [{b"CT-abdomen"}] + 4 * [{b"CT-brain"}]
+        assert cases[0] == {b"abdomen"}
+    assert data_sets.metadata(study)["caveat"].startswith("by set") == by_set
 
 
 @pytest.mark.parametrize(
@@ -167,17 +142,36 @@ def test_folders_give_tiled_groups_and_cases_are_never_split(damaged):
     assert data.tiles_per_side(damaged) == 2
 
 
-def test_metadata_say_that_no_reader_scored(damaged, slices):
-    metadata = data_sets.metadata(damaged)
-    assert metadata["scores"] == SCORES
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "custom",
+            {
+                "scores": "user's readers",
+                "sampling": "resize",
+                "num_readers": 2,
+                "rejected_readers": [],
+            },
+        ),
+        (
+            "study",
+            {
+                "scores": "three radiologists",
+                "sampling": "tiles",
+                "num_readers": 3,
+                "dropped_scores": 1,
+            },
+        ),
+        ("damaged", {"scores": SCORES, "sampling": "tiles", "slices": 10}),
+    ],
+)
+def test_metadata_say_whose_scores_they_are(name, expected, request):
+    metadata = data_sets.metadata(request.getfixturevalue(name))
+    assert {key: metadata[key] for key in expected} == expected
+    assert metadata["scores"] != "simulated"
+    assert "panel_version" not in metadata
     assert "no readers" in SCORES
-    assert metadata["slices"] == 10
-    assert metadata["source"] == slices.name
-
-
-def test_damage_is_the_same_to_the_byte_every_time(damaged, slices, tmp_path):
-    again = build(tmp_path, TEN_SLICES, slices)
-    assert data_sets.digests(again) == data_sets.digests(damaged)
 
 
 def test_without_a_folder_heads_are_drawn_whole(tmp_path):

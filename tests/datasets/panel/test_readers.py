@@ -169,7 +169,7 @@ def test_readers_errors_are_standard_normal_and_independent():
     np.testing.assert_allclose(covariance, np.eye(len(covariance)), atol=0.1)
 
 
-@pytest.mark.parametrize("level", [0, 255])
+@pytest.mark.parametrize("level", [0, 1, 255])
 @pytest.mark.parametrize("size", [1, 2, 32])
 def test_constant_images_are_graded(level, size):
     flat = np.full((size, size, 3), level, np.uint8)
