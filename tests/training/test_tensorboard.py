@@ -95,11 +95,11 @@ def test_the_step_that_traces_does_not_count_as_speed(monkeypatch):
     }
 
 
-def test_a_run_that_goes_on_shows_the_same_images_and_its_speed(
+def test_a_resumed_run_shows_the_same_images_its_speed_and_a_profile(
     data_dir, eager_steps, tmp_path
 ):
-    config = Config(data_dir=data_dir, **TINY, use_gan=False)
-    run.run(dataclasses.replace(config, epochs=1), tmp_path)
+    config = Config(data_dir=data_dir, **TINY, use_gan=False, profile="2:2")
+    run.run(dataclasses.replace(config, epochs=1, profile=""), tmp_path)
     run.run(config, tmp_path)
     found = events(tmp_path / "events")
     builder = base.open_base(config)
@@ -122,6 +122,11 @@ def test_a_run_that_goes_on_shows_the_same_images_and_its_speed(
         assert {"quality_loss", "learning_rate", "val_srcc"} <= {
             tag for step, tag in found if step == epoch
         }
+    # Where the profile plugin of TensorBoard looks for it.
+    profiles = (tmp_path / "events").rglob("plugins/profile/*/*.xplane.pb")
+    (trace,) = (path.read_bytes() for path in profiles)
+    assert b"Conv2D" in trace
+    assert b"Profiled batch" in trace
 
 
 @pytest.mark.parametrize(
@@ -136,19 +141,6 @@ def test_steps_are_read(text, steps):
 def test_another_form_is_refused_in_one_line(text):
     with pytest.raises(InputError, match=f"START:END.*Received: {text}$"):
         tensorboard.profiled_steps(text)
-
-
-def test_a_run_that_goes_on_may_be_profiled(data_dir, eager_steps, tmp_path):
-    config = Config(data_dir=data_dir, **TINY, use_gan=False)
-    run.run(dataclasses.replace(config, epochs=1), tmp_path)
-    profiled = dataclasses.replace(config, profile="2:2")
-    run.run(profiled, tmp_path)
-    # Where the profile plugin of TensorBoard looks for it.
-    found = (tmp_path / "events").rglob("plugins/profile/*/*.xplane.pb")
-    (trace,) = found
-    content = trace.read_bytes()
-    assert b"Conv2D" in content
-    assert b"Profiled batch" in content
 
 
 def test_more_steps_than_there_are_are_refused_before_anything(
