@@ -220,7 +220,7 @@ def write(request: Request, filled: Filled) -> pathlib.Path:
         aside.write_text(markdown(request, filled))
     _write_csv(request, filled.rows, folder / "table.csv")
     if filled.rows:
-        bars(request, filled.rows).write(folder / "bars.png", dpi=120)
+        bars(request, filled.rows).write(folder / "bars.png")
     return folder
 
 

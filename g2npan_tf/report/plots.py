@@ -86,7 +86,7 @@ class Plot:
         self.draw(drawn)
         return drawn
 
-    def write(self, path: pathlib.Path, dpi: float = 110) -> None:
+    def write(self, path: pathlib.Path) -> None:
         """Writes a PNG, replaced whole.
 
         Raises:
@@ -96,7 +96,7 @@ class Plot:
             self.figure().savefig(
                 aside,
                 format="png",
-                dpi=dpi,
+                dpi=200,
                 facecolor="white",
                 metadata={"Software": None},
             )
@@ -221,6 +221,7 @@ def bars(
 
     def draw(figure: Any) -> None:
         axes = _axes(figure, title, "" if upright else label, label * upright)
+        ink = axes.xaxis.label.get_color()
         for index, one in enumerate(series):
             width = 0.8 / len(series)
             place = np.arange(len(groups)) + width * (
@@ -237,11 +238,11 @@ def bars(
             )
             _draw_ends(axes, one, place, upright=upright)
         if marks:
-            axes.plot([], [], "D", color="k", mfc="w", ms=4, label=marks)
+            axes.plot([], [], "D", color=ink, mfc="w", ms=4, label=marks)
         names = [_shortened(name) for name in groups]
         if upright:
             axes.set_xticks(np.arange(len(groups)), names)
-            axes.axhline(0, color="k", lw=0.8)
+            axes.axhline(0, color=ink, lw=0.8)
             axes.set_ylim(value_range)
         else:
             axes.set_yticks(np.arange(len(groups)), names)
