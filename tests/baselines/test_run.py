@@ -1,7 +1,6 @@
 """Measured with their sources, fitted on training, judged on the test part."""
 
 import csv
-import dataclasses
 import json
 from unittest import mock
 
@@ -60,25 +59,18 @@ def folds(num_pairs=10, count=5):
 
 def test_prediction_is_on_the_scale_of_mos_and_in_the_order_of_the_measure():
     rows, values = base()
-    test, results = run.judge("oefp", rows, values, folds()[:1])
+    (fold, *_) = folds()
+    test, results = run.judge("oefp", rows, values, [fold])
     assert results.images == len(test.predicted) == 6
     assert results.methods["oefp"].raw.rmse < 0.1
     order = stats.spearmanr(test.measure, test.predicted).statistic
     assert order == pytest.approx(1.0)
-    assert set(results.methods) == {
-        "oefp",
-        "mean",
-        "algorithm_modality_mean",
-    }
-
-
-def test_test_scores_do_not_enter_the_fit():
-    rows, values = base()
-    (fold, *_) = folds()
-    before, _ = run.judge("oefp", rows, values, [fold])
+    assert {*results.methods} == {"oefp", "mean", "algorithm_modality_mean"}
+    assert "reversed the direction" not in run.notes(results)
+    # Scores of the test part do not enter the fit.
     rows["mos"][fold[1]] = 6 - rows["mos"][fold[1]]
     after, _ = run.judge("oefp", rows, values, [fold])
-    np.testing.assert_array_equal(before.predicted, after.predicted)
+    np.testing.assert_array_equal(test.predicted, after.predicted)
 
 
 def test_pooled_folds_are_each_predicted_by_their_own_fit():
@@ -95,13 +87,11 @@ def test_pooled_folds_are_each_predicted_by_their_own_fit():
     assert set(results.gains) == {"algorithm_modality_mean"}
 
 
-def test_reversed_measure_is_told():
+def test_a_reversed_measure_is_reported():
     rows, values = base()
     _, results = run.judge("oefp", rows, -values, folds()[:1])
     assert results.unfitted.srcc < 0 < results.methods["oefp"].raw.srcc
     assert "reversed the direction" in run.notes(results)
-    _, results = run.judge("oefp", rows, values, folds()[:1])
-    assert "reversed the direction" not in run.notes(results)
 
 
 def test_method_with_features_learns_from_the_training_rows_only():
@@ -122,35 +112,35 @@ def test_method_with_features_learns_from_the_training_rows_only():
     np.testing.assert_array_equal(test.predicted, values[folds()[0][1]])
 
 
-@pytest.mark.parametrize(
-    ("protocol", "count"), [("leave_algorithm_out", 5), ("leave_both_out", 25)]
-)
-def test_all_parts_of_a_protocol_are_pooled(data_dir, protocol, count):
-    config = Config(data_dir=data_dir)
-    builder, parts = data.open_base(config), data.divide
-    method = Method(lambda rows: rows["mos"], False, "")
-    with (
-        mock.patch.dict(METHODS, {"fake": method}),
-        mock.patch.object(
-            data, "divide", side_effect=lambda b, c: parts(b, config)
-        ) as divide,
-    ):
-        wanted = dataclasses.replace(config, protocol=protocol)
-        run._measured(builder, wanted, True, "fake")
-    asked = [call.args[1].fold for call in divide.call_args_list]
-    assert asked == list(range(count))
-
-
-def test_all_folds_measure_every_image_once(data_dir):
-    config = Config(data_dir=data_dir)
-    builder = data.open_base(config)
+@pytest.fixture
+def fake():
+    """A method `fake` whose measure is the MOS; counts images."""
     counts = []
     method = Method(
         lambda rows: counts.append(len(rows["mos"])) or rows["mos"], False, ""
     )
     with mock.patch.dict(METHODS, {"fake": method}):
-        rows, values, parts = run._measured(builder, config, True, "fake")
-    assert counts == [30]
+        yield counts
+
+
+def test_all_parts_of_a_protocol_are_pooled(data_dir, fake):
+    wanted = Config(data_dir=data_dir, protocol="leave_both_out")
+    builder, divide = data.open_base(wanted), data.divide
+    with mock.patch.object(
+        data,
+        "divide",
+        side_effect=lambda b, c: divide(b, Config(data_dir=data_dir)),
+    ) as divided:
+        run._measured(builder, wanted, True, "fake")
+    asked = [call.args[1].fold for call in divided.call_args_list]
+    assert asked == list(range(25))
+
+
+def test_all_folds_measure_every_image_once(data_dir, fake):
+    config = Config(data_dir=data_dir)
+    builder = data.open_base(config)
+    rows, values, parts = run._measured(builder, config, True, "fake")
+    assert fake == [30]
     np.testing.assert_array_equal(values, rows["mos"])
     tested = np.concatenate([test for _, test in parts])
     assert sorted(tested) == list(range(30))
