@@ -249,7 +249,7 @@ def is_done(config: Config, workdir: pathlib.Path) -> bool:
     if not run_folder.has_ended(workdir, config):
         return False
     path = workdir / "evaluation" / "results.json"
-    trained = (workdir / run_folder.SUMMARY).stat().st_mtime
+    trained = (workdir / outputs.SUMMARY).stat().st_mtime
     return (
         path.exists()
         and path.stat().st_mtime >= trained

@@ -354,7 +354,7 @@ def _write_csv(
     }
     records = [_record(row) | common for row in rows]
     with written_aside(path) as aside, aside.open("w", newline="") as file:
-        writer = csv.DictWriter(file, [*records, common][0])
+        writer = csv.DictWriter(file, list(records[0] if records else common))
         writer.writeheader()
         writer.writerows(records)
 
