@@ -159,7 +159,7 @@ def test_an_image_of_any_size_is_scored_as_the_resized_one(signatures, size):
     images = random_images(2, size)
     found = signatures["score_pixels"](image=tf.constant(images))
     expected = predict(np.stack([resize(image) for image in images]))
-    # Single pixels may differ by one level; see test_export_graph.
+    # Single pixels may differ by one level; see test_graph.
     np.testing.assert_allclose(found["mos"], expected["mos"], atol=5e-3)
 
 

@@ -73,7 +73,7 @@ def test_bytes_and_pixels_have_the_same_scores(served, name):
 def test_scores_are_those_of_the_scorer(served):
     images = np.stack([resize(image) for image in IMAGES])
     expected = tiny_scorer().predict(images, verbose=0)
-    # Single pixels may differ by one level; see test_export_graph.
+    # Single pixels may differ by one level; see test_graph.
     for name in ("mos", "quality"):
         actual = served["score_pixels"][name]
         np.testing.assert_allclose(actual, expected[name], atol=1e-3)
