@@ -24,6 +24,7 @@ from g2npan_tf.images.dicom_display import whole
 from g2npan_tf.images.limits import BoundedReads
 from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.limits import LoadedImage
+from g2npan_tf.images.limits import Opened
 from g2npan_tf.images.limits import check_frames
 from g2npan_tf.images.limits import check_scans
 from g2npan_tf.images.limits import check_size
@@ -115,20 +116,8 @@ def is_dicom(data: bytes) -> bool:
     )
 
 
-def open_dicom(
-    data: bytes, limits: Limits
-) -> tuple[int, Iterator[LoadedImage]]:
-    """Reads the header of a DICOM file.
-
-    Returns:
-        Number of frames, and an iterator that decodes each when asked.
-
-    Raises:
-        InputError: If there is no pydicom, or the header says that the file
-            is to be refused.
-        Exception: Whatever pydicom raises on damage; its message may quote
-            the file and must not be shown.
-    """
+def open_dicom(data: bytes, limits: Limits) -> Opened:
+    """Reads the header of a DICOM file, if there is pydicom."""
     try:
         import pydicom
     except ModuleNotFoundError as error:

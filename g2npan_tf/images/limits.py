@@ -5,6 +5,7 @@ The whole policy, input by input, is the table in docs/input.md.
 
 import dataclasses
 import io
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -71,6 +72,10 @@ class LoadedImage:
 
     pixels: np.ndarray
     notes: tuple[str, ...] = ()
+
+
+# How many images a file has, and what decodes each when it is asked for.
+Opened = tuple[int, Iterator[LoadedImage]]
 
 
 class BoundedReads(io.BytesIO):

@@ -11,6 +11,7 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.images import display_range as ranges
 from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.limits import LoadedImage
+from g2npan_tf.images.limits import Opened
 from g2npan_tf.images.limits import check_frames
 from g2npan_tf.images.limits import check_size
 
@@ -44,10 +45,8 @@ def is_nifti(data: bytes) -> bool:
     return start[344:347] in (b"n+1", b"ni1") or start[4:7] == b"n+2"
 
 
-def open_nifti(
-    data: bytes, limits: Limits
-) -> tuple[int, Iterator[LoadedImage]]:
-    """Reads the header of a whole `.nii` or `.nii.gz` file.
+def open_nifti(data: bytes, limits: Limits) -> Opened:
+    """Reads the header of a `.nii` or `.nii.gz` file, if there is nibabel.
 
     Choice: one frame a slice along the last stored axis, whichever it is, as
         slices are what was measured; a volume is never cut across.
@@ -57,15 +56,6 @@ def open_nifti(
     Choice: shown are the values from `cal_min` to `cal_max` if the file states
         them; else bytes as they stand; else the range of `shown_range` in the
         whole volume, so that its slices stay comparable.
-
-    Returns:
-        Number of slices, and an iterator that makes each when asked.
-
-    Raises:
-        InputError: If there is no nibabel, or the header says that the file
-            is to be refused.
-        Exception: Whatever nibabel raises on damage; its message may quote
-            the file and must not be shown.
     """
     packed = data.startswith(GZIP_MAGIC)
     header = _header(_inflate(data, _HEADER_BYTES) if packed else data)

@@ -25,6 +25,7 @@ from g2npan_tf.images.dicom import open_dicom
 from g2npan_tf.images.limits import DEFAULT_LIMITS
 from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.limits import LoadedImage
+from g2npan_tf.images.limits import Opened
 from g2npan_tf.images.nifti import is_nifti
 from g2npan_tf.images.nifti import open_nifti
 from g2npan_tf.images.still import open_still
@@ -34,8 +35,6 @@ KNOWN = "PNG, JPEG, BMP, TIFF, DICOM or NIfTI"
 SCORER_SIZE = TILE_SIZE
 # Names that not every system has.
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-
-_Opener = Callable[[bytes, Limits], tuple[int, Iterator[LoadedImage]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +114,8 @@ def decode_frames(
     if not data:
         raise InputError("empty file")
     open_file = _opener(data)
-    # What the others say may quote the file.
+    # Decoders raise nearly anything, and what the others say may quote the
+    # file and so the patient.
     quote = open_file is open_still
     with _only_input_errors(quote):
         count, images = open_file(data, limits)
@@ -163,7 +163,7 @@ def resize(pixels: np.ndarray, size: int = SCORER_SIZE) -> np.ndarray:
     return cv2.resize(shrunk, (size, size), interpolation=cv2.INTER_LINEAR)
 
 
-def _opener(data: bytes) -> _Opener:
+def _opener(data: bytes) -> Callable[[bytes, Limits], Opened]:
     """Chooses the decoder by content."""
     # A DICOM file may start as another format does, so it comes first.
     if is_dicom(data):

@@ -20,6 +20,7 @@ from g2npan_tf.images import tiff_header
 from g2npan_tf.images.limits import BoundedReads
 from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.limits import LoadedImage
+from g2npan_tf.images.limits import Opened
 from g2npan_tf.images.limits import check_frames
 from g2npan_tf.images.limits import check_scans
 from g2npan_tf.images.limits import check_size
@@ -52,18 +53,8 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_CHUNKS = (b"tRNS", b"eXIf", b"acTL", b"fcTL", b"fdAT")
 
 
-def open_still(
-    data: bytes, limits: Limits
-) -> tuple[int, Iterator[LoadedImage]]:
-    """Checks the header of a file that Pillow knows.
-
-    Returns:
-        Number of images, and an iterator that decodes each when asked.
-
-    Raises:
-        InputError: If the header says that the file is to be refused.
-        Exception: Whatever Pillow raises on damage.
-    """
+def open_still(data: bytes, limits: Limits) -> Opened:
+    """Checks the header of a file that Pillow knows."""
     if data.startswith(b"GIF8") and not limits.animations:
         raise InputError("GIF; expected another format (--animations reads it)")
     formats = (*FORMATS, "GIF") if limits.animations else FORMATS

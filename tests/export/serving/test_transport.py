@@ -1,10 +1,10 @@
 """REST and gRPC alike: encryption, waiting, failures. See also test_server."""
 
-import builtins
 import contextlib
 import http.server
 import math
 import socket
+import sys
 import threading
 
 import pytest
@@ -128,14 +128,7 @@ def test_answers_of_another_kind_of_model_are_refused(changed):
 def test_without_its_packages_it_says_what_to_install(
     monkeypatch, scheme, package
 ):
-    original = builtins.__import__
-
-    def missing(name, *arguments, **options):
-        if name == package:
-            raise ModuleNotFoundError(name=name)
-        return original(name, *arguments, **options)
-
-    monkeypatch.setattr(builtins, "__import__", missing)
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(InputError, match=f"package {package}: pip .*serving"):
         transport.connect(Server(scheme, "127.0.0.1", 8500))
 
