@@ -1,3 +1,4 @@
+import functools
 import io
 import struct
 import traceback
@@ -127,6 +128,11 @@ def of_colour(photometric, samples):
     return to_bytes(made)
 
 
+def truncated(kept):
+    data = dicom(GREY)
+    return data[: int(len(data) * kept)]
+
+
 ITEM = b"\xfe\xff\x00\xe0\0\0\0\0"
 SEQUENCE = b"\x00\x52\x30\x92SQ\0\0" + struct.pack("<I", 8 * 100_000)
 BITS = "BitsStored and HighBit"
@@ -168,7 +174,7 @@ REFUSED = {
     "very many fragments": (lambda: of_fragments(ITEM * 200_000), "too many"),
     "JPEG 2000 boxes without end": (
         lambda: compressed(
-            dataset(VALUES),
+            dataset(GREY),
             uid.JPEG2000,
             [b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(64)],
         ),
@@ -182,7 +188,7 @@ REFUSED = {
     "RGB of 1 sample": (lambda: of_colour("RGB", 1), SAMPLES),
     **{
         f"{kept} of a file": (
-            lambda kept=kept: dicom(GREY)[: int(len(dicom(GREY)) * kept)],
+            functools.partial(truncated, kept),
             "damaged or truncated|no image",
         )
         for kept in (0.2, 0.5, 0.9, 0.99)
