@@ -58,7 +58,7 @@ def training_subjects(model: G2NPAN, config: Config) -> list[Subject]:
     batches, steps = training_data.training_batches(
         builder,
         base.divide(builder, config).train,
-        config,
+        build.sampling(config),
         model.scorer.output["cam"].shape[1:],
     )
     build.compile_model(model, config, steps)

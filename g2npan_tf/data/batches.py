@@ -1,5 +1,6 @@
 """From a data set to training batches: references, crops, targets."""
 
+import dataclasses
 import zlib
 
 import numpy as np
@@ -8,7 +9,6 @@ import tensorflow_datasets as tfds
 
 from g2npan_tf.core import mos
 from g2npan_tf.core.config import TILE_SIZE
-from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.model.cam_target import local_quality
@@ -22,10 +22,21 @@ CROP_TRIES = 4
 TIE_SEED = 0
 
 
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+    """How batches are drawn from the training part."""
+
+    batch_size: int  # Over all replicas.
+    seed: int
+    augment: bool
+    crops_per_image: int  # In an epoch, where images are scored by tiles.
+    cam_kappa: float  # Contrast of the CAM's target.
+
+
 def training_batches(
     builder: tfds.core.DatasetBuilder,
     places: np.ndarray,
-    config: Config,
+    sampling: Sampling,
     grid: tuple[int, int],
     first_epoch: int = 0,
     worker: int = 0,
@@ -48,8 +59,7 @@ def training_batches(
     Args:
         builder: From `base.open_base`.
         places: Different places of training images, from `base.divide`.
-        config: Batch size, seed, augmentation, `crops_per_image` and
-            `cam_kappa` are used.
+        sampling: How they are drawn.
         grid: Rows and columns of the CAM.
         first_epoch: Epochs that are already done.
         worker: Number of the worker of `workers`; it gets each example whose
@@ -71,24 +81,24 @@ def training_batches(
     ).map(_with_maps, num_parallel_calls=tf.data.AUTOTUNE)
 
     def with_target(example: Example) -> Example:
-        return _with_target(example, grid, config.cam_kappa)
+        return _with_target(example, grid, sampling.cam_kappa)
 
     crop = base.tiles_per_side(builder) > 1
-    count = len(places) * (config.crops_per_image if crop else 1)
+    count = len(places) * (sampling.crops_per_image if crop else 1)
     if crop:
         # A crop's target is of its part of the maps, after every epoch's draw.
-        examples = examples.cache().repeat(config.crops_per_image)
+        examples = examples.cache().repeat(sampling.crops_per_image)
     else:
         examples = examples.map(with_target).cache()
-    steps = count // config.batch_size
+    steps = count // sampling.batch_size
     if steps == 0:
         raise InputError(
-            f"--batch_size={config.batch_size}: the training part of "
-            f"{config.data} has only {count} images"
+            f"--batch_size={sampling.batch_size}: the training part of "
+            f"{builder.info.full_name} has only {count} images"
         )
-    used = steps * config.batch_size
+    used = steps * sampling.batch_size
     stream = (
-        examples.shuffle(count, seed=config.seed)
+        examples.shuffle(count, seed=sampling.seed)
         .take(used)
         .repeat()
         .enumerate()
@@ -97,16 +107,16 @@ def training_batches(
     )
 
     def prepare(index: tf.Tensor, example: Example) -> Example:
-        seed = (tf.cast(config.seed, tf.int64), index)
+        seed = (tf.cast(sampling.seed, tf.int64), index)
         if crop:
             example = with_target(_crop(example, seed))
-        return _augment(example, seed) if config.augment else example
+        return _augment(example, seed) if sampling.augment else example
 
     batches = stream.map(
         prepare,
         num_parallel_calls=tf.data.AUTOTUNE,
         deterministic=True,
-    ).batch(config.batch_size // replicas, drop_remainder=True)
+    ).batch(sampling.batch_size // replicas, drop_remainder=True)
     return batches.prefetch(tf.data.AUTOTUNE), steps
 
 

@@ -116,7 +116,7 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
         )
     grid = model.quality_network.output["cam_logits"].shape[1:]
     stream, steps = training_data.training_batches(
-        builder, parts.train, config, grid
+        builder, parts.train, build.sampling(config), grid
     )
     build.compile_model(model, config, steps)
     return Findings(

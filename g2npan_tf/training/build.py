@@ -5,6 +5,7 @@ import keras
 from g2npan_tf.core.config import TILE_SIZE
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.data.batches import Sampling
 from g2npan_tf.model import precision
 from g2npan_tf.model.discriminator import build_discriminator
 from g2npan_tf.model.generator import build_generator
@@ -62,6 +63,17 @@ def compile_model(model: TrainingModel, config: Config, steps: int) -> None:
         for _ in model.OPTIMIZERS
     ]
     model.compile(objective, *optimizers)
+
+
+def sampling(config: Config) -> Sampling:
+    """How an experiment draws its batches."""
+    return Sampling(
+        batch_size=config.batch_size,
+        seed=config.seed,
+        augment=config.augment,
+        crops_per_image=config.crops_per_image,
+        cam_kappa=config.cam_kappa,
+    )
 
 
 def _schedule(

@@ -53,7 +53,7 @@ class _Ready:
         return training_data.training_batches(
             self.builder,
             self.parts.train,
-            self.config,
+            build.sampling(self.config),
             _grid(self.model),
             self.progress.epoch,
             *share,
@@ -147,7 +147,7 @@ def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
         model = build.build(config, base.tiles_per_side(builder))
         # The schedule needs the number of steps.
         _, steps = training_data.training_batches(
-            builder, parts.train, config, _grid(model)
+            builder, parts.train, build.sampling(config), _grid(model)
         )
         build.compile_model(model, config, steps)
         progress, best = checkpoints.restore(model, workdir / "checkpoints")

@@ -12,6 +12,7 @@ from g2npan_tf.data import base
 from g2npan_tf.data import batches as training_data
 from g2npan_tf.model import cam_target
 from g2npan_tf.model.scorer import foreground
+from g2npan_tf.training import build
 from tests.tiled_base import TiledBase
 
 GRID = (8, 8)
@@ -30,7 +31,7 @@ def builder(config):
 def batches(builder, config, count, first_epoch=0):
     places = base.divide(builder, config).train
     stream, steps = training_data.training_batches(
-        builder, places, config, GRID, first_epoch
+        builder, places, build.sampling(config), GRID, first_epoch
     )
     return list(stream.take(count).as_numpy_iterator()), steps
 

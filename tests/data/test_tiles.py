@@ -16,6 +16,7 @@ from g2npan_tf.core.config import Config
 from g2npan_tf.data import base
 from g2npan_tf.data import batches
 from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.training import build
 from g2npan_tf.training import run as training
 from tests.tiled_base import SIDE
 from tests.tiled_base import TiledBase
@@ -52,7 +53,9 @@ def test_anchors_are_left_out(builder, config):
 def test_batches_are_crops_of_image_and_reference_at_one_place(builder, config):
     places = base.divide(builder, config).train
     still = dataclasses.replace(config, augment=False)
-    stream, steps = batches.training_batches(builder, places, still, (8, 8))
+    stream, steps = batches.training_batches(
+        builder, places, build.sampling(still), (8, 8)
+    )
     assert steps == len(places) * 2 // 4
     corners = set()
     for batch in stream.take(steps).as_numpy_iterator():

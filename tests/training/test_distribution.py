@@ -18,6 +18,7 @@ from g2npan_tf.data import base
 from g2npan_tf.data import batches as training_data
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import Objective
+from g2npan_tf.training import build
 from g2npan_tf.training import distribution
 from tests.tiny import random_batch
 from tests.tiny import tiny_discriminator
@@ -127,8 +128,9 @@ def shares(data_dir):
 
     def read(worker=0, workers=1, replicas=1, count=6):
         keras.utils.set_random_seed(config.seed)
+        share = (worker, workers, replicas)
         stream, _ = training_data.training_batches(
-            builder, train, config, (8, 8), 1, worker, workers, replicas
+            builder, train, build.sampling(config), (8, 8), 1, *share
         )
         return list(stream.take(count * replicas // workers))
 
