@@ -178,7 +178,8 @@ def scatter(
                 *points[:, mine],
                 ".",
                 label=page.plain(str(name)),
-                alpha=0.65,
+                ms=8,
+                alpha=0.7,
                 markeredgewidth=0,
                 rasterized=len(x) > _MAX_MARKS,
             )
