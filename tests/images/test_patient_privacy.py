@@ -8,25 +8,18 @@ from g2npan_tf.scoring.assessor import Assessor
 from tests.dicom_files import PATIENT
 from tests.dicom_files import dicom
 from tests.dicom_files import ramp
+from tests.score_reports import brightness
 
 GREY = ramp(np.uint8)
-
-
-def maps(batch, with_maps):
-    quality = batch.mean(axis=(1, 2, 3), dtype=np.float32) / 255
-    outputs = {"mos": 1 + 4 * quality, "quality": quality}
-    if with_maps:
-        cam = np.broadcast_to(quality[:, None, None], (len(batch), 8, 8))
-        outputs |= {"cam": cam, "reference": batch / np.float32(255)}
-        outputs["nuance"] = outputs["reference"] * 0
-    return outputs
 
 
 @pytest.mark.parametrize("file_format", ["table", "csv", "jsonl"])
 def test_no_output_of_the_command_names_a_patient(
     tmp_path, monkeypatch, capfd, file_format
 ):
-    monkeypatch.setattr(score, "load_quietly", lambda *settings: Assessor(maps))
+    monkeypatch.setattr(
+        score, "load_quietly", lambda *settings: Assessor(brightness)
+    )
     images, made = tmp_path / "images", tmp_path / "made"
     images.mkdir()
     made.mkdir()
