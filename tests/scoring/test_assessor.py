@@ -266,6 +266,12 @@ def test_a_scorer_of_every_part_is_accepted(tmp_path):
 HOSTILE = [
     {"module": "os", "class_name": "system", "config": {}},
     {"module": "keras.layers", "class_name": "TFSMLayer", "config": {}},
+    # It would read a file from elsewhere.
+    {
+        "module": "keras.layers",
+        "class_name": "StringLookup",
+        "config": {"name": "a", "vocabulary": __file__},
+    },
     {"module": "builtins", "class_name": "function", "config": "eval"},
     {"class_name": "__lambda__", "config": {}},
     {"class_name": ["Conv2D"], "module": {"a": 1}},
