@@ -561,7 +561,6 @@ def _value(field: dataclasses.Field, value: Any) -> Any:
 
 
 def _check(field: dataclasses.Field, value: Any) -> None:
-    """Raises if a value is outside what its field takes."""
     rules = field.metadata
     expected = ""
     if "choices" in rules and value not in rules["choices"]:

@@ -167,7 +167,6 @@ def _check_outside(written: Iterable[_Named], folders: Iterable[_Path]) -> None:
 
 
 def _is_in(name: _Path, directory: _Path) -> bool:
-    """Whether a path is a folder or below it, links followed."""
     place = pathlib.Path(os.path.realpath(name))
     return place.is_relative_to(os.path.realpath(directory))
 

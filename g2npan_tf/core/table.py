@@ -113,7 +113,6 @@ def number(name: str, text: str, low: float, high: float) -> float:
 
 
 def _read_lines(path: pathlib.Path) -> list[bytes]:
-    """Reads the lines of a text file."""
     try:
         if path.stat().st_size > _MAX_BYTES:
             raise InputError(f"{path}: more than {_MAX_BYTES:,} bytes")
@@ -127,7 +126,6 @@ def _read_lines(path: pathlib.Path) -> list[bytes]:
 
 
 def _decode(raw: bytes) -> str:
-    """Decodes one line."""
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
@@ -143,7 +141,6 @@ def _columns(
     required: Sequence[str],
     is_known: Callable[[str], bool],
 ) -> tuple[str, list[str]]:
-    """Finds the separator and the names of the columns."""
     separator = max(SEPARATORS, key=header.count)
     columns = _split(header, separator)
     problems = [f"no column {c}" for c in required if c not in columns]
@@ -159,7 +156,6 @@ def _columns(
 
 
 def _cells(raw: bytes, separator: str, expected: int) -> list[str]:
-    """Splits a row and checks the number of its cells."""
     line = _decode(raw)
     if not line.strip():
         return []

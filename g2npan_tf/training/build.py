@@ -79,7 +79,6 @@ def sampling(config: Config) -> Sampling:
 def _schedule(
     config: Config, steps: int
 ) -> keras.optimizers.schedules.LearningRateSchedule:
-    """The learning rate of each step."""
     if config.lr_schedule == "cosine":
         # A dry run has no epoch, but two steps all the same.
         return keras.optimizers.schedules.CosineDecay(
@@ -94,7 +93,6 @@ def _schedule(
 
 
 def _networks(config: Config) -> tuple[keras.Model | None, ...]:
-    """Generator, discriminator, quality network and averaged generator."""
     generator, discriminator, average, features = None, None, None, None
     if config.use_gan:
         generator = _generator(config)
@@ -120,7 +118,6 @@ def _networks(config: Config) -> tuple[keras.Model | None, ...]:
 
 
 def _generator(config: Config) -> keras.Model:
-    """The generator of an experiment."""
     return build_generator(
         config.generator_filters,
         config.generator_strides,

@@ -151,7 +151,6 @@ class Keeper(keras.callbacks.Callback):
         self.publish()
 
     def _save(self, state: bytes) -> None:
-        """Writes the checkpoint of the last epoch."""
         checkpoints.save(
             {checkpoints.STATE: state, **self.best},
             self.progress,

@@ -67,14 +67,10 @@ class _Buffer(io.BytesIO):
 
 
 def content(save: Callable[[io.BytesIO], None], name: str) -> bytes:
-    """What Keras would write into a file.
+    """What Keras would write into a file; the name's suffix is the format.
 
     Not written by Keras itself: on a full disk HDF5 cannot close its file any
     more and ends the process by a segmentation fault.
-
-    Args:
-        save: `model.save_weights` or `model.save`.
-        name: `STATE` or `SCORER`; its suffix chooses the format.
     """
     buffer = _Buffer(name)
     save(buffer)
@@ -227,5 +223,4 @@ def _text(value: object) -> bytes:
 
 
 def _sha256(file: bytes) -> str:
-    """Checksum of a file's content."""
     return hashlib.sha256(file).hexdigest()

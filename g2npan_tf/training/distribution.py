@@ -73,11 +73,8 @@ def batches(
     Choice: sharded by example, so that each is read by one worker and all
     shares of a step together are the batch that one process would have.
 
-    Args:
-        chosen: From `strategy`.
-        make: Takes the number of this worker, the number of workers and the
-            number of replicas, and returns this worker's examples in batches
-            for one replica.
+    `make` takes the number of this worker, of workers and of replicas, and
+    returns this worker's examples in batches for one replica.
     """
     return chosen.distribute_datasets_from_function(
         lambda context: make(
@@ -237,7 +234,6 @@ def _interruptible() -> Iterator[None]:
 
 
 def _check_batch(config: Config, replicas: int) -> None:
-    """Raises if the batch cannot be divided."""
     if config.batch_size % replicas:
         raise InputError(
             f"--batch_size={config.batch_size} must be a multiple of the "

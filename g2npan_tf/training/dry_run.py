@@ -216,7 +216,6 @@ def peak_mib() -> float:
 
 
 def _networks(model: TrainingModel) -> list[keras.Model]:
-    """The networks that are trained."""
     return [getattr(model, name) for name in model.NETWORKS]
 
 

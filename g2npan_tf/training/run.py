@@ -159,7 +159,6 @@ def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
 
 
 def _grid(model: TrainingModel) -> tuple[int, int]:
-    """Rows and columns of the CAM."""
     return model.quality_network.output["cam_logits"].shape[1:]
 
 

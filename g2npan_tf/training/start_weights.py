@@ -211,7 +211,6 @@ def _weights(
     source_config: Config,
     workdir: pathlib.Path,
 ) -> list[tuple[keras.Model, list[np.ndarray]]]:
-    """Each network of the model with the weights that it gets."""
     source = read_networks(source_config, workdir / BEST)
     pairs = [(model.quality_network, source.quality_network)]
     if isinstance(model, G2NPAN):
@@ -301,7 +300,6 @@ def _layers(backbone: str) -> dict[str, int]:
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """All tensors of a file."""
     try:
         return safetensors.numpy.load_file(path)
     except (OSError, safetensors.SafetensorError) as error:

@@ -25,14 +25,10 @@ PANEL = (
 
 
 def panel_rows(scores: np.ndarray) -> np.ndarray:
-    """Which validation images the panels show: from the worst to the best.
+    """Which validation images the panels show, from the worst to the best.
 
-    Args:
-        scores: Readers' MOS, `[n]`.
-
-    Returns:
-        Up to `NUM_PANELS` different rows, int `[k]`; the same for the same
-        scores, so over the whole run and when it is resumed.
+    Up to `NUM_PANELS` different rows, int `[k]`; the same for the same scores,
+    so over the whole run and when it is resumed.
     """
     order = np.argsort(scores, kind="stable")
     count = min(NUM_PANELS, len(order))
@@ -149,15 +145,11 @@ def _heat(cam: np.ndarray, size: int) -> np.ndarray:
 def profiled_steps(
     text: str, available: int | None = None
 ) -> tuple[int, int] | None:
-    """Reads the flag `--profile=START:END`.
+    """Reads the flag `--profile=START:END`; None for an empty text.
 
-    Args:
-        text: The first and the last step; empty: none.
-        available: Steps of this session, if known.
-
-    Returns:
-        Both, counted from 1 over this session, not over the run, so that the
-        same flag also profiles a run that is resumed.
+    Steps count from 1 over this session, not over the run, so that the same
+    flag also profiles a run that is resumed. There must be as many as
+    `available`, if that is known.
     """
     if not text:
         return None

@@ -1,16 +1,8 @@
 """The MOS scale and back."""
 
-import doctest
-
 import numpy as np
 
 from g2npan_tf.core import mos
-
-
-def test_doctests():
-    results = doctest.testmod(mos)
-    assert results.attempted
-    assert not results.failed
 
 
 def test_ends_and_middle_of_the_scale():
