@@ -107,10 +107,11 @@ def write(
     paths = list(dict.fromkeys(path.resolve() for path in paths))
     evaluations = [read(path, Results) for path in paths if path.exists()]
     summary = workdir / SUMMARY
+    origin = origin_of(facts)
     parts = {
         "Use": f"{USE} It predicts without a reference how good a fused "
         "medical image is, on the scale of mean opinion scores (MOS), 1 to 5.",
-        "Scores": learned_scores(facts),
+        "Scores": f"**{origin.strong}**{origin.text}",
         "How to load it": _LOADING.format(size=size),
         "Training": _training(
             settings,
@@ -163,23 +164,6 @@ def count_parameters(path: pathlib.Path) -> int:
     ):
         file.visititems(add)
     return count
-
-
-def learned_scores(facts: Facts) -> str:
-    """Whose scores a model learned, simulated or real."""
-    if model_facts.is_simulated(facts):
-        return (
-            "**Simulated.** The scores that it learned come from a panel of "
-            "simulated readers; no radiologist judged these images."
-        )
-    if model_facts.has_no_readers(facts):
-        return (
-            f"**A formula's.** It learned {facts['scores']}, to pretrain "
-            "only; nobody judged these images."
-        )
-    if "scores" not in facts:
-        return "**Unknown.** The origin of the scores is not recorded."
-    return f"**Real.** It learned the {whose(facts)}."
 
 
 def _training(

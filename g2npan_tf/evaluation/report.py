@@ -24,6 +24,7 @@ from g2npan_tf.evaluation.results import Judged
 from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.evaluation.results import Results
 from g2npan_tf.evaluation.table import few_units_words
+from g2npan_tf.evaluation.table import origin_of
 from g2npan_tf.evaluation.table import reader_words
 from g2npan_tf.evaluation.table import with_limits
 from g2npan_tf.report import page
@@ -104,15 +105,6 @@ class Part:
     predictions: Predictions
 
 
-@dataclasses.dataclass(frozen=True)
-class _Origin:
-    """Whose scores a report is about, in words."""
-
-    strong: str
-    text: str
-    is_warning: bool
-
-
 def write(
     path: pathlib.Path,
     results: Results,
@@ -120,7 +112,7 @@ def write(
     logs: Mapping[str, pathlib.Path],
     explain: Explain,
 ) -> None:
-    """Writes a report, replaced whole.
+    """Writes a report, replaced whole; raises OSError.
 
     Choice: single images of the first part only.
 
@@ -131,9 +123,6 @@ def write(
         logs: `log.csv` by name of the run.
         explain: Called once with the images to be shown; what it raises as
             `InputError` is said in their place.
-
-    Raises:
-        OSError: If the disk does not take it.
     """
     first = parts[0].predictions
     title = title_of(results.data)
@@ -141,7 +130,7 @@ def write(
         "evaluation/report.html",
         title,
         styles=["evaluation/report.css"],
-        origin=origin(results.data),
+        origin=origin_of(results.data),
         measured=_measured(results),
         differs=results.differs,
         parts_shown=[_part(part, results.baselines or {}) for part in parts],
@@ -161,28 +150,6 @@ def title_of(facts: Facts) -> str:
     if not facts.get("scores"):
         kind = "unknown"
     return f"Evaluation on {facts['name']} ({kind} scores)"
-
-
-def origin(facts: Facts) -> _Origin:
-    """Whose scores the figures are judged by; a warning if no reader's."""
-    scores = facts.get("scores")
-    if model_facts.is_simulated(facts):
-        return _Origin(
-            "Simulated scores. ",
-            "No radiologist judged these images: the MOS come from a panel of "
-            "simulated readers.",
-            True,
-        )
-    if not scores:
-        return _Origin("", "The origin of these scores is not recorded.", True)
-    if model_facts.has_no_readers(facts):
-        text = f"{scores}. Nobody judged these images."
-        return _Origin("A formula's scores: ", text, True)
-    readers = facts.get("num_readers")
-    count = f" ({readers} readers)" if readers else ""
-    said = facts.get("caveat")
-    caveat = f" Cases and folds: {said}." if said else ""
-    return _Origin("Real scores", f" of {scores}{count}.{caveat}", False)
 
 
 def _measured(results: Results) -> dict[str, str]:

@@ -39,14 +39,14 @@ Kind = TypeVar("Kind")
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Scores of a part of a data set, one row an image.
+    """Scores of a part of a data set, columns `[n]` with one row an image.
 
     Attributes:
-        pair_id: Text `[n]`.
-        algorithm: What fused the image. Text `[n]`.
-        modality: Text `[n]`.
-        mos: Readers' scores, real or simulated. Shape `[n]`, 1..5.
-        case_id: Patient of each image; None if it is not known. Text `[n]`.
+        pair_id: Text.
+        algorithm: What fused the image. Text.
+        modality: Text.
+        mos: Readers' scores, real or simulated, 1..5.
+        case_id: Patient of each image; None if it is not known. Text.
         group_by: The column whose values are the groups.
     """
 
@@ -98,16 +98,16 @@ class Split:
 
 @dataclasses.dataclass(frozen=True)
 class Predictions:
-    """The columns of predictions.csv, one row an image.
+    """The columns `[n]` of predictions.csv, one row an image.
 
     Attributes:
-        image: Name of each image, usually `Split.image`. Text `[n]`.
+        image: Name of each image, usually `Split.image`.
         split: With the readers' scores.
-        predicted: Predicted MOS. Shape `[n]`.
-        trivial: Predictions of trivial baselines, `[n]` by name.
-        spread: Standard deviation of each image's grades. Shape `[n]`.
+        predicted: Predicted MOS.
+        trivial: Predictions of trivial baselines by name.
+        spread: Standard deviation of each image's grades.
         grades: On 1..5, NaN where not graded. Shape `[n, readers]`.
-        seed: Of the run, where runs are pooled. Text `[n]`.
+        seed: Of the run, where runs are pooled. Text.
         fold: Likewise.
         measure: What a compared method measured, if it is one number an image.
     """

@@ -1,18 +1,54 @@
-"""Results as a Markdown table, with what they were measured on."""
+"""Results in words: a Markdown table, and whose scores they are about."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
 from g2npan_tf.evaluation.results import Agreement
+from g2npan_tf.evaluation.results import Facts
 from g2npan_tf.evaluation.results import FoldMean
 from g2npan_tf.evaluation.results import FoldMeans
 from g2npan_tf.evaluation.results import Results
 from g2npan_tf.evaluation.statistics import Difference
 from g2npan_tf.evaluation.statistics import Interval
+from g2npan_tf.scoring.model_facts import has_no_readers
+from g2npan_tf.scoring.model_facts import is_simulated
 from g2npan_tf.scoring.model_facts import whose
 
 # Below so many cases or groups a bootstrap says little.
 FEW_UNITS = 6
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """Whose scores figures are judged by; a warning if no reader's."""
+
+    strong: str
+    text: str
+    is_warning: bool = True
+
+
+def origin_of(facts: Facts) -> Origin:
+    """Whose scores a data set has: real, simulated or a formula's."""
+    scores = facts.get("scores")
+    if is_simulated(facts):
+        return Origin(
+            "Simulated scores.",
+            " No radiologist judged these images: the MOS come from a panel "
+            "of simulated readers.",
+        )
+    if not scores:
+        return Origin(
+            "Unknown.", " The origin of these scores is not recorded."
+        )
+    if has_no_readers(facts):
+        text = f" {scores}. Nobody judged these images."
+        return Origin("A formula's scores:", text)
+    readers = facts.get("num_readers")
+    count = f" ({readers} readers)" if readers else ""
+    said = facts.get("caveat")
+    caveat = f" Cases and folds: {said}." if said else ""
+    return Origin("Real scores", f" of {scores}{count}.{caveat}", False)
 
 
 def table(results: Results) -> str:

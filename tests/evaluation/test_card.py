@@ -119,7 +119,7 @@ def test_every_part_of_a_card_is_there(card):
     ]
     for words in (
         "Research use only. This is not a medical device.",
-        "**Simulated.**",
+        "**Simulated scores.** No radiologist",
         "keras 3.",
         "10.3389/fnins.2024.1415679",
         "`[batch, 128, 128, 3]`",
@@ -133,14 +133,6 @@ def test_parameters_are_those_of_the_model(card, workdir):
     count = model_card.count_parameters(workdir / "scorer.keras")
     assert count == scorer.count_params()
     assert f"- Parameters: {count:,}\n" in card
-
-
-def test_real_and_unknown_scores_are_named():
-    real = model_card.learned_scores({"scores": "three radiologists"})
-    assert real == "**Real.** It learned the scores of three radiologists."
-    assert model_card.learned_scores({}).startswith("**Unknown.**")
-    formula = model_card.learned_scores({"scores": "similarity (no readers)"})
-    assert formula.startswith("**A formula's.** It learned similarity (no")
 
 
 def test_another_folder_gets_its_own_card(workdir, tmp_path):
