@@ -29,6 +29,7 @@ from g2npan_tf.evaluation.results import Facts
 from g2npan_tf.evaluation.results import Results
 from g2npan_tf.evaluation.results import read
 from g2npan_tf.evaluation.table import number
+from g2npan_tf.evaluation.table import origin_of
 from g2npan_tf.evaluation.table import table
 from g2npan_tf.scoring import model_facts
 from g2npan_tf.scoring.model_facts import whose

@@ -1,7 +1,6 @@
 """What of a model's own data and of others is scored, refused and said."""
 
-import csv
-import json
+import dataclasses
 
 import numpy as np
 import pytest
@@ -10,11 +9,13 @@ from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
+from g2npan_tf.evaluation import results as kept
 from g2npan_tf.evaluation import run as model_evaluation
 from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation.figures import HERE
 from g2npan_tf.evaluation.run import Choice
 from g2npan_tf.evaluation.run import select
+from tests.evaluation.test_results import RESULTS
 from tests.tiled_base import TiledBase
 
 
@@ -25,6 +26,8 @@ class BrightnessAssessor:
 
     def score(self, images):
         return np.array([1 + 4 * x.mean() / 255 for x in images], np.float32)
+
+    explain = score
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def tiled_dir(tmp_path_factory):
     return str(folder)
 
 
-def test_without_a_base_it_is_the_test_part_and_nothing_differs(run):
+def test_without_a_base_it_is_the_test_part_and_nothing_differs(run, tmp_path):
     scored = model_evaluation.score(run, Choice())
     results = scored.results
     assert results.split == "test"
@@ -61,7 +64,22 @@ def test_without_a_base_it_is_the_test_part_and_nothing_differs(run):
     assert results.readers["one reader"].readers == 8
     assert results.differs == []
     assert set(results.methods) == {"g2npan", "mean", "algorithm_modality_mean"}
-    assert model_evaluation.folder(run, results) == run / "evaluation"
+    output = tmp_path / "new" / "folder"
+    model_evaluation.write(scored, output)
+    written = kept.read(output / "results.json", kept.Results)
+    assert written.methods["g2npan"].raw == results.methods["g2npan"].raw
+    rows = kept.read_predictions(output / "predictions.csv")
+    assert rows.grades.shape == (6, 8)
+    assert (rows.spread >= 0).all()
+
+
+def test_pixels_of_chosen_images_are_theirs(run):
+    scored = model_evaluation.score(run, Choice())
+    places = np.array([4, 1])
+    explained = scored.explain(scored.predictions.at(places))
+    for place, (pixels, mos) in zip(places, explained, strict=True):
+        np.testing.assert_array_equal(pixels, scored.images[place])
+        assert mos == scored.predictions.predicted[place]
 
 
 def test_another_base_is_scored_whole_and_what_differs_is_said(run, tiled_dir):
@@ -111,44 +129,31 @@ def test_exclusions_and_groups(run, tiled_dir):
     assert results.excluded == ["algorithm:a1", "case_id:c3"]
 
 
-def test_only_the_whole_test_part_by_pairs_goes_where_others_look(run):
-    choices = [
-        Choice(),
-        Choice(exclude=["algorithm:average"]),
-        Choice(exclude=["algorithm:laplacian_pyramid"]),
-        Choice(group_by="case_id"),
-        Choice(split="all"),
-        Choice(split="all", exclude=["algorithm:average"]),
+def test_only_the_whole_test_part_by_pairs_goes_where_others_look(tmp_path):
+    whole = {"split": "test", "group_by": "pair_id", "excluded": []}
+    folders = [
+        model_evaluation.folder(
+            tmp_path, dataclasses.replace(RESULTS, **whole | narrowed)
+        )
+        for narrowed in (
+            {},
+            {"excluded": ["algorithm:average"]},
+            {"excluded": ["algorithm:pca"]},
+            {"excluded": ["algorithm:average", "algorithm:pca"]},
+            {"group_by": "case_id"},
+            {"split": "all"},
+            {"split": "all", "excluded": ["algorithm:average"]},
+            # In any order.
+            {"excluded": ["algorithm:pca", "algorithm:average"]},
+        )
     ]
-    home = run / "evaluation"
-    folders = []
-    for choice in choices:
-        scored = model_evaluation.score(run, choice)
-        folders.append(model_evaluation.folder(run, scored.results))
-        model_evaluation.write(scored, folders[-1])
+    home = tmp_path / "evaluation"
     assert folders[0] == home
     assert {path.parent for path in folders[1:]} == {home}
-    assert len(set(folders)) == len(choices)
-    assert folders[3].name.endswith("-test-by-case_id")
-    assert json.loads((home / "results.json").read_text())["images"] == 6
-
-
-def test_what_is_left_out_makes_one_folder_in_any_order(run):
-    names = ["algorithm:average", "algorithm:laplacian_pyramid"]
-    one, two = (
-        model_evaluation.score(run, Choice(exclude=order)).results
-        for order in (names, names[::-1])
-    )
-    folder = model_evaluation.folder(run, one)
-    assert folder == model_evaluation.folder(run, two)
-    assert "-test-without-" in folder.name
-
-
-def test_a_base_that_was_built_anew_has_no_test_part(run):
-    path = run / "config.json"
-    path.write_text(path.read_text().replace('"images": ', '"images": 9'))
-    with pytest.raises(InputError, match=r"began on one with images=9"):
-        model_evaluation.score(run, Choice())
+    assert folders.pop() == folders[3]
+    assert len(set(folders)) == len(folders)
+    assert "-test-without-" in folders[1].name
+    assert folders[4].name.endswith("-test-by-case_id")
 
 
 def test_a_single_group_has_no_interval(run, tiled_dir):
@@ -166,22 +171,6 @@ def test_without_its_own_base_a_model_is_scored_all_the_same(run, tiled_dir):
     results = model_evaluation.score(run, choice).results
     assert set(results.methods) == {"g2npan", HERE}
     assert "unknown" in {x.partition(":")[0] for x in results.differs}
-    with pytest.raises(InputError, match=r"not in .* any more"):
-        model_evaluation.score(run, Choice())
-
-
-def test_files_hold_figures_and_images(run, tmp_path):
-    scored = model_evaluation.score(run, Choice())
-    output = tmp_path / "new" / "folder"
-    model_evaluation.write(scored, output)
-    results = json.loads((output / "results.json").read_text())
-    figures = results["methods"]["g2npan"]["raw"]
-    assert figures == scored.results.methods["g2npan"].raw._asdict()
-    with (output / "predictions.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert len(rows) == 6
-    assert float(rows[0]["reader_sd"]) >= 0
-    assert 1 <= float(rows[0]["reader_8"]) <= 5
 
 
 def test_readers_disagree_by_their_standard_deviation():
