@@ -3,11 +3,8 @@
 Read by the graph that gives them and by clients; needs no TensorFlow.
 """
 
+from g2npan_tf.images import limits
 from g2npan_tf.images.content import NO_CONTENT as NO_CONTENT_TEXT
-from g2npan_tf.images.limits import MAX_BYTES
-from g2npan_tf.images.limits import MAX_PIXELS
-from g2npan_tf.images.limits import MAX_SCANS
-from g2npan_tf.images.limits import MIN_SIDE
 from g2npan_tf.scoring.rows import OK as OK_TEXT
 
 OK = 0
@@ -24,12 +21,12 @@ _MESSAGES = {
     OK: OK_TEXT,
     DAMAGED: "damaged or truncated image",
     UNKNOWN_FORMAT: "not a PNG, JPEG or BMP image",
-    TOO_MANY_BYTES: f"more than {MAX_BYTES:,} bytes",
-    TOO_MANY_PIXELS: f"more than {MAX_PIXELS:,} pixels",
-    TOO_SMALL: f"expected at least {MIN_SIDE} x {MIN_SIDE} pixels",
+    TOO_MANY_BYTES: f"more than {limits.MAX_BYTES:,} bytes",
+    TOO_MANY_PIXELS: f"more than {limits.MAX_PIXELS:,} pixels",
+    TOO_SMALL: f"less than {limits.MIN_SIDE} pixels wide or high",
     NOT_TAKEN: f"an animation, an image that EXIF turns, a JPEG of more than "
-    f"{MAX_SCANS} scans, a PNG of 16 bits, or a BMP that is compressed or of "
-    "other than 24 or 32 bits",
+    f"{limits.MAX_SCANS} scans, a PNG of 16 bits, or a BMP that is compressed "
+    "or of other than 24 or 32 bits",
     NOT_FINITE: "the model gave no finite score",
     NO_CONTENT: NO_CONTENT_TEXT,
 }

@@ -11,7 +11,6 @@ from collections.abc import Callable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
-from typing import TypeVar
 
 import numpy as np
 
@@ -38,8 +37,6 @@ _ANY_SIZE = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
 ]
-
-_Answer = TypeVar("_Answer")
 
 
 class Unavailable(Exception):
@@ -135,11 +132,7 @@ def connect(server: Server) -> Predict:
         raise InputError(f"--ca={server.authority}: {error}") from error
 
 
-def with_retries(
-    call: Callable[[], _Answer],
-    tries: int,
-    wait: Callable[[float], None] = time.sleep,
-) -> _Answer:
+def with_retries(call: Callable[[], list[Score]], tries: int) -> list[Score]:
     """Tries again while a server is not available, by either interface.
 
     The pauses double from `FIRST_WAIT`, up to `LONGEST_WAIT`, and are cut by
@@ -155,7 +148,7 @@ def with_retries(
             if attempt + 1 == tries:
                 raise InputError(f"{error} ({tries} tries)") from error
         pause = min(FIRST_WAIT * 2**attempt, LONGEST_WAIT)
-        wait(pause * random.uniform(0.5, 1))
+        time.sleep(pause * random.uniform(0.5, 1))
     raise ValueError(f"tries is at least 1. Received: {tries}")
 
 
