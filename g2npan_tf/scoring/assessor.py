@@ -103,14 +103,10 @@ class Assessor:
             path: `scorer.keras`, a training workdir that holds one, a
                 SavedModel folder, a folder of numbered versions of it (the
                 highest is taken) or a `.tflite` file.
-            batch_size: Images that are scored at once; limits the memory and
-                does not change a score. LiteRT takes one at a time anyway.
+            batch_size: Images at once; limits the memory, changes no score.
             num_threads: For LiteRT; None takes every core.
             check_content: Whether pictures without content get NaN
                 (`content.has_content`); False where the caller has looked.
-
-        Returns:
-            An assessor that gives the same scores whatever the artefact.
 
         Raises:
             InputError: If there is no such artefact, it is of another kind,
@@ -137,16 +133,14 @@ class Assessor:
         """Predicts the mean opinion score of every image.
 
         Args:
-            images: uint8 arrays `[height, width, 3]`, RGB, of any sizes; an
-                array `[batch, height, width, 3]` is such a sequence.
+            images: uint8 `[height, width, 3]`, RGB, of any sizes.
 
         Returns:
-            MOS, float32 `[len(images)]`, range [1, 5], in the same order. No
-            score depends on the other images. NaN for a picture without
-            content: blank, or a mask of two levels.
+            MOS, float32 `[len(images)]`, range [1, 5]; NaN for a picture
+            without content: blank, or a mask of two levels.
 
         Raises:
-            InputError: If an image is not uint8 `[height, width, 3]`.
+            InputError: If an image is another array.
         """
         scores = [
             np.where(shown, self._run(batch, False)["mos"], np.nan)
@@ -201,14 +195,10 @@ class Assessor:
 
 
 def load_keras(path: pathlib.Path) -> "keras.Model":
-    """Loads an untrusted `.keras` file.
+    """Loads an untrusted `.keras` file, or raises an `InputError`.
 
     Keras' safe mode builds nothing but Keras' own layers and operations; what
     the archive holds and how large it is are checked before.
-
-    Raises:
-        InputError: If it is damaged, too large when unpacked, or more than a
-            model.
     """
     _check_archive(path)
     with _readable(path):

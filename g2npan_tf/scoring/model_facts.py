@@ -15,10 +15,7 @@ NO_READERS = "(no readers)"
 
 
 def read(model: str | os.PathLike) -> dict[str, Any]:
-    """The facts that training kept of its data: `name`, `scores`...
-
-    Empty if there is no side file of the artefact, or none that can be read.
-    """
+    """What training kept of its data: `name`, `scores`...; perhaps empty."""
     return _side_file(model).get("data", {})
 
 
@@ -33,10 +30,7 @@ def has_no_readers(facts: Mapping[str, Any]) -> bool:
 
 
 def whose(facts: Mapping[str, Any]) -> str:
-    """Whose the scores of a data set are, simulated or real, in words.
-
-    With the data set's `caveat`, which has to stand beside every figure.
-    """
+    """Whose scores a data set has, and its caveat, as every figure says."""
     scores = facts.get("scores", UNKNOWN)
     is_word = scores in (SIMULATED, UNKNOWN)
     words = f"{scores} scores" if is_word else f"scores of {scores}"
@@ -44,11 +38,7 @@ def whose(facts: Mapping[str, Any]) -> str:
 
 
 def caution(facts: Mapping[str, Any]) -> str:
-    """What must be known of a model that learned from no radiologist.
-
-    Empty if readers stand behind its scores, or it is not known whose they
-    are.
-    """
+    """What must be known of a model that learned from no radiologist."""
     if is_simulated(facts):
         learned = "simulated readers"
     elif has_no_readers(facts):

@@ -99,11 +99,7 @@ def score_files(
     limits: Limits = DEFAULT_LIMITS,
     maps: bool = False,
 ) -> Iterator[ScoredImage]:
-    """Scores untrusted files, as `score_frames` does.
-
-    The paths are those of `images.paths.find_images`; with `maps` the maps
-    and the image come beside the score.
-    """
+    """Scores untrusted files (`find_images`), as `score_frames` does."""
     files = ((os.fspath(path), file_frames(path, limits)) for path in paths)
     return score_frames(assessor, files, maps)
 
@@ -153,16 +149,9 @@ def in_batches(
 ) -> Iterator[Result | ScoreRow]:
     """Scores what could be read, some at a time, beside what could not.
 
-    Args:
-        items: What is to be scored, or the row of what cannot be; read no
-            further than the next batch goes.
-        score: Gives one result per item, in the same order.
-        batch_size: Most items and rows in a batch.
-        num_bytes: Size of an item.
-        max_bytes: Of the items of a batch that has more than one.
-
-    Yields:
-        Results and rows in the order of the items.
+    A batch has at most `batch_size` items and rows, and `max_bytes` of items
+    unless it is one; no item is read before it is needed. `score` gives one
+    result per item; results and rows come in the order of the items.
     """
     batch: list[Item | ScoreRow] = []
     total = 0

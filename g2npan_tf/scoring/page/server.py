@@ -13,12 +13,14 @@ from http.server import BaseHTTPRequestHandler
 from http.server import ThreadingHTTPServer
 from typing import Any
 
+from g2npan_tf.core import mos
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.limits import DEFAULT_LIMITS
 from g2npan_tf.images.limits import Limits
+from g2npan_tf.report import page
+from g2npan_tf.report import pictures
 from g2npan_tf.scoring import model_facts
 from g2npan_tf.scoring.assessor import Assessor
-from g2npan_tf.scoring.page import document
 from g2npan_tf.scoring.page import upload
 
 ADDRESS = "127.0.0.1"
@@ -30,9 +32,16 @@ MAX_REQUESTS = 4
 _SILENCE = 30
 # Bytes of an upload that is not kept, at once.
 _PART = 2**16
+# Our script, our style, and leave to talk to our own server.
+_OURS: dict[str, Any] = {
+    "scripts": ["scoring/page/app.js"],
+    "styles": ["scoring/page/app.css"],
+    "allow": {"connect-src": "'self'"},
+}
+_POLICY = f"{page.policy(**_OURS)}; frame-ancestors 'none'"
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": document.policy(),
+    "Content-Security-Policy": _POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -112,8 +121,7 @@ class PageServer(ThreadingHTTPServer):
         self.url = f"http://{ADDRESS}:{self.server_port}/"
         self.limits = limits
         self.token = secrets.token_urlsafe(32)
-        page = document.render(facts, self.token, limits, caution)
-        self.page = page.encode()
+        self.page = _document(facts, self.token, limits, caution).encode()
         self.slots = threading.BoundedSemaphore(MAX_REQUESTS)
         self._assessor = assessor
         # Decoders are not made for several threads.
@@ -128,6 +136,26 @@ class PageServer(ThreadingHTTPServer):
         """Says nothing of browsers that went away; anything else is ours."""
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)
+
+
+def _document(
+    facts: dict[str, str], token: str, limits: Limits, caution: str
+) -> str:
+    """The page, with the token that every upload must bear."""
+    return page.render(
+        "scoring/page/page.html",
+        "Quality of fused medical images",
+        facts=facts,
+        token=token,
+        limits=limits,
+        caution=caution,
+        max_pictured=upload.MAX_PICTURED,
+        low=mos.MOS_MIN,
+        high=mos.MOS_MAX,
+        viridis=pictures.ramp_uri(pictures.VIRIDIS),
+        magma=pictures.ramp_uri(pictures.MAGMA),
+        **_OURS,
+    )
 
 
 class _Handler(BaseHTTPRequestHandler):
