@@ -118,7 +118,6 @@ def _fitted(
 
 
 def _draw_bar(page: Image.Image, corner: tuple[int, int], bar: Bar) -> None:
-    """Draws a horizontal colour bar, its numbers and this image's mark."""
     left, top = corner
     bottom = top + _BAR_HEIGHT
     ramp = np.tile(np.linspace(0, 1, _COLUMN), (_BAR_HEIGHT, 1))

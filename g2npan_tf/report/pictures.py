@@ -119,5 +119,4 @@ def overlay(cam: np.ndarray, pixels: np.ndarray) -> np.ndarray:
 
 
 def _address(kind: str, data: bytes) -> str:
-    """The address that holds an encoded picture."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

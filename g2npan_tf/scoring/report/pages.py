@@ -152,7 +152,6 @@ def image_page(
 
 
 def _figures(group: Group) -> dict[str, str]:
-    """The group in a few numbers."""
     scores = [entry.mos for entry in group.entries]
     outliers = sum(
         ranking.is_outlier(entry.deviation) for entry in group.entries
@@ -167,7 +166,6 @@ def _figures(group: Group) -> dict[str, str]:
 
 
 def _plots(group: Group) -> list[plots.Plot]:
-    """Histogram, and the ranking if there is one."""
     if not group.entries:
         return []
     drawn = [
@@ -198,7 +196,6 @@ def _plots(group: Group) -> list[plots.Plot]:
 
 
 def _ranking(ranks: Sequence[ranking.Rank]) -> page.Table:
-    """The algorithms from best to worst."""
     columns = (
         Column("Algorithm"),
         Column("Mean MOS", digits=2, descending=True),
@@ -222,7 +219,6 @@ def _ranking(ranks: Sequence[ranking.Rank]) -> page.Table:
 
 
 def _failed(failed: Sequence[tuple[str, str]]) -> page.Table:
-    """The images without a score."""
     bad = Markup('<span class="bad">{}</span>')
     rows = [
         (page.breakable(name), bad.format(reason))
@@ -233,7 +229,6 @@ def _failed(failed: Sequence[tuple[str, str]]) -> page.Table:
 
 
 def _images(group: Group, thumbnails: Iterable[Markup]) -> page.Table:
-    """The images, outliers first."""
     columns = [
         Column("Picture", sortable=False),
         Column("Image"),

@@ -166,7 +166,6 @@ class Report:
         return Markup('<img src="{}" alt="">').format(address)
 
     def _group(self) -> pages.Group:
-        """Everything that the group's page shows."""
         found = self._origins()
         none = origins.Origin("")
         known = [found.by_name.get(entry.name, none) for entry in self._entries]
@@ -198,7 +197,6 @@ class Report:
         )
 
     def _origins(self) -> origins.Origins:
-        """Which algorithm made which image."""
         names = [entry.name for entry in self._entries]
         if self._table is not None:
             return origins.by_table(names, self._table)
@@ -315,7 +313,6 @@ def _is_file(entry: os.DirEntry[str], is_expected: object) -> bool:
 
 
 def _is_summary(path: pathlib.Path) -> bool:
-    """Whether a file is the summary of a report."""
     try:
         summary = plain_json.parse(path.read_bytes())
     except (OSError, ValueError):
