@@ -57,7 +57,7 @@ def list_atlas_pairs(root: pathlib.Path, size: int) -> list[Entry[SourcePair]]:
             case, position = split_atlas_name(file_a)
             case_id = atlas_case(modality, case)
             names = (f"{modality}_{case}_{position}", case_id, modality)
-            load = functools.partial(read_pair, *names, file_a, file_b, size)
+            load = functools.partial(read_pair, file_a, file_b, size)
             entries.append(Entry(*names, load))
     _warn_of_other_files(root, files)
     return entries
@@ -120,12 +120,7 @@ def atlas_case(modality: str, case: str) -> str:
 
 
 def read_pair(
-    pair_id: str,
-    case_id: str,
-    modality: str,
-    file_a: pathlib.Path,
-    file_b: pathlib.Path,
-    size: int,
+    file_a: pathlib.Path, file_b: pathlib.Path, size: int
 ) -> SourcePair:
     """Reads two files and brings them to `size` by area averaging.
 
@@ -145,8 +140,7 @@ def read_pair(
             f"{file_a}: {_extent(source_a)} pixels; expected a square image "
             f"of at least {size}x{size}"
         )
-    sources = (resize(source, size) for source in (source_a, source_b))
-    return SourcePair(pair_id, case_id, modality, *sources)
+    return SourcePair(resize(source_a, size), resize(source_b, size))
 
 
 def _png_files(folder: pathlib.Path) -> list[pathlib.Path]:

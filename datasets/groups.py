@@ -50,9 +50,6 @@ class SourcePair:
     channels.
     """
 
-    pair_id: str
-    case_id: str
-    modality: str
     source_a: np.ndarray
     source_b: np.ndarray
 

@@ -171,7 +171,7 @@ def group_examples(
         InputError: If a file of the group is unusable.
     """
     if isinstance(group, groups.Entry):
-        return fused_examples(group.load())
+        return fused_examples(group)
     if isinstance(group, DistortedGroup):
         return distorted_examples(group)
     return groups.scored_examples(group)
@@ -186,16 +186,17 @@ def beam_examples(members: Sequence[Group]) -> Any:
 
 
 def fused_examples(
-    pair: groups.SourcePair,
+    entry: groups.Entry[groups.SourcePair],
 ) -> groups.Examples:
     """Fuses a pair with every algorithm and lets the panel grade the results.
 
     Yields:
         Key `<pair>/<algorithm>` and the example's features; images are PNG.
     """
+    pair = entry.load()
     sources = (pair.source_a, pair.source_b)
     images = {name: fuse(*sources, name) for name in ALGORITHMS}
-    keys = {name: f"{pair.pair_id}/{name}" for name in ALGORITHMS}
+    keys = {name: f"{entry.pair_id}/{name}" for name in ALGORITHMS}
     grades = {
         name: readers.grade(*sources, images[name], seed_key=keys[name])
         for name in ALGORITHMS
@@ -204,13 +205,13 @@ def fused_examples(
     # These three are the same in the whole group: encoded once.
     shared = {
         "reference": groups.encode(
-            images[groups.best_of_group(mos, pair.pair_id)]
+            images[groups.best_of_group(mos, entry.pair_id)]
         ),
         "source_a": groups.encode(pair.source_a),
         "source_b": groups.encode(pair.source_b),
-        "pair_id": pair.pair_id,
-        "case_id": pair.case_id,
-        "modality": pair.modality,
+        "pair_id": entry.pair_id,
+        "case_id": entry.case_id,
+        "modality": entry.modality,
     }
     for name in ALGORITHMS:
         yield (

@@ -28,10 +28,13 @@ def list_pairs(num_cases: int, size: int, seed: int) -> list[Entry[SourcePair]]:
     The modality cycles PET-MRI, SPECT-MRI, CT-MRI and the MR weighting T1,
     T2, so that six neighbouring cases hold every combination once.
     """
-    return [
-        Entry(*_names(case), functools.partial(phantom_pair, case, size, seed))
-        for case in range(num_cases)
-    ]
+    entries = []
+    for case in range(num_cases):
+        modality = MODALITIES[case % len(MODALITIES)]
+        case_id = f"phantom_{case:03d}"
+        load = functools.partial(phantom_pair, case, size, seed)
+        entries.append(Entry(f"{modality}_{case_id}", case_id, modality, load))
+    return entries
 
 
 def phantom_pair(case: int, size: int = 128, seed: int = 0) -> SourcePair:
@@ -42,23 +45,15 @@ def phantom_pair(case: int, size: int = 128, seed: int = 0) -> SourcePair:
     """
     rng = np.random.default_rng([seed, case])
     shape_rng, a_rng, b_rng = rng.spawn(3)
-    names = _names(case)
     plane, labels = draw_slice(shape_rng, OVERSAMPLING * size)
-    channel = names[-1].split("-")[0]
+    channel = MODALITIES[case % len(MODALITIES)].split("-")[0]
     if channel == "CT":
         source_a = render_ct(a_rng, plane, labels, size)
     else:
         source_a = render_emission(a_rng, plane, labels, channel, size)
     weighting = ("T1", "T2")[case % 2]
     source_b = render_mr(b_rng, plane, labels, weighting, size)
-    return SourcePair(*names, source_a, source_b)
-
-
-def _names(case: int) -> tuple[str, str, str]:
-    """Pair, case and modality."""
-    modality = MODALITIES[case % len(MODALITIES)]
-    case_id = f"phantom_{case:03d}"
-    return f"{modality}_{case_id}", case_id, modality
+    return SourcePair(source_a, source_b)
 
 
 def draw_slice(rng: np.random.Generator, size: int) -> tuple[Plane, np.ndarray]:

@@ -61,14 +61,12 @@ def ringing(image: np.ndarray, share: float) -> np.ndarray:
     return to_uint8(np.fft.ifft2(spectrum, axes=(0, 1)).real)
 
 
-def contrast_loss(
-    image: np.ndarray, gain: float, where: np.ndarray | None = None
-) -> np.ndarray:
+def contrast_loss(image: np.ndarray, gain: float) -> np.ndarray:
     """Deviations from the mean of what is shown, times a gain of 1 to 0.
 
-    The background keeps its pixels; `where` says what is shown.
+    The background keeps its pixels.
     """
-    where = shown(image) if where is None else where
+    where = shown(image)
     inside = image[where[..., 0]]
     mean = inside.mean(axis=0) if len(inside) else 0.0
     return np.where(where, to_uint8(mean + gain * (image - mean)), image)

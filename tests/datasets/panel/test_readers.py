@@ -11,7 +11,48 @@ from datasets.atlas import select_pairs
 from datasets.fusion import fuse
 from datasets.panel import criteria
 from datasets.panel import readers
-from tests.datasets.panel.graded_damage import DISTORTIONS
+from datasets.pretraining import distortions
+
+
+def fused(pair, source_b=None):
+    source_b = pair.source_b if source_b is None else source_b
+    return fuse(pair.source_a, source_b, "laplacian_pyramid")
+
+
+def noisy(image, sd):
+    draws = np.random.default_rng(0).normal(0.0, sd, (*image.shape[:2], 1))
+    return distortions.to_uint8(image + draws)
+
+
+def without_colour(image, gain):
+    luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., np.newaxis]
+    return distortions.to_uint8(luma + gain * (image.astype(np.float64) - luma))
+
+
+# Choice: levels from none or just visible to useless.
+DAMAGE = {
+    "blur": (distortions.gaussian_blur, (0.01, 0.5, 1, 1.5, 2, 3)),
+    "noise": (noisy, (0, 4, 8, 16, 32, 64)),
+    "contrast_loss": (
+        distortions.contrast_loss,
+        (1, 0.85, 0.7, 0.5, 0.3, 0.1),
+    ),
+    "colour_loss": (without_colour, (1, 0.8, 0.6, 0.4, 0.2)),
+    "misregistration": (None, (0, 0.25, 0.5, 1, 2, 4)),
+    "jpeg": (distortions.jpeg, (100, 75, 50, 30, 15, 5)),
+}
+
+
+def damaged(pair, name, level):
+    """A good fusion, damaged; or the fusion of an MR that was shifted down."""
+    if name != "misregistration":
+        return DAMAGE[name][0](fused(pair), level)
+    shift = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, level]])
+    size = pair.source_b.shape[1::-1]
+    shifted = cv2.warpAffine(
+        pair.source_b, shift, size, flags=cv2.INTER_LANCZOS4
+    )
+    return fused(pair, shifted)
 
 
 def synthetic_pair(seed, kind):
@@ -44,7 +85,10 @@ def synthetic():
 @pytest.fixture
 def real(shared_data):
     entries = list_atlas_pairs(shared_data / "whole_brain_atlas", 128)
-    return [entry.load() for entry in select_pairs(entries, 23)]
+    return [
+        types.SimpleNamespace(modality=entry.modality, **vars(entry.load()))
+        for entry in select_pairs(entries, 23)
+    ]
 
 
 @pytest.fixture
@@ -60,17 +104,16 @@ both_kinds = pytest.mark.parametrize(
 
 
 @both_kinds
-@pytest.mark.parametrize("name", DISTORTIONS)
+@pytest.mark.parametrize("name", DAMAGE)
 def test_graded_damage_lowers_the_mos(pairs, name):
     if name == "colour_loss":
         pairs = [p for p in pairs if p.modality != "grey"]
-    damage, levels = DISTORTIONS[name]
     rows = []
-    for level in levels:
+    for level in DAMAGE[name][1]:
         judged = []
         for i, pair in enumerate(pairs):
-            sources = (pair.source_a, pair.source_b)
-            images = (*sources, damage(*sources, level))
+            image = damaged(pair, name, level)
+            images = (pair.source_a, pair.source_b, image)
             grades = readers.grade(*images, f"{i}/{name}/{level}")
             judged.append((readers.score(*images), readers.mos(grades)))
         rows.append(np.mean(judged, axis=0))
@@ -95,10 +138,6 @@ def test_a_source_alone_is_worse_than_a_good_fusion(pairs):
         ]
         good, *alone = np.mean(scores, axis=0)
         assert good > max(alone) + 0.5, modality
-
-
-def fused(pair):
-    return fuse(pair.source_a, pair.source_b, "laplacian_pyramid")
 
 
 def graded(pair, key):
@@ -146,7 +185,7 @@ def test_same_key_gives_same_grades_and_another_key_others(synthetic):
 
 def test_readers_differ_in_what_they_look_at(synthetic):
     sources = (synthetic[0].source_a, synthetic[0].source_b)
-    grey = DISTORTIONS["colour_loss"][0](*sources, 0.6)
+    grey = without_colour(fused(synthetic[0]), 0.6)
     blurred = cv2.GaussianBlur(fused(synthetic[0]), (0, 0), 0.8)
     opinions = [
         readers._opinions(criteria.measure(*sources, image))

@@ -97,8 +97,9 @@ def test_built_in_heads_are_of_one_case_each():
 @pytest.mark.parametrize("seed", [0, 3])
 def test_built_in_heads_are_none_that_phantom_has(seed):
     taken = slices.list_phantoms(60, 32, seed)
-    pairs = [entry.load() for entry in phantom.list_pairs(60, 32, seed)]
-    assert not {e.case_id for e in taken} & {p.case_id for p in pairs}
+    entries = phantom.list_pairs(60, 32, seed)
+    pairs = [entry.load() for entry in entries]
+    assert not {e.case_id for e in taken} & {e.case_id for e in entries}
     pictures = {
         source.tobytes()
         for pair in pairs
