@@ -28,8 +28,8 @@ from g2npan_tf.evaluation.results import Agreement
 from g2npan_tf.evaluation.results import Facts
 from g2npan_tf.evaluation.results import Results
 from g2npan_tf.evaluation.results import read
+from g2npan_tf.evaluation.table import attribution
 from g2npan_tf.evaluation.table import number
-from g2npan_tf.evaluation.table import origin_of
 from g2npan_tf.evaluation.table import table
 from g2npan_tf.scoring import model_facts
 from g2npan_tf.scoring.model_facts import whose
@@ -108,7 +108,7 @@ def write(
     paths = list(dict.fromkeys(path.resolve() for path in paths))
     evaluations = [read(path, Results) for path in paths if path.exists()]
     summary = workdir / SUMMARY
-    origin = origin_of(facts)
+    origin = attribution(facts)
     parts = {
         "Use": f"{USE} It predicts without a reference how good a fused "
         "medical image is, on the scale of mean opinion scores (MOS), 1 to 5.",

@@ -23,8 +23,8 @@ from g2npan_tf.evaluation.results import FoldMean
 from g2npan_tf.evaluation.results import Judged
 from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.evaluation.results import Results
+from g2npan_tf.evaluation.table import attribution
 from g2npan_tf.evaluation.table import few_units_words
-from g2npan_tf.evaluation.table import origin_of
 from g2npan_tf.evaluation.table import reader_words
 from g2npan_tf.evaluation.table import with_limits
 from g2npan_tf.report import page
@@ -130,7 +130,7 @@ def write(
         "evaluation/report.html",
         title,
         styles=["evaluation/report.css"],
-        origin=origin_of(results.data),
+        origin=attribution(results.data),
         measured=_measured(results),
         differs=results.differs,
         parts_shown=[_part(part, results.baselines or {}) for part in parts],

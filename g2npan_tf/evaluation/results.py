@@ -388,7 +388,7 @@ class Judged:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Origin:
+class Header:
     """What every kind of results.json says of the data it is about."""
 
     data: Facts
@@ -396,15 +396,12 @@ class Origin:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Results(Judged, Origin):
+class Results(Judged, Header):
     """What results.json of an evaluation holds.
 
     Attributes:
         preset: Of the training; None if nothing was trained.
         changes: Settings that are not the preset's.
-        trained_on: Facts of the data set that the model learned from.
-        modalities: That were scored.
-        algorithms: That were scored.
         split: What was scored; None: the test part.
         group_by: The column of the groups; None: pairs.
         excluded: `name:value` of the images left out.
@@ -455,10 +452,7 @@ class Results(Judged, Origin):
 
 
 def write(path: pathlib.Path, results: object) -> None:
-    """Writes results as JSON, replaced whole; raises OSError.
-
-    A field that is None is left out; NaN, which is no number, is null.
-    """
+    """Writes JSON, replaced whole; None is left out and NaN is null."""
     text = json.dumps(_plain(results), indent=2, allow_nan=False)
     with written_aside(path) as aside:
         aside.write_text(text + "\n")

@@ -166,25 +166,20 @@ def folder(workdir: pathlib.Path, results: Results) -> pathlib.Path:
 
 
 def write(scored: Scored, output: pathlib.Path) -> None:
-    """Writes results.json and predictions.csv, each replaced whole.
-
-    Raises:
-        OSError: If the disk does not take it.
-    """
+    """Writes results.json and predictions.csv, replaced whole; or OSError."""
     output.mkdir(parents=True, exist_ok=True)
     kept.write(output / "results.json", scored.results)
     scored.predictions.write(output / "predictions.csv")
 
 
 def reader_spread(grades: Sequence[np.ndarray]) -> np.ndarray:
-    """How far the readers of each image disagree.
+    """Standard deviation (n - 1) of each image's grades, `[n]`.
 
     Args:
-        grades: Of each image's readers, any number, NaN where one is missing.
+        grades: Of any number of readers, NaN where one is missing.
 
     Returns:
-        Standard deviation (n - 1), `[n]`, on the readers' scale; NaN where
-        fewer than two judged.
+        NaN where fewer than two judged.
     """
     return np.array(
         [

@@ -81,16 +81,9 @@ def rmse(y_true: np.ndarray, y_pred: np.ndarray) -> float:
 
 
 def figures(y_true: np.ndarray, y_pred: np.ndarray) -> Figures:
-    """The four figures of the field.
+    """The four figures of the field, of finite scores `[n]` on one scale.
 
     Section: 4.1.2
-
-    Args:
-        y_true: Readers' scores. Shape `[n]`.
-        y_pred: Predicted scores on the same scale. Shape `[n]`.
-
-    Raises:
-        ValueError: If the shapes differ, or a value is not finite.
     """
     return Figures(
         *(function(y_true, y_pred) for function in (plcc, srcc, krcc, rmse))
@@ -98,12 +91,7 @@ def figures(y_true: np.ndarray, y_pred: np.ndarray) -> Figures:
 
 
 def logistic_mapping(y_true: np.ndarray, y_pred: np.ndarray) -> np.ndarray:
-    """Maps predictions by the logistic fitted to them; see `fit_logistic`.
-
-    Returns:
-        Shape `[n]`; the predictions themselves if they are constant or fewer
-        than five.
-    """
+    """Predictions mapped by `fit_logistic`; as they are if constant or few."""
     y_true, y_pred = _checked(y_true, y_pred)
     if y_true.size < 5 or np.ptp(y_pred) == 0:
         return y_pred
@@ -267,11 +255,9 @@ def bootstrap(
 def with_others(
     grades: np.ndarray, reader: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """One reader against the others; grades `[images, readers]` may be NaN.
+    """Images that a reader and others graded, the others' means, the own.
 
-    Returns:
-        Images that the reader and another one graded, the others' mean grades
-        of them, and the reader's own.
+    Of grades `[images, readers]`, NaN where there is none.
     """
     own = grades[:, reader]
     others = np.delete(grades, reader, axis=1)

@@ -20,7 +20,7 @@ FEW_UNITS = 6
 
 
 @dataclasses.dataclass(frozen=True)
-class Origin:
+class Attribution:
     """Whose scores figures are judged by; a warning if no reader's."""
 
     strong: str
@@ -28,27 +28,27 @@ class Origin:
     is_warning: bool = True
 
 
-def origin_of(facts: Facts) -> Origin:
+def attribution(facts: Facts) -> Attribution:
     """Whose scores a data set has: real, simulated or a formula's."""
     scores = facts.get("scores")
     if is_simulated(facts):
-        return Origin(
+        return Attribution(
             "Simulated scores.",
             " No radiologist judged these images: the MOS come from a panel "
             "of simulated readers.",
         )
     if not scores:
-        return Origin(
+        return Attribution(
             "Unknown.", " The origin of these scores is not recorded."
         )
     if has_no_readers(facts):
         text = f" {scores}. Nobody judged these images."
-        return Origin("A formula's scores:", text)
+        return Attribution("A formula's scores:", text)
     readers = facts.get("num_readers")
     count = f" ({readers} readers)" if readers else ""
     said = facts.get("caveat")
     caveat = f" Cases and folds: {said}." if said else ""
-    return Origin("Real scores", f" of {scores}{count}.{caveat}", False)
+    return Attribution("Real scores", f" of {scores}{count}.{caveat}", False)
 
 
 def table(results: Results) -> str:

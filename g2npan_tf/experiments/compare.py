@@ -68,7 +68,7 @@ class _Method:
     name: str
     path: pathlib.Path
     rows: Predictions
-    origin: kept.Origin | None
+    origin: kept.Header | None
 
 
 def collect(words: Sequence[str]) -> Results:
@@ -152,7 +152,7 @@ def _read(name: str, path: pathlib.Path) -> _Method:
             )
         seen.add(image)
     beside = (place for place in _beside(path) if place.is_file())
-    origin = next((kept.read(place, kept.Origin) for place in beside), None)
+    origin = next((kept.read(place, kept.Header) for place in beside), None)
     return _Method(name, path, rows, origin)
 
 

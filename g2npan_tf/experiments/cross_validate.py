@@ -59,7 +59,7 @@ FILES = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CrossValidation(kept.Origin):
+class CrossValidation(kept.Header):
     """What results.json of cross-validated runs holds.
 
     Attributes:

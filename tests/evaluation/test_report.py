@@ -13,7 +13,7 @@ from g2npan_tf.evaluation.results import FoldMean
 from g2npan_tf.evaluation.results import FoldMeans
 from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.evaluation.results import Split
-from g2npan_tf.evaluation.table import origin_of
+from g2npan_tf.evaluation.table import attribution
 from g2npan_tf.scoring.assessor import Assessment
 from tests.evaluation.test_results import RESULTS
 from tests.evaluation.test_results import figures
@@ -221,7 +221,7 @@ def test_real_scores_are_never_taken_for_simulated_ones(facts, title, words):
     facts = facts | {"name": "base/1.0.0"}
     heading = evaluation_report.title_of(facts)
     assert heading == f"Evaluation on base/1.0.0 ({title} scores)"
-    found = origin_of(facts)
+    found = attribution(facts)
     assert words in found.strong + found.text
     assert found.is_warning == (title != "real")
 

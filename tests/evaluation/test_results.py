@@ -81,7 +81,7 @@ def test_results_of_earlier_versions_are_read(tmp_path):
     back = kept.read(path, Results)
     assert back.cases is None
     assert back.gains["other"]["all"].p_holm is None
-    assert kept.read(path, kept.Origin).data == RESULTS.data
+    assert kept.read(path, kept.Header).data == RESULTS.data
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"data": {}}', "[" * 999])
