@@ -72,11 +72,11 @@ class ScoredImage:
     """One image and what its readers said.
 
     Attributes:
-        name: Unique name in the data set, e.g. its path in the folder.
+        name: Unique in the data set, e.g. its path in the folder.
         path: The file.
         algorithm: What made it.
         mos: Range [1, 5], 5 = best.
-        features: Further features of its example, e.g. `grades`.
+        features: Further ones of its example, e.g. `grades`.
     """
 
     name: str
@@ -91,7 +91,7 @@ class ScoredGroup:
     """The images of one content; none of them is decoded yet.
 
     Attributes:
-        pair_id: Unique name of the group.
+        pair_id: Unique name.
         case_id: As of a `Group`.
         modality: As of a `Group`.
         images: At least two.

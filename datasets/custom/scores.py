@@ -54,20 +54,12 @@ class Opinions:
 
 @dataclasses.dataclass(frozen=True)
 class CustomScores:
-    """A user's table, checked.
-
-    Attributes:
-        root: The folder.
-        scale: Of the scores.
-        rows: The rows that could be read.
-        readers: Columns of single readers.
-        opinions: One entry per row; None if there are problems.
-        problems: Everything that is wrong, by line.
-    """
+    """A user's table, checked: opinions, or all its problems by line."""
 
     root: pathlib.Path
     scale: Scale
     rows: tuple[Row, ...]
+    # Columns of single readers.
     readers: tuple[str, ...]
     opinions: Opinions | None
     problems: tuple[Problem, ...]

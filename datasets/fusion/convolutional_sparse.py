@@ -114,21 +114,13 @@ def synthesize(codes: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def filter_spectra(shape: tuple[int, int]) -> np.ndarray:
-    """Fourier transforms of the filters, `[filters, height, width // 2 + 1]`.
-
-    Args:
-        shape: `(height, width)` of the images, at least a filter's.
-    """
+    """Fourier transforms of the filters, `[filters, height, width // 2 + 1]`."""
     filters = dictionary().astype(np.float32)
     return fft.rfft2(filters, s=shape)
 
 
 def dictionary() -> np.ndarray:
-    """The lowest frequencies of the 8 x 8 DCT without the constant.
-
-    Returns:
-        Orthonormal filters. float64 `[filters, side, side]`.
-    """
+    """Lowest frequencies of the 8 x 8 DCT, no constant; `[32, 8, 8]`."""
     cosines = fft.idct(np.eye(_FILTER_SIDE), axis=0, norm="ortho").T
     order = sorted(
         np.ndindex(_FILTER_SIDE, _FILTER_SIDE),

@@ -32,9 +32,6 @@ def bounded_shuffle(num_bytes: int = SHUFFLE_BYTES) -> Iterator[None]:
 
     TFDS holds up to 1 GB before it turns to the disk and has no option for it.
     The order, and so the bytes of the data set, do not depend on the bound.
-
-    Args:
-        num_bytes: Encoded examples that are held.
     """
     default = shuffle.MAX_MEM_BUFFER_SIZE
     shuffle.MAX_MEM_BUFFER_SIZE = num_bytes

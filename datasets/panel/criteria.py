@@ -38,15 +38,10 @@ MASKING = 0.1
 def measure(
     source_a: np.ndarray, source_b: np.ndarray, fused: np.ndarray
 ) -> np.ndarray:
-    """Measures the four criteria of the panel.
+    """Measures the four criteria; `source_a` is functional or CT, `b` MR.
 
     Choice: detail is the MR's alone where the other source is functional,
     and the geometric mean of MR's and CT's else.
-
-    Args:
-        source_a: Functional image or CT.
-        source_b: MR.
-        fused: Image to be judged.
 
     Returns:
         One value per name in `NAMES`, float64 `[4]`.
