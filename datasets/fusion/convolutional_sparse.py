@@ -114,7 +114,7 @@ def synthesize(codes: np.ndarray) -> np.ndarray:
 
 @functools.lru_cache(maxsize=2)
 def filter_spectra(shape: tuple[int, int]) -> np.ndarray:
-    """Fourier transforms of the filters, `[filters, height, width // 2 + 1]`."""
+    """Half spectra of the filters, `[filters, height, width // 2 + 1]`."""
     filters = dictionary().astype(np.float32)
     return fft.rfft2(filters, s=shape)
 
