@@ -85,10 +85,7 @@ def noisy(image: np.ndarray, variance: float) -> np.ndarray:
 
     Choice: the pattern is that of NumPy's frozen generator with seed 0;
     MATLAB's with seed 0 has another, so features agree in distribution only.
-
-    Args:
-        image: uint8; each channel gets noise of its own.
-        variance: On the scale where white is 1.
+    The variance is on the scale where white is 1.
     """
     noise = np.sqrt(variance) * _unit_noise(image.shape)
     return _rounded(255 * np.clip(image / 255 + noise, 0.0, 1.0))
@@ -134,9 +131,7 @@ def bmpri_features(image: np.ndarray) -> np.ndarray:
     same image with one channel (JPEG 2000 has three times the bytes, noise is
     averaged over the channels): use one form for a whole data set.
 
-    Args:
-        image: uint8 grey `[height, width]` or RGB `[height, width, 3]`, at
-            least 3 x 3; else `InputError`.
+    The image is as `check_image` takes it, at least 3 x 3.
 
     Returns:
         float64 `[20]`, range [0, 1); all 0 for a constant image.

@@ -23,15 +23,10 @@ SVR_C, SVR_EPSILON = 5.0, 0.1
 
 
 def reference_rmse(image: np.ndarray, reference: np.ndarray) -> float:
-    """Root mean squared error against the true reference.
+    """Root mean squared error of I_org from I_GT on [0, 1].
 
-    Args:
-        image: I_org, uint8 grey `[height, width]` or RGB
-            `[height, width, 3]`, of which the luminance counts.
-        reference: I_GT, likewise and of one size; else `InputError`.
-
-    Returns:
-        On [0, 1]; 0 for the reference itself.
+    Both are uint8 grey `[height, width]` or RGB `[height, width, 3]`, of which
+    the luminance counts, and of one size; else `InputError`.
     """
     return float(
         np.sqrt(np.mean(np.square(np.subtract(*_both(image, reference)))))

@@ -55,12 +55,7 @@ def luminance(image: np.ndarray) -> np.ndarray:
 
 
 def joint_counts(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """How often each pair of grey levels shares a pixel.
-
-    Returns:
-        int64 `[256, 256]`. Rows are the levels of the first image: the sum
-        over axis 1 is the first image's own histogram.
-    """
+    """How often two grey levels share a pixel: `[first's, second's]`."""
     pairs = first.astype(np.intp) * NUM_LEVELS + second
     counts = np.bincount(pairs.ravel(), minlength=NUM_LEVELS**2)
     return counts.reshape(NUM_LEVELS, NUM_LEVELS)

@@ -52,15 +52,10 @@ def oefp(
 def edge_preservation(
     strength: np.ndarray, orientation: np.ndarray
 ) -> np.ndarray:
-    """Q^AF of an edge: two sigmoids, of strength and of orientation.
+    """Q^AF of edges, range [0, 0.974794]: two sigmoids.
 
-    Args:
-        strength: Weaker over stronger gradient, any shape, range [0, 1].
-        orientation: 1 where orientations agree, 0 where they are orthogonal,
-            range [-1, 1].
-
-    Returns:
-        Same shape, range [0, 0.974794].
+    `strength` is the weaker gradient over the stronger one, `orientation` 1
+    where the two agree and 0 where they are orthogonal.
     """
     kept_strength = 0.9994 / (1.0 + np.exp(-15.0 * (strength - 0.5)))
     kept_orientation = 0.9879 / (1.0 + np.exp(-22.0 * (orientation - 0.8)))

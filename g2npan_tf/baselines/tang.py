@@ -52,9 +52,7 @@ def tang(fused: np.ndarray) -> float:
     Choice: the overall score is the geometric mean of both, which needs no
     weight; without any detail it is 0.
 
-    Args:
-        fused: uint8 grey `[height, width]`, or RGB `[height, width, 3]`, of
-            which the luminance counts; else `InputError`.
+    The image is as `check_image` takes it; of colour the luminance counts.
 
     Returns:
         Firing times, range [0, 200]; 0 for a constant image.
@@ -76,8 +74,7 @@ def component_score(band: np.ndarray) -> float:
     background around a head has no say.
 
     Args:
-        band: Coefficients of an image of range [0, 1]. float32
-            `[height, width]`.
+        band: Coefficients of an image of range [0, 1].
 
     Returns:
         Range [0, 200]; 0 if no coefficient reaches half a grey level.

@@ -164,10 +164,7 @@ def _chosen(method: _Method, images: Sequence[str]) -> _Method:
 
 
 def _first_known(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    """A column of the first file that has it.
-
-    Earlier versions did not write `case`; `fold` is there if folds are pooled.
-    """
+    """A column of the first file that has it: earlier ones lack `case`."""
     return next((column for column in columns if column is not None), None)
 
 

@@ -15,6 +15,7 @@ import importlib
 import pathlib
 import subprocess
 import sys
+from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 from absl import flags
 
-from g2npan_tf.core import command as cli
+from g2npan_tf.core import command
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core import outputs
 from g2npan_tf.core.config import METHOD
@@ -87,7 +88,7 @@ class CrossValidation(kept.Header):
         )
 
 
-_OWN = ("fold", "seed")
+# Configuration of each run by seed and fold.
 Runs = dict[tuple[int, int], Config]
 
 
@@ -108,29 +109,29 @@ def main(argv: list[str]) -> int:
     """Runs what is not finished, then prints the pooled figures."""
     options = flags.FLAGS
     if not options.output or len(argv) > 1:
-        cli.fail("expected --output=FOLDER and flags of train.py, no words")
-    for name in _OWN:
+        command.fail("expected --output=FOLDER and flags of train.py, no words")
+    for name in ("fold", "seed"):
         if options[name].present:
-            cli.fail(f"--{name}: expected --{name}s=..., a list")
+            command.fail(f"--{name}: expected --{name}s=..., a list")
     settings = config_module.from_flags()
     output = pathlib.Path(options.output)
     outputs.check_settings(
         {"output": [output / name for name in FILES]}, settings
     )
-    is_open = settings.protocol == "leave_modality_out"
-    given = options["folds"].present or not is_open
-    folds = fold_numbers(settings, options.folds if given else ["all"])
+    words = options.folds
+    # Not five, but as many as the data set has modalities: must be given.
+    if settings.protocol == "leave_modality_out" and (
+        not options["folds"].present
+    ):
+        words = ["all"]
+    folds = fold_numbers(settings, words)
     seeds = numbers("seeds", options.seeds, 2**32 - 1)
     if settings.protocol == "ratio" and len(folds) > 1:
         raise InputError(
             "--protocol=ratio: the draws have images in common and cannot be "
             "pooled; expected one number in --folds"
         )
-    runs = {
-        (seed, fold): dataclasses.replace(settings, seed=seed, fold=fold)
-        for seed in seeds
-        for fold in folds
-    }
+    runs = runs_of(settings, seeds, folds)
     try:
         output.mkdir(parents=True, exist_ok=True)
         run_all(runs, output, options.jobs)
@@ -170,6 +171,15 @@ def numbers(name: str, words: list[str], highest: int) -> list[int]:
     return [int(word) for word in words]
 
 
+def runs_of(config: Config, seeds: Iterable[int], folds: Sequence[int]) -> Runs:
+    """A run for each fold with each seed."""
+    return {
+        (seed, fold): dataclasses.replace(config, seed=seed, fold=fold)
+        for seed in seeds
+        for fold in folds
+    }
+
+
 def folder_of(output: pathlib.Path, seed: int, fold: int) -> pathlib.Path:
     """The workdir of a run."""
     return output / f"seed_{seed}" / f"fold_{fold}"
@@ -193,7 +203,7 @@ def run_all(runs: Runs, output: pathlib.Path, jobs: int) -> None:
             are finished first.
     """
     # Before there are threads: being quiet is a matter of the whole process.
-    with cli.quiet_stderr():
+    with command.quiet_stderr():
         importlib.import_module("g2npan_tf.training.workdir")
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         waiting = [
@@ -396,7 +406,7 @@ def _pixels(
     config: Config, facts: kept.Facts, names: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Some images of a data set by their names, `pair/algorithm`."""
-    with cli.quiet_stderr():
+    with command.quiet_stderr():
         from g2npan_tf.data import base
 
     builder = base.reopen(config, dict(facts))
@@ -412,4 +422,4 @@ def _names(rows: Mapping[str, np.ndarray]) -> np.ndarray:
 
 if __name__ == "__main__":
     define_flags()
-    cli.run(main)
+    command.run(main)

@@ -130,13 +130,9 @@ class Job:
     seeds: tuple[int, ...]
 
     @property
-    def runs(self) -> dict[tuple[int, int], Config]:
-        """Configuration of each training run by seed and fold."""
-        return {
-            (seed, fold): dataclasses.replace(self.config, seed=seed, fold=fold)
-            for seed in self.seeds
-            for fold in self.folds
-        }
+    def runs(self) -> cross_validate.Runs:
+        """Training runs by seed and fold."""
+        return cross_validate.runs_of(self.config, self.seeds, self.folds)
 
     @property
     def workdirs(self) -> list[pathlib.Path]:

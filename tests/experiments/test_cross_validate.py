@@ -1,6 +1,5 @@
 """Cross-validation: what is run, what is pooled, what is shown and refused."""
 
-import dataclasses
 import json
 import os
 import sys
@@ -122,17 +121,6 @@ def test_the_folder_says_what_was_measured(pooled, tmp_path):
     report = check_page((tmp_path / "report.html").read_text())
     for words in ("Figures, seed 0", "Figures, seed 7", "Not shown: "):
         assert words in report.text
-
-
-def test_folds_of_an_earlier_version_are_pooled_too(tmp_path):
-    for fold in (0, 1):
-        write_run(tmp_path, 0, fold)
-    path = cross_validate.predictions_of(tmp_path, 0, 1)
-    rows = kept.read_predictions(path)
-    dataclasses.replace(rows, grades=None).write(path)
-    results = cross_validate.collect(runs(), tmp_path)
-    assert results.seeds["0"].images == 24
-    assert results.seeds["0"].readers == {}
 
 
 class FoldAssessor:

@@ -44,26 +44,6 @@ def test_tables_share_the_runs_of_one_configuration(tmp_path, trainer, capsys):
     assert not trainer.commands
 
 
-def test_each_row_is_trained_as_the_paper_says(tmp_path, trainer, capsys):
-    fill(request(tmp_path, "fig6"), capsys)
-    names = ("use_gan", "num_ufw", "use_perception_weight", "cam_weight")
-    seen = [
-        tuple(
-            next(w.partition("=")[2] for w in words if f"--{name}=" in w)
-            for name in names
-        )
-        for words in trainer.commands
-        if TRAIN in words
-    ]
-    assert seen == [
-        ("False", "5", "True", "0.0"),
-        ("True", "0", "False", "0.0"),
-        ("True", "5", "False", "0.0"),
-        ("True", "5", "True", "0.0"),
-        ("True", "5", "True", "1.0"),
-    ]
-
-
 def test_rows_without_start_weights_are_left_out(tmp_path, trainer, capsys):
     text = fill(request(tmp_path, "2"), capsys)
     said = "Left out: VGG11 + pre, VGG11 + pre + CAM: no start weights were "
@@ -115,15 +95,6 @@ def test_only_finished_trains_nothing(tmp_path, trainer, capsys):
 def test_rows_that_would_be_one_network_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"VGG11 and VGG11 \+ CAM would be"):
         table_runs.jobs(request(tmp_path, "2", cam_weight=0.0))
-
-
-def test_folds_and_seeds_are_added_to_what_is_there(tmp_path, trainer, capsys):
-    fill(request(tmp_path, rows=["G2NPAN"]), capsys)
-    trainer.commands.clear()
-    more = {"seeds": (0, 5), "folds": (0, 3)}
-    fill(request(tmp_path, rows=["G2NPAN"], **more), capsys)
-    assert trainer.names == [TRAIN, EVALUATE] * 3
-    assert len(list((tmp_path / "runs").iterdir())) == 1
 
 
 def test_a_stopped_table_resumes(tmp_path, trainer, capsys):
