@@ -398,7 +398,7 @@ def bars(request: Request, rows: list[FilledRow]) -> plots.Plot:
         title=f"{request.heading}\n{request.protocol}, {request.unit} "
         f"{folds}, preset {request.base.preset}, at most "
         f"{request.base.epochs} epochs, seeds {seeds}",
-        label="bars: 95 % over cases",
+        label="whiskers: 95 % interval over cases",
         marks="paper (its own data)",
         upright=True,
         size=(864, 422),
