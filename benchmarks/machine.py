@@ -106,8 +106,12 @@ def worker(
             print(file=requests, flush=True)
             return answers.readline()
 
-        # Leaving the block closes stdin, which ends the worker.
-        yield ask
+        try:
+            yield ask
+        finally:
+            # At its end a process may wait forever for the threads of its
+            # input pipeline.
+            process.kill()
 
 
 def matrix_product_gflops(size: int = SIZE) -> float:
