@@ -368,7 +368,8 @@ def _show(
         for seed, fold in runs
     }
     label = f"{results.data['name']}, {whose(results.data)}"
-    report.scatter(rows, label).write(output / "scatter.png")
+    said = f"{len(rows.predicted):,} predictions, SRCC {_srcc(rows):.3f}"
+    report.scatter(rows, f"{label}\n{said}").write(output / "scatter.png")
     report.algorithm_bars(rows, label).write(output / "algorithms.png")
     if curves := report.learning_curves(logs):
         plots.row(curves, label).write(output / "curves.png")
