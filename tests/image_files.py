@@ -90,6 +90,11 @@ def _only_by_the_policy():
         "JPEG turned, a longer number": encode(
             image, "JPEG", exif=_little_endian(3, kind=4)
         ),
+        "JPEG turned, a scan's mark before": (
+            orientation[:2]
+            + b"\xff\xe0\0\x0aJFXX\0\x10\xff\xda"
+            + orientation[2:]
+        ),
         "JPEG, EXIF points outside": orientation.replace(
             b"MM\0*\0\0\0", b"MM\0*\x7f\xff\xff"
         ),

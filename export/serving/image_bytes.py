@@ -146,7 +146,10 @@ def _jpeg_header(data: tf.Tensor) -> _Header:
     # One part before the first scan; not all parts of a file of marks alone.
     parts = tf.strings.split(data, _SCAN, limits.MAX_SCANS + 1)
     few = tf.size(parts) - 1 <= limits.MAX_SCANS
-    return height, width, few & ~_is_turned(parts[0])
+    # What looks like a scan may be a thumbnail's, in front of the EXIF data.
+    start = tf.strings.substr(data, 0, 2**16)
+    turned = _is_turned(parts[0]) | _is_turned(start)
+    return height, width, few & ~turned
 
 
 def _bmp_header(data: tf.Tensor) -> _Header:

@@ -71,7 +71,8 @@ class Server:
         """Reads SCHEME://HOST[:PORT]; the settings are other attributes."""
         try:
             parts = urllib.parse.urlsplit(url)
-            port = parts.port or _PORTS[parts.scheme]
+            usual = _PORTS[parts.scheme]
+            port = parts.port or usual
             if not parts.hostname or parts.path.strip("/") or parts.query:
                 raise ValueError
         except (KeyError, ValueError) as error:
@@ -212,10 +213,13 @@ def _rest(server: Server) -> Predict:
             response = session.post(
                 url, json=body, timeout=server.timeout, allow_redirects=False
             )
-        except requests.exceptions.SSLError as error:
-            raise InputError(f"{server}: {_cause(error)}") from error
         except requests.RequestException as error:
-            raise Unavailable(f"{server}: {_cause(error)}") from error
+            cause = _cause(error)
+            # A connection that breaks while it is made may be made later.
+            final = "CERTIFICATE_VERIFY_FAILED" in cause
+            raise (InputError if final else Unavailable)(
+                f"{server}: {cause}"
+            ) from error
         code = response.status_code
         if code != requests.codes.ok:
             message = f"{server}: HTTP {code}: {_said(response.content)}"

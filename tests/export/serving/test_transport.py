@@ -43,7 +43,15 @@ def test_addresses(url, expected, name):
 
 
 @pytest.mark.parametrize(
-    "url", ["there:8501", "ftp://there", "http://", "http://x/v1", "http://x:y"]
+    "url",
+    [
+        "there:8501",
+        "ftp://there",
+        "htps://there:443",
+        "http://",
+        "http://x/v1",
+        "http://x:y",
+    ],
 )
 def test_other_addresses_are_one_line(url):
     with pytest.raises(InputError, match=r"^--server=.*: expected http://HOST"):
@@ -213,6 +221,21 @@ def test_a_server_that_is_silent_is_not_waited_for_long(scheme):
         address = f"127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(Unavailable, match=r"timed out|DEADLINE"):
             connect(scheme, address, timeout=0.3)(FILES)
+
+
+def test_a_handshake_that_breaks_off_may_be_tried_again():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up():
+            client, _ = server.accept()
+            client.recv(2**16)
+            client.close()
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        with pytest.raises(Unavailable, match="EOF"):
+            connect("https", f"127.0.0.1:{server.getsockname()[1]}")(FILES)
+        thread.join()
 
 
 @contextlib.contextmanager
