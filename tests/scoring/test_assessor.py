@@ -263,18 +263,23 @@ def test_a_scorer_of_every_part_is_accepted(tmp_path):
     assert set(load_keras(path).output) >= {"mos", "quality", "nuance"}
 
 
+# In place of a layer or of its activation, and why Keras refuses it.
 HOSTILE = [
-    {"module": "os", "class_name": "system", "config": {}},
-    {"module": "keras.layers", "class_name": "TFSMLayer", "config": {}},
-    # It would read a file from elsewhere.
-    {
-        "module": "keras.layers",
-        "class_name": "StringLookup",
-        "config": {"name": "a", "vocabulary": __file__},
-    },
-    {"module": "builtins", "class_name": "function", "config": "eval"},
-    {"class_name": "__lambda__", "config": {}},
-    {"class_name": ["Conv2D"], "module": {"a": 1}},
+    ({"module": "os", "class_name": "system"}, "Could not locate class"),
+    ({"module": "keras.layers", "class_name": "TFSMLayer"}, "disallowed"),
+    (
+        {
+            "module": "keras.layers",
+            "class_name": "StringLookup",
+            "config": {"name": "layer", "vocabulary": __file__},
+        },
+        "outside of the model archive",
+    ),
+    (
+        {"module": "builtins", "class_name": "function", "config": "eval"},
+        "Could not locate function",
+    ),
+    ({"class_name": "__lambda__", "config": {}}, "disallowed"),
 ]
 
 
@@ -302,19 +307,31 @@ def test_a_model_of_other_layers_is_refused(tmp_path, layer):
         Assessor.load(tmp_path)
 
 
-@pytest.mark.parametrize("is_deep", [False, True])
-@pytest.mark.parametrize("named", HOSTILE, ids=lambda x: str(x["class_name"]))
-def test_nothing_but_keras_own_is_built(tmp_path, named, is_deep):
-    around = {
-        "module": "keras.src.models.functional",
-        "class_name": "Functional",
-        "config": {"name": "a", "layers": [{"deep": [{"er": named}]}]},
-    }
-    config = json.dumps(around if is_deep else named)
-    path = write_archive(tmp_path / "a.keras", config)
+@pytest.mark.parametrize(("named", "reason"), [({}, ""), *HOSTILE])
+def test_nothing_but_keras_own_is_built(tmp_path, named, reason):
+    image = keras.Input((4,))
+    layer = keras.layers.Activation("relu", name="layer")
+    path = tmp_path / "a.keras"
+    keras.Model(image, layer(image)).save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    described = config["config"]["layers"][1]
+    if named.get("class_name") in ("function", "__lambda__"):
+        described["config"]["activation"] = named
+    else:
+        described.update(named)
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    if not named:
+        assert load_keras(path).layers[1].name == "layer"
+        return
     with pytest.raises(InputError, match="damaged, or not a sc") as caught:
         load_keras(path)
     assert "\n" not in str(caught.value)
+    assert reason in str(caught.value.__cause__)
 
 
 @pytest.mark.parametrize(
