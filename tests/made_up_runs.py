@@ -33,12 +33,14 @@ class Trainer:
             of the command; else 1.
         facts: Of the data set.
         fail: A word of the commands that fail, with code 2.
+        error: What a compared method raises if it fails.
     """
 
     def __init__(self):
         self.commands = []
         self.facts = FACTS
         self.fail = ""
+        self.error = InputError("no sources here")
         self.noise = {}
 
     def run(self, command, **_):
@@ -54,7 +56,7 @@ class Trainer:
         """Stands for `baselines.run.measure`."""
         self.commands.append([name, output.name])
         if self.fail == name:
-            raise InputError("no sources here")
+            raise self.error
         folds = range(5) if pooled else [settings.fold]
         write_predictions(output, folds, self._noise([name]), 1000)
 

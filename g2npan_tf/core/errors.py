@@ -18,6 +18,7 @@ EXTRAS = {
     "tensorflow": "train",
     "tensorflow_datasets": "train",
     "tensorflow_serving": "serving",
+    "yaml": "train",
 }
 
 

@@ -79,7 +79,11 @@ def judge(
             key: assess(split, values, ranks=key in ranking)
             for key, values in predictions.items()
         },
-        gains=_gains(split, ranking, name),
+        gains=_gains(
+            split,
+            predictions[name],
+            {key: x for key, x in ranking.items() if key != name},
+        ),
         by_modality=_by_modality(split, ranking),
         units=len(set(split.unit)),
         drawn=split.drawn,
@@ -204,13 +208,11 @@ def _mean_of_defined(values: Sequence[float]) -> float:
 
 
 def _gains(
-    split: Split, predictions: Mapping[str, np.ndarray], name: str
+    split: Split, own: np.ndarray, others: Mapping[str, np.ndarray]
 ) -> dict[str, dict[str, Difference]]:
     """Differences from each other method, corrected for their number."""
     found = {
-        key: difference(split, predictions[name], values)
-        for key, values in predictions.items()
-        if key != name
+        key: difference(split, own, values) for key, values in others.items()
     }
     corrected = iter(
         statistics.corrected(

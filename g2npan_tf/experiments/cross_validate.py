@@ -294,7 +294,7 @@ def collect(runs: Runs, output: pathlib.Path) -> CrossValidation:
         settings=first.to_json(),
         seeds={
             str(seed): _judge(rows.where(seed=str(seed)), first)
-            for seed, _ in runs
+            for seed in dict.fromkeys(seed for seed, _ in runs)
         },
         folds={
             f"({seed}, {fold})": _srcc(

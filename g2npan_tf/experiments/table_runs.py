@@ -17,6 +17,7 @@ from g2npan_tf.core.config import BOTH
 from g2npan_tf.core.config import NUM_FOLDS
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.errors import missing_package
 from g2npan_tf.data import base
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation.figures import Part
@@ -316,6 +317,10 @@ def _run(job: Job, facts: dict[str, Any]) -> str:
             compared.measure(job.row.method, config, job.is_pooled, path)
         except InputError as error:
             return str(error)
+        except ModuleNotFoundError as error:
+            if (reason := missing_package(error)) is None:
+                raise
+            return reason
     config_module.save(job.config, facts, job.folder / "config.json")
     return ""
 
@@ -403,8 +408,15 @@ def _rate(job: Job) -> float:
     for folder in sorted(job.folder.glob("seed_*/fold_*")):
         if done := run_folder.read_summary(folder):
             return done.images_per_second
-    # What is divided otherwise is not slower.
-    alike = dataclasses.replace(job.config, protocol="group", train_share=0.8)
+    # What is divided otherwise, or starts elsewhere, is not slower; and start
+    # weights may have been trained on cases of the part that is tried here.
+    alike = dataclasses.replace(
+        job.config,
+        protocol="group",
+        train_share=0.8,
+        init_from="",
+        backbone_weights="",
+    )
     return _measured_rate(alike, job.folder.parent / "dry_run")
 
 

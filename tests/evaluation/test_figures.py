@@ -158,6 +158,15 @@ def test_all_are_judged_and_one_is_set_against_those_that_rank(monkeypatch):
             assert gain.p_holm == pytest.approx(8 / 11)
 
 
+def test_a_network_that_says_one_score_for_all_is_judged(monkeypatch):
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
+    predictions = {"ours": np.full(80, 3.0), "good": GOOD}
+    for gain in (
+        evaluation.judge(BIG, predictions, "ours").gains["good"].values()
+    ):
+        assert math.isnan(gain.difference)
+
+
 def test_a_mean_never_ranks_not_even_over_pooled_folds(monkeypatch):
     monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
     # Two folds: the one with the better images was predicted by the mean of

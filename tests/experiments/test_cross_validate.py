@@ -106,6 +106,21 @@ def test_figures_are_of_all_folds_together_and_seeds_are_not_mixed(pooled):
     assert "Seed 7:" in cross_validate.table(results)
 
 
+def test_a_seed_is_judged_once_however_many_folds(tmp_path, monkeypatch):
+    sizes, judge = [], figures.judge
+
+    def counted(split, *rest):
+        sizes.append(len(split.mos))
+        return judge(split, *rest)
+
+    monkeypatch.setattr(figures, "judge", counted)
+    monkeypatch.setattr(cross_validate, "_show", lambda *_: None)
+    for fold in (0, 1):
+        write_run(tmp_path, 0, fold)
+    cross_validate.collect(runs(), tmp_path)
+    assert sizes == [24]
+
+
 def test_the_folder_says_what_was_measured(pooled, tmp_path):
     text = (tmp_path / "table.md").read_text()
     assert "fusion_quality/phantom/1.1.0 (simulated scores)" in text

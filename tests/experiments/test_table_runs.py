@@ -107,12 +107,23 @@ def test_a_stopped_table_resumes(tmp_path, trainer, capsys):
     assert trainer.names == [TRAIN, EVALUATE] * 4
 
 
-def test_a_method_that_refuses_the_data_set_is_left_out_with_its_reason(
-    tmp_path, trainer, capsys
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (InputError("no sources here"), "no sources here"),
+        (
+            ModuleNotFoundError(name="sklearn"),
+            "sklearn is not installed; needs pip install "
+            "'g2npan-tf[baselines]'",
+        ),
+    ],
+)
+def test_a_method_that_cannot_be_measured_is_left_out_with_its_reason(
+    tmp_path, trainer, capsys, error, reason
 ):
-    trainer.fail = "oefp"
+    trainer.fail, trainer.error = "oefp", error
     text = fill(request(tmp_path), capsys)
-    assert "Left out: OEFP: no sources here." in text
+    assert f"Left out: OEFP: {reason}." in text
     assert "| rSFe |" in text
 
 
@@ -183,6 +194,13 @@ def test_time_is_runs_times_epochs_times_images_at_the_measured_rate(
     # Shares of one network are measured once.
     assert len(rates) == 1
     assert not list(tmp_path.iterdir())
+
+
+def test_start_weights_do_not_change_the_rate(tmp_path, rates):
+    start = pretrained(tmp_path, use_gan=False)
+    rows = ("VGG11", "VGG11 + pre")
+    table_runs.plan(request(tmp_path, "2", rows=rows, init_from=start), None)
+    assert [config.init_from for config in rates] == [""]
 
 
 def test_rate_of_a_finished_run_is_taken_and_what_is_done_costs_nothing(
