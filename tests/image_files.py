@@ -90,10 +90,16 @@ def _only_by_the_policy():
         "JPEG turned, a longer number": encode(
             image, "JPEG", exif=_little_endian(3, kind=4)
         ),
-        "JPEG turned, a scan's mark before": (
-            orientation[:2]
-            + b"\xff\xe0\0\x0aJFXX\0\x10\xff\xda"
-            + orientation[2:]
+        "JPEG turned, a signed number": encode(
+            image, "JPEG", exif=_little_endian(6, kind=8)
+        ),
+        "JPEG turned by XMP": _with_segment(
+            encode(image, "JPEG"),
+            b"\xe1",
+            b'http://ns.adobe.com/xap/1.0/\0<x:xmpmeta tiff:Orientation="6"/>',
+        ),
+        "JPEG turned, a scan's mark before": _with_segment(
+            orientation, b"\xe0", b"JFXX\0\x10\xff\xda"
         ),
         "JPEG, EXIF points outside": orientation.replace(
             b"MM\0*\0\0\0", b"MM\0*\x7f\xff\xff"
@@ -109,6 +115,12 @@ def with_scans(count):
     data = encode(noisy((40, 50)), "JPEG", progressive=True)
     last = data[data.rindex(b"\xff\xda") : -2]
     return data[:-2] + last * (count - data.count(b"\xff\xda")) + data[-2:]
+
+
+def _with_segment(jpeg, kind, content):
+    """A JPEG with a segment before all others."""
+    length = struct.pack(">H", len(content) + 2)
+    return jpeg[:2] + b"\xff" + kind + length + content + jpeg[2:]
 
 
 def _little_endian(value, kind=3):

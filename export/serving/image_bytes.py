@@ -19,10 +19,12 @@ _MARKS = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM")
 _SCAN = b"\xff\xda"
 # The entry of EXIF's orientation in either order of bytes, if it is a turn.
 _TURNED = (
-    r"\C*(\x12\x01[\x03\x04]\x00\x01\x00\x00\x00[\x02-\x08]\x00"
-    r"|\x01\x12\x00(\x03\x00\x00\x00\x01\x00|\x04\x00\x00\x00\x01\x00\x00\x00)"
-    r"[\x02-\x08])\C*"
+    r"\C*(\x12\x01[\x03\x04\x08\x09]\x00\x01\x00\x00\x00[\x02-\x08]\x00"
+    r"|\x01\x12\x00([\x03\x08]\x00\x00\x00\x01\x00"
+    r"|[\x04\x09]\x00\x00\x00\x01\x00\x00\x00)[\x02-\x08])\C*"
 )
+# The same in XMP, which counts in a JPEG.
+_TURNED_BY_XMP = r'\C*tiff:Orientation(="|>)[2-8]\C*'
 
 # Height, width, and whether images of this kind are taken at all.
 _Header = tuple[tf.Tensor, tf.Tensor, tf.Tensor]
@@ -136,7 +138,8 @@ def _png_header(data: tf.Tensor) -> _Header:
     front = tf.strings.split(data, b"IDAT", 1)[0]
     animated = tf.strings.regex_full_match(front, r"\C*acTL\C*")
     wide = _number(data, 24, tf.uint8) == 16
-    return height, width, ~(animated | wide | _is_turned(front))
+    turned = tf.strings.regex_full_match(front, _TURNED)
+    return height, width, ~(animated | wide | turned)
 
 
 def _jpeg_header(data: tf.Tensor) -> _Header:
@@ -147,9 +150,13 @@ def _jpeg_header(data: tf.Tensor) -> _Header:
     parts = tf.strings.split(data, _SCAN, limits.MAX_SCANS + 1)
     few = tf.size(parts) - 1 <= limits.MAX_SCANS
     # What looks like a scan may be a thumbnail's, in front of the EXIF data.
-    start = tf.strings.substr(data, 0, 2**16)
-    turned = _is_turned(parts[0]) | _is_turned(start)
-    return height, width, few & ~turned
+    # Where a thumbnail comes before it, EXIF follows the mark of a scan.
+    turned = [
+        tf.strings.regex_full_match(front, pattern)
+        for front in (parts[0], tf.strings.substr(data, 0, 2**16))
+        for pattern in (_TURNED, _TURNED_BY_XMP)
+    ]
+    return height, width, few & ~tf.reduce_any(turned)
 
 
 def _bmp_header(data: tf.Tensor) -> _Header:
@@ -159,11 +166,6 @@ def _bmp_header(data: tf.Tensor) -> _Header:
     plain = _number(data, 30, tf.int32) == 0
     taken = plain & tf.reduce_any(bits == [24, 32])
     return height, _number(data, 18, tf.int32), taken
-
-
-def _is_turned(front: tf.Tensor) -> tf.Tensor:
-    """Whether EXIF in front of the pixels has the image turned."""
-    return tf.strings.regex_full_match(front, _TURNED)
 
 
 def _decode_png(data: tf.Tensor) -> tf.Tensor:
