@@ -84,15 +84,11 @@ def run(
 ) -> None:
     """Parses the flags, calls `main(argv)` and exits with what it returns.
 
-    An `InputError`, or what the system refuses (`OSError`), becomes one line on
-    stderr and exit code 2; Ctrl-C that main does not handle becomes exit code
-    130; any other exception is a defect and keeps its traceback.
-
-    Args:
-        main: Takes the arguments that are not flags (`argv[0]` is the
-            program) and returns an exit code or None.
-        known_only: Whether flags that nobody defined are left in `argv` for
-            another parser instead of being refused.
+    `argv` is the program and the arguments that are not flags; `known_only`:
+    also flags that nobody defined, for another parser, instead of refusing
+    them. An `InputError`, or what the system refuses (`OSError`), becomes one
+    line on stderr and exit code 2; Ctrl-C that main does not handle becomes
+    exit code 130; any other exception is a defect and keeps its traceback.
     """
     set_environment()
     logging.set_verbosity(logging.ERROR)

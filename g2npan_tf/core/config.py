@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import pathlib
+from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Sequence
 from typing import Any
@@ -25,8 +26,6 @@ NUM_FOLDS = 5
 # Side in pixels of what the networks see: a whole fused image, or a tile.
 TILE_SIZE = 128
 BOTH = "leave_both_out"
-
-
 # The key of the trained network among the methods of results.json.
 METHOD = "g2npan"
 
@@ -103,7 +102,6 @@ class Config:
         "Flips and right-angle rotations, which keep the quality.",
         "Choice",
     )
-
     crops_per_image: int = _field(
         4,
         "Random crops of an image in an epoch, where images are cut in tiles.",
@@ -180,10 +178,7 @@ class Config:
         0.5, "theta: weight of the reconstruction loss.", "Eq. 2", low=0.0
     )
     adversarial_weight: float = _field(
-        1.0,
-        "Weight of the generator's adversarial term.",
-        "Eq. 2 (1)",
-        low=0.0,
+        1.0, "Weight of the generator's adversarial term.", "Eq. 2 (1)", low=0.0
     )
     cam_weight: float = _field(
         1.0, "phi: weight of the CAM loss; 0 is G2NPN.", "Eq. 9", low=0.0
@@ -309,7 +304,6 @@ class Config:
         "Choice",
         choices=("none", "mirrored", "multi_worker"),
     )
-
     profile: str = _field(
         "",
         "START:END: write a TensorBoard profile of these steps of this "
@@ -427,13 +421,11 @@ _SAID_ELSEWHERE = frozenset(
 
 
 def changes(config: Config) -> list[str]:
-    """How a run differs from its preset, for the line under every figure.
+    """How a run differs from its preset, `name=value` in the fields' order.
 
-    Data, protocol, fold, seed, folders and machines are left out, and of a path
-    all but the last name: figures travel, folders do not.
-
-    Returns:
-        `name=value` each, in the order of the fields.
+    For the line under every figure. Data, protocol, fold, seed, folders and
+    machines are left out, and of a path all but the last name: figures travel,
+    folders do not.
     """
     last_names: dict[str, Any] = {
         name: os.path.basename(getattr(config, name))
@@ -461,10 +453,8 @@ _BY_WHAT_IS_LACKING = {
 def name_of(config: Config) -> str:
     """The network's name in the paper's tables (sec. 4.3, Table 2, Fig. 6).
 
-    Returns:
-        A row of Fig. 6 or Table 2, e.g. `G2NN` or `VGG11 + pre + CAM`; what
-        is none is named by what it lacks, e.g. `G2NPAN without UFW`. Start
-        weights of a network with GAN are not part of its name.
+    What is no row of them is named by what it lacks, e.g. `G2NPAN without UFW`.
+    Start weights of a network with GAN are not part of its name.
     """
     if not config.use_gan:
         parts = {
@@ -489,7 +479,11 @@ def define_flags(names: Iterable[str] | None = None) -> None:
     for field in dataclasses.fields(Config):
         if names is not None and field.name not in names:
             continue
-        _DEFINERS[_kind(field)](field, _help(field))
+        choices, text = field.metadata.get("choices"), _help(field)
+        if choices:
+            flags.DEFINE_enum(field.name, None, list(choices), text)
+        else:
+            _DEFINERS[type(field.default)](field.name, None, text)
 
 
 def from_flags() -> Config:
@@ -511,33 +505,20 @@ def to_flags(config: Config) -> list[str]:
     ]
 
 
-def _kind(field: dataclasses.Field) -> str:
-    """Which definer a field's flag needs."""
-    if "choices" in field.metadata:
-        return "choices"
-    return type(field.default).__name__
-
-
 def _help(field: dataclasses.Field) -> str:
     """Meaning, default of each preset and source."""
-    if field.name == "preset":
-        return (
-            f"{field.metadata['help']} Default: {DEFAULT_PRESET}. "
-            f"Source: {field.metadata['source']}."
-        )
+    meaning, source = field.metadata["help"], field.metadata["source"]
     defaults = {
         preset: _text(values.get(field.name, field.default))
         for preset, values in PRESETS.items()
     }
-    if len(set(defaults.values())) == 1:
-        shown = f"Default: {defaults['paper'] or 'empty'}."
+    if field.name == "preset":
+        shown = DEFAULT_PRESET
+    elif len(set(defaults.values())) == 1:
+        shown = defaults["paper"] or "empty"
     else:
-        shown = "Default: " + ", ".join(
-            f"{text} ({preset})" for preset, text in defaults.items()
-        )
-        shown += "."
-    source = field.metadata["source"]
-    return f"{field.metadata['help']} {shown} Source: {source}."
+        shown = ", ".join(f"{x} ({preset})" for preset, x in defaults.items())
+    return f"{meaning} Default: {shown}. Source: {source}."
 
 
 def _text(value: Any) -> str:
@@ -575,15 +556,12 @@ def _check(field: dataclasses.Field, value: Any) -> None:
         )
 
 
-_DEFINERS = {
-    "choices": lambda field, text: flags.DEFINE_enum(
-        field.name, None, list(field.metadata["choices"]), text
-    ),
-    "bool": lambda field, text: flags.DEFINE_bool(field.name, None, text),
-    "int": lambda field, text: flags.DEFINE_integer(field.name, None, text),
-    "float": lambda field, text: flags.DEFINE_float(field.name, None, text),
-    "str": lambda field, text: flags.DEFINE_string(field.name, None, text),
-    "tuple": lambda field, text: flags.DEFINE_list(field.name, None, text),
+_DEFINERS: dict[type, Callable[[str, None, str], Any]] = {
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+    tuple: flags.DEFINE_list,
 }
 
 

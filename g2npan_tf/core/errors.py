@@ -36,14 +36,7 @@ class WorkerLostError(RuntimeError):
 
 
 def missing_package(error: ModuleNotFoundError) -> str | None:
-    """Says what to install for an import that failed.
-
-    Args:
-        error: Raised by an import.
-
-    Returns:
-        One line, or None if no extra would help: then it is a defect.
-    """
+    """What to install, in one line; None if no extra helps: a defect."""
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS:
         return None

@@ -28,15 +28,10 @@ _MAX_NAME_BYTES = 200
 def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
     """Yields a path beside `path` and moves it there if the block succeeds.
 
-    Args:
-        path: The file to be made or replaced, as `move` does it; its folder
-            must exist. What is no regular file is written through, and a name
-            of `STDOUT` is standard output.
-
-    Yields:
-        A hidden path in the same folder with the same suffix, or what is to be
-        written through. If the block fails, it is removed and a file that was
-        at `path` stays as it was; an `OSError` names `path`.
+    That is a hidden path in the same folder, which must exist, with the same
+    suffix. If the block fails, it is removed and a file that was at `path`
+    stays as it was; an `OSError` names `path`. What is no regular file is
+    written through, and a name of `STDOUT` is standard output.
     """
     if str(path) in STDOUT:
         with _copied_to_stdout() as aside:
@@ -66,10 +61,8 @@ def written_aside(path: pathlib.Path) -> Iterator[pathlib.Path]:
 def move(made: pathlib.Path, path: pathlib.Path) -> None:
     """Puts a finished file of the same disk in the place of another.
 
-    Args:
-        made: The file; the disk has it before it gets its name.
-        path: Where it belongs. A link is followed; the mode and the owner of a
-            file that is there are kept.
+    The disk has it before it gets its name. A link is followed; the mode and
+    the owner of a file that is there are kept.
     """
     target = pathlib.Path(os.path.realpath(path))
     with contextlib.suppress(FileNotFoundError):

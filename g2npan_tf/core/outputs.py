@@ -119,13 +119,10 @@ def check_settings(
     settings: Any,
     files: Iterable[_Path] = (),
 ) -> None:
-    """Checks the outputs of a command that reads a data set.
+    """Checks the outputs of a command that reads a data set, and `files`.
 
-    Args:
-        outputs: As for `check`.
-        settings: `data_dir`, `manual_dir` and, where they are there,
-            `init_from` and `backbone_weights` are read.
-        files: Other files that are read.
+    Of the settings `data_dir`, `manual_dir` and, where they are there,
+    `init_from` and `backbone_weights` name what is read.
     """
 
     def inputs() -> Iterator[_Path]:

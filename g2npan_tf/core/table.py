@@ -52,9 +52,7 @@ class Table:
 
 
 def read_table(
-    path: pathlib.Path,
-    required: Sequence[str],
-    is_known: Callable[[str], bool],
+    path: pathlib.Path, required: Sequence[str], is_known: Callable[[str], bool]
 ) -> Table:
     """Reads a table; blank rows are left out.
 
@@ -63,11 +61,6 @@ def read_table(
     `sep=;` is left out, as spreadsheets do. A column that is
     not known is refused, since a mistyped `case_id` would let a case into two
     folds without a word.
-
-    Args:
-        path: The file.
-        required: Columns that have to be there.
-        is_known: Whether a column of this name has a meaning.
     """
     lines = _read_lines(path)
     top = 1 if lines and _SEPARATOR_LINE.fullmatch(lines[0]) else 0
@@ -137,9 +130,7 @@ def _decode(raw: bytes) -> str:
 
 
 def _columns(
-    header: str,
-    required: Sequence[str],
-    is_known: Callable[[str], bool],
+    header: str, required: Sequence[str], is_known: Callable[[str], bool]
 ) -> tuple[str, list[str]]:
     separator = max(SEPARATORS, key=header.count)
     columns = _split(header, separator)

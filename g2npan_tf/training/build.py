@@ -34,12 +34,7 @@ def build(config: Config, tiles_per_side: int = 1) -> TrainingModel:
 def compile_model(model: TrainingModel, config: Config, steps: int) -> None:
     """Gives each network its Adam and the step its loss weights.
 
-    Section: 4.1.3
-
-    Args:
-        model: From `build`.
-        config: Loss and optimiser settings are used.
-        steps: In an epoch.
+    Section: 4.1.3. An epoch has so many `steps`.
     """
     objective = Objective(
         global_batch_size=config.batch_size,
@@ -55,7 +50,6 @@ def compile_model(model: TrainingModel, config: Config, steps: int) -> None:
         warmup_steps=config.perception_warmup * steps,
         generator_ema=config.generator_ema,
     )
-
     optimizers = [
         precision.with_loss_scale(
             keras.optimizers.Adam(_schedule(config, steps)), config.precision

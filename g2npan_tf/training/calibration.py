@@ -74,14 +74,9 @@ def recalibrate(
     What is found goes into the quality network's last layer, so that score
     and class activation map stay one, and nothing is added to the graph.
 
-    Args:
-        path: `scorer.keras`; not changed.
-        images: uint8 `[n, size, size, 3]`, n > 0, of the scorer's size.
-        quality: Readers' quality. Shape `[n]`, range [0, 1].
-        tiles_per_side: The scorer's.
-
-    Returns:
-        Content of the new `scorer.keras`, and what was done.
+    `images` are uint8 `[n, size, size, 3]`, n > 0, of the scorer's size,
+    `quality` is the readers', `[n]` in [0, 1]. Gives the content of the new
+    `scorer.keras` and what was done; the old file is not changed.
     """
     scorer = keras.saving.load_model(path, compile=False, safe_mode=True)
     logits, weights = _tile_logits(scorer, images, tiles_per_side)

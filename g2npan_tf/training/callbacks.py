@@ -26,12 +26,8 @@ class ValidationFigures(keras.callbacks.Callback):
     """Adds `val_plcc`, `val_srcc`, `val_krcc`, `val_rmse` to the logs.
 
     Computed over the whole validation part, in inference mode, with RMSE on
-    [0, 1] as in the paper.
-
-    Args:
-        images: uint8 `[n, size, size, 3]`.
-        scores: Readers' MOS, `[n]`, 1..5.
-        batch_size: Images scored at a time.
+    [0, 1] as in the paper. `images` are uint8 `[n, size, size, 3]`, `scores`
+    the readers' MOS, `[n]`, 1..5.
     """
 
     def __init__(
@@ -97,11 +93,8 @@ class Keeper(keras.callbacks.Callback):
 
     Without a validation part the last epoch is the best.
 
-    Args:
-        workdir: Folder of the run; gets `scorer.keras`, `best.weights.h5` and
-            `checkpoints/`.
-        progress: Where the run stands.
-        best: Files of its best epoch, from `checkpoints.restore`.
+    The workdir gets `scorer.keras`, `best.weights.h5` and `checkpoints/`.
+    Progress and files of the best epoch are from `checkpoints.restore`.
     """
 
     def __init__(
@@ -142,9 +135,7 @@ class Keeper(keras.callbacks.Callback):
     def replace_scorer(self, model: keras.Model, scorer: bytes) -> None:
         """Puts another `scorer.keras` in the place of the best epoch's.
 
-        Args:
-            model: What was trained, in the state of the last epoch.
-            scorer: Content of the file.
+        The model is in the state of the last epoch.
         """
         self.best = {**self.best, checkpoints.SCORER: scorer}
         self._save(checkpoints.content(model.save_weights, checkpoints.STATE))
@@ -179,10 +170,8 @@ class StopOnNonFinite(keras.callbacks.Callback):
     The last step of an epoch may leave weights that only the next one would
     notice, so they are checked too before the epoch is saved.
 
-    Must come before what writes anything at the end of an epoch.
-
-    Args:
-        directory: Folder of the run's checkpoints; None: it has none.
+    Must come before what writes anything at the end of an epoch. `directory`
+    is that of the run's checkpoints; None: it has none.
     """
 
     def __init__(self, directory: pathlib.Path | None) -> None:
@@ -221,11 +210,7 @@ class StopWithoutGain(keras.callbacks.Callback):
     """Ends a run whose validation figure has not risen for some epochs.
 
     Must come after the keeper, which knows, also of a resumed run, which epoch
-    was the best.
-
-    Args:
-        keeper: Of the same run.
-        patience: Epochs without gain; 0: never ends.
+    was the best. With a patience of 0 it never ends so.
     """
 
     def __init__(self, keeper: Keeper, patience: int) -> None:

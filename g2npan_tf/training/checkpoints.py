@@ -32,17 +32,11 @@ Files = dict[str, bytes]
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """How far a run is.
+    """How far a run is."""
 
-    Attributes:
-        epoch: Number of finished epochs.
-        best_epoch: Epoch of the best validation figure, from 1; 0 if none.
-        best_figure: That figure (SRCC).
-    """
-
-    epoch: int = 0
-    best_epoch: int = 0
-    best_figure: float = -2.0
+    epoch: int = 0  # Finished.
+    best_epoch: int = 0  # That of the best validation figure, from 1; 0: none.
+    best_figure: float = -2.0  # SRCC.
 
     def gains_no_more(self, patience: int) -> bool:
         """Whether the run has ended by early stopping.
@@ -80,12 +74,8 @@ def content(save: Callable[[io.BytesIO], None], name: str) -> bytes:
 def save(files: Files, progress: Progress, directory: pathlib.Path) -> None:
     """Writes one checkpoint and removes all but the two newest.
 
-    Whenever it is killed, the checkpoints before it are whole.
-
-    Args:
-        files: `STATE`, and of the best epoch so far `BEST` and `SCORER`.
-        progress: Saved beside them.
-        directory: Folder of all checkpoints of the run.
+    Whenever it is killed, the checkpoints before it are whole. Files are
+    `STATE`, and of the best epoch so far `BEST` and `SCORER`.
 
     Raises:
         OSError: If the disk does not take it, with the bytes that it needs;
@@ -117,17 +107,10 @@ def save(files: Files, progress: Progress, directory: pathlib.Path) -> None:
 def restore(
     model: keras.Model, directory: pathlib.Path
 ) -> tuple[Progress, Files]:
-    """Loads the newest undamaged checkpoint into the model.
+    """Loads the newest undamaged checkpoint into the model, which is compiled.
 
-    Args:
-        model: Compiled, so that its optimisers are built.
-        directory: Folder of all checkpoints of the run.
-
-    Returns:
-        How far the run is and the files of its best epoch, if there is one.
-
-    Raises:
-        InputError: If there are checkpoints and every one is damaged.
+    Gives the files of the best epoch, too, if there is one. If there are
+    checkpoints and every one is damaged, it is an `InputError`.
     """
     candidates = _finished(directory)
     for candidate in candidates:

@@ -47,12 +47,9 @@ def strategy(config: Config) -> tf.distribute.Strategy:
     """The strategy that `--distribute` names.
 
     Must be called before any operation of TensorFlow: with several workers
-    this process becomes a server, which is possible at its start only.
-
-    Returns:
-        The default strategy; or a mirrored one over all GPUs of this machine,
-        without GPUs over its logical CPUs, which is for tests; or the one of
-        all workers that the environment variable `TF_CONFIG` names.
+    this process becomes a server, which is possible at its start only. A
+    mirrored one is over all GPUs of this machine, without GPUs over its
+    logical CPUs, which is for tests.
     """
     if config.distribute == "none":
         return tf.distribute.get_strategy()

@@ -113,14 +113,8 @@ def measure(
     """Scores one batch and trains two steps, whose outcome is thrown away.
 
     Choice: without the warm-up, so with the costlier step that has Eq. 10.
-    The first step traces the graph, so the second is timed.
-
-    Args:
-        model: Compiled; is changed.
-        batches: From `batches.training_batches`.
-        steps: Steps of an epoch.
-        builder: Of the data set.
-        config: Of the experiment.
+    The first step traces the graph, so the second is timed. The compiled model
+    is changed; batches and steps of an epoch are those of `training_batches`.
     """
     parts = base.divide(builder, config)
     model.objective = dataclasses.replace(model.objective, warmup_steps=0)
@@ -154,11 +148,8 @@ def forward_gflop(model: keras.Model) -> float:
 
     A multiplication and the addition to the sum are two operations. Only
     convolutions and dense layers are counted (see `NOT_COUNTED`); the zeros
-    of the padding count as pixels.
-
-    Args:
-        model: Functional or sequential model, also of models, of which every
-            layer is used once. A layer with another kernel is refused.
+    of the padding count as pixels. The model may be of models; every layer is
+    used once, and one with another kernel is refused.
     """
     total = 0.0
     for layer in model.layers:
@@ -181,15 +172,10 @@ def step_gflop(model: TrainingModel) -> dict[str, float]:
 
     By the rule of `STEP_RULE`. It is a little more than what is done: the
     first layer of a network needs no gradient of its input image, and
-    up-sampling is joined with the convolution after it.
-
-    Args:
-        model: A compiled model.
-
-    Returns:
-        Operations in units of 1e9 of `generator`, `discriminator`,
-        `quality_network`, `Eq. 10` and, if the CAM's target is that of the
-        reference, `CAM target`; without GAN only the third and the last.
+    up-sampling is joined with the convolution after it. Units of 1e9 operations
+    of `generator`, `discriminator`, `quality_network`, `Eq. 10` and, if the
+    CAM's target is that of the reference, `CAM target`; without GAN only the
+    third and the last.
     """
     objective = model.objective
     blind = network = forward_gflop(model.quality_network)
@@ -251,9 +237,7 @@ def _layer_outputs(net: keras.Model) -> int:
 
 
 def _forward(
-    model: TrainingModel,
-    builder: tfds.core.DatasetBuilder,
-    places: np.ndarray,
+    model: TrainingModel, builder: tfds.core.DatasetBuilder, places: np.ndarray
 ) -> tuple[float, float]:
     """Scores a batch of some images; lowest and highest MOS."""
     # As many tiles as a batch has.

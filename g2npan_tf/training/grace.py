@@ -23,11 +23,8 @@ class GracePeriod(keras.callbacks.Callback):
     What does not fit is stopped by `command.Terminated`.
 
     Choice: a session that has not finished an epoch yet does not know how
-    long validation and save take, and stops at once.
-
-    Args:
-        seconds: Time from SIGTERM to the end (SIGKILL, in general); 0 stops
-            at once.
+    long validation and save take, and stops at once. So does one with 0
+    seconds from SIGTERM to the end (SIGKILL, in general).
     """
 
     def __init__(self, seconds: float) -> None:

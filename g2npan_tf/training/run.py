@@ -67,14 +67,10 @@ def run(
 ) -> Summary:
     """Trains in `workdir`, from the start or from where a run stopped.
 
-    Args:
-        config: The experiment.
-        workdir: Gets `config.json`, `events/` (TensorBoard), `log.csv`,
-            `checkpoints/`, `best.weights.h5`, `scorer.keras`, `training.json`.
-        last_callbacks: Called after all others, so after an epoch is saved.
-
-    Raises:
-        FloatingPointError: If a loss is not finite.
+    It gets `config.json`, `events/` (TensorBoard), `log.csv`, `checkpoints/`,
+    `best.weights.h5`, `scorer.keras`, `training.json`. The last callbacks are
+    called after an epoch is saved. A loss that is not finite is a
+    `FloatingPointError`.
     """
     start = time.monotonic()
     ready = _prepare(config, workdir)
@@ -124,12 +120,9 @@ def measure(config: Config, workdir: pathlib.Path) -> dry_run.Measured:
     """
     ready = _prepare(config, workdir)
     with ready.strategy.scope():
+        batches, steps = ready.batches(), ready.steps
         return dry_run.measure(
-            ready.model,
-            ready.batches(),
-            ready.steps,
-            ready.builder,
-            ready.config,
+            ready.model, batches, steps, ready.builder, ready.config
         )
 
 

@@ -55,14 +55,9 @@ def load(model: TrainingModel, config: Config, facts: dict[str, Any]) -> None:
     that the first figures continue its best ones: its averaged generator if
     it has one, both as weights and as the start of an average.
 
-    Args:
-        model: From `build.build`; compiled or not.
-        config: Of the run that starts.
-        facts: From `base.facts`, of its data set.
-
-    Raises:
-        InputError: As `check` and `check_data`, or if a file is damaged, not
-            finite or of another network; nothing is loaded then.
+    Config and facts are of the run that starts. If `check` or `check_data`
+    refuses, or a file is damaged, not finite or of another network, nothing is
+    loaded.
     """
     if not config.init_from:
         if config.backbone_weights:
@@ -207,9 +202,7 @@ def _study(facts: dict[str, Any]) -> str:
 
 
 def _weights(
-    model: TrainingModel,
-    source_config: Config,
-    workdir: pathlib.Path,
+    model: TrainingModel, source_config: Config, workdir: pathlib.Path
 ) -> list[tuple[keras.Model, list[np.ndarray]]]:
     source = read_networks(source_config, workdir / BEST)
     pairs = [(model.quality_network, source.quality_network)]
@@ -248,14 +241,10 @@ def load_vgg_weights(
     The first convolution sees image and nuance apart, so that it has no
     pretrained counterpart.
 
-    Args:
-        quality_network: From `build_quality_network` with `width=1`.
-        backbone: `vgg11`, `vgg16` or `vgg19`.
-        path: A `.safetensors` file with torchvision's names
-            (`features.3.weight` float32 `[out, in, 3, 3]`,
-            `features.3.bias` `[out]`, ...); timm's `vgg11.tv_in1k` has the
-            same. Other tensors in it are ignored. If one is missing, not
-            finite or of another shape than the network, nothing is loaded.
+    The `.safetensors` file has torchvision's names (`features.3.weight` float32
+    `[out, in, 3, 3]`, `features.3.bias` `[out]`, ...); timm's `vgg11.tv_in1k`
+    has the same. Other tensors in it are ignored. If one is missing, not finite
+    or of another shape than the network, whose width is 1, nothing is loaded.
     """
     tensors = _read(path)
     weights = {}

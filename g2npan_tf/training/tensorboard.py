@@ -40,10 +40,7 @@ class StepTime(keras.callbacks.Callback):
 
     The first step of an epoch is left out where there are others: that of a
     session traces the graph. Must come before what works at the end of an
-    epoch.
-
-    Args:
-        batch_size: Images of a step over all replicas.
+    epoch. The batch size is that over all replicas.
     """
 
     def __init__(self, batch_size: int) -> None:
@@ -80,10 +77,7 @@ class StepTime(keras.callbacks.Callback):
 class Summaries(keras.callbacks.Callback):
     """TensorBoard events: every figure of the logs, the speed, the panels.
 
-    Args:
-        directory: Folder of the events.
-        images: What the panels show, uint8 `[n, size, size, 3]`.
-        step_time: Measures the speed.
+    The panels show the images, uint8 `[n, size, size, 3]`.
     """
 
     def __init__(
@@ -117,12 +111,8 @@ class Summaries(keras.callbacks.Callback):
 def panels(scorer: keras.Model, images: np.ndarray) -> np.ndarray:
     """One row of pictures per image, see `PANEL`.
 
-    Args:
-        scorer: From `build_scorer`.
-        images: uint8 `[n, size, size, 3]`.
-
-    Returns:
-        uint8 `[n, size, k * size, 3]`; k is 4, or 2 for a scorer without GAN.
+    From uint8 `[n, size, size, 3]`; gives uint8 `[n, size, k * size, 3]`, k is
+    4, or 2 for a scorer without GAN.
     """
     maps = predict(scorer, images, len(images))
     columns = [images]

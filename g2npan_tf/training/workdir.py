@@ -70,13 +70,9 @@ def read_summary(workdir: pathlib.Path) -> Summary | None:
 def earlier_facts(
     workdir: pathlib.Path, config: Config
 ) -> dict[str, Any] | None:
-    """Checks whether a run is to be resumed; refuses another experiment's.
+    """Facts of the data set of the run that is there; None at a new one.
 
-    Returns:
-        Facts of the data set of the run that is there; None at a new one.
-
-    Raises:
-        InputError: If a run of other settings is there; the field is named.
+    A run of other settings is refused; the field is named.
     """
     if workdir.exists() and not workdir.is_dir():
         raise InputError(f"--workdir={workdir}: a file; expected a folder")
@@ -100,9 +96,8 @@ def earlier_facts(
 def claim(workdir: pathlib.Path, config: Config, facts: dict[str, Any]) -> None:
     """Makes the workdir, clears it of killed writers, writes config.json.
 
-    Raises:
-        InputError: If the folder cannot be written; an `OSError` if the disk
-            is full.
+    A folder that cannot be written is an `InputError`, a full disk an
+    `OSError`.
     """
     try:
         workdir.mkdir(parents=True, exist_ok=True)
@@ -128,11 +123,7 @@ def end_of(progress: checkpoints.Progress, config: Config) -> str:
 
 
 def has_ended(workdir: pathlib.Path, config: Config) -> bool:
-    """Whether a run has nothing left to train.
-
-    Raises:
-        InputError: If a run of other settings is there.
-    """
+    """Whether a run has nothing left to train; other settings are refused."""
     earlier_facts(workdir, config_module.with_whole_paths(config))
     done = read_summary(workdir)
     if done is None:

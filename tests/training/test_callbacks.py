@@ -40,8 +40,7 @@ class Scorer:
 def attached(callback):
     callback.set_model(
         types.SimpleNamespace(
-            scorer=Scorer(),
-            save_weights=lambda path: path.write(b"weights"),
+            scorer=Scorer(), save_weights=lambda path: path.write(b"weights")
         )
     )
     return callback

@@ -291,10 +291,7 @@ def test_everything_is_on_the_disk_before_it_counts(two_saved, monkeypatch):
         ),
     }
     # The old one goes only when the new one's name is on the disk.
-    assert events[counts + 1 :] == [
-        ".",
-        "rename epoch_000001 epoch_000001.old",
-    ]
+    assert events[counts + 1 :] == [".", "rename epoch_000001 epoch_000001.old"]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])

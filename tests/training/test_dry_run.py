@@ -86,12 +86,7 @@ def test_a_dry_run_does_not_claim_the_folder_nor_touch_a_run(
 
 
 # What TensorFlow's profiler calls the products that are counted here.
-PRODUCTS = (
-    "Conv2D",
-    "Conv2DBackpropFilter",
-    "Conv2DBackpropInput",
-    "MatMul",
-)
+PRODUCTS = ("Conv2D", "Conv2DBackpropFilter", "Conv2DBackpropInput", "MatMul")
 
 
 def small_network():

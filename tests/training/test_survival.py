@@ -116,11 +116,7 @@ def check_equal(workdir, expected):
     assert checkpoint_names(workdir) == checkpoint_names(expected)
     for one, two in (
         (workdir / path, expected / path)
-        for path in (
-            "checkpoints/epoch_000003",
-            "checkpoints/epoch_000004",
-            "",
-        )
+        for path in ("checkpoints/epoch_000003", "checkpoints/epoch_000004", "")
     ):
         names = {path.name for path in one.iterdir()}
         assert names == {path.name for path in two.iterdir()}

@@ -130,8 +130,7 @@ def test_a_resumed_run_shows_the_same_images_its_speed_and_a_profile(
 
 
 @pytest.mark.parametrize(
-    ("text", "steps"),
-    [("", None), ("3:3", (3, 3)), ("10:20", (10, 20))],
+    ("text", "steps"), [("", None), ("3:3", (3, 3)), ("10:20", (10, 20))]
 )
 def test_steps_are_read(text, steps):
     assert tensorboard.profiled_steps(text) == steps
