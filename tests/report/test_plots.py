@@ -114,7 +114,7 @@ def test_a_page_has_a_plot_for_light_and_dark_with_its_text():
     elements = Elements(plot.__html__())
     (image,), (source,) = elements.find("img"), elements.find("source")
     assert image["alt"].startswith("$a$ <b>")
-    assert source["media"] == "(prefers-color-scheme: dark)"
+    assert source["media"] == "screen and (prefers-color-scheme: dark)"
     drawn = [decoded(image["src"]), decoded(source["srcset"])]
     for text, ink in zip(drawn, ("#1b1f23", "#e7eaed"), strict=True):
         tree = ElementTree.fromstring(text)
