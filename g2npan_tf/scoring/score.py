@@ -43,6 +43,7 @@ from g2npan_tf.scoring.assessor import Assessor
 
 if TYPE_CHECKING:
     from g2npan_tf.scoring.explain import Explanations
+    from g2npan_tf.scoring.report.origins import Origin
     from g2npan_tf.scoring.report.writer import Report
 
 SOME_FAILED = 1
@@ -81,13 +82,14 @@ def score_command(
         filled={"explain": explain},
         replaced={"report": report},
     )
+    table = _origins(report, algorithms)
+    assessor = load_quietly(model, batch_size, num_threads)
+    if caution := model_facts.caution(model_facts.read(model)):
+        print(f"note: {caution} Research use only.", file=sys.stderr)
     with (
-        _reported(report, model, algorithms) as made,
+        _reported(report, model, table) as made,
         opened(output) as stream,
     ):
-        assessor = load_quietly(model, batch_size, num_threads)
-        if caution := model_facts.caution(model_facts.read(model)):
-            print(f"note: {caution} Research use only.", file=sys.stderr)
         pictures = _pictures(explain)
 
         def scored(paths: Iterable[pathlib.Path]) -> Iterator[rows.ScoreRow]:
@@ -212,19 +214,28 @@ def _pictures(name: str) -> "Explanations | None":
         raise InputError(f"--explain={name}: {error.strerror}") from error
 
 
+def _origins(report: str, algorithms: str) -> "dict[str, Origin] | None":
+    """Reads a report's table of algorithms; refuses its place, if need be."""
+    if not report:
+        return None
+    from g2npan_tf.scoring.report import origins
+    from g2npan_tf.scoring.report import writer
+
+    writer.check(pathlib.Path(report))
+    return origins.read_table(pathlib.Path(algorithms)) if algorithms else None
+
+
 @contextlib.contextmanager
 def _reported(
-    name: str, model: str, algorithms: str
+    name: str, model: str, table: "dict[str, Origin] | None"
 ) -> "Iterator[Report | None]":
     """Yields what takes the rows of a report, which appears whole or not."""
     if not name:
         yield None
         return
-    from g2npan_tf.scoring.report import origins
     from g2npan_tf.scoring.report import writer
 
     facts = model_facts.read(model)
-    table = origins.read_table(pathlib.Path(algorithms)) if algorithms else None
     try:
         with writer.reported(pathlib.Path(name), model, facts, table) as report:
             yield report

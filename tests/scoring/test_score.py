@@ -104,6 +104,15 @@ def test_output_is_a_file_and_nothing_is_printed(
     assert rows[0]["path"] == str(folder / "dark 1.png")
 
 
+def test_a_model_that_cannot_be_loaded_leaves_nothing(folder, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    options = {"report": str(tmp_path / "new" / "report")}
+    options["output"] = str(tmp_path / "all.csv")
+    with pytest.raises(InputError, match="no such model"):
+        score_command("missing.tflite", [str(folder)], **options)
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_a_run_that_fails_leaves_no_output(model, folder, tmp_path):
     options = {"output": str(tmp_path / "all.csv")}
     options["explain"] = str(tmp_path / "pictures")
