@@ -110,9 +110,7 @@ class ScoredGroup:
     sources: tuple[pathlib.Path, ...] | None = None
 
 
-def scored_examples(
-    group: ScoredGroup,
-) -> Examples:
+def scored_examples(group: ScoredGroup) -> Examples:
     """Yields key and features of each image, PNG bytes, one at a time."""
     mos = {image.name: image.mos for image in group.images}
     best = group.reference or best_of_group(mos, group.pair_id)

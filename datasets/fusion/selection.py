@@ -7,10 +7,7 @@ import numpy as np
 
 
 def choose_larger(
-    a: np.ndarray,
-    b: np.ndarray,
-    activity_a: np.ndarray,
-    activity_b: np.ndarray,
+    a: np.ndarray, b: np.ndarray, activity_a: np.ndarray, activity_b: np.ndarray
 ) -> np.ndarray:
     """Take each coefficient from the source that is more active there.
 

@@ -160,9 +160,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             yield from group_examples(group)
 
 
-def group_examples(
-    group: Group,
-) -> groups.Examples:
+def group_examples(group: Group) -> groups.Examples:
     """Makes keys and features of a group's images, one at a time.
 
     A pair is fused and graded, a slice damaged, scored images are as they are.
@@ -185,9 +183,7 @@ def beam_examples(members: Sequence[Group]) -> Any:
     return created | beam.FlatMap(group_examples)
 
 
-def fused_examples(
-    entry: groups.Entry[groups.SourcePair],
-) -> groups.Examples:
+def fused_examples(entry: groups.Entry[groups.SourcePair]) -> groups.Examples:
     """Fuses a pair with every algorithm and lets the panel grade the results.
 
     Yields:
@@ -227,8 +223,7 @@ def fused_examples(
 
 
 def _list_pairs(
-    config: PhantomConfig | WholeBrainAtlasConfig,
-    dl_manager: DownloadManager,
+    config: PhantomConfig | WholeBrainAtlasConfig, dl_manager: DownloadManager
 ) -> list[groups.Entry[groups.SourcePair]]:
     if isinstance(config, PhantomConfig):
         return phantom.list_pairs(config.num_cases, IMAGE_SIZE, config.seed)

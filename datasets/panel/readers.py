@@ -54,10 +54,7 @@ _STEP = 0.09
 
 
 def grade(
-    source_a: np.ndarray,
-    source_b: np.ndarray,
-    fused: np.ndarray,
-    seed_key: str,
+    source_a: np.ndarray, source_b: np.ndarray, fused: np.ndarray, seed_key: str
 ) -> np.ndarray:
     """Grades one fused image by every simulated reader.
 

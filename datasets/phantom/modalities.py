@@ -97,10 +97,7 @@ def render_mr(
 
 
 def render_ct(
-    rng: np.random.Generator,
-    plane: Plane,
-    labels: np.ndarray,
-    size: int,
+    rng: np.random.Generator, plane: Plane, labels: np.ndarray, size: int
 ) -> np.ndarray:
     """CT slice in a brain window whose top end shows bone.
 

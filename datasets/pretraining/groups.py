@@ -46,9 +46,7 @@ class DistortedGroup:
         return self.source.modality
 
 
-def distorted_examples(
-    group: DistortedGroup,
-) -> Examples:
+def distorted_examples(group: DistortedGroup) -> Examples:
     """Damages a slice in several ways and scores the results.
 
     Choice: what damage a slice gets depends on its name and the seed only.

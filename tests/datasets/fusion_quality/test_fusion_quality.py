@@ -100,11 +100,7 @@ def test_configs_are_those_of_the_readme_phantom_first():
         ("phantom", 128, "source_a source_b grades"),
         ("whole_brain_atlas", 128, "source_a source_b grades"),
         ("custom", 128, "sources mos_std mos_interval grades"),
-        (
-            "reader_study",
-            512,
-            "grades contrast structure noise is_anchor",
-        ),
+        ("reader_study", 512, "grades contrast structure noise is_anchor"),
         ("distortions", 256, "deviation"),
         ("distortions_whole", 128, "deviation"),
     ],

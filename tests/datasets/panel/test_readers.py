@@ -33,10 +33,7 @@ def without_colour(image, gain):
 DAMAGE = {
     "blur": (distortions.gaussian_blur, (0.01, 0.5, 1, 1.5, 2, 3)),
     "noise": (noisy, (0, 4, 8, 16, 32, 64)),
-    "contrast_loss": (
-        distortions.contrast_loss,
-        (1, 0.85, 0.7, 0.5, 0.3, 0.1),
-    ),
+    "contrast_loss": (distortions.contrast_loss, (1, 0.85, 0.7, 0.5, 0.3, 0.1)),
     "colour_loss": (without_colour, (1, 0.8, 0.6, 0.4, 0.2)),
     "misregistration": (None, (0, 0.25, 0.5, 1, 2, 4)),
     "jpeg": (distortions.jpeg, (100, 75, 50, 30, 15, 5)),
