@@ -1,14 +1,14 @@
 """Samples from the worst to the best."""
 
 import numpy as np
+import pytest
 
 from datasets import samples
 
 
-def test_spread_takes_the_worst_the_best_and_even_ranks_between():
-    mos = np.array([3.0, 1.0, 5.0, 2.0, 4.0])
-    assert samples.spread(mos, 3).tolist() == [1, 0, 2]
-
-
-def test_spread_takes_all_of_a_small_part_once():
-    assert samples.spread(np.array([2.0, 1.0]), 6).tolist() == [1, 0]
+@pytest.mark.parametrize(
+    ("mos", "count", "chosen"),
+    [([3, 1, 5, 2, 4], 3, [1, 0, 2]), ([2, 1], 6, [1, 0])],
+)
+def test_worst_and_best_and_even_ranks_are_taken_once(mos, count, chosen):
+    assert samples.spread(np.array(mos), count).tolist() == chosen

@@ -128,58 +128,48 @@ def splits(rows, with_cases=False):
     return [{**row, "case_id": row["pair_id"]} for row in rows]
 
 
+FIRST = "images/0_first.png"
+PLAIN, GRADED = rows_of(), with_readers(rows_of(), 2)
+WITH_STD = with_columns(PLAIN, mos_std="3")
 ALL_OF_A_PAIR = (0, 1, 2)
 
 
 @pytest.mark.parametrize(
     ("rows", "changes", "found"),
     [
-        (rows_of(), {}, []),
+        (PLAIN, {}, []),
+        (PLAIN, {0: {"mos": "101"}}, ["2: mos is 101, outside the scale"]),
         (
-            rows_of(),
-            {
-                0: {"mos": "101"},
-                1: {"mos": "nan"},
-                2: {"path": "images/none.png"},
-                3: {"algorithm": ""},
-                4: {"pair_id": "alone"},
-            },
-            [
-                "2: mos is 101, outside the scale",
-                "3: mos is nan",
-                "4: path: no such file",
-                "5: algorithm is empty",
-                "6: pair_id 'alone' is a group of one",
-            ],
+            PLAIN,
+            {1: {"mos": "nan"}, 2: {"path": "images/none.png"}},
+            ["3: mos is nan", "4: path: no such file"],
         ),
         (
-            rows_of(),
+            PLAIN,
+            {3: {"algorithm": ""}, 4: {"pair_id": "alone"}},
+            ["5: algorithm is empty", "6: pair_id 'alone' is a group of one"],
+        ),
+        (
+            PLAIN,
             {0: {"mos": "-1", "algorithm": ""}},
             ["2: algorithm is empty", "2: mos is -1, outside"],
         ),
-        *(
-            (
-                rows_of(),
-                {1: {"path": written}},
-                ["3: duplicate path, first in line 2"],
-            )
-            for written in ("./images/0_first.png", "images/0_first.png")
+        (PLAIN, {1: {"path": FIRST}}, ["3: duplicate path, first in line 2"]),
+        (
+            PLAIN,
+            {1: {"path": f"./{FIRST}"}},
+            ["3: duplicate path, first in line 2"],
         ),
         (
-            rows_of(),
-            {0: {"path": "images\\0_first.png"}},
+            PLAIN,
+            {0: {"path": FIRST.replace("/", "\\")}},
             ["2: path: no such file or directory; expected / between folders"],
         ),
-        *(
-            (
-                with_columns(rows_of(), mos_std="3"),
-                {1: {"mos_std": value}},
-                [f"3: mos_std is {value}"],
-            )
-            for value in ("-0.1", "nan", "101")
-        ),
+        (WITH_STD, {1: {"mos_std": "-0.1"}}, ["3: mos_std is -0.1"]),
+        (WITH_STD, {1: {"mos_std": "nan"}}, ["3: mos_std is nan"]),
+        (WITH_STD, {1: {"mos_std": "101"}}, ["3: mos_std is 101"]),
         (
-            with_columns(rows_of(), source_a="", source_b=""),
+            with_columns(PLAIN, source_a="", source_b=""),
             {k: {"source_a": "no.png"} for k in ALL_OF_A_PAIR},
             [
                 f"{k + 2}: {reason}"
@@ -191,25 +181,25 @@ ALL_OF_A_PAIR = (0, 1, 2)
             ],
         ),
         (
-            with_columns(rows_of(), case_id="", modality="CT-MRI"),
-            {4: {"modality": "PET-MRI"}},
-            ["6: modality is 'PET-MRI', but 'CT-MRI' in line 5 of the same"],
+            with_columns(PLAIN, case_id="", modality="CT"),
+            {4: {"modality": "PET"}},
+            ["6: modality is 'PET', but 'CT' in line 5 of the same pair_id"],
         ),
         # Readers may leave out images, but not all of them.
-        (with_readers(rows_of(), 2), {0: {"reader_1": ""}}, []),
+        (GRADED, {0: {"reader_1": ""}}, []),
         (
-            with_readers(rows_of(), 2),
+            GRADED,
             {0: {"reader_1": "", "reader_2": ""}},
             ["2: no reader's grade"],
         ),
         (
-            with_readers(rows_of(), 2),
+            GRADED,
             {0: {"reader_2": "200"}},
             ["2: reader_2 is 200, outside the scale; expected 0 to 100"],
         ),
-        (splits(rows_of()), {}, []),
+        (splits(PLAIN), {}, []),
         (
-            splits(rows_of()),
+            splits(PLAIN),
             {k: {"split": "train"} for k in ALL_OF_A_PAIR},
             [
                 "1: split: no image in fold_0",
@@ -219,9 +209,9 @@ ALL_OF_A_PAIR = (0, 1, 2)
                 ),
             ],
         ),
-        (splits(rows_of(), with_cases=True), {}, []),
+        (splits(PLAIN, with_cases=True), {}, []),
         (
-            splits(rows_of(), with_cases=True),
+            splits(PLAIN, with_cases=True),
             {k: {"case_id": "c"} for k in range(6)},
             [
                 f"{k + 5}: case 'c' is in 'fold_1' here and in 'fold_0' in "

@@ -66,23 +66,16 @@ class FusionQualityTest(tfds.testing.DatasetBuilderTestCase):
     DATASET_CLASS = module.Builder
     # Ten pairs in each config's small version.
     SPLITS = dict.fromkeys(FOLDS, 2 * len(ALGORITHMS))
-    BUILDER_CONFIG_NAMES_TO_TEST = [  # noqa: RUF012
-        SMALL_PHANTOM,
-        "whole_brain_atlas",
-    ]
+    BUILDER_CONFIG_NAMES_TO_TEST = (SMALL_PHANTOM, "whole_brain_atlas")
 
 
 def test_configs_are_those_of_the_readme_phantom_first():
     # What was built with the heads of `phantom`, or with cases that are none,
     # is built anew: some have a version of their own.
+    own = "reader_study reader_study_by_set distortions distortions_whole"
     assert {c.name: c.version for c in module.Builder.BUILDER_CONFIGS} == {
-        "phantom": None,
-        "whole_brain_atlas": None,
-        "reader_study": "1.2.0",
-        "reader_study_by_set": "1.2.0",
-        "distortions": "1.2.0",
-        "distortions_whole": "1.2.0",
-        "custom": None,
+        **dict.fromkeys(("phantom", "whole_brain_atlas", "custom")),
+        **dict.fromkeys(own.split(), "1.2.0"),
     }
     assert module.Builder.BUILDER_CONFIGS[0].name == "phantom"
     by_name = module.Builder.builder_configs
@@ -202,32 +195,19 @@ def test_beam_gives_the_same_bytes(name, phantom, tmp_path):
     assert beam.info.metadata == plain.info.metadata
 
 
-def equal_records():
-    """Two orders of the same features."""
-    one, two = (
-        tf.train.Example(
-            features=tf.train.Features(
-                feature={
-                    name: tf.train.Feature(
-                        int64_list=tf.train.Int64List(value=[1])
-                    )
-                }
-            )
-        ).SerializeToString()
-        for name in ("one", "two")
-    )
-    # Protocol buffers that are strung together are merged when read.
-    return one + two, two + one
+def serialized(name):
+    example = tf.train.Example()
+    example.features.feature[name].int64_list.value.append(1)
+    return example.SerializeToString()
 
 
 def test_records_do_not_depend_on_the_order_of_features(tmp_path):
-    files = []
-    for name, record in zip("ab", equal_records(), strict=True):
-        canonical_writer.CanonicalWriter(file_format=FileFormat.TFRECORD).write(
-            tmp_path / name, [("key", record)]
-        )
-        files.append((tmp_path / name).read_bytes())
-    assert files[0] == files[1]
+    one, two = serialized("one"), serialized("two")
+    writer = canonical_writer.CanonicalWriter(file_format=FileFormat.TFRECORD)
+    # Protocol buffers that are strung together are merged when read.
+    writer.write(tmp_path / "a", [("key", one + two)])
+    writer.write(tmp_path / "b", [("key", two + one)])
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_stored_records_are_canonical(phantom):
@@ -275,9 +255,8 @@ def test_failed_build_leaves_nothing_that_loads(atlas, tmp_path):
         build(tmp_path / "data", "whole_brain_atlas", atlas)
     assert str(error.value).startswith(f"{damaged}: ")
     assert not list((tmp_path / "data").rglob("*.tfrecord*"))
-    failed = module.Builder(
-        config="whole_brain_atlas", data_dir=tmp_path / "data"
-    )
+    options = {"config": "whole_brain_atlas", "data_dir": tmp_path / "data"}
+    failed = module.Builder(**options)
     with pytest.raises(AssertionError, match="could not find data"):
         failed.as_dataset(split="fold_0")
 

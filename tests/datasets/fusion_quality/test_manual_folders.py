@@ -52,9 +52,8 @@ def test_every_image_is_an_example_of_one_fold_with_its_scores(custom):
 def test_bad_rows_stop_the_build_and_are_all_named(tmp_path):
     rows = custom_folder.rows_of()
     folder = custom_folder.write_folder(tmp_path / "custom", rows, scale=None)
-    config = CustomConfig(
-        name="custom_mos", mos_min=1, mos_max=50, lower_is_better=False
-    )
+    scale = {"mos_min": 1, "mos_max": 50, "lower_is_better": False}
+    config = CustomConfig(name="custom_mos", **scale)
     with pytest.raises(InputError, match=r"5 problem.*line 4.*line 16"):
         build(tmp_path / "tfds", config, folder)
     assert not list((tmp_path / "tfds").rglob("*.tfrecord*"))
@@ -100,16 +99,13 @@ def test_folds_are_by_patient_or_by_set(study, by_set, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "best"), [("custom", b"third"), ("study", b"NDCT")]
+    ("name", "best"), [("custom", "third"), ("study", "NDCT")]
 )
 def test_reference_is_the_best_image_of_its_group(name, best, request):
     rows = examples(request.getfixturevalue(name))
-    references = {
-        row["pair_id"]: row["image"] for row in rows if row["algorithm"] == best
-    }
     for row in rows:
-        expected = references[row["pair_id"]]
-        np.testing.assert_array_equal(row["reference"], expected)
+        reference = data_sets.example_of(rows, row["pair_id"].decode(), best)
+        np.testing.assert_array_equal(row["reference"], reference["image"])
 
 
 TEN_SLICES = DistortionsConfig(name="ten", per_slice=2, max_slices=10)
@@ -143,42 +139,29 @@ def test_folders_give_tiled_groups_and_cases_are_never_split(damaged):
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("name", "scores", "sampling", "fact"),
     [
-        (
-            "custom",
-            {
-                "scores": "user's readers",
-                "sampling": "resize",
-                "num_readers": 2,
-                "rejected_readers": [],
-            },
-        ),
-        (
-            "study",
-            {
-                "scores": "three radiologists",
-                "sampling": "tiles",
-                "num_readers": 3,
-                "dropped_scores": 1,
-            },
-        ),
-        ("damaged", {"scores": SCORES, "sampling": "tiles", "slices": 10}),
+        ("custom", "user's readers", "resize", ("num_readers", 2)),
+        ("custom", "user's readers", "resize", ("rejected_readers", [])),
+        ("study", "three radiologists", "tiles", ("num_readers", 3)),
+        ("study", "three radiologists", "tiles", ("dropped_scores", 1)),
+        ("damaged", SCORES, "tiles", ("slices", 10)),
     ],
 )
-def test_metadata_say_whose_scores_they_are(name, expected, request):
+def test_metadata_say_whose_scores_they_are(
+    name, scores, sampling, fact, request
+):
     metadata = data_sets.metadata(request.getfixturevalue(name))
-    assert {key: metadata[key] for key in expected} == expected
+    assert (metadata["scores"], metadata["sampling"]) == (scores, sampling)
+    assert fact in metadata.items()
     assert metadata["scores"] != "simulated"
     assert "panel_version" not in metadata
     assert "no readers" in SCORES
 
 
 def test_without_a_folder_heads_are_drawn_whole(tmp_path):
-    config = DistortionsConfig(
-        name="whole", per_slice=2, num_cases=5, is_whole=True
-    )
-    whole = build(tmp_path, config)
+    options = {"per_slice": 2, "num_cases": 5, "is_whole": True}
+    whole = build(tmp_path, DistortionsConfig(name="whole", **options))
     rows = examples(whole)
     # Five MR slices and the CT of the third head.
     assert len(rows) == 6 * 3
