@@ -31,11 +31,8 @@ from hypothesis import strategies as st
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.read import Limits
 from g2npan_tf.images.read import decode_frames
-from g2npan_tf.scoring.assessor import Assessor
-from g2npan_tf.scoring.rows import score_files
 from tests.image_seeds import seeds
 from tests.pictures import png_chunk
-from tests.score_reports import brightness
 
 SEEDS = seeds()
 CORPUS = list(SEEDS.values())
@@ -166,21 +163,6 @@ def fuzz_bytes(reader, count, chance):
     return resident() - before
 
 
-def score(folder, count, chance):
-    """Scores a folder of damaged files; every path has its rows."""
-    paths = [folder / f"{number}.bin" for number in range(count)]
-    for path in paths:
-        path.write_bytes(mutated(chance.choice(CORPUS), chance))
-    found = []
-    for image in score_files(Assessor(brightness), paths, limits=LIMITS[1]):
-        if (image.row.mos is None) == (image.row.status == "ok"):
-            raise SystemExit(f"neither score nor reason: {image.row}")
-        found.append(image.row.path.partition("#")[0])
-    if list(dict.fromkeys(found)) != list(map(str, paths)):
-        raise SystemExit("not every path has its rows in order")
-    return count
-
-
 @st.composite
 def headers(draw):
     """A file whose header fields are any numbers or any text."""
@@ -279,7 +261,6 @@ def main():
     else:
         chance = random.Random(int(sys.argv[4]) if len(sys.argv) > 4 else 0)
         more["growth_bytes"] = fuzz_bytes(reader, int(count), chance)
-        more["scored_inputs"] = score(folder, int(count) // 10, chance)
     print(json.dumps(reader.figures() | more))
 
 

@@ -7,6 +7,9 @@ import zlib
 import numpy as np
 from PIL import Image
 
+from g2npan_tf.images.limits import DEFAULT_LIMITS
+from g2npan_tf.images.read import decode_frames
+
 
 def encode(image, kind, **options):
     """Writes an image with Pillow, to bytes."""
@@ -15,6 +18,12 @@ def encode(image, kind, **options):
     buffer = io.BytesIO()
     image.save(buffer, kind, **options)
     return buffer.getvalue()
+
+
+def decode(data, limits=DEFAULT_LIMITS):
+    """The one frame of a file's bytes."""
+    (frame,) = decode_frames(data, limits)
+    return frame
 
 
 def png_chunk(name, body, damage=0):

@@ -139,16 +139,13 @@ def load_image(
     path: str | os.PathLike, limits: Limits = DEFAULT_LIMITS
 ) -> LoadedImage:
     """`read_frames` of a single image; several are an InputError."""
-    try:
-        return _single(read_frames(path, limits))
-    except InputError as error:
-        reason = str(error).removeprefix(f"{path}: ")
-        raise InputError(f"{path}: {reason}") from error
-
-
-def decode_image(data: bytes, limits: Limits = DEFAULT_LIMITS) -> LoadedImage:
-    """`decode_frames` of a single image; several are an InputError."""
-    return _single(decode_frames(data, limits))
+    frames = read_frames(path, limits)
+    frame = next(frames)
+    if next(frames, None) is not None:
+        raise InputError(
+            f"{path}: several images in one file; expected a single one"
+        )
+    return LoadedImage(frame.pixels, frame.notes)
 
 
 def resize(pixels: np.ndarray, size: int = SCORER_SIZE) -> np.ndarray:
@@ -169,14 +166,6 @@ def _opener(data: bytes) -> Callable[[bytes, Limits], Opened]:
     if is_dicom(data):
         return open_dicom
     return open_nifti if is_nifti(data) else open_still
-
-
-def _single(frames: Iterator[Frame]) -> LoadedImage:
-    """The frame of a file that has but one."""
-    frame = next(frames)
-    if next(frames, None) is not None:
-        raise InputError("several images in one file; expected a single one")
-    return LoadedImage(frame.pixels, frame.notes)
 
 
 @contextlib.contextmanager

@@ -59,12 +59,8 @@ def _shared() -> "Shared":
 class LineScorer:
     """From the names of files to the lines of their rows; goes to workers.
 
-    Attributes:
-        model: A path that every worker has, or the address of a file.
-        batch_size: Most images scored at once.
-        num_threads: Of a `.tflite` model in each process; None: every core.
-        limits: What is accepted of a file.
-        file_format: One of `rows.LINES`.
+    The model is a path that every worker has, or the address of a file;
+    `num_threads` are those of a `.tflite` in each process, None is every core.
     """
 
     model: str
@@ -131,19 +127,10 @@ def score_archive(
     output: str,
     beam_flags: Sequence[str] = (),
 ) -> int:
-    """Runs the pipeline and waits for it.
+    """Runs the pipeline and waits for it; 0 if every image was scored, else 1.
 
-    Args:
-        scorer: Its format counts if the output's ending does not say one.
-        patterns: What to score.
-        output: One file (`.csv`, `.jsonl`) or the start of several names.
-        beam_flags: For the runner, as `--runner=DirectRunner`.
-
-    Returns:
-        0 if every image was scored, else 1.
-
-    Raises:
-        InputError: If nothing can be done.
+    The output is one file (`.csv`, `.jsonl`) or the start of several names,
+    which have the scorer's format. `InputError` if nothing can be done.
     """
     import apache_beam as beam
 
@@ -174,11 +161,7 @@ def score_archive(
 def matching_paths(patterns: Sequence[str]) -> Iterator[bytes]:
     """Lists the files of patterns where it runs, as `g2npan-score` does.
 
-    Args:
-        patterns: As for `images.paths.find_images`, or addresses with `*`.
-
-    Yields:
-        Paths as bytes; what matches nothing stands for itself.
+    Addresses may have `*`; what matches nothing stands for itself.
     """
     from apache_beam.io.filesystems import FileSystems
 

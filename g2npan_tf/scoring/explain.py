@@ -32,10 +32,9 @@ class Explanations:
         self._numbers: Counter[str] = Counter()
 
     def save(self, image: ScoredImage) -> ScoredImage:
-        """Draws an image that has a score; a note says if under another name.
+        """Draws an image that has a score; a note says under which other name.
 
-        Raises:
-            InputError: If the disk does not take it.
+        What the disk does not take is an `InputError`.
         """
         if image.assessment is None or image.pixels is None:
             return image
@@ -52,9 +51,8 @@ class Explanations:
         if stem == wanted:
             return image
         notes = (*row.notes, f"pictures named {stem}")
-        return dataclasses.replace(
-            image, row=dataclasses.replace(row, notes=notes)
-        )
+        row = dataclasses.replace(row, notes=notes)
+        return dataclasses.replace(image, row=row)
 
     def _unique(self, wanted: str) -> str:
         """The name, or it with a number: x, x_2 for a/x.png, b/x.jpg."""
@@ -81,15 +79,7 @@ def save_explanation(
     over the channels, `<stem>_panel.png` everything side by side. The CAM's
     colours always span 0..1, so that pictures compare; those of the nuance
     span 0 to the number at its bar. Maps that the model lacks are left out.
-
-    Args:
-        assessment: Of the image.
-        pixels: The image. uint8 `[height, width, 3]`, RGB.
-        directory: An existing folder. Files of the same name are replaced.
-        stem: Start of the files' names, without a suffix.
-
-    Returns:
-        The files, each written whole or not at all.
+    Each file appears whole or not at all, in place of one of the same name.
     """
     pixels = pictures.shrunk(pixels, pictures.DISPLAY_SIZE)
     shown = views(assessment, pixels)
@@ -113,12 +103,7 @@ def save_explanation(
 
 
 def views(assessment: Assessment, pixels: np.ndarray) -> list[View]:
-    """The pictures that a model has of an image, from left to right.
-
-    Args:
-        assessment: Of the image; without a GAN it has the CAM only.
-        pixels: The image. uint8 `[height, width, 3]`, RGB.
-    """
+    """The pictures that a model has of an image (uint8 RGB), left to right."""
     shown = [View("image", "Image", pixels)]
     if assessment.reference is not None:
         drawn = pictures.to_uint8(assessment.reference)

@@ -49,12 +49,9 @@ Result = TypeVar("Result")
 class ScoreRow:
     """The result of one image.
 
-    Attributes:
-        path: As given, or as found below a folder that was given.
-        mos: Predicted mean opinion score, 1..5; None if there is none.
-        quality: The same on 0..1.
-        status: `ok`, or in one line why there is no score.
-        notes: Conversions that the image went through.
+    The path is as given, or as found below a folder; MOS is predicted, 1..5,
+    quality the same on 0..1, both None if there is no score: the status, else
+    `ok`, says in one line why. Notes are conversions that it went through.
     """
 
     path: str
@@ -66,12 +63,10 @@ class ScoreRow:
 
 @dataclasses.dataclass(frozen=True)
 class ScoredImage:
-    """A row with what it rests on.
+    """A row with what it rests on; no assessment if there is no score.
 
     Attributes:
-        row: The result.
         source: The file as it was named.
-        assessment: What the model says; None if there is no score.
         pixels: The image to be shown beside its maps, RGB, uint8
             `[height, width, 3]`, at most `DISPLAY_SIZE` a side; None if no
             maps were asked for.
@@ -232,6 +227,13 @@ def write_table(rows: Iterable[ScoreRow], stream: TextIO) -> None:
     for mos, quality, path, status in lines:
         gap = " " * (width - _width(path))
         stream.write(f"{mos:>4}  {quality:>7}  {path}{gap}  {status}\n")
+
+
+def open_text(path: str | os.PathLike[str]) -> TextIO:
+    """Opens a file for rows; names of files need not be text."""
+    return open(
+        path, "w", encoding="utf-8", errors="backslashreplace", newline=""
+    )
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -63,10 +63,7 @@ def score_command(
     report: str = "",
     algorithms: str = "",
 ) -> int:
-    """Does what the command does; see the help of its flags.
-
-    Returns:
-        0 if every image was scored, else 1.
+    """Does what the command does, see its flags; 0 or `SOME_FAILED`.
 
     Raises:
         InputError: If nothing can be done: no images, no model, or a place
@@ -86,10 +83,7 @@ def score_command(
     assessor = load_quietly(model, batch_size, num_threads)
     if caution := model_facts.caution(model_facts.read(model)):
         print(f"note: {caution} Research use only.", file=sys.stderr)
-    with (
-        _reported(report, model, table) as made,
-        opened(output) as stream,
-    ):
+    with _reported(report, model, table) as made, opened(output) as stream:
         pictures = _pictures(explain)
 
         def scored(paths: Iterable[pathlib.Path]) -> Iterator[rows.ScoreRow]:
@@ -145,14 +139,7 @@ def opened(output: str) -> Iterator[TextIO]:
     try:
         with (
             written_aside(pathlib.Path(output)) as aside,
-            # Names of files need not be text.
-            open(
-                aside,
-                "w",
-                encoding="utf-8",
-                errors="backslashreplace",
-                newline="",
-            ) as stream,
+            rows.open_text(aside) as stream,
         ):
             yield stream
     except BrokenPipeError:
@@ -165,11 +152,7 @@ def opened(output: str) -> Iterator[TextIO]:
 def write(
     scored: Iterable[rows.ScoreRow], file_format: str, stream: TextIO
 ) -> int:
-    """Writes rows as they come, and on stderr how many have no score.
-
-    Returns:
-        The exit code: 0 if every image was scored, else `SOME_FAILED`.
-    """
+    """Writes rows as they come, and on stderr how many failed; exit code."""
     statuses: Counter[bool] = Counter()
 
     def counted() -> Iterator[rows.ScoreRow]:
@@ -273,11 +256,7 @@ def define_flags() -> None:
         "group (source pair); by default they are taken from the paths.",
     )
     flags.DEFINE_integer(
-        "batch_size",
-        16,
-        "Images scored at once.",
-        1,
-        HIGHEST["batch_size"],
+        "batch_size", 16, "Images scored at once.", 1, HIGHEST["batch_size"]
     )
     flags.DEFINE_integer(
         "num_threads",

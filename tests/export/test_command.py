@@ -1,5 +1,3 @@
-import subprocess
-import sys
 import types
 
 import cv2
@@ -12,7 +10,7 @@ from g2npan_tf.core.errors import InputError
 from tests.finished_runs import finished_run
 from tests.finished_runs import random_images
 from tests.finished_runs import save_run
-from tests.tiny import REPOSITORY
+from tests.tiny import run_python
 
 
 @pytest.fixture(scope="module")
@@ -91,12 +89,7 @@ def test_an_argument_that_is_no_flag_is_an_error(values):
 
 @pytest.mark.parametrize("module", ["export.saved_model", "export.tflite"])
 def test_bad_input_is_one_line_and_exit_code_2(module, tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", module, f"--workdir={tmp_path}", "--output=x"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-    )
+    done = run_python("-m", module, f"--workdir={tmp_path}", "--output=x")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "config.json: not found" in done.stderr

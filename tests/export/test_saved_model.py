@@ -9,7 +9,6 @@ from export.serving import status
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images import content
 from g2npan_tf.images.read import load_image
-from g2npan_tf.images.read import resize
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.rows import score_files
 from tests.finished_runs import finished_run
@@ -160,15 +159,6 @@ def test_up_sampling_is_joined_with_the_convolution_after_it(signatures, name):
     nodes = [node for f in definition.library.function for node in f.node_def]
     kinds = [node.op for node in (*definition.node, *nodes)]
     assert kinds.count("DepthToSpace") == 2
-
-
-@pytest.mark.parametrize("size", [(256, 200), (40, 60)])
-def test_an_image_of_any_size_is_scored_as_the_resized_one(signatures, size):
-    images = random_images(2, size)
-    found = signatures["score_pixels"](image=tf.constant(images))
-    expected = predict(np.stack([resize(image) for image in images]))
-    # Single pixels may differ by one level; see test_graph.
-    np.testing.assert_allclose(found["mos"], expected["mos"], atol=5e-3)
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,6 @@ import io
 import json
 import math
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -17,7 +15,7 @@ from g2npan_tf.scoring.rows import WRITERS
 from g2npan_tf.scoring.rows import ScoreRow
 from tests.image_files import GOOD
 from tests.serving_servers import StandIn
-from tests.tiny import REPOSITORY
+from tests.tiny import run_python
 
 SCHEMES = pytest.mark.parametrize("scheme", ["http", "grpc"])
 
@@ -177,13 +175,7 @@ def test_an_answer_by_grpc_of_another_kind_is_one_line(
 
 def run(*arguments):
     """Runs the command as a person does."""
-    return subprocess.run(
-        [sys.executable, "-m", "export.serving_client", *map(str, arguments)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_python("-m", "export.serving_client", *arguments)
 
 
 def test_from_the_command_line(server, images):

@@ -9,9 +9,10 @@ import pytest
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images import dicom as dicom_images
 from g2npan_tf.images.read import decode_frames
-from g2npan_tf.images.read import decode_image
 from g2npan_tf.images.read import load_image
 from g2npan_tf.images.read import read_frames
+from g2npan_tf.scoring import score
+from g2npan_tf.scoring.assessor import Assessor
 from tests.dicom_files import PATIENT
 from tests.dicom_files import compressed
 from tests.dicom_files import dataset
@@ -20,7 +21,9 @@ from tests.dicom_files import pydicom
 from tests.dicom_files import ramp
 from tests.dicom_files import to_bytes
 from tests.dicom_files import with_value
+from tests.pictures import decode
 from tests.pictures import encode
+from tests.score_reports import brightness
 
 uid = pydicom.uid
 
@@ -33,7 +36,7 @@ GREY = ramp(np.uint8)
 def test_bytes_are_shown_as_they_stand(syntax):
     made = dataset(GREY)
     made.file_meta.TransferSyntaxUID = syntax
-    loaded = decode_image(to_bytes(made))
+    loaded = decode(to_bytes(made))
     np.testing.assert_array_equal(loaded.pixels, np.dstack([GREY] * 3))
     assert loaded.notes == ()
 
@@ -72,7 +75,7 @@ def test_jpeg_baseline_in_ybr_becomes_rgb_with_a_note():
         uid.JPEGBaseline8Bit,
         [encode(red, "JPEG", quality=95)],
     )
-    loaded = decode_image(data)
+    loaded = decode(data)
     assert np.abs(loaded.pixels.astype(int) - (220, 0, 0)).max() <= 4
     assert loaded.notes == ("YBR converted to RGB",)
 
@@ -85,8 +88,8 @@ def test_jpeg_2000_of_16_bits_is_decoded_without_loss():
         uid.JPEG2000Lossless,
         [encode(values, "JPEG2000", irreversible=False, no_jp2=True)],
     )
-    expected = decode_image(dicom(values, **elements))
-    np.testing.assert_array_equal(decode_image(data).pixels, expected.pixels)
+    expected = decode(dicom(values, **elements))
+    np.testing.assert_array_equal(decode(data).pixels, expected.pixels)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,7 @@ def test_other_compression_is_refused_by_its_name(syntax, name):
     data = compressed(dataset(GREY), uid.JPEGLSLossless, [b"\xff\xd8\xff\xf7"])
     data = data.replace(uid.JPEGLSLossless.encode(), syntax.encode(), 1)
     with pytest.raises(InputError, match=f"transfer syntax {name}.*expected"):
-        decode_image(data)
+        decode(data)
 
 
 def with_header(elements):
@@ -200,7 +203,7 @@ REFUSED = {
 def test_what_cannot_be_or_has_no_end_is_refused_by_name(name):
     make, reason = REFUSED[name]
     with pytest.raises(InputError, match=reason):
-        decode_image(make())
+        decode(make())
 
 
 class Counted(bytes):
@@ -239,9 +242,7 @@ def test_frames_that_share_their_bytes_are_refused():
     values = np.stack([GREY] * 8)
     made = dataset(values, NumberOfFrames=8)
     made.compress(
-        uid.RLELossless,
-        encapsulate_ext=True,
-        generate_instance_uid=False,
+        uid.RLELossless, encapsulate_ext=True, generate_instance_uid=False
     )
     assert len(list(decode_frames(to_bytes(made)))) == 8
     made.ExtendedOffsetTable = bytes(64)
@@ -289,10 +290,51 @@ def test_no_data_of_the_patient_appear_anywhere(capfd, caplog, recwarn):
         assert word.lower() not in text
 
 
+@pytest.mark.parametrize("file_format", ["table", "csv", "jsonl"])
+def test_no_output_of_the_command_names_a_patient(
+    tmp_path, monkeypatch, capfd, file_format
+):
+    monkeypatch.setattr(
+        score, "load_quietly", lambda *settings: Assessor(brightness)
+    )
+    images, made = tmp_path / "images", tmp_path / "made"
+    images.mkdir()
+    made.mkdir()
+    files = {
+        "whole.dcm": dicom(GREY),
+        "frames.dcm": dicom(np.stack([GREY, GREY]), NumberOfFrames=2),
+        "truncated.dcm": dicom(GREY)[:-9],
+        "refused.dcm": dicom(GREY, Rows=9),
+    }
+    for name, data in files.items():
+        assert PATIENT[0].encode() in data
+        (images / name).write_bytes(data)
+    code = score.score_command(
+        "scorer.tflite",
+        [str(images)],
+        file_format=file_format,
+        output=str(made / "rows"),
+        explain=str(made / "explained"),
+        report=str(made / "report"),
+    )
+    assert code == 1
+    said = [*capfd.readouterr()]
+    for path in made.rglob("*"):
+        said.append(path.name)
+        if path.is_file():
+            said.append(path.read_bytes().decode("latin-1"))
+    text = " ".join(said).lower()
+    assert "frames.dcm#2" in text
+    assert "whole_panel.png" in text
+    assert "<html" in text
+    for word in PATIENT:
+        assert word.lower() not in text
+
+
 WINDOW = {"WindowCenter": 2048, "WindowWidth": 4096}
 VALUES = ramp(np.uint16, top=4095)
 TWELVE = {"BitsStored": 12, "HighBit": 11, **WINDOW}
-PLAIN = decode_image(dicom(VALUES, **TWELVE)).pixels
+PLAIN = decode(dicom(VALUES, **TWELVE)).pixels
 
 
 def without(*names, values=VALUES, **elements):
@@ -342,7 +384,7 @@ COMPLETED = {
 
 @pytest.mark.parametrize("name", COMPLETED)
 def test_what_the_others_tell_may_be_missing(name):
-    loaded = decode_image(COMPLETED[name]())
+    loaded = decode(COMPLETED[name]())
     np.testing.assert_array_equal(loaded.pixels, PLAIN)
     assert (len(loaded.notes) == 1) == (name == "lower case")
     if name[0].isupper():
@@ -361,7 +403,7 @@ def test_what_the_others_tell_may_be_missing(name):
 )
 def test_what_nothing_tells_is_named(name):
     with pytest.raises(InputError, match=f"no {name} in this DICOM file"):
-        decode_image(with_value(to_bytes(without()), name, b""))
+        decode(with_value(to_bytes(without()), name, b""))
 
 
 @pytest.mark.parametrize("is_signed", [False, True])
@@ -376,7 +418,7 @@ def test_stored_bits_are_taken_from_where_they_are(is_signed, high):
     if high < 15:
         raw = raw & (2 ** (high + 1) - 1) | (1 << 15)
     data = dicom(raw, HighBit=high, **elements, **window)
-    np.testing.assert_array_equal(decode_image(data).pixels, PLAIN)
+    np.testing.assert_array_equal(decode(data).pixels, PLAIN)
 
 
 def frames_of(syntax):
@@ -415,7 +457,7 @@ def test_frames_without_their_number_are_not_lost(syntax, has_offsets):
     assert len(list(decode_frames(to_bytes(made)))) == 3
     del made.NumberOfFrames
     with pytest.raises(InputError, match="more frames than NumberOfFrames"):
-        decode_image(to_bytes(made))
+        decode(to_bytes(made))
 
 
 @pytest.mark.parametrize("declared", ["RGB", "YBR_FULL", "YBR_RCT"])
@@ -436,7 +478,7 @@ def test_jpeg_2000_says_itself_how_its_colour_is_stored(
         mct=int(is_transformed),
     )
     data = compressed(dataset(values, declared), uid.JPEG2000Lossless, [frame])
-    loaded = decode_image(data).pixels.astype(int)
+    loaded = decode(data).pixels.astype(int)
     assert np.abs(loaded - values).max() <= 2
 
 

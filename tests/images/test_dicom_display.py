@@ -4,7 +4,6 @@ import pytest
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.display_range import TABLE_NOTE
 from g2npan_tf.images.read import decode_frames
-from g2npan_tf.images.read import decode_image
 from tests.dicom_files import dataset
 from tests.dicom_files import dicom
 from tests.dicom_files import item
@@ -12,6 +11,7 @@ from tests.dicom_files import pydicom
 from tests.dicom_files import ramp
 from tests.dicom_files import to_bytes
 from tests.dicom_files import with_value
+from tests.pictures import decode
 
 GREY = ramp(np.uint8)
 
@@ -101,23 +101,21 @@ def test_what_is_shown_is_that_of_the_standard_by_hand(name, is_implicit):
     made = dataset(stored(*values), **elements)
     if is_implicit:
         made.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
-    loaded = decode_image(to_bytes(made))
+    loaded = decode(to_bytes(made))
     assert loaded.pixels[0, : len(values), 0].tolist() == expected
     assert loaded.notes == notes
 
 
 def test_a_negative_slope_turns_the_values_around():
     data = dicom(GREY, RescaleSlope=-2, RescaleIntercept=7)
-    np.testing.assert_array_equal(decode_image(data).pixels[..., 0], 255 - GREY)
+    np.testing.assert_array_equal(decode(data).pixels[..., 0], 255 - GREY)
 
 
 def test_the_first_of_several_windows_counts():
     values = ramp(np.uint16)
     one = dicom(values, WindowCenter=100, WindowWidth=50)
     several = dicom(values, WindowCenter=[100, 7], WindowWidth=[50, 9])
-    np.testing.assert_array_equal(
-        decode_image(several).pixels, decode_image(one).pixels
-    )
+    np.testing.assert_array_equal(decode(several).pixels, decode(one).pixels)
 
 
 @pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
@@ -128,7 +126,7 @@ def test_window_functions_agree_with_pydicom(function):
         "WindowWidth": 900.0,
         "VOILUTFunction": function,
     }
-    shown = decode_image(dicom(values, **elements)).pixels[..., 0]
+    shown = decode(dicom(values, **elements)).pixels[..., 0]
     header = item(BitsStored=16, PixelRepresentation=1, **elements)
     header.PhotometricInterpretation = "MONOCHROME2"
     theirs = pydicom.pixels.apply_windowing(values, header)
@@ -139,7 +137,7 @@ def test_window_functions_agree_with_pydicom(function):
 @pytest.mark.parametrize("width", [0, -3])
 def test_an_impossible_window_is_as_none(width):
     data = dicom(ramp(np.uint16), WindowCenter=5, WindowWidth=width)
-    assert decode_image(data).notes[0].startswith("no VOI window")
+    assert decode(data).notes[0].startswith("no VOI window")
 
 
 @pytest.mark.parametrize(
@@ -151,7 +149,7 @@ def test_a_window_too_narrow_for_linear_is_linear_exact(function):
     window = {"WindowCenter": 0.5, "WindowWidth": 0.8}
     data = dicom(values, RescaleSlope=1 / 4095, **window, **function)
     shown = np.clip((values[0, :6] / 4095 - 0.1) / 0.8, 0, 1) * 255
-    found = decode_image(data).pixels[0, :6, 0]
+    found = decode(data).pixels[0, :6, 0]
     assert np.abs(found - shown).max() <= 0.51
 
 
@@ -169,7 +167,7 @@ def test_an_element_that_is_no_number_is_as_absent(name, value, note):
     window = {"WindowCenter": 255.5, "WindowWidth": 510}
     rescale = {"RescaleSlope": 1, "RescaleIntercept": 0}
     data = dicom(ramp(np.uint16), **window, **rescale)
-    plain, odd = decode_image(data), decode_image(with_value(data, name, value))
+    plain, odd = decode(data), decode(with_value(data, name, value))
     np.testing.assert_array_equal(odd.pixels, plain.pixels)
     expected = (f"{name} empty or no number, as absent",) * note
     assert odd.notes == (*expected, "VOI window applied")
@@ -178,8 +176,8 @@ def test_an_element_that_is_no_number_is_as_absent(name, value, note):
 @pytest.mark.parametrize("value", [b"", b"4,5", b"4_5", b"nan", b"wide"])
 def test_a_window_that_is_no_number_is_as_absent(value):
     data = dicom(ramp(np.uint16), WindowCenter=9, WindowWidth=9)
-    loaded = decode_image(with_value(data, "WindowWidth", value))
-    plain = decode_image(dicom(ramp(np.uint16)))
+    loaded = decode(with_value(data, "WindowWidth", value))
+    plain = decode(dicom(ramp(np.uint16)))
     np.testing.assert_array_equal(loaded.pixels, plain.pixels)
     note = "WindowWidth empty or no number, as absent"
     assert loaded.notes == (note, *plain.notes)
@@ -188,14 +186,14 @@ def test_a_window_that_is_no_number_is_as_absent(value):
 @pytest.mark.parametrize("name", ["VOILUTSequence", "ModalityLUTSequence"])
 def test_an_empty_table_is_as_absent(name):
     data = dicom(ramp(np.uint16), **{name: [item(LUTDescriptor=None)]})
-    loaded, plain = decode_image(data), decode_image(dicom(ramp(np.uint16)))
+    loaded, plain = decode(data), decode(dicom(ramp(np.uint16)))
     np.testing.assert_array_equal(loaded.pixels, plain.pixels)
     assert loaded.notes == (f"{name} empty, as absent", *plain.notes)
 
 
 def test_more_than_8_bits_without_a_window_are_shown_by_percentiles():
     # Values 0..255 in 16 bits: 0.5 % is 1.275, 99.5 % is 253.725.
-    loaded = decode_image(dicom(ramp(np.uint16)))
+    loaded = decode(dicom(ramp(np.uint16)))
     expected = np.clip((np.arange(256) - 1.275) / 252.45, 0, 1) * 255
     assert np.abs(loaded.pixels[..., 0].reshape(-1) - expected).max() <= 0.51
     assert loaded.notes == (
@@ -206,7 +204,7 @@ def test_more_than_8_bits_without_a_window_are_shown_by_percentiles():
 def test_padding_does_not_move_the_range():
     values = ramp(np.int16) + 1000
     values[:4] = -2000
-    with_padding = decode_image(dicom(values, PixelPaddingValue=-2000)).pixels
+    with_padding = decode(dicom(values, PixelPaddingValue=-2000)).pixels
     assert with_padding[0, 0, 0] == 0
     # The lowest value that is none lies below 0.5 %.
     assert with_padding[4, 0, 0] == 0
@@ -220,7 +218,7 @@ def test_padding_may_be_a_range_whatever_its_sign():
     data = dicom(
         values, PixelPaddingValue=-2000, PixelPaddingRangeLimit=-3000
     ).replace(b"\x28\0\x20\x01SS", b"\x28\0\x20\x01US")
-    loaded = decode_image(data).pixels
+    loaded = decode(data).pixels
     assert loaded[4, 0, 0] == 0
     low, high = np.percentile(values[4:], (0.5, 99.5))
     assert abs(loaded[9, 7, 0] - (1151 - low) / (high - low) * 255) <= 0.51
@@ -230,7 +228,7 @@ def test_fewer_than_8_bits_are_shown_in_their_full_range():
     values = ramp(np.uint8, top=15)
     data = dicom(values, BitsStored=4, HighBit=3)
     np.testing.assert_array_equal(
-        decode_image(data).pixels[..., 0], values.astype(int) * 17
+        decode(data).pixels[..., 0], values.astype(int) * 17
     )
 
 
@@ -241,9 +239,7 @@ def test_one_bit_is_black_and_white():
     data = dicom(
         values, BitsAllocated=1, BitsStored=1, HighBit=0, PixelData=packed
     )
-    np.testing.assert_array_equal(
-        decode_image(data).pixels[..., 2], values * 255
-    )
+    np.testing.assert_array_equal(decode(data).pixels[..., 2], values * 255)
 
 
 @pytest.mark.parametrize("bits", [8, 16, "8 in 16"])
@@ -260,7 +256,7 @@ def test_palette_colour_goes_through_its_tables(bits):
         data = (np.array(table) * scale).astype(kind).tobytes()
         elements[f"{name}Data"] = data
     values = ramp(np.uint8, top=3)
-    loaded = decode_image(dicom(values, "PALETTE COLOR", **elements))
+    loaded = decode(dicom(values, "PALETTE COLOR", **elements))
     expected = np.stack([np.take(t, values) for t in tables.values()], -1)
     np.testing.assert_array_equal(loaded.pixels, expected)
     assert loaded.notes == ("palette converted to RGB", *notes)
@@ -293,7 +289,7 @@ def test_rgb_stays_as_it_is(planar):
     ordered = np.moveaxis(values, -1, 0) if planar else values
     pixels = np.ascontiguousarray(ordered).tobytes()
     more = {"PlanarConfiguration": planar, "PixelData": pixels}
-    loaded = decode_image(dicom(values, "RGB", **more))
+    loaded = decode(dicom(values, "RGB", **more))
     np.testing.assert_array_equal(loaded.pixels, values)
 
 
@@ -315,7 +311,7 @@ def test_rgb_stays_as_it_is(planar):
 def test_colour_becomes_rgb_by_hand(photometric, stored_colour, more, expected):
     kind = np.uint16 if more else np.uint8
     values = np.full((16, 16, 3), stored_colour, kind)
-    found = decode_image(dicom(values, photometric, **more)).pixels
+    found = decode(dicom(values, photometric, **more)).pixels
     assert np.abs(found - np.array(expected)).max() <= 1
 
 
@@ -334,6 +330,6 @@ def test_what_is_not_shown_is_refused_without_its_value(
     shape = (16, 16, 3) if photometric == "RGB" else (16, 16)
     data = dicom(np.zeros(shape, np.uint8), photometric, **elements)
     with pytest.raises(InputError, match=reason) as caught:
-        decode_image(data)
+        decode(data)
     assert "HSV" not in str(caught.value)
     assert "420" not in str(caught.value)

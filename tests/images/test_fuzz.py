@@ -4,15 +4,13 @@ import importlib.util
 import json
 import pathlib
 import shutil
-import subprocess
-import sys
 
 import pytest
 
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.outputs import SUFFIXES
 from g2npan_tf.images.read import read_frames
-from tests.tiny import REPOSITORY
+from tests.tiny import run_python
 
 INPUTS = 12_000
 MOST_SECONDS = 2
@@ -21,14 +19,9 @@ MOST_GROWTH = 64 * 2**20
 
 def run(folder, *arguments):
     """Runs the child; a crash of a native decoder is its exit code."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz_images", str(folder), *arguments],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-    )
-    kept = pathlib.Path(folder / "input")
-    assert done.returncode == 0, f"{done.stderr}\nat the input {kept}"
+    done = run_python("-m", "tests.fuzz_images", folder, *arguments)
+    at = f"at the input {folder / 'input'}"
+    assert done.returncode == 0, f"{done.stderr}\n{at}"
     return json.loads(done.stdout), done.stderr
 
 
@@ -40,7 +33,6 @@ def test_damaged_files_of_every_format_end_as_frames_or_one_line(tmp_path):
     assert min(figures["read"], figures["refused"]) > INPUTS / 20
     assert figures["slowest_seconds"] < MOST_SECONDS, figures["slowest"]
     assert figures["growth_bytes"] < MOST_GROWTH
-    assert figures["scored_inputs"] == INPUTS // 10
     assert stderr == ""
     shutil.rmtree(tmp_path)
 

@@ -12,6 +12,7 @@ from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.limits import check_frames
 from g2npan_tf.images.limits import check_size
 from g2npan_tf.images.still import open_still
+from tests.pictures import decode
 from tests.pictures import encode
 from tests.pictures import exif
 from tests.pictures import png
@@ -71,15 +72,15 @@ def test_lossless_formats_keep_every_pixel_whatever_the_suffix(name, tmp_path):
 
 def test_jpeg_is_close_to_what_was_written():
     smooth = np.full(SHAPE, (200, 90, 30), np.uint8)
-    loaded = read.decode_image(encode(smooth, "JPEG", quality=95))
+    loaded = decode(encode(smooth, "JPEG", quality=95))
     assert np.abs(loaded.pixels.astype(int) - smooth).max() <= 3
     cmyk = Image.new("CMYK", (24, 24), (0, 255, 255, 0))
-    loaded = read.decode_image(encode(cmyk, "JPEG", quality=95))
+    loaded = decode(encode(cmyk, "JPEG", quality=95))
     assert np.abs(loaded.pixels[12, 12].astype(int) - (255, 0, 0)).max() < 6
     first, second = (Image.new("L", (24, 24), value) for value in (60, 200))
     data = encode(first, "MPO", save_all=True, append_images=[second])
     for animations in (False, True):
-        loaded = read.decode_image(data, Limits(animations=animations))
+        loaded = decode(data, Limits(animations=animations))
         assert np.abs(loaded.pixels.astype(int) - 60).max() <= 1
 
 
@@ -105,7 +106,7 @@ def deep(top):
 )
 def test_16_bit_grey_is_scaled_by_its_depth(file_format, top, bits, highest):
     limits = Limits(grey_bits=bits)
-    loaded = read.decode_image(encode(deep(top), file_format), limits)
+    loaded = decode(encode(deep(top), file_format), limits)
     expected = np.rint(deep(top)[:2, 0] * (255 / highest))
     np.testing.assert_array_equal(loaded.pixels[:2, 0, 0], expected)
     assert f"range 0..{highest}" in loaded.notes[0]
@@ -132,7 +133,7 @@ def test_a_depth_that_the_picture_contradicts_is_refused(
     # One pixel decides nothing.
     values[0, 1] = 65535 if has_outlier else 1
     with pytest.raises(InputError, match=reason):
-        read.decode_image(encode(values, file_format), Limits(grey_bits=bits))
+        decode(encode(values, file_format), Limits(grey_bits=bits))
 
 
 @pytest.mark.parametrize("brightest", [4095, 4096])
@@ -140,7 +141,7 @@ def test_one_pixel_does_not_decide_the_range_of_16_bits(brightest):
     values = np.random.default_rng(0).integers(0, 4096, (32, 32), np.uint16)
     values[5, 5] = brightest
     data = encode(values, "PNG")
-    loaded = read.decode_image(data, Limits(grey_bits=12))
+    loaded = decode(data, Limits(grey_bits=12))
     expected = np.rint(np.minimum(values, 4095) * (255 / 4095))
     np.testing.assert_array_equal(loaded.pixels[..., 0], expected)
 
@@ -153,7 +154,7 @@ def test_the_depth_that_a_file_declares_counts(file_format, limits):
         if file_format == "PNG"
         else encode(deep(4095), "TIFF", tiffinfo={281: 4095})
     )
-    loaded = read.decode_image(data, Limits(grey_bits=limits))
+    loaded = decode(data, Limits(grey_bits=limits))
     assert loaded.pixels[0, 0, 0] == 255
     assert loaded.notes == (
         "16-bit grey, range 0..4095 of the file scaled to 8 bits",
@@ -163,13 +164,13 @@ def test_the_depth_that_a_file_declares_counts(file_format, limits):
 def test_what_a_file_says_of_its_depth_may_not_be_meant_so():
     # The standard has writers scale up; all of 16 bits is used then.
     data = with_chunk(encode(deep(4095) * 16, "PNG"), b"sBIT", b"\x0c")
-    assert read.decode_image(data).pixels[0, 0, 0] == 255
+    assert decode(data).pixels[0, 0, 0] == 255
     # A highest value may be a statistic, and so many bits there are not.
     for data in (
         encode(deep(60000), "TIFF", tiffinfo={281: 60000}),
         with_chunk(encode(deep(60000), "PNG"), b"sBIT", b"\x11"),
     ):
-        loaded = read.decode_image(data)
+        loaded = decode(data)
         assert loaded.pixels[0, 0, 0] == np.rint(60000 * 255 / 65535)
 
 
@@ -178,12 +179,12 @@ def test_16_bit_colour_that_is_nearly_black_is_refused(bits):
     data = wide_colour(np.full(SHAPE, (0x0F12, 0x0034, 0x0701)))
     limits = Limits(grey_bits=bits)
     if bits == 16:
-        assert read.decode_image(data, limits).pixels.max() == 15
+        assert decode(data, limits).pixels.max() == 15
         return
     with pytest.raises(
         InputError, match="values up to 4095 in 16 bits; expected the full"
     ):
-        read.decode_image(data, limits)
+        decode(data, limits)
 
 
 @pytest.mark.parametrize("damage", [0, 1])
@@ -192,7 +193,7 @@ def test_texts_of_a_png_are_not_looked_at(kind, damage):
     large = zlib.compress(bytes(5 * 2**20))
     start = b"Comment\0\1\0\0\0" if kind == b"iTXt" else b"Comment\0\0"
     data = with_chunk(encode(PIXELS, "PNG"), kind, start + large, damage)
-    loaded = read.decode_image(data)
+    loaded = decode(data)
     np.testing.assert_array_equal(loaded.pixels, PIXELS)
     assert loaded.notes == ()
 
@@ -204,7 +205,7 @@ def test_texts_of_a_png_are_not_looked_at(kind, damage):
 def test_exif_orientation_6_turns_clockwise(file_format, kind):
     grey = np.zeros((16, 32), kind)
     grey[:, :16] = np.iinfo(kind).max
-    loaded = read.decode_image(encode(grey, file_format, exif=exif(6)))
+    loaded = decode(encode(grey, file_format, exif=exif(6)))
     # The bright left half, turned by 90 degrees clockwise, is on top.
     assert loaded.pixels.shape == (32, 16, 3)
     assert loaded.pixels[:14].min() > 250
@@ -219,7 +220,7 @@ def test_a_truncated_file_is_refused(file_format, kept):
     with pytest.raises(
         InputError, match=r"damaged or truncated|not a readable"
     ):
-        read.decode_image(data[: int(len(data) * kept)])
+        decode(data[: int(len(data) * kept)])
 
 
 @pytest.mark.parametrize("name", ["IHDR", "IDAT"])
@@ -230,13 +231,13 @@ def test_the_checksums_of_what_counts_are_looked_at(name, where):
     length = int.from_bytes(data[at - 4 : at], "big")
     data[at + 4 + (length if where == "checksum" else length // 2)] ^= 1
     with pytest.raises(InputError, match=r"damaged|not a readable|pixels"):
-        read.decode_image(bytes(data))
+        decode(bytes(data))
 
 
 @pytest.mark.parametrize("side", [6_000, 10_000, 100_000])
 def test_huge_dimensions_are_refused_before_decoding(side):
     with pytest.raises(InputError, match="pixels"):
-        read.decode_image(png(side, side, 8, 2))
+        decode(png(side, side, 8, 2))
 
 
 def test_the_header_is_checked_before_pixels_are_decoded_when_asked_for():

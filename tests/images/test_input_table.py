@@ -128,10 +128,7 @@ CASES = {
     "16-bit grey that states its depth": encode(
         DEEP, "TIFF", tiffinfo={281: 4095}
     ),
-    "16-bit grey, `--grey_bits`": (
-        encode(DEEP, "PNG"),
-        Limits(grey_bits=12),
-    ),
+    "16-bit grey, `--grey_bits`": (encode(DEEP, "PNG"), Limits(grey_bits=12)),
     "16-bit grey otherwise": encode(DEEP * 16, "PNG"),
     "16 bits that are near black": encode(DEEP, "PNG"),
     "16 bits above `--grey_bits`": (

@@ -4,7 +4,7 @@ import pytest
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.display_range import TABLE_NOTE
 from g2npan_tf.images.read import Limits
-from g2npan_tf.images.read import decode_image
+from tests.pictures import decode
 from tests.tiff_files import GREY
 from tests.tiff_files import PALETTE
 from tests.tiff_files import RGB
@@ -42,13 +42,13 @@ def test_unsigned_values_are_read_however_they_lie(
         scaled = np.rint(values * np.float32(255 / 65535))
         values = scaled if samples == 1 else values >> 8
     expected = np.broadcast_to(values, (SIDE, SIDE, 3))
-    np.testing.assert_array_equal(decode_image(data).pixels, expected)
+    np.testing.assert_array_equal(decode(data).pixels, expected)
 
 
 @pytest.mark.parametrize("planes", [False, True])
 def test_white_may_be_zero_in_8_bits(planes):
     values = noise("u1", 1)
-    loaded = decode_image(tiff(values, WHITE_IS_ZERO, planes=planes))
+    loaded = decode(tiff(values, WHITE_IS_ZERO, planes=planes))
     np.testing.assert_array_equal(loaded.pixels[..., :1], 255 - values)
 
 
@@ -71,7 +71,7 @@ def test_other_values_are_refused_by_their_name(
 ):
     data = tiff(noise("u1", samples).astype(kind), photometric, planes=planes)
     with pytest.raises(InputError, match=f"^{name}; expected unsigned"):
-        decode_image(data)
+        decode(data)
 
 
 @pytest.mark.parametrize(
@@ -86,17 +86,17 @@ def test_other_values_are_refused_by_their_name(
 )
 def test_planes_without_pages_of_their_own_are_not_lost(tags):
     values = noise("u1", 1)
-    assert decode_image(tiff(values)).notes == ()
+    assert decode(tiff(values)).notes == ()
     with pytest.raises(InputError, match="several images"):
-        decode_image(tiff(values, **tags))
+        decode(tiff(values, **tags))
     with pytest.raises(InputError, match="several images"):
-        decode_image(tiff(values, **tags), Limits(animations=True))
+        decode(tiff(values, **tags), Limits(animations=True))
 
 
 def test_a_shape_that_is_the_picture_s_own_is_one_image():
     values = noise("u1", 3)
     data = tiff(values, RGB, planes=True, t270=b'{"shape": [3, 32, 32]}\0')
-    np.testing.assert_array_equal(decode_image(data).pixels, values)
+    np.testing.assert_array_equal(decode(data).pixels, values)
 
 
 @pytest.mark.parametrize("scale", [1, 16, 257])
@@ -104,7 +104,7 @@ def test_a_palette_of_smaller_numbers_ends_at_white(scale):
     values = noise("u1", 1)
     levels = np.arange(256)
     table = np.concatenate([levels, levels[::-1], levels]) * scale
-    loaded = decode_image(tiff(values, PALETTE, t320=table))
+    loaded = decode(tiff(values, PALETTE, t320=table))
     expected = np.dstack([values, 255 - values, values])
     np.testing.assert_array_equal(loaded.pixels, expected)
     assert (TABLE_NOTE in loaded.notes) == (scale < 257)
@@ -117,7 +117,7 @@ def test_12_bits_are_the_depth_of_their_file():
         [first >> 4, (first & 15) << 4 | second >> 8, second & 255]
     ).astype(np.uint8)
     data = tiff(packed.reshape(SIDE, -1), t256=[SIDE], t258=[12])
-    loaded = decode_image(data)
+    loaded = decode(data)
     expected = np.rint(values * np.float32(255 / 4095))
     np.testing.assert_array_equal(loaded.pixels[..., 0], expected)
     assert "range 0..4095 of the file" in loaded.notes[0]

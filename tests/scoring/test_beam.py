@@ -1,7 +1,5 @@
 import fnmatch
 import os
-import subprocess
-import sys
 
 import apache_beam
 import numpy as np
@@ -22,7 +20,7 @@ from g2npan_tf.scoring.rows import LINES
 from tests.artefacts import save_litert
 from tests.pictures import shades
 from tests.score_reports import brightness
-from tests.tiny import REPOSITORY
+from tests.tiny import run_python
 
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -77,13 +75,8 @@ def command_lines(model, inputs, folder, file_format="csv"):
 
 def run(*arguments):
     """Runs the command as a person does."""
-    return subprocess.run(
-        [sys.executable, "-m", "g2npan_tf.scoring.beam", *arguments],
-        # Workers import the package from the folder that they start in.
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-    )
+    # Workers import the package from the folder that they start in.
+    return run_python("-m", "g2npan_tf.scoring.beam", *arguments)
 
 
 @pytest.mark.parametrize("file_format", LINES)

@@ -1,8 +1,6 @@
 import csv
 import json
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -19,7 +17,7 @@ from tests.pictures import shades
 from tests.score_reports import SIMULATED
 from tests.score_reports import brightness
 from tests.score_reports import save_images
-from tests.tiny import REPOSITORY
+from tests.tiny import run_python
 
 
 @pytest.fixture
@@ -51,13 +49,7 @@ def images(tmp_path):
 
 def run(*arguments):
     """Runs the command as a person does."""
-    return subprocess.run(
-        [sys.executable, "-m", "g2npan_tf.scoring.score", *map(str, arguments)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return run_python("-m", "g2npan_tf.scoring.score", *arguments)
 
 
 def test_nothing_is_said_and_drawn_of_what_shows_nothing(
@@ -193,13 +185,7 @@ def test_help_of_the_console_script_lists_the_flags():
         "import sys; sys.argv = ['g2npan-score', '--help'];"
         "from g2npan_tf.scoring.score import run; run()"
     )
-    shown = subprocess.run(
-        [sys.executable, "-c", program],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
+    shown = run_python("-c", program).stdout
     assert "Usage: g2npan-score --model=ARTEFACT PATH..." in shown
     for flag in ("model", "format", "explain", "output", "batch_size"):
         assert f"--{flag}:" in shown

@@ -58,11 +58,7 @@ def serve(
     open_browser: bool = False,
     limits: Limits = DEFAULT_LIMITS,
 ) -> int:
-    """Serves the page of a model until Ctrl-C; other settings as `PageServer`.
-
-    Returns:
-        0: stopping is how it ends.
-    """
+    """Serves the page of a model until Ctrl-C, which is how it ends: 0."""
     facts = model_facts.read(model)
     server = PageServer(
         assessor,
@@ -89,9 +85,6 @@ class PageServer(ThreadingHTTPServer):
     Nothing is read from disk for a request and nothing is written. A page of
     another origin cannot use it: it cannot read the token that every upload
     must bear, nor come by a name of its own that leads to this machine.
-
-    Attributes:
-        url: Where the page is.
     """
 
     daemon_threads = True
@@ -108,10 +101,8 @@ class PageServer(ThreadingHTTPServer):
         """Opens a port of this machine's loopback; 0 takes a free one.
 
         `facts` and `caution` are what the page says of the model, `limits`
-        what is accepted of one upload.
-
-        Raises:
-            InputError: If the port is taken or not allowed.
+        what is accepted of one upload. A port that is taken or not allowed
+        is an `InputError`.
         """
         try:
             super().__init__((ADDRESS, port), _Handler)

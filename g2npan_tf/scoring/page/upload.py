@@ -48,11 +48,7 @@ class UploadRow:
 
 
 def score(assessor: Assessor, data: bytes, limits: Limits) -> list[UploadRow]:
-    """Scores what one uploaded file holds, untrusted.
-
-    Returns:
-        One row per frame; at least one, with the reason if it has no score.
-    """
+    """Scores one untrusted file: a row per frame, and at least one."""
     frames = decode_frames(data, limits)
     images = score_frames(assessor, [("", frames)], maps=True)
     return [

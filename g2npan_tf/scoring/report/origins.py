@@ -47,14 +47,9 @@ def read_table(path: pathlib.Path) -> dict[str, Origin]:
 
     Its paths may be absolute, or relative to the current folder or to the
     file's own, also with backslashes. Names of algorithms that differ in case
-    only are one algorithm.
-
-    Returns:
-        Origins by absolute path.
-
-    Raises:
-        InputError: If it cannot be read, lacks a column, has an empty cell, or
-            gives one path two origins.
+    only are one algorithm. The origins are those of absolute paths.
+    An empty cell or a path of two origins is an `InputError`, as is a table
+    that cannot be read or lacks a column.
     """
     table = score_table.read_table(path, COLUMNS, lambda name: True)
     if table.problems:
@@ -95,9 +90,7 @@ def by_table(names: Sequence[str], table: Mapping[str, Origin]) -> Origins:
 def by_paths(names: Sequence[str], known: Sequence[str] = ()) -> Origins:
     """Finds the origins of all images, or of none, by this module's rules.
 
-    Args:
-        names: Of the rows.
-        known: Algorithms of the data that the model learned from.
+    The model learned from data of the `known` algorithms.
     """
     paths = {name: pathlib.PurePath(name) for name in names}
     for rule, find in (

@@ -54,13 +54,9 @@ class Links:
 class Entry:
     """What the group's page says of one scored image.
 
-    Attributes:
-        name: Path, with the frame's number if there is one.
-        mos: Predicted MOS.
-        notes: Conversions that it went through.
-        page: File of its own page.
-        deviation: From its like; None if there are too few.
-        algorithm: What fused it; empty if it is not known, as its source pair.
+    The name is its path, with a frame's number; `page` its own page's file.
+    The deviation from its like is None if there are too few; algorithm and
+    source pair are empty if they are not known.
     """
 
     name: str
@@ -74,14 +70,10 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """All that the page of a group shows.
+    """All that the page of a group shows; entries are sorted, outliers first.
 
-    Attributes:
-        entries: The images with a score, outliers first.
-        failed: Names and reasons of those without one.
-        ranks: The algorithms from best to worst; none if they are not known.
-        rule: How the algorithms became known.
-        made: When and by what.
+    `failed` are names and reasons; there are no ranks if no algorithm is
+    known, the rule says how they are; `made` says when and by what.
     """
 
     entries: Sequence[Entry]
@@ -137,15 +129,7 @@ def image_page(
         highest=round(mos.MOS_MAX),
         notes=row.notes,
         views=[
-            (
-                view.title,
-                page.picture(
-                    _in_shape(view.pixels, pixels.shape),
-                    view.title,
-                    exact=view.name == "image",
-                ),
-                _caption(view),
-            )
+            (view.title, _picture(view, pixels.shape), _caption(view))
             for view in explain.views(assessment, pixels)
         ],
     )
@@ -153,9 +137,7 @@ def image_page(
 
 def _figures(group: Group) -> dict[str, str]:
     scores = [entry.mos for entry in group.entries]
-    outliers = sum(
-        ranking.is_outlier(entry.deviation) for entry in group.entries
-    )
+    outliers = sum(ranking.is_outlier(x.deviation) for x in group.entries)
     figures = {"images scored": str(len(scores))}
     if scores:
         figures["median MOS"] = f"{np.median(scores):.2f}"
@@ -275,12 +257,12 @@ def _caption(view: View) -> str:
     )
 
 
-def _in_shape(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Undoes the squeeze of an image that is not square."""
-    height, width = shape[:2]
-    if height == width or pixels.shape == shape:
-        return pixels
-    longest = min(max(pixels.shape[0], height, width), pictures.LONGEST)
-    factor = longest / max(height, width)
-    size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(pixels, size, interpolation=cv2.INTER_NEAREST_EXACT)
+def _picture(view: View, shape: tuple[int, ...]) -> Markup:
+    """A view without the squeeze of an image that is not square."""
+    pixels, (height, width) = view.pixels, shape[:2]
+    if height != width and pixels.shape != shape:
+        longest = min(max(pixels.shape[0], height, width), pictures.LONGEST)
+        factor = longest / max(height, width)
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_NEAREST_EXACT)
+    return page.picture(pixels, view.title, exact=view.name == "image")

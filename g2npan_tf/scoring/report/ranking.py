@@ -18,11 +18,9 @@ _MEAN_DEVIATION_TO_SIGMA = 1.253314
 
 @dataclasses.dataclass(frozen=True)
 class Rank:
-    """How one algorithm does.
+    """How one algorithm does on `count` images.
 
     Attributes:
-        algorithm: Its name.
-        count: Images that were scored.
         mean: Mean MOS.
         low: Lower end of the 95 % interval of the mean; None below 2 images.
         high: Upper end.
@@ -51,12 +49,8 @@ def deviations(
         at least five, else with all: an algorithm that is bad throughout
         stands in the ranking and would hide its single failures.
 
-    Args:
-        scores: MOS of the images, any finite numbers.
-        algorithms: Of each image; all the same if they are not known.
-
-    Returns:
-        One for each image; None where fewer than five are compared.
+    Algorithms that are not known are all the same; where fewer than five are
+    compared it is None.
     """
     values = np.asarray(scores, float)
     members = defaultdict(list)
@@ -81,28 +75,21 @@ def is_outlier(deviation: float | None) -> bool:
 
 
 def ranking(
-    scores: Mapping[str, Mapping[str, Sequence[float]]], seed: int = 0
+    scores: Mapping[str, Mapping[str, Sequence[float]]],
 ) -> list[Rank]:
-    """Ranks algorithms by the mean MOS of their images.
+    """Ranks algorithms by the mean MOS of their images, the best first.
 
     The interval is the percentile bootstrap over an algorithm's images
     (2,000 draws): how the mean would vary with other images. It does not hold
-    the error of the model.
-
-    Args:
-        scores: MOS by algorithm and source pair; several images of one pair
-            are possible (frames, or unknown pairs under one name).
-        seed: Of the draws.
-
-    Returns:
-        From best to worst.
+    the error of the model. Several images of one algorithm and source pair
+    are possible: frames, or unknown pairs under one name.
     """
     places = _mean_places(scores)
     ranks = []
     for algorithm, pairs in scores.items():
         values = np.concatenate([np.asarray(v, float) for v in pairs.values()])
         mean, place = float(values.mean()), places.get(algorithm)
-        low, high = _interval(values, np.random.default_rng(seed))
+        low, high = _interval(values, np.random.default_rng(0))
         ranks.append(Rank(algorithm, len(values), mean, low, high, place))
     return sorted(ranks, key=lambda rank: (-rank.mean, rank.algorithm))
 

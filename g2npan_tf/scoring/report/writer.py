@@ -51,6 +51,8 @@ class Report:
 
     Attributes:
         rule: How the algorithms became known; once it is finished.
+
+    What the disk does not take is an OSError.
     """
 
     def __init__(
@@ -75,26 +77,13 @@ class Report:
         self._waiting: Callable[[pages.Links], str] | None = None
         self._places: dict[str, tuple[int, int]] = {}
         (folder / PAGES).mkdir()
-        self._thumbnails = files.enter_context(
-            open(folder / _THUMBNAILS, "w+b")
-        )
-        self._scores = files.enter_context(
-            open(
-                folder / SCORES,
-                "w",
-                encoding="utf-8",
-                errors="backslashreplace",
-                newline="",
-            )
-        )
+        thumbnails = open(folder / _THUMBNAILS, "w+b")
+        self._thumbnails = files.enter_context(thumbnails)
+        self._scores = files.enter_context(rows.open_text(folder / SCORES))
         self._scores.write(_CSV_HEADER)
 
     def add(self, image: rows.ScoredImage) -> None:
-        """Takes the next row, with its maps and pixels if it has a score.
-
-        Raises:
-            OSError: If the disk does not take it.
-        """
+        """Takes the next row, with its maps and pixels if it has a score."""
         row, assessment, pixels = image.row, image.assessment, image.pixels
         self._scores.write(_csv_line(row))
         if row.status != rows.OK or assessment is None or pixels is None:
@@ -105,21 +94,14 @@ class Report:
         self._waiting = functools.partial(
             pages.image_page, row, assessment, pixels, self._model
         )
-        entry = Entry(
-            row.path,
-            assessment.mos,
-            "; ".join(row.notes),
-            f"{PAGES}/{following}",
-        )
+        notes = "; ".join(row.notes)
+        name = f"{PAGES}/{following}"
+        entry = Entry(row.path, assessment.mos, notes, name)
         self._entries.append(entry)
         self._keep_thumbnail(entry.page, pixels)
 
     def finish(self) -> None:
-        """Writes the group's page and the summary.
-
-        Raises:
-            OSError: If the disk does not take it.
-        """
+        """Writes the group's page and the summary."""
         self._write_page("")
         self._scores.flush()
         group = self._group()
@@ -175,14 +157,9 @@ class Report:
         )
         entries = [
             dataclasses.replace(
-                entry,
-                deviation=deviation,
-                algorithm=origin.algorithm,
-                pair=origin.group,
+                entry, deviation=x, algorithm=its.algorithm, pair=its.group
             )
-            for entry, origin, deviation in zip(
-                self._entries, known, away, strict=True
-            )
+            for entry, its, x in zip(self._entries, known, away, strict=True)
         ]
         entries.sort(key=lambda entry: -abs(entry.deviation or 0.0))
         now = datetime.datetime.now(datetime.UTC)
@@ -218,11 +195,8 @@ def reported(
 ) -> Iterator[Report]:
     """Yields a report, which is finished if the block succeeds.
 
-    Args:
-        directory: As for `written_aside`, with its errors.
-        model: The artefact, as it was named.
-        facts: From `model_facts.read`.
-        table: From `origins.read_table`; None: the paths may say.
+    Errors are those of `written_aside`; without `origins.read_table`'s table
+    the paths may say which algorithms there are.
     """
     with written_aside(directory) as aside, contextlib.ExitStack() as files:
         report = Report(aside, model, facts, table, files)
@@ -260,11 +234,7 @@ def written_aside(directory: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 def check(directory: pathlib.Path, moved: pathlib.Path | None = None) -> None:
-    """Refuses a place (`moved`: now there) that is not a report or empty.
-
-    Raises:
-        InputError: As for `written_aside`, or if it cannot be looked into.
-    """
+    """Refuses what is neither a report nor empty (`moved`: where it is now)."""
     place = moved or directory
     try:
         foreign = min(_foreign(place), default="")

@@ -10,14 +10,13 @@ from export.serving import status
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.content import has_content
 from g2npan_tf.images.limits import MAX_BYTES
-from g2npan_tf.images.read import decode_image
 from g2npan_tf.images.read import resize
+from tests import pictures
 from tests.image_files import BAD
 from tests.image_files import GOOD
 from tests.image_files import ONLY_BY_THE_POLICY
 from tests.image_files import noisy
 from tests.image_files import with_scans
-from tests.pictures import encode
 
 SIZE = 128
 ONLY_HERE = {*ONLY_BY_THE_POLICY, "TIFF"}
@@ -52,14 +51,14 @@ def full_size():
 
 @pytest.mark.parametrize("name", GOOD)
 def test_pixels_are_exactly_those_of_the_image_policy(full_size, name):
-    expected = decode_image(GOOD[name]).pixels
+    expected = pictures.decode(GOOD[name]).pixels
     np.testing.assert_array_equal(full_size(GOOD[name]), expected)
 
 
 @pytest.mark.parametrize("name", GOOD)
 def test_good_files_in_a_batch_with_bad_ones_are_decoded(decoded, name):
     pixels, code = decoded[name]
-    whole = decode_image(GOOD[name]).pixels
+    whole = pictures.decode(GOOD[name]).pixels
     # That of one bit is no more than a mask.
     assert code == (status.OK if has_content(whole) else status.NO_CONTENT)
     expected = resize(whole)
@@ -79,7 +78,7 @@ def test_a_bad_file_has_its_code_and_no_pixels(decode, name):
 @pytest.mark.parametrize("name", BAD)
 def test_what_the_policy_takes_though_a_server_refuses_it_is_known(name):
     try:
-        decode_image(BAD[name][0])
+        pictures.decode(BAD[name][0])
     except InputError:
         assert name not in ONLY_HERE
     else:
@@ -94,7 +93,7 @@ def test_a_file_of_too_many_bytes_is_not_read(decode):
 
 def test_a_bmp_that_runs_downwards_is_upright(full_size):
     pixels = noisy((40, 52))
-    data = bytearray(encode(pixels[::-1], "BMP"))
+    data = bytearray(pictures.encode(pixels[::-1], "BMP"))
     data[22:26] = (-40).to_bytes(4, "little", signed=True)
     np.testing.assert_array_equal(full_size(bytes(data)), pixels)
 

@@ -14,7 +14,6 @@ from export import graph
 from export import saved_model
 from export.serving import signatures as serving_signatures
 from export.serving import status as serving_status
-from g2npan_tf.images.read import decode_image
 from g2npan_tf.images.read import resize
 from tests.artefacts import tiny_scorer
 from tests.finished_runs import random_images
@@ -22,6 +21,7 @@ from tests.image_files import BAD
 from tests.image_files import GOOD
 from tests.pictures import CONTENT
 from tests.pictures import NO_CONTENT
+from tests.pictures import decode
 from tests.pictures import encode
 from tests.serving_servers import Servable
 
@@ -101,7 +101,7 @@ def test_a_scorer_of_large_images_takes_them_whole(tmp_path):
     for served in serve(scorer, tmp_path / "1", files, image):
         by_bytes = served["serving_default"]["mos"]
         assert by_bytes[0] == served["score_pixels"]["mos"][0]
-        small = resize(decode_image(GOOD["PNG RGB"]).pixels, 256)
+        small = resize(decode(GOOD["PNG RGB"]).pixels, 256)
         expected = scorer.predict(np.stack([image[0], small]), verbose=0)
         # A level of 255, in which OpenCV may round differently.
         np.testing.assert_allclose(by_bytes, expected["mos"], atol=4 / 255)

@@ -136,15 +136,6 @@ def test_what_cannot_be_scored_has_a_row_with_its_reason(server, data, reason):
     assert scored["row"]["mos"] is scored["pictures"] is None
 
 
-def test_a_score_that_is_not_finite_is_said_and_has_no_pictures():
-    def nan(batch, maps):
-        return {**brightness(batch, maps), "mos": np.full(1, np.nan)}
-
-    (scored,) = upload.score(Assessor(nan), grey_png(51), LIMITS)
-    assert scored.row.status == "the model gave no finite score"
-    assert scored.pictures is None
-
-
 def test_only_the_first_frames_of_a_file_come_with_pictures(monkeypatch):
     picture = np.array(shades(90).convert("RGB"))
     frames = [Frame(f"#{n}", picture) for n in "123"]
