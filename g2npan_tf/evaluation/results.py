@@ -504,6 +504,9 @@ def _typed(kind: Any, value: Any) -> Any:
     if typing.get_origin(kind) is dict:
         of = typing.get_args(kind)[1]
         return {name: _typed(of, item) for name, item in value.items()}
+    for plain, wanted in ((Facts, Mapping), (str, str)):
+        if kind == plain and not isinstance(value, wanted):
+            raise TypeError(f"{value!r}: expected {wanted.__name__}")
     if kind is Figures or _is_dataclass(kind):
         known = typing.get_type_hints(kind)
         return kind(

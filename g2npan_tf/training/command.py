@@ -1,4 +1,4 @@
-"""The training command: flags -> Config -> training.run -> what to do next.
+r"""The training command: flags -> Config -> training.run -> what to do next.
 
     python -m g2npan_tf.training.command --workdir=runs/first \
         --data=fusion_quality/phantom

@@ -202,6 +202,12 @@ def test_bad_words_are_one_line(tmp_path, two):
         ("results.json", b"", r"results\.json: no figures"),
         ("results.json", b"[]", r"results\.json: no figures"),
         ("results.json", b"{}", r"results\.json: no figures"),
+        ("results.json", b'{"data": "x"}', r"results\.json: no figures"),
+        (
+            "results.json",
+            b'{"data": {}, "protocol": 5}',
+            r"results\.json: no figures",
+        ),
     ],
 )
 def test_broken_files_are_one_line(tmp_path, two, file, content, message):

@@ -3,6 +3,7 @@
 import pytest
 
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import name_of
 from g2npan_tf.experiments.paper_tables import TABLES
 from g2npan_tf.experiments.paper_tables import configured
 
@@ -35,6 +36,13 @@ def test_every_row_is_compared_with_another_of_its_table():
     for table in TABLES.values():
         names = {row.name for row in table.rows}
         assert {row.against for row in table.rows} <= names | {""}
+
+
+@pytest.mark.parametrize("table", ["2", "fig6"])
+def test_each_row_trains_the_network_that_it_names(table):
+    for row in TABLES[table].rows:
+        base = Config(init_from="start" if row.pretrained else "")
+        assert name_of(configured(row, base)) == row.name
 
 
 def test_only_rows_with_pre_take_start_weights():
