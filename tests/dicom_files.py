@@ -78,6 +78,11 @@ def ramp(dtype=np.uint16, top=None, side=16):
     return values.astype(dtype)
 
 
+def behind_meta(data):
+    """The data set, behind the length in the first element."""
+    return data[144 + int.from_bytes(data[140:144], "little") :]
+
+
 def with_value(data, name, value):
     """Writes bytes into an element of a short form."""
     tag = pydicom.tag.Tag(name)

@@ -6,6 +6,7 @@ from PIL import Image
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.report import writer
 from g2npan_tf.scoring.rows import score_files
+from tests.pictures import shades
 
 SIMULATED = {"name": "phantom", "scores": "simulated", "num_readers": 8}
 
@@ -21,6 +22,12 @@ def brightness(batch, maps, use_gan=True):
             outputs["reference"] = 1 - batch.astype(np.float32) / 255
             outputs["nuance"] = np.abs(outputs["reference"] - batch / 255)
     return outputs
+
+
+def save_grey(path, value=90):
+    path.parent.mkdir(exist_ok=True, parents=True)
+    shades(value).save(path)
+    return path
 
 
 def save_images(directory, algorithms, num_pairs, size=(40, 32)):

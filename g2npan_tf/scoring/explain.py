@@ -71,7 +71,7 @@ def save_explanation(
     pixels: np.ndarray,
     directory: pathlib.Path,
     stem: str,
-) -> list[pathlib.Path]:
+) -> None:
     """Writes the maps of one image and a panel of all of them as PNG.
 
     `<stem>_cam.png` is the CAM over the grey image, `<stem>_reference.png`
@@ -93,13 +93,9 @@ def save_explanation(
         drawn["reference"] = picture_row.encode_png(
             pictures.to_uint8(assessment.reference)
         )
-    paths = []
     for name, data in drawn.items():
-        path = directory / f"{stem}_{name}.png"
-        with written_aside(path) as aside:
+        with written_aside(directory / f"{stem}_{name}.png") as aside:
             aside.write_bytes(data)
-        paths.append(path)
-    return paths
 
 
 def views(assessment: Assessment, pixels: np.ndarray) -> list[View]:

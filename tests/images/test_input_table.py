@@ -19,6 +19,7 @@ from g2npan_tf.images.read import read_frames
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.rows import score_frames
 from tests import image_seeds
+from tests.dicom_files import behind_meta
 from tests.dicom_files import compressed
 from tests.dicom_files import dataset
 from tests.dicom_files import dicom
@@ -29,7 +30,7 @@ from tests.dicom_files import with_value
 from tests.image_seeds import DEEP
 from tests.image_seeds import GREY
 from tests.image_seeds import RGB
-from tests.image_seeds import nibabel
+from tests.images.test_nifti import nifti
 from tests.pictures import encode
 from tests.pictures import png
 from tests.pictures import wide_colour
@@ -49,13 +50,6 @@ def table():
     text = (REPOSITORY / "docs" / "input.md").read_text()
     rows = re.findall(r"^\| (.+?) \|.*\| (.+) \|$", text, re.MULTILINE)
     return {name: cell for name, cell in rows if name != "Input"}
-
-
-def nifti(values, **header):
-    image = nibabel.Nifti1Image(values, np.eye(4))
-    for name, value in header.items():
-        image.header[name] = value
-    return image.to_bytes()
 
 
 def deep_colour():
@@ -94,10 +88,6 @@ def without(name):
     made = dataset(GREY)
     delattr(made, name)
     return to_bytes(made)
-
-
-# Where the data set begins: behind the length in the first element.
-_META = 144 + int.from_bytes(dicom(GREY)[140:144], "little")
 
 
 def no_number(place, values):
@@ -176,7 +166,7 @@ CASES = {
     ),
     "DICOM without what the others tell": without("SamplesPerPixel"),
     "DICOM without its preamble": dicom(GREY)[132:],
-    "DICOM without its transfer syntax": dicom(GREY)[_META:],
+    "DICOM without its transfer syntax": behind_meta(dicom(GREY)),
     "DICOM without an element that must be": with_value(
         dicom(GREY), "PhotometricInterpretation", b""
     ),

@@ -197,12 +197,6 @@ def test_a_damaged_gzip_is_noticed_by_its_checksum():
         list(decode_frames(bytes(data)))
 
 
-def test_gzip_of_several_members_is_read():
-    data = nifti(marked((19, 23, 0)))
-    packed = gzip.compress(data[:500]) + gzip.compress(data[500:])
-    assert white(next(decode_frames(packed))) == [(0, 0)]
-
-
 @pytest.fixture
 def inflating(monkeypatch):
     """Counts the members that are begun and the bytes that zlib copies."""

@@ -35,19 +35,31 @@ def found(*arguments, **options):
     return list(map(str, find_images(arguments, **options).paths))
 
 
-def test_folders_are_searched_in_order_and_by_suffix(tree):
-    expected = ["[1].png", "a.png", "b.PNG", "ct/deep/z.png"]
-    assert found(".") == [*expected, "ct/x.png", "ct/y.jpeg"]
-    assert found("ct") == [*expected[3:], "ct/x.png", "ct/y.jpeg"]
+CT = ["ct/deep/z.png", "ct/x.png", "ct/y.jpeg"]
+ALL = ["[1].png", "a.png", "b.PNG", *CT]
 
 
-def test_named_files_are_tried_whatever_they_are(tree):
-    assert found("c.txt", "missing") == ["c.txt", "missing"]
-
-
-def test_a_file_that_is_named_twice_is_scored_once(tree):
-    again = [".", "a.png", "./a.png", "ct/../ct/x.png", str(tree / "a.png")]
-    assert found(*again) == found(".")
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        # Folders are searched in order and by suffix.
+        (["."], ALL),
+        (["ct"], CT),
+        # What is named is tried, whatever it is.
+        (["c.txt", "missing"], ["c.txt", "missing"]),
+        # A file that is named twice is scored once.
+        ([".", "a.png", "./a.png", "ct/../ct/x.png", "{tree}/a.png"], ALL),
+        (["{tree}/c*"], [f"{{tree}}/{name}" for name in ("c.txt", *CT)]),
+        # A pattern without files stands for itself.
+        *([[x], [x]] for x in ("*.dcm", "no/**/x.png", "[", "a.png/*")),
+    ],
+)
+def test_what_arguments_stand_for(tree, arguments, expected):
+    given, wanted = (
+        [name.replace("{tree}", str(tree)) for name in names]
+        for names in (arguments, expected)
+    )
+    assert found(*given) == wanted
 
 
 def test_an_empty_argument_is_refused():
@@ -67,13 +79,6 @@ def test_patterns_are_what_a_shell_makes_of_them(tree, pattern):
     assert found(pattern) == done.stdout.splitlines()
 
 
-def test_absolute_patterns_and_folders_of_patterns_work(tree):
-    assert found(f"{tree}/c*") == [
-        f"{tree}/{x}"
-        for x in ("c.txt", "ct/deep/z.png", "ct/x.png", "ct/y.jpeg")
-    ]
-
-
 def test_what_exists_is_no_pattern(tree):
     assert found("[1].png") == ["[1].png"]
     for name in ("study [1]/x.png", "study 1/x.png"):
@@ -85,11 +90,6 @@ def test_what_exists_is_no_pattern(tree):
     assert found("ct/study [1]/y*") == ["ct/study [1]/y*"]
 
 
-@pytest.mark.parametrize("pattern", ["*.dcm", "no/**/x.png", "[", "a.png/*"])
-def test_a_pattern_without_files_stands_for_itself(tree, pattern):
-    assert found(pattern) == [pattern]
-
-
 def test_lists_hold_paths_folders_and_patterns(tree):
     content = b"\xef\xbb\xbfa.png\r\n\nct/x.png\n*.PNG\n \nct\n"
     (tree / "list.txt").write_bytes(content)
@@ -98,13 +98,10 @@ def test_lists_hold_paths_folders_and_patterns(tree):
     assert found("-", stdin=io.BytesIO(content)) == expected
 
 
-def test_names_of_lists_need_not_be_text(tree):
-    (name,) = found("-", stdin=io.BytesIO(b"\xff.png"))
+def test_lines_of_a_list_are_no_lists_and_need_not_be_text(tree):
+    *names, name = found("-", stdin=io.BytesIO(b"-\n@x\n\xff.png"))
+    assert names == ["-", "@x"]
     assert os.fsencode(name) == b"\xff.png"
-
-
-def test_lines_of_a_list_are_no_lists(tree):
-    assert found("-", stdin=io.BytesIO(b"-\n@x")) == ["-", "@x"]
 
 
 def test_a_file_that_begins_with_the_mark_is_a_file(tree):

@@ -9,14 +9,8 @@ from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.explain import Explanations
 from g2npan_tf.scoring.explain import save_explanation
 from g2npan_tf.scoring.rows import score_files
-from tests.pictures import shades
 from tests.score_reports import brightness
-
-
-def save_grey(path):
-    path.parent.mkdir(exist_ok=True, parents=True)
-    shades(90).save(path)
-    return path
+from tests.score_reports import save_grey
 
 
 def explained(paths, folder):
@@ -55,11 +49,10 @@ def names(folder):
 def test_every_map_and_the_panel_are_readable_pngs(
     tmp_path, assessment, pixels
 ):
-    paths = save_explanation(assessment, pixels, tmp_path, "scan 1 é")
+    save_explanation(assessment, pixels, tmp_path, "scan 1 é")
     expected = ["cam", "nuance", "panel", "reference"]
     assert names(tmp_path) == [f"scan 1 é_{name}.png" for name in expected]
-    assert sorted(paths) == sorted(tmp_path.iterdir())
-    for path in paths:
+    for path in tmp_path.iterdir():
         assert read(path).std() > 5
     reference = read(tmp_path / "scan 1 é_reference.png")
     np.testing.assert_array_equal(
@@ -76,7 +69,9 @@ def test_maps_that_the_model_lacks_are_left_out(tmp_path, pixels):
 @pytest.mark.parametrize("stem", ["$x$ {", "漢字", "a\tb", "n" * 200, "\udcff"])
 def test_names_that_no_font_shows_are_drawn_anyway(tmp_path, pixels, stem):
     plain = Assessment(3.0, 0.5, np.full((8, 8), 0.5, np.float32))
-    for path in save_explanation(plain, pixels, tmp_path, stem):
+    save_explanation(plain, pixels, tmp_path, stem)
+    assert len(names(tmp_path)) == 2
+    for path in tmp_path.iterdir():
         assert path.stem.startswith(stem)
         read(path)
 

@@ -29,6 +29,7 @@ from tests.custom_folder import write_folder
 from tests.image_seeds import seeds
 from tests.pictures import shades
 from tests.score_reports import brightness
+from tests.score_reports import save_grey
 
 ASSESSOR = Assessor(brightness)
 
@@ -184,8 +185,7 @@ def locked(tmp_path, monkeypatch):
     """A tree in which a folder and a file below another are locked."""
     for name in ("a.png", "locked/b.png", "shut/c.png", "z.png"):
         path = tmp_path / "tree" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shades(51).save(path)
+        save_grey(path, 51)
 
     def without(function, name):
         def refuse(path, *arguments, **options):

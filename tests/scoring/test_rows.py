@@ -17,17 +17,12 @@ from g2npan_tf.scoring.rows import score_files
 from g2npan_tf.scoring.rows import score_frames
 from tests.pictures import shades
 from tests.score_reports import brightness
+from tests.score_reports import save_grey
 
 
 @pytest.fixture
 def assessor():
     return Assessor(brightness, batch_size=3)
-
-
-def save_grey(path, value):
-    path.parent.mkdir(exist_ok=True, parents=True)
-    shades(value).save(path)
-    return path
 
 
 def test_bad_files_have_their_row_and_the_others_their_score(

@@ -263,11 +263,8 @@ def test_what_cannot_be_reported_is_one_line(
 @pytest.mark.parametrize(
     "output",
     [
-        "images/pair_1/a.png",
-        "model.tflite",
-        "model.json",
-        "algorithms.csv",
-        "list.txt",
+        *("images/pair_1/a.png", "model.tflite", "model.json"),
+        *("algorithms.csv", "list.txt"),
     ],
 )
 def test_no_input_is_overwritten(model, images, tmp_path, monkeypatch, output):

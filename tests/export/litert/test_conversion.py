@@ -137,18 +137,16 @@ def test_int8_without_images_is_a_defect_of_the_caller():
         convert(finished_run(False).scorer, "int8")
 
 
-def test_kinds_have_equal_shares():
-    kinds = np.repeat(["a", "b", "c"], [50, 30, 20])
-    chosen = conversion.spread(kinds, 30)
-    assert len(set(chosen)) == 30
-    values, counts = np.unique(kinds[chosen], return_counts=True)
-    assert dict(zip(values, counts, strict=True)) == {"a": 10, "b": 10, "c": 10}
-
-
-def test_what_a_rare_kind_lacks_the_others_give():
-    kinds = np.repeat(["a", "b", "c"], [50, 2, 40])
-    counts = np.unique(kinds[conversion.spread(kinds, 22)], return_counts=True)
-    assert counts[1].tolist() == [10, 2, 10]
+@pytest.mark.parametrize(
+    ("sizes", "count", "expected"),
+    # Kinds have equal shares; what a rare one lacks the others give.
+    [((50, 30, 20), 30, [10, 10, 10]), ((50, 2, 40), 22, [10, 2, 10])],
+)
+def test_kinds_have_equal_shares(sizes, count, expected):
+    kinds = np.repeat(["a", "b", "c"], sizes)
+    chosen = conversion.spread(kinds, count)
+    assert len(set(chosen)) == count
+    assert np.unique(kinds[chosen], return_counts=True)[1].tolist() == expected
 
 
 def test_rows_of_a_kind_are_spread_from_the_first_to_the_last():

@@ -45,12 +45,8 @@ def test_addresses(url, expected, name):
 @pytest.mark.parametrize(
     "url",
     [
-        "there:8501",
-        "ftp://there",
-        "htps://there:443",
-        "http://",
-        "http://x/v1",
-        "http://x:y",
+        *("there:8501", "ftp://there", "htps://there:443"),
+        *("http://", "http://x/v1", "http://x:y"),
     ],
 )
 def test_other_addresses_are_one_line(url):
@@ -116,18 +112,10 @@ def test_scores_are_rows_of_the_outputs():
 @pytest.mark.parametrize(
     "changed",
     [
-        {"status": None},
-        {"mos": [1]},
-        {"mos": [1, "x"]},
-        {"mos": None},
-        {"mos": ["1", "2"]},
-        {"mos": [b"1", b"2"]},
+        *({"mos": x} for x in ([1], [1, "x"], None, ["1", "2"], [b"1", b"2"])),
+        *({"mos": x} for x in ([1, 10**400], [[1], [2]], [[1], 2])),
+        *({"status": x} for x in (None, [0.5, 0], [True, False])),
         {"quality": [0, None]},
-        {"status": [0.5, 0]},
-        {"status": [True, False]},
-        {"mos": [1, 10**400]},
-        {"mos": [[1], [2]]},
-        {"mos": [[1], 2]},
     ],
 )
 def test_answers_of_another_kind_of_model_are_refused(changed):
@@ -194,18 +182,15 @@ def test_an_unknown_certificate_is_refused(secure, scheme):
         connect(f"{scheme}s", secure, timeout=5)(FILES)
 
 
-@SCHEMES
-def test_a_missing_file_of_certificates_is_one_line(scheme, tmp_path):
-    path = str(tmp_path / "missing.pem")
-    with pytest.raises(InputError, match=r"--ca=.*missing.pem: "):
+@pytest.mark.parametrize(
+    ("scheme", "name"),
+    [("http", "missing.pem"), ("grpc", "missing.pem"), ("http", "text.pem")],
+)
+def test_a_file_without_certificates_is_one_line(scheme, name, tmp_path):
+    (tmp_path / "text.pem").write_text("text")
+    path = str(tmp_path / name)
+    with pytest.raises(InputError, match=f"--ca=.*{name}: "):
         connect(f"{scheme}s", "127.0.0.1:1", authority=path)
-
-
-def test_a_file_that_is_no_certificate_is_one_line(tmp_path):
-    path = tmp_path / "text.pem"
-    path.write_text("text")
-    with pytest.raises(InputError, match=r"--ca=.*text.pem: "):
-        connect("https", "127.0.0.1:1", authority=str(path))
 
 
 @SCHEMES
@@ -297,14 +282,9 @@ def test_an_error_that_is_nested_deeply_is_one_line():
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"<html>",
-        b"[]",
-        b'{"predictions": [1]}',
-        b'{"predictions": []}',
-        b'{"predictions": "3"}',
+        *(b"", b"<html>", b"[]", DEEP, b'{"predictions": [1]}'),
+        *(b'{"predictions": []}', b'{"predictions": "3"}'),
         b'{"predictions": [{"mos": "3", "quality": "0.5", "status": "0"}]}',
-        DEEP,
     ],
 )
 def test_an_answer_that_is_none_is_final(body):

@@ -146,30 +146,21 @@ def test_only_the_first_frames_of_a_file_come_with_pictures(monkeypatch):
     assert [bool(item.pictures) for item in scored] == [True, True, False]
 
 
+def upload_of(status, **headers):
+    return status, "POST", "/score", headers
+
+
+HOSTS = ("evil.example", "127.0.0.1.evil.example:80", "", "[::1]:80", "0")
+TOO_LONG = (str(LIMITS.max_bytes + 1), "9" * 5000)
+NO_LENGTHS = [length.encode() for length in ("-1", "+5", "1_0", "x", "²")]
 REFUSED = [
-    *((403, "POST", "/score", {"X_G2NPAN_Token": t}) for t in ("", "x", "é")),
-    *(
-        (421, method, "/score" if method == "POST" else "/", {"Host": host})
-        for method in ("GET", "POST")
-        for host in (
-            *("evil.example", "127.0.0.1.evil.example:80"),
-            *("", "[::1]:80", "0"),
-        )
-    ),
-    *(
-        (413, "POST", "/score", {"Content_Length": length})
-        for length in (str(LIMITS.max_bytes + 1), "9" * 5000)
-    ),
-    *(
-        (411, "POST", "/score", {"Content_Length": length.encode()})
-        for length in ("-1", "+5", "1_0", "x", "²")
-    ),
-    *(
-        (404, "GET", path, {})
-        for path in (
-            *("/x", "/score", "/../setup.cfg", "/%2e%2e/x", "/?", "/app.js"),
-        )
-    ),
+    *(upload_of(403, X_G2NPAN_Token=token) for token in ("", "x", "é")),
+    *(upload_of(421, Host=host) for host in HOSTS),
+    *((421, "GET", "/", {"Host": host}) for host in HOSTS),
+    *(upload_of(413, Content_Length=length) for length in TOO_LONG),
+    *(upload_of(411, Content_Length=length) for length in NO_LENGTHS),
+    *((404, "GET", x, {}) for x in ("/x", "/score", "/../setup.cfg")),
+    *((404, "GET", x, {}) for x in ("/%2e%2e/x", "/?", "/app.js")),
     (404, "POST", "/", {}),
     *((501, method, "/score", {}) for method in ("PUT", "DELETE", "OPTIONS")),
 ]
