@@ -69,44 +69,28 @@ class Entry(Generic[Loaded]):
 
 @dataclasses.dataclass(frozen=True)
 class ScoredImage:
-    """One image and what its readers said.
+    """One image and what its readers said."""
 
-    Attributes:
-        name: Unique in the data set, e.g. its path in the folder.
-        path: The file.
-        algorithm: What made it.
-        mos: Range [1, 5], 5 = best.
-        features: Further ones of its example, e.g. `grades`.
-    """
-
-    name: str
+    name: str  # Unique in the data set, e.g. its path in the folder.
     path: pathlib.Path
-    algorithm: str
-    mos: float
-    features: Mapping[str, Any]
+    algorithm: str  # What made it.
+    mos: float  # Range [1, 5], 5 = best.
+    features: Mapping[str, Any]  # Further ones of its example, e.g. `grades`.
 
 
 @dataclasses.dataclass(frozen=True)
 class ScoredGroup:
-    """The images of one content; none of them is decoded yet.
+    """The images of one content, a `Group`; none of them is decoded yet."""
 
-    Attributes:
-        pair_id: Unique name.
-        case_id: As of a `Group`.
-        modality: As of a `Group`.
-        images: At least two.
-        reference: Name of the best image; empty: the one of the best MOS.
-        read: Reads a file as uint8 `[size, size, 3]`, RGB.
-        sources: Files of the source images; None: the examples have no
-            feature `sources`.
-    """
-
-    pair_id: str
+    pair_id: str  # Unique name.
     case_id: str
     modality: str
-    images: tuple[ScoredImage, ...]
+    images: tuple[ScoredImage, ...]  # At least two.
+    # Name of the best image; empty: the one of the best MOS.
     reference: str
+    # Reads a file as uint8 `[size, size, 3]`, RGB.
     read: Callable[[pathlib.Path], np.ndarray]
+    # Files of the source images; None: the examples have no such feature.
     sources: tuple[pathlib.Path, ...] | None = None
 
 

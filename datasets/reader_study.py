@@ -120,12 +120,11 @@ def _read_rows(path: pathlib.Path) -> tuple[Row, ...]:
     table = read_table(path, [*_TEXTS, *columns], lambda name: True)
     problems = [str(problem) for problem in table.problems]
     for row in table.rows:
-        cells = row.cells
-        is_known = cells["is_anchor"] in ("0", "1")
-        if not cells["set"].isdecimal() or not is_known:
+        position, anchor = row.cells["set"], row.cells["is_anchor"]
+        if not position.isdecimal() or anchor not in ("0", "1"):
             problems.append(
-                f"line {row.line}: set is {cells['set']!r}, is_anchor "
-                f"{cells['is_anchor']!r}; expected a number, and 0 or 1"
+                f"line {row.line}: set is {position!r}, is_anchor "
+                f"{anchor!r}; expected a number, and 0 or 1"
             )
     if problems:
         raise InputError(f"{path}: {'; '.join(problems)}")

@@ -28,12 +28,8 @@ _MAX_BOXES = 40
 
 def define_flags() -> None:
     """Defines the flags; not at import, since commands share their names."""
-    flags.DEFINE_string(
-        "manual_dir",
-        None,
-        "Folder with the images, scores.csv and scale.json.",
-        required=True,
-    )
+    what = "Folder with the images, scores.csv and scale.json."
+    flags.DEFINE_string("manual_dir", None, what, required=True)
     flags.DEFINE_string("plot", "scores.png", "PNG to draw the scores to.")
 
 
@@ -50,9 +46,8 @@ def main(argv: list[str]) -> int:
         print(f"{len(scores.problems)} problem(s) in {root / SCORES_FILE}")
         return 1
     try:
-        folds = custom.split_groups(
-            scores, custom.make_groups(scores, TILE_SIZE)
-        )
+        made = custom.make_groups(scores, TILE_SIZE)
+        folds = custom.split_groups(scores, made)
     except InputError as error:
         print(f"{SCORES_FILE}: {error}")
         return 1
@@ -115,11 +110,10 @@ def _reader_lines(scores: CustomScores) -> list[str]:
     facts, intervals = custom.describe(scores), opinions_of(scores).interval
     known = intervals[~np.isnan(intervals)]
     width = f"{np.median(known):.2f}" if known.size else "unknown"
+    readers = zip(scores.readers, facts["reader_srcc"], strict=True)
     agreement = ", ".join(
         f"{name} {'unknown' if value is None else format(value, '.2f')}"
-        for name, value in zip(
-            scores.readers, facts["reader_srcc"], strict=True
-        )
+        for name, value in readers
     )
     rejected = ", ".join(facts["rejected_readers"]) or "none"
     few = " (never any of five or fewer)" if len(scores.readers) < 6 else ""

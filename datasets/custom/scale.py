@@ -24,12 +24,9 @@ class Scale:
 
     mos_min: float
     mos_max: float
-    # True for impairment scores such as DMOS.
-    lower_is_better: bool
-    # Who scored, for the metadata.
-    scores: str = "user's readers"
-    # As of `Limits`, for all images of the folder.
-    grey_bits: int | None = None
+    lower_is_better: bool  # True for impairment scores such as DMOS.
+    scores: str = "user's readers"  # Who scored, for the metadata.
+    grey_bits: int | None = None  # As of `Limits`, for all images.
 
     def to_mos(self, values: np.ndarray) -> np.ndarray:
         """Maps scores linearly to MOS 1..5, 5 = best; NaN stays NaN."""
@@ -60,11 +57,8 @@ def read_scale(
     """
     path = root / SCALE_FILE
     values = _read_json(path) if path.exists() else {}
-    values.update(
-        (name, value)
-        for name, value in (overrides or {}).items()
-        if value is not None
-    )
+    given = (overrides or {}).items()
+    values |= {name: value for name, value in given if value is not None}
     problem = next(_problems(values), "")
     if problem:
         raise InputError(f"{path}: {problem}; expected e.g. {EXAMPLE}")

@@ -35,21 +35,13 @@ _NO_MODALITY = "unspecified"
 
 @dataclasses.dataclass(frozen=True)
 class Opinions:
-    """The scores of all rows on MOS 1..5; NaN where there is none.
+    """The scores of all rows on MOS 1..5; NaN where there is none."""
 
-    Attributes:
-        mos: `[rows]`.
-        std: Standard deviation of the readers' grades, `[rows]`.
-        interval: Half the width of the mean's 95 % interval, `[rows]`.
-        grades: `[rows, readers]`, those of rejected readers too.
-        rejected: Boolean `[readers]`.
-    """
-
-    mos: np.ndarray
-    std: np.ndarray
-    interval: np.ndarray
-    grades: np.ndarray
-    rejected: np.ndarray
+    mos: np.ndarray  # `[rows]`.
+    std: np.ndarray  # Standard deviation of the readers' grades, `[rows]`.
+    interval: np.ndarray  # Half the width of the mean's 95 % one, `[rows]`.
+    grades: np.ndarray  # `[rows, readers]`, those of rejected readers too.
+    rejected: np.ndarray  # Boolean `[readers]`.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +51,7 @@ class CustomScores:
     root: pathlib.Path
     scale: Scale
     rows: tuple[Row, ...]
-    # Columns of single readers.
-    readers: tuple[str, ...]
+    readers: tuple[str, ...]  # Columns of single readers.
     opinions: Opinions | None
     problems: tuple[Problem, ...]
 
@@ -99,13 +90,9 @@ def read_scores(
         opinions = _opinions(table, readers, scale)
         problems += _without_grade(table.rows, opinions)
     problems.sort(key=lambda problem: problem.line)
+    known = None if problems else opinions
     return CustomScores(
-        root,
-        scale,
-        table.rows,
-        readers,
-        opinions=None if problems else opinions,
-        problems=tuple(problems),
+        root, scale, table.rows, readers, known, tuple(problems)
     )
 
 

@@ -52,10 +52,8 @@ def convolutional_sparse_fusion(
 def base_layers(images: np.ndarray) -> np.ndarray:
     """Smooth parts: least squares with a penalty on the gradient.
 
-    Source: Liu et al. 2016; solved exactly, in the Fourier domain.
-
-    Args:
-        images: float32 `[batch, height, width]`, periodic.
+    Source: Liu et al. 2016; solved exactly, in the Fourier domain, for
+    periodic images, float32 `[batch, height, width]`.
     """
     height, width = images.shape[1:]
     rows = 2 - 2 * np.cos(2 * np.pi * fft.fftfreq(height))[:, np.newaxis]
@@ -102,11 +100,7 @@ def sparse_codes(images: np.ndarray) -> np.ndarray:
 
 
 def synthesize(codes: np.ndarray) -> np.ndarray:
-    """Sum of the filters convolved with their codes, `[batch, height, width]`.
-
-    Args:
-        codes: float32 `[batch, filters, height, width]`, periodic.
-    """
+    """Sums filters convolved with `sparse_codes`, `[batch, height, width]`."""
     shape = codes.shape[2:]
     spectrum = np.sum(filter_spectra(shape) * fft.rfft2(codes), axis=1)
     return fft.irfft2(spectrum, s=shape)

@@ -71,13 +71,10 @@ def guided_filter(
     1397-1409, 2013, algorithm 1.
 
     Args:
-        image: What is smoothed. float32 `[height, width]`.
+        image: What is smoothed. float32 `[height, width]`, as the result.
         guide: Whose edges are kept. Same shape and dtype, range [0, 1].
         radius: Half side of the square window, pixels.
         epsilon: Variance of the guide below which it counts as flat.
-
-    Returns:
-        float32 `[height, width]`.
     """
     # Variances by difference of means: float64, because epsilon is 1e-6.
     image, guide = image.astype(np.float64), guide.astype(np.float64)

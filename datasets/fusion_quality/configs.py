@@ -33,11 +33,7 @@ class CustomConfig(tfds.core.BuilderConfig):
 class ReaderStudyConfig(tfds.core.BuilderConfig):
     """Denoised CT with radiologists' scores, read from `manual_dir`.
 
-    Attributes:
-        by_set: Folds by set, as up to version 1.1.0, and not by case: each has
-            slices of the abdomen's one patient.
-        version: Of these configs alone.
-        release_notes: By version.
+    `version` and `release_notes` are those of these configs alone.
     """
 
     version: tfds.core.utils.VersionOrStr | None = "1.2.0"
@@ -47,6 +43,8 @@ class ReaderStudyConfig(tfds.core.BuilderConfig):
             "1.1.0": "A case was a set number over both organs.",
         }
     )
+    # Folds by set, as up to version 1.1.0, and not by case: each has slices of
+    # the abdomen's one patient.
     by_set: bool = False
 
 
@@ -54,15 +52,7 @@ class ReaderStudyConfig(tfds.core.BuilderConfig):
 class DistortionsConfig(tfds.core.BuilderConfig):
     """Slices with graded damage, scored by a formula; to pretrain.
 
-    Attributes:
-        is_whole: Whether slices are brought to the networks' size; else tiles
-            of them are seen at full resolution.
-        max_slices: How many slices, spread evenly over modalities and cases.
-        per_slice: How many damaged images of each slice.
-        num_cases: Number of built-in heads, used without `manual_dir`.
-        seed: Of the heads and of the damage.
-        version: Of these configs alone.
-        release_notes: By version.
+    `version` and `release_notes` are those of these configs alone.
     """
 
     version: tfds.core.utils.VersionOrStr | None = "1.2.0"
@@ -72,11 +62,13 @@ class DistortionsConfig(tfds.core.BuilderConfig):
             "1.1.0": "Built-in heads were those of `phantom`.",
         }
     )
+    # Whether slices are brought to the networks' size; else tiles of them are
+    # seen at full resolution.
     is_whole: bool = False
-    max_slices: int = 140
-    per_slice: int = 16
-    num_cases: int = 60
-    seed: int = 0
+    max_slices: int = 140  # Spread evenly over modalities and cases.
+    per_slice: int = 16  # Damaged images of each slice.
+    num_cases: int = 60  # Built-in heads, used without `manual_dir`.
+    seed: int = 0  # Of the heads and of the damage.
 
 
 CONFIGS = [

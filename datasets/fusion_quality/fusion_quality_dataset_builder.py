@@ -164,9 +164,6 @@ def group_examples(group: Group) -> groups.Examples:
     """Makes keys and features of a group's images, one at a time.
 
     A pair is fused and graded, a slice damaged, scored images are as they are.
-
-    Raises:
-        InputError: If a file of the group is unusable.
     """
     if isinstance(group, groups.Entry):
         return fused_examples(group)

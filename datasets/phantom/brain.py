@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from datasets.phantom.geometry import Plane
 from datasets.phantom.geometry import band_noise
@@ -80,7 +81,7 @@ def hemisphere_depth(
 
 
 def find_sulci(
-    rng: np.random.Generator, plane: Plane, shape: Shape, depth: np.ndarray
+    rng: Generator, plane: Plane, shape: Shape, depth: np.ndarray
 ) -> np.ndarray:
     """Folded lines of CSF that run into the hemisphere.
 
@@ -111,7 +112,7 @@ def _sylvian(plane: Plane, shape: Shape) -> np.ndarray:
 
 
 def paint_cerebrum(
-    rng: np.random.Generator,
+    rng: Generator,
     plane: Plane,
     shape: Shape,
     inside: np.ndarray,
@@ -139,10 +140,7 @@ def paint_cerebrum(
 
 
 def paint_cerebellum(
-    rng: np.random.Generator,
-    plane: Plane,
-    inside: np.ndarray,
-    labels: np.ndarray,
+    rng: Generator, plane: Plane, inside: np.ndarray, labels: np.ndarray
 ) -> None:
     """Petrous bones and, behind them, the folia around white matter."""
     bent = warped(rng, plane, 2.0, 25).mirrored()
@@ -160,7 +158,7 @@ def paint_cerebellum(
 
 
 def paint_deep(
-    rng: np.random.Generator, plane: Plane, shape: Shape, labels: np.ndarray
+    rng: Generator, plane: Plane, shape: Shape, labels: np.ndarray
 ) -> None:
     """Ventricles, deep grey matter and brain stem."""
     bent = warped(rng, plane, 1.2, 30).mirrored()

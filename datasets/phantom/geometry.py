@@ -5,23 +5,18 @@ import functools
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 NOISE_PERIOD = 224.0  # mm; noise fields repeat after it.
 
 
 @dataclasses.dataclass(frozen=True)
 class Plane:
-    """Sampling points of one axial slice.
+    """Sampling points of one axial slice; mm, float32 `[n, n]`."""
 
-    Attributes:
-        x: Millimetres to the image's right. float32 `[n, n]`.
-        y: Millimetres to the back of the head (down). float32 `[n, n]`.
-        spacing: Millimetres between neighbouring points.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    spacing: float
+    x: np.ndarray  # To the image's right.
+    y: np.ndarray  # To the back of the head (down).
+    spacing: float  # Millimetres between neighbouring points.
 
     def mirrored(self) -> "Plane":
         """Both sides brought onto x >= 0."""
@@ -60,7 +55,7 @@ def _ring(
 
 
 def band_noise(
-    rng: np.random.Generator,
+    rng: Generator,
     wavelength_y: float,
     wavelength_x: float,
     bandwidth: float = 0.25,
@@ -69,12 +64,7 @@ def band_noise(
 
     Its zero crossings are folded lines of even spacing, like sulci. It is
     drawn on a grid that knows no image size, so a size changes no anatomy.
-
-    Args:
-        rng: Source of randomness.
-        wavelength_y: mm.
-        wavelength_x: mm.
-        bandwidth: Width of the ring as a share of its radius.
+    Wavelengths are in mm, the bandwidth is a share of the ring's radius.
 
     Returns:
         One period of `NOISE_PERIOD` mm. float32 `[64, 64]`, or `[128, 128]`
@@ -94,17 +84,14 @@ def spread(field: np.ndarray, plane: Plane) -> np.ndarray:
 
 
 def noise(
-    rng: np.random.Generator,
-    plane: Plane,
-    wavelength: float,
-    bandwidth: float = 0.25,
+    rng: Generator, plane: Plane, wavelength: float, bandwidth: float = 0.25
 ) -> np.ndarray:
     """Isotropic `band_noise` on the plane, float32 `[n, n]`."""
     return spread(band_noise(rng, wavelength, wavelength, bandwidth), plane)
 
 
 def warped(
-    rng: np.random.Generator, plane: Plane, swing: float, wavelength: float
+    rng: Generator, plane: Plane, swing: float, wavelength: float
 ) -> Plane:
     """The plane after a smooth random displacement of about `swing` mm."""
     dx, dy = (swing * noise(rng, plane, wavelength) for _ in range(2))

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from numpy.random import Generator
 
 from datasets.phantom.geometry import Plane
 from datasets.phantom.geometry import ellipse
@@ -25,28 +26,18 @@ _FACE_SHARE = {"midbrain": 0.55, "fossa": 1.0}
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """What makes one head differ from the next; lengths in mm.
+    """What makes one head differ from the next; lengths in mm."""
 
-    Attributes:
-        level: Key of `LEVELS`.
-        axes: Half width and half length of the head.
-        fat: Thickness of subcutaneous fat.
-        skull: Thickness of the skull.
-        atrophy: Width of the outer CSF space and of sulci; 1 = middle age.
-        ventricles: Scale of the ventricles.
-        has_face: Whether orbits and skull base lie in the slice.
-    """
-
-    level: str
-    axes: tuple[float, float]
-    fat: float
-    skull: float
-    atrophy: float
-    ventricles: float
-    has_face: bool
+    level: str  # Key of `LEVELS`.
+    axes: tuple[float, float]  # Half width and half length of the head.
+    fat: float  # Thickness of subcutaneous fat.
+    skull: float  # Thickness.
+    atrophy: float  # Width of outer CSF space and sulci; 1 = middle age.
+    ventricles: float  # Scale.
+    has_face: bool  # Whether orbits and skull base lie in the slice.
 
 
-def draw_shape(rng: np.random.Generator) -> Shape:
+def draw_shape(rng: Generator) -> Shape:
     """Draws the proportions of one head."""
     shares = [row[0] for row in LEVELS.values()]
     level = list(LEVELS)[rng.choice(len(LEVELS), p=shares)]
@@ -64,9 +55,7 @@ def draw_shape(rng: np.random.Generator) -> Shape:
     )
 
 
-def head_depth(
-    rng: np.random.Generator, plane: Plane, shape: Shape
-) -> np.ndarray:
+def head_depth(rng: Generator, plane: Plane, shape: Shape) -> np.ndarray:
     """Depth below the skin, mm, negative outside; an irregular egg."""
     theta = np.arctan2(plane.y, plane.x)
     cos, sin = np.abs(np.cos(theta)), np.abs(np.sin(theta))
@@ -86,7 +75,7 @@ def head_depth(
 
 
 def paint_shell(
-    rng: np.random.Generator, plane: Plane, shape: Shape, depth: np.ndarray
+    rng: Generator, plane: Plane, shape: Shape, depth: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scalp and skull.
 
@@ -112,7 +101,7 @@ def paint_shell(
 
 
 def cavity_depth(
-    rng: np.random.Generator, plane: Plane, shape: Shape, inside: np.ndarray
+    rng: Generator, plane: Plane, shape: Shape, inside: np.ndarray
 ) -> np.ndarray:
     """Depth in the cranial cavity, which ends behind the orbits when low."""
     if not shape.has_face:
@@ -125,7 +114,7 @@ def cavity_depth(
 
 
 def paint_face(
-    rng: np.random.Generator,
+    rng: Generator,
     plane: Plane,
     depth: np.ndarray,
     cavity: np.ndarray,
@@ -149,7 +138,7 @@ def paint_face(
 
 
 def _paint_orbit(
-    rng: np.random.Generator,
+    rng: Generator,
     plane: Plane,
     orbit: np.ndarray,
     y: float,

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from numpy.random import Generator
 
 from datasets.phantom.geometry import Plane
 from datasets.phantom.geometry import noise
@@ -21,22 +22,15 @@ _BRAIN = (Tissue.GREY, Tissue.WHITE, Tissue.NUCLEUS, Tissue.PALLIDUM)
 
 @dataclasses.dataclass(frozen=True)
 class Lesion:
-    """What is wrong in a slice, and where; lengths in mm.
+    """What is wrong in a slice, and where; lengths in mm."""
 
-    Attributes:
-        kind: Key of `KINDS`.
-        centre: x, y in head coordinates.
-        radius: Of the lesion without its oedema.
-        push: Displacement of the tissue at the lesion's margin.
-    """
-
-    kind: str
-    centre: tuple[float, float]
-    radius: float
-    push: float
+    kind: str  # Key of `KINDS`.
+    centre: tuple[float, float]  # x, y in head coordinates.
+    radius: float  # Without its oedema.
+    push: float  # Displacement of the tissue at the lesion's margin.
 
 
-def draw_lesion(rng: np.random.Generator, axes: tuple[float, float]) -> Lesion:
+def draw_lesion(rng: Generator, axes: tuple[float, float]) -> Lesion:
     """Draws kind, size and place; `axes` are those of the head, mm."""
     shares = [row[0] for row in KINDS.values()]
     kind = list(KINDS)[rng.choice(len(KINDS), p=shares)]
@@ -63,7 +57,7 @@ def mass_effect(plane: Plane, lesion: Lesion) -> Plane:
 
 
 def _blob(
-    rng: np.random.Generator, plane: Plane, lesion: Lesion, rough: float
+    rng: Generator, plane: Plane, lesion: Lesion, rough: float
 ) -> np.ndarray:
     """Signed distance to an irregular outline, mm, negative inside."""
     distance = np.hypot(plane.x - lesion.centre[0], plane.y - lesion.centre[1])
@@ -73,7 +67,7 @@ def _blob(
 
 
 def paint_lesion(
-    rng: np.random.Generator, plane: Plane, lesion: Lesion, labels: np.ndarray
+    rng: Generator, plane: Plane, lesion: Lesion, labels: np.ndarray
 ) -> None:
     """Paints the lesion over brain tissue."""
     brain = np.isin(labels, _BRAIN)
@@ -91,7 +85,7 @@ def paint_lesion(
 
 
 def _paint_tumour(
-    rng: np.random.Generator,
+    rng: Generator,
     plane: Plane,
     lesion: Lesion,
     edge: np.ndarray,
@@ -108,9 +102,7 @@ def _paint_tumour(
         labels[brain & (edge < -2.5)] = Tissue.NECROSIS
 
 
-def _paint_spots(
-    rng: np.random.Generator, plane: Plane, labels: np.ndarray
-) -> None:
+def _paint_spots(rng: Generator, plane: Plane, labels: np.ndarray) -> None:
     """White matter disease: small bright spots of T2."""
     spots = noise(rng, plane, 13, 0.3) > rng.uniform(1.5, 2.2)
     labels[(labels == Tissue.WHITE) & spots] = Tissue.OEDEMA

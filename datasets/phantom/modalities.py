@@ -6,6 +6,7 @@ Tissue maps are uint8 `[n, n]`, drawn on `plane`; images are uint8
 
 import cv2
 import numpy as np
+from numpy.random import Generator
 
 from datasets.phantom.geometry import Plane
 from datasets.phantom.geometry import noise
@@ -73,11 +74,7 @@ def _blur(field: np.ndarray, plane: Plane, width: float) -> np.ndarray:
 
 
 def render_mr(
-    rng: np.random.Generator,
-    plane: Plane,
-    labels: np.ndarray,
-    channel: str,
-    size: int,
+    rng: Generator, plane: Plane, labels: np.ndarray, channel: str, size: int
 ) -> np.ndarray:
     """T1 or T2 slice with texture, bias field and Rician noise."""
     signal = contrast(labels, channel)
@@ -97,7 +94,7 @@ def render_mr(
 
 
 def render_ct(
-    rng: np.random.Generator, plane: Plane, labels: np.ndarray, size: int
+    rng: Generator, plane: Plane, labels: np.ndarray, size: int
 ) -> np.ndarray:
     """CT slice in a brain window whose top end shows bone.
 
@@ -116,11 +113,7 @@ def render_ct(
 
 
 def render_emission(
-    rng: np.random.Generator,
-    plane: Plane,
-    labels: np.ndarray,
-    channel: str,
-    size: int,
+    rng: Generator, plane: Plane, labels: np.ndarray, channel: str, size: int
 ) -> np.ndarray:
     """PET or SPECT slice: regional uptake, counts, blur, pseudo-colours."""
     uptake = contrast(labels, channel)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import PIL.Image
+from numpy.random import Generator
 from skimage.restoration import denoise_tv_chambolle
 
 # Grey levels (of 255) up to which an image is background: air in CT and
@@ -79,16 +80,14 @@ def jpeg(image: np.ndarray, quality: int) -> np.ndarray:
         return np.array(PIL.Image.open(file))
 
 
-def white_noise(
-    image: np.ndarray, sd: float, rng: np.random.Generator
-) -> np.ndarray:
+def white_noise(image: np.ndarray, sd: float, rng: Generator) -> np.ndarray:
     """White noise on the luminance; standard deviation in grey levels."""
     draws = rng.normal(0.0, sd, (*image.shape[:2], 1))
     return np.where(shown(image), to_uint8(image + draws), image)
 
 
 def correlated_noise(
-    image: np.ndarray, sd: float, rng: np.random.Generator
+    image: np.ndarray, sd: float, rng: Generator
 ) -> np.ndarray:
     """Noise as filtered back-projection leaves it in CT.
 
@@ -105,16 +104,12 @@ def correlated_noise(
     return np.where(shown(image), to_uint8(image + noise), image)
 
 
-def blurred_noise(
-    image: np.ndarray, sd: float, rng: np.random.Generator
-) -> np.ndarray:
+def blurred_noise(image: np.ndarray, sd: float, rng: Generator) -> np.ndarray:
     """White noise that was blurred; standard deviation before the blur."""
     return gaussian_blur(white_noise(image, sd, rng), SMOOTHING_SD)
 
 
-def denoised_noise(
-    image: np.ndarray, sd: float, rng: np.random.Generator
-) -> np.ndarray:
+def denoised_noise(image: np.ndarray, sd: float, rng: Generator) -> np.ndarray:
     """CT noise after non-local means; standard deviation before them."""
     noisy = correlated_noise(image, sd, rng)
     return non_local_means(noisy, DENOISING_SHARE * sd)
@@ -141,22 +136,15 @@ DISTORTIONS = WITHOUT_CHANCE | WITH_CHANCE
 
 
 def distort(
-    image: np.ndarray, name: str, level: int, rng: np.random.Generator
+    image: np.ndarray, name: str, level: int, rng: Generator
 ) -> np.ndarray:
-    """Damages an image.
-
-    Args:
-        image: uint8 `[height, width, 3]`, RGB.
-        name: Of `DISTORTIONS`.
-        level: From 1, the least; higher is worse.
-        rng: Not used by `WITHOUT_CHANCE`.
-    """
+    """Damages an image by one of `DISTORTIONS`; level 1 is the least."""
     function, levels = DISTORTIONS[name]
     draws = (rng,) if name in WITH_CHANCE else ()
     return function(image, levels[level - 1], *draws)
 
 
-def draw(rng: np.random.Generator, count: int) -> list[tuple[str, int]]:
+def draw(rng: Generator, count: int) -> list[tuple[str, int]]:
     """Draws which damage an image gets.
 
     Choice: no image gets every level of everything, so that many images take
