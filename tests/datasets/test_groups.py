@@ -70,13 +70,8 @@ def test_folds_do_not_depend_on_the_order_of_the_pairs():
 
 
 def test_hand_worked_assignment():
-    sizes = {
-        ("a", "CT-MRI"): 1,
-        ("b", "PET-MRI"): 2,
-        ("c", "PET-MRI"): 3,
-        ("d", "CT-MRI"): 4,
-        ("e", "CT-MRI"): 4,
-    }
+    sizes = {("a", "CT"): 1, ("b", "PET"): 2, ("c", "PET"): 3}
+    sizes |= {("d", "CT"): 4, ("e", "CT"): 4}
     # PET is rarer: c, b; then CT by size: d to fold 1 (2 pairs against 3),
     # e to fold 0 (no CT there), a to fold 0 (4 CT each; 7 against 6: fold 1).
     folds = split_by_case(entries_of(sizes), num_folds=2)
@@ -86,8 +81,7 @@ def test_hand_worked_assignment():
 
 def test_as_many_cases_as_folds_leave_no_fold_empty():
     sizes = {(f"c{i}", "CT-MRI"): i + 1 for i in range(4)}
-    sizes["p", "PET-MRI"] = 50
-    assert all(split_by_case(entries_of(sizes)))
+    assert all(split_by_case(entries_of({**sizes, ("p", "PET-MRI"): 50})))
 
 
 def test_a_case_of_more_than_a_fifth_has_a_fold_of_its_own():
@@ -104,22 +98,15 @@ def test_fewer_cases_than_folds_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("count", "expected"),
-    [
-        (22, {"US": 2, "CT": 10, "MR": 10}),
-        (10, {"US": 2, "CT": 4, "MR": 4}),
-        (1000, {"US": 2, "CT": 10, "MR": 90}),
-    ],
+    ("count", "ct", "mr"), [(22, 10, 10), (10, 4, 4), (1000, 10, 90)]
 )
-def test_modalities_get_equal_shares_and_give_what_they_cannot_use(
-    count, expected
-):
+def test_modalities_share_alike_and_give_what_they_cannot_use(count, ct, mr):
     sizes = {("c0", "CT"): 5, ("c1", "CT"): 5, ("u", "US"): 2}
     sizes |= {(f"m{i}", "MR"): 30 for i in range(3)}
     chosen = groups.spread_over_modalities(entries_of(sizes), count)
-    assert modalities(chosen) == expected
+    assert modalities(chosen) == {"US": 2, "CT": ct, "MR": mr}
     by_case = collections.Counter(e.case_id for e in chosen)
-    assert by_case["c0"] == by_case["c1"] == expected["CT"] / 2
+    assert by_case["c0"] == by_case["c1"] == ct / 2
 
 
 def decode(data):
@@ -140,11 +127,8 @@ def group_of(reads, reference="", sources=None):
     return groups.ScoredGroup(*names, images, reference, read, sources)
 
 
-@pytest.mark.parametrize(
-    ("named", "reference"),
-    [("", "b"), ("a", "a")],
-    ids=["of the best MOS", "named"],
-)
+# Of the best MOS, or named.
+@pytest.mark.parametrize(("named", "reference"), [("", "b"), ("a", "a")])
 def test_examples_hold_pixels_scores_and_names(named, reference):
     examples = dict(groups.scored_examples(group_of([], named)))
     assert list(examples) == ["a", "b", "c"]
@@ -152,14 +136,8 @@ def test_examples_hold_pixels_scores_and_names(named, reference):
     np.testing.assert_array_equal(decode(example.pop("image")), PIXELS["c"])
     found = decode(example.pop("reference"))
     np.testing.assert_array_equal(found, PIXELS[reference])
-    assert example == {
-        "mos": 3.0,
-        "extra": 3.0,
-        "algorithm": "by_c",
-        "pair_id": "pair",
-        "case_id": "case",
-        "modality": "CT-MRI",
-    }
+    names = {"pair_id": "pair", "case_id": "case", "modality": "CT-MRI"}
+    assert example == names | {"mos": 3.0, "extra": 3.0, "algorithm": "by_c"}
 
 
 def test_sources_are_in_every_example():

@@ -51,9 +51,7 @@ def test_only_one_who_grades_at_random_is_rejected(readers, kind, rejected):
         (2, 1, 20, False),  # |2 - 1| / 3 is not below 0.3
     ],
 )
-def test_screening_is_that_of_a_hand_worked_example(
-    above, below, images, rejected
-):
+def test_screening_is_as_worked_by_hand(above, below, images, rejected):
     # The first reader is 2.02 standard deviations up; kurtosis 3.1.
     up = [5, 1, 2, 3, 1, 2, 3, 2]
     agreed = [2, 3, 2, 3, 2, 3, 2, 3]
@@ -98,11 +96,9 @@ def test_icc_is_that_of_the_published_example():
     assert agreement.intraclass_correlation(incomplete) == found
 
 
-@pytest.mark.parametrize(
-    "grades", [np.ones((4, 1)), np.ones((1, 4)), np.ones((4, 4))]
-)
-def test_icc_without_variation_is_not_a_number(grades):
-    assert np.isnan(agreement.intraclass_correlation(grades)).all()
+@pytest.mark.parametrize("shape", [(4, 1), (1, 4), (4, 4)])
+def test_icc_without_variation_is_not_a_number(shape):
+    assert np.isnan(agreement.intraclass_correlation(np.ones(shape))).all()
 
 
 def test_agreement_is_the_rank_correlation_with_the_mean_of_the_others():

@@ -105,9 +105,7 @@ def test_names_of_algorithms_are_drawn_as_they_stand(tmp_path, run, capsys):
         ("check_hugeint", 2, ""),
     ],
 )
-def test_command_says_in_one_line_what_it_cannot_check(
-    tmp_path, name, code, said
-):
+def test_one_line_says_what_cannot_be_checked(tmp_path, name, code, said):
     if name != "none" and not CASES.is_dir():
         pytest.skip("no cases beside the project")
     command = [sys.executable, "-m", "datasets.custom.check"]

@@ -105,9 +105,7 @@ def test_identical_images_come_back_and_grey_pairs_stay_grey_exactly(name):
 @pytest.mark.parametrize(
     ("grey", "expected"), [(109, (150, 100, 50)), (69, (130, 80, 30))]
 )
-def test_colour_is_kept_and_the_luminance_is_the_algorithms(
-    order, grey, expected
-):
+def test_colour_is_kept_and_luminance_fused(order, grey, expected):
     # The functional image's luminance is 109; the mean with 69 loses 20.
     functional = np.full((16, 16, 3), (150, 100, 50), np.uint8)
     sources = [functional, np.full((16, 16, 3), grey, np.uint8)]

@@ -148,9 +148,7 @@ def test_folders_give_tiled_groups_and_cases_are_never_split(damaged):
         ("damaged", SCORES, "tiles", ("slices", 10)),
     ],
 )
-def test_metadata_say_whose_scores_they_are(
-    name, scores, sampling, fact, request
-):
+def test_metadata_say_whose_scores(name, scores, sampling, fact, request):
     metadata = data_sets.metadata(request.getfixturevalue(name))
     assert (metadata["scores"], metadata["sampling"]) == (scores, sampling)
     assert fact in metadata.items()
@@ -183,9 +181,7 @@ def test_without_a_folder_heads_are_drawn_whole(tmp_path):
         ("distortions", "PNG slices"),
     ],
 )
-def test_empty_or_missing_folder_says_the_layout(
-    tmp_path, config, layout, exists
-):
+def test_missing_folder_says_the_layout(tmp_path, config, layout, exists):
     folder = tmp_path / "manual"
     if exists:
         folder.mkdir()

@@ -265,9 +265,7 @@ def test_each_kind_of_damage_is_there_and_named_with_its_level(examples):
         assert key == f"{example['pair_id']}/{example['algorithm']}"
 
 
-def test_the_score_is_that_of_the_stored_image_and_spread_over_the_scale(
-    examples,
-):
+def test_scores_are_those_of_stored_images_and_fill_the_scale(examples):
     for example in examples.values():
         images = (decoded(example[name]) for name in ("image", "reference"))
         deviation = groups.gradient_deviation(*images)
