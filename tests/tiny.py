@@ -1,5 +1,6 @@
 """Tiny networks, random batches and the checks that every network shares."""
 
+import csv
 import pathlib
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from g2npan_tf.model.discriminator import build_discriminator
 from g2npan_tf.model.generator import build_generator
 from g2npan_tf.model.quality_network import build_quality_network
 from g2npan_tf.training import checkpoints
+from g2npan_tf.training.workdir import Summary
 
 SIZE = 32
 GRID = (2, 2)
@@ -30,6 +32,22 @@ TINY = {
     "learning_rate": 1e-3,
     "epochs": 2,
 }
+# Of a run that has ended.
+SUMMARY = Summary(
+    data={"name": "fusion_quality/phantom/1.1.0", "scores": "simulated"},
+    protocol="fold 0 left out",
+    preset="compact",
+    changes=[],
+    epochs=7,
+    best_epoch=4,
+    best_val_srcc=0.512,
+    ended="early stopping: no better validation SRCC in 3 epochs",
+    calibration=None,
+    images_per_second=10.0,
+    wall_seconds=12.0,
+    peak_memory_mib=900.0,
+    quality_loss=[0.7, 0.5],
+)
 
 
 def run_python(*arguments, **options):
@@ -55,6 +73,12 @@ def arrays(file):
     with h5py.File(file) as content:
         content.visititems(visit)
     return found
+
+
+def log_of(workdir):
+    """The rows of a run's log.csv."""
+    with (workdir / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def tiny_generator(num_ufw=1, use_skip=False):

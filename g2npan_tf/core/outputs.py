@@ -53,15 +53,11 @@ def check(
 ) -> None:
     """Raises an `InputError` at an output that would overwrite an input.
 
-    Args:
-        outputs: Files that are to be written, by the flag that names them.
-        files: Those that are read; folders among them do not count, nor does
-            what is not there. Looked at only if an output is there.
-        folders: In which nothing may be written.
-        filled: Folders that get files, by their flags; none may hold an
-            input.
-        replaced: Likewise, but what is in them goes: none may hold another
-            output either.
+    `outputs` are to be written, by the flag that names them, `files` are read:
+    folders among them do not count, nor does what is not there, and they are
+    looked at only if an output is there. In `folders` nothing may be written.
+    `filled` are folders that get files, by their flags: none may hold an input.
+    What is in `replaced` goes: none may hold another output either.
     """
     removed = [item for item in (replaced or {}).items() if item[1]]
     places = [*(item for item in (filled or {}).items() if item[1]), *removed]

@@ -47,10 +47,9 @@ def fit(
     Choice: Platt's scaling (1999), here for a regression. The scale is above
     0, so that no order within a run changes where images are no tiles.
 
-    Args:
-        logits: Q_pre of each tile of each image. Shape `[n, tiles]`.
-        weights: How much each tile counts, above 0. Same shape.
-        quality: Readers' quality. Shape `[n]`, range [0, 1].
+    `logits` are Q_pre of each tile of each image, `[n, tiles]`; `weights`, of
+    the same shape and above 0, are how much each tile counts; `quality` is the
+    readers', `[n]` in [0, 1].
     """
     shares = weights / weights.sum(axis=1, keepdims=True)
 

@@ -24,8 +24,6 @@ SCRIPT = """
 import sys
 from absl import flags
 from g2npan_tf.core import command as cli
-from g2npan_tf.core import config
-from g2npan_tf.scoring import assessor
 from g2npan_tf.core.errors import InputError
 flags.DEFINE_integer("number", 3, "A number.")
 def main(argv):
@@ -202,7 +200,7 @@ def test_a_command_runs_onednn_kernels_unless_told_otherwise(given, tmp_path):
         ("{} >&-", "standard output is closed"),
         ("{} --number=5", "/missing/file: No such file or directory"),
         (
-            "mkdir gone; cd gone; rmdir ../gone; {}",
+            "mkdir x; cd x; rmdir ../x; {}",
             "the current folder has been deleted",
         ),
     ],

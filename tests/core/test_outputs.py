@@ -87,35 +87,26 @@ def test_what_a_data_base_is_made_of_is_kept(
     (tmp_path / "run" / "config.json").touch()
     (tmp_path / "base" / "fusion_quality").mkdir(parents=True)
     none = {"manual_dir": "", "data_dir": ""}
+    given = types.SimpleNamespace(**{**none, **settings})
     with pytest.raises(InputError, match="--workdir"):
-        outputs.check_settings(
-            {"workdir": ["new", written]},
-            types.SimpleNamespace(**{**none, **settings}),
-        )
+        outputs.check_settings({"workdir": ["new", written]}, given)
 
 
 def test_the_files_of_a_model(tmp_path):
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "scorer.keras").touch()
-    (tmp_path / "saved").mkdir()
-    assert outputs.model_folders(tmp_path / "run") == []
-    assert tmp_path / "run" / "scorer.keras" in outputs.model_files(
-        tmp_path / "run"
-    )
-    assert outputs.model_folders(tmp_path / "saved") == [tmp_path / "saved"]
-    assert [p.name for p in outputs.model_files("g.float16.tflite")] == [
-        "g.float16.tflite",
-        "g.float16.json",
-        "g.float16.parity.json",
-    ]
-
-
-SERVER = Server("http", "localhost", 1)
+    run, saved = tmp_path / "run", tmp_path / "saved"
+    for folder in (run, saved):
+        folder.mkdir()
+    (run / "scorer.keras").touch()
+    assert outputs.model_folders(run) == []
+    assert run / "scorer.keras" in outputs.model_files(run)
+    assert outputs.model_folders(saved) == [saved]
+    files = [f"g.float16.{end}" for end in ("tflite", "json", "parity.json")]
+    assert [p.name for p in outputs.model_files(files[0])] == files
 
 
 def test_the_client_of_a_server_keeps_its_inputs(there):
     with pytest.raises(InputError, match="--output would overwrite soft"):
-        client_command(SERVER, ["data"], output="soft")
+        client_command(Server("http", "localhost", 1), ["data"], output="soft")
 
 
 def test_a_pipeline_keeps_its_inputs(there, tmp_path):
@@ -143,9 +134,7 @@ EXEMPT = {"datasets/samples.py"}
 def test_every_command_with_an_output_checks_it():
     found = set()
     packages = ("g2npan_tf", "datasets", "export", "benchmarks")
-    modules = [
-        p for name in packages for p in (REPOSITORY / name).rglob("*.py")
-    ]
+    modules = (p for x in packages for p in (REPOSITORY / x).rglob("*.py"))
     for path in [*REPOSITORY.glob("*.py"), *modules]:
         name = path.relative_to(REPOSITORY).as_posix()
         tree = ast.parse(path.read_text())

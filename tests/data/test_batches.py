@@ -52,11 +52,9 @@ def test_images_of_a_pair_share_a_group(builder, config):
     still = dataclasses.replace(config, augment=False)
     found, _ = batches(builder, still, 4)
     pairs = {
-        (int(group), reference.tobytes())
+        (int(batch["group"][i]), batch["reference"][i].tobytes())
         for batch in found
-        for group, reference in zip(
-            batch["group"], batch["reference"], strict=True
-        )
+        for i in range(len(batch["group"]))
     }
     assert len(pairs) > 3
     for i in (0, 1):
@@ -120,14 +118,16 @@ def test_whole_groups_keep_the_references_of_the_base(
         assert reference == rows["stored"][image]
 
 
-def test_anchors_stay_references_where_groups_are_split(tmp_path):
+@pytest.fixture
+def tiled(tmp_path):
+    """Settings of a data set of images that are scored by tiles."""
     TiledBase(data_dir=tmp_path).download_and_prepare()
-    config = Config(
-        data="tiled_base",
-        data_dir=str(tmp_path),
-        protocol="leave_algorithm_out",
-        batch_size=4,
-        crops_per_image=1,
+    return Config(data="tiled_base", data_dir=str(tmp_path), batch_size=4)
+
+
+def test_anchors_stay_references_where_groups_are_split(tiled):
+    config = dataclasses.replace(
+        tiled, protocol="leave_algorithm_out", crops_per_image=1
     )
     (batch,), _ = batches(base.open_base(config), config, 1)
     # Blue numbers the judged images from 1 on; it is 0 in all references.
@@ -135,15 +135,8 @@ def test_anchors_stay_references_where_groups_are_split(tmp_path):
     assert not batch["reference"][..., 2].any()
 
 
-def test_a_crop_takes_its_part_of_the_images_map(tmp_path):
-    TiledBase(data_dir=tmp_path).download_and_prepare()
-    config = Config(
-        data="tiled_base",
-        data_dir=str(tmp_path),
-        batch_size=4,
-        crops_per_image=2,
-        augment=False,
-    )
+def test_a_crop_takes_its_part_of_the_images_map(tiled):
+    config = dataclasses.replace(tiled, crops_per_image=2, augment=False)
     builder = base.open_base(config)
     whole = base.read(builder, np.arange(30), ["reference"])
     found, _ = batches(builder, config, 3)

@@ -62,24 +62,24 @@ def test_every_network_setting_reaches_the_networks(config):
     ).scorer.output.keys() == {"mos", "quality", "cam"}
 
 
-def test_learning_rate_falls_every_so_many_epochs(config):
-    model = build.build(dataclasses.replace(config, use_gan=False))
-    build.compile_model(
-        model, dataclasses.replace(config, lr_decay_every=2, lr_decay=0.5), 10
-    )
-    schedule = model.quality_optimizer._learning_rate
-    rates = [float(schedule(step)) for step in (0, 19, 20, 40)]
-    assert rates == pytest.approx([1e-3, 1e-3, 5e-4, 2.5e-4])
+STEPPED = {0: 1e-3, 19: 1e-3, 20: 5e-4, 40: 2.5e-4}
+# It ends at the last step of the last epoch.
+COSINE = {0: 1e-3, 10: (2 + 2**0.5) / 4e3, 20: 5e-4, 40: 0}
 
 
-def test_cosine_ends_at_the_last_step_of_the_last_epoch(config):
-    model = build.build(dataclasses.replace(config, use_gan=False))
-    build.compile_model(
-        model, dataclasses.replace(config, lr_schedule="cosine", epochs=4), 10
-    )
+@pytest.mark.parametrize(
+    ("settings", "rates"),
+    [
+        ({"lr_decay_every": 2, "lr_decay": 0.5}, STEPPED),
+        ({"lr_schedule": "cosine", "epochs": 4}, COSINE),
+    ],
+)
+def test_learning_rate_falls_every_so_many_steps(config, settings, rates):
+    plain = dataclasses.replace(config, use_gan=False, **settings)
+    model = build.build(plain)
+    build.compile_model(model, plain, steps=10)
     schedule = model.quality_optimizer._learning_rate
-    rates = [float(schedule(step)) for step in (0, 10, 20, 40)]
-    assert rates == pytest.approx([1e-3, (2 + 2**0.5) / 4e3, 5e-4, 0])
+    assert {x: float(schedule(x)) for x in rates} == pytest.approx(rates)
 
 
 def test_settings_that_do_not_fit_each_other_are_one_line(config):

@@ -10,7 +10,6 @@ import sys
 import warnings
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -22,6 +21,7 @@ from g2npan_tf.training.checkpoints import STATE
 from g2npan_tf.training.checkpoints import Progress
 from tests.model.test_train_step import g2npan
 from tests.tiny import arrays
+from tests.tiny import assert_same
 from tests.tiny import checkpoint_files
 from tests.tiny import random_batch
 
@@ -40,9 +40,8 @@ def steps(model, seeds):
 
 def state(model):
     values = [w.numpy() for w in model.weights]
-    for name in ("generator", "discriminator", "quality"):
-        optimizer = getattr(model, f"{name}_optimizer")
-        values += [v.numpy() for v in optimizer.variables]
+    for name in model.OPTIMIZERS:
+        values += [v.numpy() for v in getattr(model, name).variables]
     return values
 
 
@@ -58,24 +57,19 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path):
     assert progress == Progress(1, 1, 0.5)
     assert best == {name: saved[name] for name in (BEST, SCORER)}
     steps(second, [1])
-    for a, b in zip(state(straight), state(second), strict=True):
-        np.testing.assert_array_equal(a, b)
+    assert_same(state(second), state(straight))
 
 
 def test_content_is_what_keras_writes(tmp_path):
     model = g2npan()
     model.save_weights(tmp_path / STATE)
     content = checkpoints.content(model.save_weights, STATE)
-    expected, actual = arrays(tmp_path / STATE), arrays(io.BytesIO(content))
-    assert expected.keys() == actual.keys()
-    for name, values in expected.items():
-        np.testing.assert_array_equal(values, actual[name])
+    assert_same(arrays(io.BytesIO(content)), arrays(tmp_path / STATE))
     (tmp_path / SCORER).write_bytes(
         checkpoints.content(model.scorer.save, SCORER)
     )
     scorer = keras.saving.load_model(tmp_path / SCORER, safe_mode=True)
-    for a, b in zip(scorer.weights, model.scorer.weights, strict=True):
-        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    assert_same(scorer.get_weights(), model.scorer.get_weights())
 
 
 class Model:
@@ -131,12 +125,8 @@ def names(directory):
 def test_only_the_two_newest_are_kept(two_saved):
     save(3, two_saved)
     assert names(two_saved) == ["epoch_000002", "epoch_000003"]
-    assert names(two_saved / "epoch_000003") == [
-        BEST,
-        SCORER,
-        "state.json",
-        STATE,
-    ]
+    saved = [BEST, SCORER, "state.json", STATE]
+    assert names(two_saved / "epoch_000003") == saved
 
 
 def flip(path):
@@ -202,11 +192,7 @@ def test_without_checkpoints_a_run_starts(tmp_path):
 
 
 def killed_at(number, directory):
-    """Saves epoch 3 in a process that is killed at its n-th file operation.
-
-    Returns:
-        Whether it was killed; False if it has fewer operations.
-    """
+    """Whether a save of epoch 3 is killed at its n-th file operation."""
     with warnings.catch_warnings():
         # Python 3.12 on: the child is of a process with threads.
         warnings.simplefilter("ignore")
@@ -282,14 +268,9 @@ def test_everything_is_on_the_disk_before_it_counts(two_saved, monkeypatch):
     monkeypatch.setattr(pathlib.Path, "rename", renamed)
     save(3, two_saved)
     counts = events.index("rename epoch_000003.tmp epoch_000003")
-    assert set(events[:counts]) == {
-        "..",
-        "epoch_000003.tmp",
-        *(
-            f"epoch_000003.tmp/{name}"
-            for name in (STATE, BEST, SCORER, "state.json")
-        ),
-    }
+    aside, files = "epoch_000003.tmp", (STATE, BEST, SCORER, "state.json")
+    written = {"..", aside, *(f"{aside}/{name}" for name in files)}
+    assert set(events[:counts]) == written
     # The old one goes only when the new one's name is on the disk.
     assert events[counts + 1 :] == [".", "rename epoch_000001 epoch_000001.old"]
 

@@ -12,6 +12,7 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.training import workdir as run_folder
 from g2npan_tf.training.calibration import Calibration
 from g2npan_tf.training.checkpoints import Progress
+from tests.tiny import SUMMARY
 from tests.tiny import TINY
 
 
@@ -82,54 +83,44 @@ def test_a_workdir_that_is_a_file_is_refused(tmp_path):
 
 def test_only_places_and_lengths_may_change():
     """What may change must not change the weights of an epoch."""
-    assert set(run_folder.MAY_CHANGE) == {
-        "epochs",
-        "early_stopping_epochs",
-        "grace_seconds",
-        "data_dir",
-        "manual_dir",
-        "distribute",
-        "profile",
-    }
+    places = {"data_dir", "manual_dir", "distribute", "profile"}
+    lengths = {"epochs", "early_stopping_epochs", "grace_seconds"}
+    assert set(run_folder.MAY_CHANGE) == places | lengths
 
 
 @pytest.mark.parametrize(
-    ("progress", "end"),
+    ("progress", "patience", "end"),
     [
-        (Progress(), ""),
-        (Progress(4, 4, 0.5), ""),
-        (Progress(7, 4, 0.5), "early stopping: no better .* in 3 epochs"),
-        (Progress(10, 9, 0.5), "all epochs"),
+        ((), 1, ""),
+        ((4, 4, 0.5), 3, ""),
+        ((6, 4, 0.5), 3, ""),
+        ((7, 4, 0.5), 3, "early stopping: no better .* in 3 epochs"),
+        ((900, 2, 0.5), 0, ""),
+        # Without a validation part every epoch is the best so far.
+        ((900, 900, 899.0), 1, ""),
+        # Its figure was never defined.
+        ((30, 1, -1.5), 3, ""),
+        ((1000, 999, 0.5), 3, "all epochs"),
     ],
 )
-def test_a_run_ends_at_its_epochs_or_without_gain(progress, end):
-    config = Config(epochs=10, early_stopping_epochs=3)
-    found = run_folder.end_of(progress, config)
+def test_a_run_ends_at_its_epochs_or_without_gain(progress, patience, end):
+    config = Config(epochs=1000, early_stopping_epochs=patience)
+    found = run_folder.end_of(Progress(*progress), config)
     assert bool(found) == bool(end)
     assert re.match(end, found)
 
 
+def test_quality_losses_are_those_of_the_first_and_the_last_epoch(tmp_path):
+    assert run_folder.quality_losses(tmp_path) == []
+    log = "epoch,quality_loss\n1,0.7\n2,0.6\n3,0.5\n"
+    (tmp_path / "log.csv").write_text(log)
+    assert run_folder.quality_losses(tmp_path) == [0.7, 0.5]
+
+
 def test_a_summary_is_read_as_it_was_written(tmp_path):
     assert run_folder.read_summary(tmp_path) is None
-    (tmp_path / "log.csv").write_text(
-        "epoch,quality_loss\n1,0.7\n2,0.6\n3,0.5\n"
-    )
-    summary = run_folder.Summary(
-        data={"name": "x"},
-        protocol="group",
-        preset="compact",
-        changes=["vgg_width=0.25"],
-        epochs=3,
-        best_epoch=2,
-        best_val_srcc=0.4,
-        ended="all epochs",
-        calibration=Calibration(2.0, 0.1, 9),
-        images_per_second=5.0,
-        wall_seconds=2.0,
-        peak_memory_mib=100.0,
-        quality_loss=run_folder.quality_losses(tmp_path),
-    )
-    assert summary.quality_loss == [0.7, 0.5]
+    changes, found = ["vgg_width=0.25"], Calibration(2.0, 0.1, 9)
+    summary = dataclasses.replace(SUMMARY, changes=changes, calibration=found)
     summary.write(tmp_path)
     assert run_folder.read_summary(tmp_path) == summary
     # Of earlier versions, which said less.
