@@ -1,4 +1,4 @@
-"""Scores the test fold of a run, or another data set, and prints the figures.
+r"""Scores the test fold of a run, or another data set, and prints the figures.
 
 python evaluate.py --workdir=runs/first
 python evaluate.py --workdir=runs/first --data=fusion_quality/custom \

@@ -22,9 +22,10 @@ class Side:
     """One of the two data sets.
 
     Attributes:
-        facts: From `data.facts`.
-        rows: From `data.read_scores`: of the training part (with what chose
-            the epoch), or what is scored; empty if the data set is not here.
+        facts: From `data.base.facts`.
+        rows: From `data.base.read_scores`: of the training part (with what
+            chose the epoch), or what is scored; empty if the data set is not
+            here.
         size: Side in pixels of what the model learned from, or is given.
     """
 

@@ -41,7 +41,7 @@ MEANINGS = {
 def split_of(
     rows: Mapping[str, np.ndarray], group_by: str = results.PAIR
 ) -> Split:
-    """The columns of rows from `data.read` that figures are made from."""
+    """The columns of rows from `data.base.read` that figures are made from."""
     return Split(
         rows["pair_id"],
         rows["algorithm"],

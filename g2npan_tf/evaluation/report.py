@@ -156,8 +156,8 @@ def _measured(results: Results) -> dict[str, str]:
     measured = {
         "Data": results.data["name"],
         "Protocol": results.protocol,
-        "Images": f"{results.images} of {results.pairs} pairs, "
-        f"{results.cases} cases",
+        "Images": f"{results.images} of {results.pairs} pairs"
+        + ("" if results.cases is None else f", {results.cases} cases"),
         "Preset": results.preset_words,
         "Trained on": (results.trained_on or {}).get("name"),
         "Groups": results.group_by,

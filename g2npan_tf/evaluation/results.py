@@ -32,7 +32,7 @@ from g2npan_tf.evaluation.statistics import Interval
 TEST, PAIR = "test", "pair_id"
 ALGORITHM_MEAN = "algorithm_modality_mean"
 BASELINES = ("mean", "modality_mean", ALGORITHM_MEAN, "pair_mean")
-# What training kept of a data set, see `data.facts`.
+# What training kept of a data set, see `data.base.facts`.
 Facts = Mapping[str, Any]
 Kind = TypeVar("Kind")
 

@@ -167,8 +167,25 @@ def profiler(
     steps = profiled_steps(text)
     if steps is None:
         return []
-    return [
-        keras.callbacks.TensorBoard(
-            directory, write_graph=False, profile_batch=steps
-        )
-    ]
+    return [_Profiler(directory, steps)]
+
+
+class _Profiler(keras.callbacks.TensorBoard):
+    """Profiles some steps, and says so if a session ends before them."""
+
+    def __init__(self, directory: pathlib.Path, steps: tuple[int, int]) -> None:
+        super().__init__(directory, write_graph=False, profile_batch=steps)
+        self.first, self.steps = steps[0], 0
+
+    def on_train_batch_begin(
+        self, batch: int, logs: Logs | None = None
+    ) -> None:
+        """Counts the steps."""
+        self.steps += 1
+        super().on_train_batch_begin(batch, logs)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Ends the profile, if there is one."""
+        super().on_train_end(logs)
+        if self.steps < self.first:
+            print(f"no profile: this session had only {self.steps} steps")

@@ -4,6 +4,7 @@ import dataclasses
 import types
 
 import cv2
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -149,3 +150,14 @@ def test_more_steps_than_there_are_are_refused_before_anything(
     with pytest.raises(InputError, match="this session has 4 steps"):
         run.run(config, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_session_that_ends_before_the_profile_says_so(tmp_path, capsys):
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    (profiler,) = tensorboard.profiler("5:9", tmp_path)
+    x = np.ones((2, 1))
+    model.fit(x, x, 1, verbose=0, callbacks=[profiler])
+    assert capsys.readouterr().out == (
+        "no profile: this session had only 2 steps\n"
+    )
