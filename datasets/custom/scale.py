@@ -42,15 +42,11 @@ class Scale:
 def read_scale(
     root: pathlib.Path, overrides: Mapping[str, Any] | None = None
 ) -> Scale:
-    """Reads the scale of the scores of a folder.
+    """Reads `scale.json` of a folder; an override, unless None, goes first.
 
     Choice: a file beside the scores, since a scale belongs to its scores and
     neither `tfds build` nor `train.py` has a flag for it. Nothing is guessed
     from the scores: both ends and the direction have to be said.
-
-    Args:
-        root: Folder with `scale.json`.
-        overrides: Values that take the place of the file's; None is none.
 
     Raises:
         InputError: If a value is missing, unknown, or not what it should be.

@@ -65,9 +65,6 @@ def read_scores(
     stand beside it; without it the MOS is the mean of the readers' grades,
     those of rejected readers left out.
 
-    Returns:
-        The scores, or all that is wrong with them.
-
     Raises:
         InputError: If the table or its scale cannot be used at all.
     """

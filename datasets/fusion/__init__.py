@@ -39,17 +39,12 @@ ALGORITHMS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 def fuse(
     source_a: np.ndarray, source_b: np.ndarray, algorithm: str
 ) -> np.ndarray:
-    """Fuse two co-registered images; colour comes from the coloured one.
+    """Fuse two co-registered images, uint8 RGB `[height, width, 3]`.
 
-    The luminances are fused; the chroma of the functional image is kept, as
-    the field does. Two grey sources give an exactly grey image.
+    The luminances are fused; the chroma of the coloured, functional image is
+    kept, as the field does. Two grey sources give an exactly grey image.
 
     Choice: where both sources are coloured, the chroma is `source_a`'s.
-
-    Args:
-        source_a: uint8 RGB `[height, width, 3]`.
-        source_b: Likewise, as the result.
-        algorithm: A name of `ALGORITHMS`.
 
     Raises:
         InputError: If a name is unknown, or a source's shape or dtype wrong.

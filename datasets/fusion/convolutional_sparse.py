@@ -67,17 +67,12 @@ def sparse_codes(images: np.ndarray) -> np.ndarray:
     """Convolutional basis pursuit denoising by ADMM in the Fourier domain.
 
     Minimises half the squared error of the synthesis plus lambda times the
-    l1 norm of the codes.
+    l1 norm of the codes, float32 `[batch, filters, height, width]`, of periodic
+    images, float32 `[batch, height, width]`.
 
     Source: B. Wohlberg, "Efficient algorithms for convolutional sparse
     representations", IEEE Transactions on Image Processing 25(1), 301-315,
     2016, section III.
-
-    Args:
-        images: float32 `[batch, height, width]`, periodic.
-
-    Returns:
-        Codes. float32 `[batch, filters, height, width]`.
     """
     shape = images.shape[1:]
     spectra = filter_spectra(shape)

@@ -145,13 +145,11 @@ def distort(
 
 
 def draw(rng: Generator, count: int) -> list[tuple[str, int]]:
-    """Draws which damage an image gets.
+    """Draws which damage an image gets: at most `count` names and levels.
 
     Choice: no image gets every level of everything, so that many images take
-    little room; the levels are dealt in rounds, one of each kind a round.
-
-    Returns:
-        Different names and levels, at most `count`.
+    little room; the levels are dealt in rounds, one of each kind a round, and
+    none twice.
     """
     kinds = {
         name: rng.permutation(len(levels)) + 1

@@ -38,16 +38,12 @@ def list_slices(
     """Lists the slices of a folder; decodes none.
 
     Of a folder in the layout of the Whole Brain Atlas the grey ones, with its
-    cases. Of any other folder all PNG files below it.
+    cases. Of any other folder all PNG files below it. Whole slices are brought
+    to `size` x `size` pixels; of others the middle of that size is cut out, so
+    that texture keeps its scale.
 
     Choice: a folder with slices is a case; where there are fewer than one for
     each fold, every file is.
-
-    Args:
-        root: The folder.
-        size: Side of the loaded slices in pixels.
-        is_whole: Whether slices are brought to that size; else their middle
-            is cut out, so that texture keeps its scale.
 
     Raises:
         InputError: If there is no PNG file, or one of the atlas is not named
