@@ -489,7 +489,7 @@ def single_reader(split: Split, grades: np.ndarray) -> dict[str, Agreement]:
     def mean_srcc(rows: Sequence[np.ndarray]) -> list[float]:
         values = [
             statistics.srcc(others[r], own[r])
-            for (_, others, own), r in zip(readers, rows, strict=True)
+            for (_, others, own), r in zip(readers, rows[1:], strict=True)
         ]
         return [float(np.mean(values))]
 
@@ -501,8 +501,10 @@ def single_reader(split: Split, grades: np.ndarray) -> dict[str, Agreement]:
         within_group(dataclasses.replace(split.at(places), mos=others), own)
         for places, others, own in readers
     ]
+    # The draws are the network's, so also of units that no reader graded.
     drawn = statistics.bootstrap(
-        [split.unit[places] for places, _, _ in readers], mean_srcc
+        [split.unit, *(split.unit[places] for places, _, _ in readers)],
+        mean_srcc,
     )
     # Among fewer images of a group the best is found more easily.
     top1 = (

@@ -465,6 +465,22 @@ def test_figures_are_those_of_each_reader_alone():
     assert limits.low < figures.raw.srcc < limits.high
 
 
+def test_a_reader_is_drawn_like_the_network_by_all_units(monkeypatch):
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
+    drawn, bootstrap = [], statistics.bootstrap
+
+    def kept(units, statistic):
+        drawn.append(bootstrap(units, statistic))
+        return drawn[-1]
+
+    monkeypatch.setattr(statistics, "bootstrap", kept)
+    grades = np.random.default_rng(0).uniform(1, 5, (24, 3))
+    # The last group was graded by nobody.
+    grades[20:] = NAN
+    assert evaluation.single_reader(of_groups(24), grades)
+    assert [one.units for one in drawn] == [6]
+
+
 def test_agreeing_readers_have_no_spread():
     grades = np.repeat(np.arange(8.0)[:, None], 3, axis=1)
     figures = evaluation.single_reader(of_groups(8), grades)["one reader"]
