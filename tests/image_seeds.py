@@ -31,16 +31,9 @@ def rle_bmp():
     runs = bytes([SIDE, 7, 0, 0]) * SIDE + b"\0\1"
     palette = bytes(range(256)) * 4
     start = 14 + 40 + len(palette)
-    header = struct.pack(
-        "<IiiHHIIiiII", 40, SIDE, SIDE, 1, 8, 1, len(runs), 0, 0, 256, 0
-    )
-    size = start + len(runs)
-    return (
-        b"BM"
-        + struct.pack("<IHHI", size, 0, 0, start)
-        + header
-        + (palette + runs)
-    )
+    numbers = (40, SIDE, SIDE, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    size = struct.pack("<IHHI", start + len(runs), 0, 0, start)
+    return b"BM" + size + struct.pack("<IiiHHIIiiII", *numbers) + palette + runs
 
 
 def stills():

@@ -237,24 +237,17 @@ def define_flags() -> None:
 
     Not done on import, so that other commands may have flags of these names.
     """
-    flags.DEFINE_string("model", "", "Model: workdir or exported model.")
+    for name, text in {
+        "model": "Model: workdir or exported model.",
+        "explain": "Folder for pictures of each image: CAM, generated "
+        "reference, nuance.",
+        "report": "Folder for a report: index.html and a page for each image.",
+        "algorithms": "CSV for --report with the columns path, algorithm and "
+        "optionally group (source pair); by default they are taken from the "
+        "paths.",
+    }.items():
+        flags.DEFINE_string(name, "", text)
     define_output_flags()
-    flags.DEFINE_string(
-        "explain",
-        "",
-        "Folder for pictures of each image: CAM, generated reference, nuance.",
-    )
-    flags.DEFINE_string(
-        "report",
-        "",
-        "Folder for a report: index.html and a page for each image.",
-    )
-    flags.DEFINE_string(
-        "algorithms",
-        "",
-        "CSV for --report with the columns path, algorithm and optionally "
-        "group (source pair); by default they are taken from the paths.",
-    )
     flags.DEFINE_integer(
         "batch_size", 16, "Images scored at once.", 1, HIGHEST["batch_size"]
     )
@@ -315,19 +308,11 @@ def main(argv: list[str]) -> int:
         raise InputError("--model=ARTEFACT is missing (--help says more)")
     if values.serve:
         return _serve(argv[1:])
-    return score_command(
-        values.model,
-        argv[1:],
-        file_format=values.format,
-        output=values.output,
-        explain=values.explain,
-        batch_size=values.batch_size,
-        num_threads=values.num_threads,
-        limits=limits_of_flags(),
-        follow_links=values.follow_links,
-        report=values.report,
-        algorithms=values.algorithms,
-    )
+    names = ["output", "explain", "report", "algorithms", "follow_links"]
+    names += ["batch_size", "num_threads"]
+    settings: dict[str, Any] = {name: values[name].value for name in names}
+    settings |= {"file_format": values.format, "limits": limits_of_flags()}
+    return score_command(values.model, argv[1:], **settings)
 
 
 def _serve(arguments: Sequence[str]) -> int:
