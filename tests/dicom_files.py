@@ -42,10 +42,10 @@ def dataset(values, photometric="MONOCHROME2", **elements):
     return made
 
 
-def to_bytes(made):
-    """The whole file."""
+def to_bytes(made, strict=True):
+    """The whole file; not strict: also if the standard asks for more."""
     buffer = io.BytesIO()
-    pydicom.dcmwrite(buffer, made, enforce_file_format=True)
+    pydicom.dcmwrite(buffer, made, enforce_file_format=strict)
     return buffer.getvalue()
 
 
@@ -68,6 +68,13 @@ def item(**elements):
     for name, value in elements.items():
         setattr(made, name, value)
     return made
+
+
+def lut(first, bits, *entries, **more):
+    """A look-up table for values from the first on."""
+    descriptor = [len(entries), first, bits]
+    data = np.array(entries, "<u2").tobytes()
+    return [item(LUTDescriptor=descriptor, LUTData=data, **more)]
 
 
 def ramp(dtype=np.uint16, top=None, side=16):

@@ -11,6 +11,7 @@ from tests.dicom_files import compressed
 from tests.dicom_files import dataset
 from tests.dicom_files import dicom
 from tests.dicom_files import item
+from tests.dicom_files import lut
 from tests.dicom_files import pydicom
 from tests.dicom_files import ramp
 from tests.dicom_files import to_bytes
@@ -92,9 +93,6 @@ def dicoms():
     implicit.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian
     runs = dataset(np.stack([DEEP, DEEP.T]), NumberOfFrames=2, **window)
     runs.compress(uid.RLELossless, generate_instance_uid=False)
-    table = item(
-        LUTDescriptor=[4, 10, 8], LUTData=bytes([0, 0, 9, 0, 90, 0, 255, 0])
-    )
     colours = {
         f"{name}PaletteColorLookupTable{kind}": value
         for name in ("Red", "Green", "Blue")
@@ -116,7 +114,7 @@ def dicoms():
         "dicom jpeg 2000": compressed(
             dataset(DEEP), uid.JPEG2000Lossless, [encode(DEEP, "JPEG2000")]
         ),
-        "dicom voi lut": dicom(DEEP, VOILUTSequence=[table]),
+        "dicom voi lut": dicom(DEEP, VOILUTSequence=lut(10, 8, 0, 9, 90, 255)),
         "dicom palette": dicom(GREY, "PALETTE COLOR", **colours),
         "dicom ybr": dicom(RGB, "YBR_FULL"),
         "dicom enhanced": dicom(

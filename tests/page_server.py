@@ -12,6 +12,7 @@ from g2npan_tf.images.limits import Limits
 from g2npan_tf.scoring import model_facts
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.page.server import PageServer
+from tests.pictures import encode
 from tests.pictures import shades
 from tests.score_reports import brightness
 
@@ -40,9 +41,7 @@ def running(runner=brightness, **options):
 
 def grey_png(value, size=(32, 16)):
     """The bytes of a grey image that is not blank."""
-    buffer = io.BytesIO()
-    shades(value, size).save(buffer, "PNG")
-    return buffer.getvalue()
+    return encode(shades(value, size), "PNG")
 
 
 def decoded(data):

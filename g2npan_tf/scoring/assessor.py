@@ -173,11 +173,8 @@ class Assessor:
         """Resizes and stacks the images; says which show something."""
         black = np.zeros((self.size, self.size, 3), np.uint8)
         for start in range(0, len(images), self.batch_size):
-            stop = min(start + self.batch_size, len(images))
-            batch = [
-                self._scorer_input(images[index])
-                for index in range(start, stop)
-            ]
+            part = images[start : start + self.batch_size]
+            batch = list(map(self._scorer_input, part))
             shown = np.array([item is not None for item in batch])
             yield np.stack([black if x is None else x for x in batch]), shown
 

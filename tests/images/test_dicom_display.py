@@ -7,6 +7,7 @@ from g2npan_tf.images.read import decode_frames
 from tests.dicom_files import dataset
 from tests.dicom_files import dicom
 from tests.dicom_files import item
+from tests.dicom_files import lut
 from tests.dicom_files import pydicom
 from tests.dicom_files import ramp
 from tests.dicom_files import to_bytes
@@ -16,22 +17,11 @@ from tests.pictures import decode
 GREY = ramp(np.uint8)
 
 
-def words(*entries):
-    """Table entries as they stand in a file."""
-    return np.array(entries, "<u2").tobytes()
-
-
 def stored(*first):
     """A 16-bit frame that starts with these values."""
     values = np.zeros((16, 16), np.int16)
     values[0, : len(first)] = first
     return values
-
-
-def lut(first, bits, *entries, **more):
-    """A look-up table for values from the first on."""
-    descriptor = [len(entries), first, bits]
-    return [item(LUTDescriptor=descriptor, LUTData=words(*entries), **more)]
 
 
 CT = {"WindowCenter": 40, "WindowWidth": 400}

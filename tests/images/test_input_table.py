@@ -23,7 +23,7 @@ from tests.dicom_files import behind_meta
 from tests.dicom_files import compressed
 from tests.dicom_files import dataset
 from tests.dicom_files import dicom
-from tests.dicom_files import item
+from tests.dicom_files import lut
 from tests.dicom_files import pydicom
 from tests.dicom_files import to_bytes
 from tests.dicom_files import with_value
@@ -156,13 +156,7 @@ CASES = {
         dicom(DEEP, WindowCenter=100, WindowWidth=100), "WindowWidth", b"wide"
     ),
     "DICOM table of smaller numbers": dicom(
-        DEEP,
-        VOILUTSequence=[
-            item(
-                LUTDescriptor=[4001, 0, 16],
-                LUTData=np.arange(4001, dtype="<u2").tobytes(),
-            )
-        ],
+        DEEP, VOILUTSequence=lut(0, 16, *range(4001))
     ),
     "DICOM without what the others tell": without("SamplesPerPixel"),
     "DICOM without its preamble": dicom(GREY)[132:],

@@ -124,12 +124,9 @@ def _mean_places(
     shared = set.intersection(*(set(pairs) for pairs in scores.values()))
     if not shared or len(scores) < 2:
         return {}
-    table = np.array(
-        [
-            [np.mean(pairs[pair]) for pair in sorted(shared)]
-            for pairs in scores.values()
-        ]
-    )
+    order = sorted(shared)
+    rows = [[np.mean(pairs[x]) for x in order] for pairs in scores.values()]
+    table = np.array(rows)
     # Those that are better count whole, equal ones half, oneself not.
     better = (table[None] > table[:, None]).sum(1)
     equal = (table[None] == table[:, None]).sum(1) - 1
