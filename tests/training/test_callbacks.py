@@ -1,6 +1,5 @@
 """What an epoch leaves behind, and what ends a run before its last."""
 
-import csv
 import dataclasses
 import math
 import types
@@ -18,6 +17,7 @@ from g2npan_tf.training import callbacks
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training import run
 from tests.tiny import TINY
+from tests.tiny import log_of
 
 
 class Scorer:
@@ -60,25 +60,16 @@ def test_validation_figures_are_over_the_whole_part():
     assert logs["val_srcc"] == pytest.approx(0.8)
     error = np.array([0, 0.5, 0.25, 1]) - np.array([10, 90, 200, 250]) / 255
     assert logs["val_rmse"] == pytest.approx(np.sqrt(np.mean(error**2)))
-    assert set(logs) == {
-        "quality_loss",
-        "val_plcc",
-        "val_srcc",
-        "val_krcc",
-        "val_rmse",
-    }
+    names = {f"val_{name}" for name in ("plcc", "srcc", "krcc", "rmse")}
+    assert set(logs) == {"quality_loss", *names}
 
 
 def test_log_file_replaces_epochs_that_are_repeated(tmp_path):
     log = callbacks.LogFile(tmp_path / "log.csv")
     for epoch, loss in ((0, 3.0), (1, 2.0), (2, 1.0), (1, 1.5)):
         log.on_epoch_end(epoch, {"quality_loss": loss})
-    with (tmp_path / "log.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [(r["epoch"], r["quality_loss"]) for r in rows] == [
-        ("1", "3.0"),
-        ("2", "1.5"),
-    ]
+    rows = [(row["epoch"], row["quality_loss"]) for row in log_of(tmp_path)]
+    assert rows == [("1", "3.0"), ("2", "1.5")]
 
 
 @pytest.fixture
@@ -89,27 +80,24 @@ def keeper(tmp_path, monkeypatch):
     return attached(callbacks.Keeper(tmp_path, checkpoints.Progress(), {}))
 
 
-def test_keeper_saves_only_better_epochs(keeper):
+@pytest.mark.parametrize(
+    ("figures", "counts", "progress"),
+    [
+        ([0.2, 0.5, 0.4, math.nan, 0.6], [1, 2, 2, 2, 3], (5, 5, 0.6)),
+        # A scorer is saved even if no figure is defined yet.
+        ([math.nan, -0.3], [1, 2], (2, 2, -0.3)),
+        # Without validation the last epoch is kept.
+        ([None] * 3, [1, 2, 3], (3, 3, 2.0)),
+    ],
+)
+def test_keeper_saves_only_better_epochs(keeper, figures, counts, progress):
     saved = []
-    for epoch, figure in enumerate((0.2, 0.5, 0.4, math.nan, 0.6)):
-        keeper.on_epoch_end(epoch, {"val_srcc": figure})
+    for epoch, figure in enumerate(figures):
+        keeper.on_epoch_end(epoch, {"val_srcc": figure} if figure else {})
         saved.append(keeper.model.scorer.saved)
-    assert saved == [1, 2, 2, 2, 3]
-    assert keeper.progress == checkpoints.Progress(5, 5, 0.6)
+    assert saved == counts
+    assert keeper.progress == checkpoints.Progress(*progress)
     assert (keeper.workdir / "scorer.keras").read_text() == "scorer"
-
-
-def test_keeper_saves_a_scorer_even_if_no_figure_is_defined(keeper):
-    keeper.on_epoch_end(0, {"val_srcc": math.nan})
-    keeper.on_epoch_end(1, {"val_srcc": -0.3})
-    assert keeper.model.scorer.saved == 2
-
-
-def test_without_validation_the_last_epoch_is_kept(keeper):
-    for epoch in range(3):
-        keeper.on_epoch_end(epoch, {})
-    assert keeper.model.scorer.saved == 3
-    assert keeper.progress.best_epoch == 3
 
 
 def test_a_lost_epochs_scorer_gives_way_to_the_checkpoints(keeper):
@@ -203,28 +191,8 @@ def test_a_nan_stops_the_run_at_its_step_and_saves_nothing_of_the_epoch(
         f"epoch 2, step 2: quality_loss is nan; last good checkpoint: {good}"
     )
     assert [p.name for p in good.parent.iterdir()] == [good.name]
-    with (tmp_path / "log.csv").open() as file:
-        assert [row["epoch"] for row in csv.DictReader(file)] == ["1"]
+    assert [row["epoch"] for row in log_of(tmp_path)] == ["1"]
     assert not (tmp_path / "training.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("progress", "patience", "ended"),
-    [
-        (checkpoints.Progress(), 1, False),
-        (checkpoints.Progress(4, 2, 0.5), 3, False),
-        (checkpoints.Progress(5, 2, 0.5), 3, True),
-        (checkpoints.Progress(900, 2, 0.5), 0, False),
-        # Without a validation part every epoch is the best so far.
-        (checkpoints.Progress(900, 900, 899.0), 1, False),
-        # Its figure was never defined.
-        (checkpoints.Progress(30, 1, -1.5), 3, False),
-    ],
-)
-def test_a_run_ends_after_as_many_epochs_without_gain(
-    progress, patience, ended
-):
-    assert progress.gains_no_more(patience) == ended
 
 
 @pytest.fixture
@@ -248,8 +216,7 @@ def patient(config, epochs=9):
 
 
 def epochs_of(workdir):
-    with (workdir / "log.csv").open() as file:
-        return [int(row["epoch"]) for row in csv.DictReader(file)]
+    return [int(row["epoch"]) for row in log_of(workdir)]
 
 
 def test_early_stopping_counts_on_over_a_resume_and_is_final(

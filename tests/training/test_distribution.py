@@ -208,27 +208,12 @@ def trained(strategy, synchronized=True, steps=2):
     history = model.fit(
         batches, steps_per_epoch=steps, shuffle=False, verbose=0
     ).history
-    state = {}
-    for net in ("generator", "discriminator", "quality"):
-        network = "quality_network" if net == "quality" else net
-        owners = {
-            net: getattr(model, network),
-            f"{net} optimizer": getattr(model, f"{net}_optimizer"),
-        }
-        for owner, holder in owners.items():
-            for v in holder.variables:
-                state[f"{owner} {v.path}"] = v.numpy().copy()
+    state = {
+        f"{name} {variable.path}": variable.numpy().copy()
+        for name in (*model.NETWORKS, *model.OPTIMIZERS)
+        for variable in getattr(model, name).variables
+    }
     return state, history
-
-
-@pytest.fixture(scope="module")
-def one_replica():
-    return trained(tf.distribute.get_strategy())
-
-
-@pytest.fixture(scope="module")
-def two_at_half_the_batch():
-    return trained(two_replicas())
 
 
 def differences(one, two):
@@ -239,15 +224,14 @@ def differences(one, two):
     }
 
 
-def test_two_replicas_at_half_the_batch_equal_one(
-    one_replica, two_at_half_the_batch
-):
-    found = differences(one_replica[0], two_at_half_the_batch[0])
+def test_two_replicas_at_half_the_batch_equal_one():
+    one, figures = trained(tf.distribute.get_strategy())
+    two, of_two = trained(two_replicas())
+    found = differences(one, two)
     for part in ("moving_mean", "momentum", "velocity", "iteration", "kernel"):
         assert any(part in name for name in found)
     worst = max(found, key=found.get)
     assert found[worst] < TOLERANCE, worst
-    figures, of_two = one_replica[1], two_at_half_the_batch[1]
     assert set(figures) == set(of_two)
     for name, values in figures.items():
         np.testing.assert_allclose(values, of_two[name], rtol=1e-4)

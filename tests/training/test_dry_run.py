@@ -39,11 +39,8 @@ def test_a_dry_run_measures_everything_and_saves_nothing(
     assert not list(tmp_path.iterdir())
     assert facts.images == {"train": 21, "validation": 3, "test": 6}
     assert facts.steps_per_epoch == 21 // 8
-    assert set(facts.parameters) == {
-        "generator",
-        "discriminator",
-        "quality_network",
-    }
+    networks = {"generator", "discriminator", "quality_network"}
+    assert set(facts.parameters) == networks
     forward = facts.forward_gflop
     # One more pass of two networks for Eq. 10.
     assert facts.step_gflop == pytest.approx(
@@ -156,15 +153,14 @@ def test_a_layer_that_is_not_counted_is_refused():
         dry_run.forward_gflop(net)
 
 
-@pytest.mark.parametrize(
-    "build",
-    [
-        small_network,
-        tiny.tiny_generator,
-        tiny.tiny_discriminator,
-        tiny.tiny_quality_network,
-    ],
+TINY_NETWORKS = (
+    tiny.tiny_generator,
+    tiny.tiny_discriminator,
+    tiny.tiny_quality_network,
 )
+
+
+@pytest.mark.parametrize("build", [small_network, *TINY_NETWORKS])
 def test_count_equals_the_profilers(build):
     model = build()
     assert dry_run.forward_gflop(model) == pytest.approx(
@@ -173,11 +169,7 @@ def test_count_equals_the_profilers(build):
 
 
 def tiny_model():
-    model = G2NPAN(
-        tiny.tiny_generator(),
-        tiny.tiny_discriminator(),
-        tiny.tiny_quality_network(),
-    )
+    model = G2NPAN(*(build() for build in TINY_NETWORKS))
     model.objective = Objective(global_batch_size=2)
     return model
 

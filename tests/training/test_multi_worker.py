@@ -1,7 +1,6 @@
 """Two workers as real processes on this machine, over the loopback."""
 
 import contextlib
-import csv
 import json
 import os
 import re
@@ -20,6 +19,8 @@ from g2npan_tf.training import run as training
 from tests.tiny import REPOSITORY
 from tests.tiny import TINY
 from tests.tiny import arrays
+from tests.tiny import assert_same
+from tests.tiny import log_of
 
 SECONDS = 900
 PLAIN = ("--use_gan=false",)
@@ -58,21 +59,13 @@ class Workers:
         for index, log in enumerate(self.logs):
             task = {"type": "worker", "index": index}
             text = json.dumps({"cluster": cluster, "task": task})
+            given = [f"--workdir={folder / 'run'}", *to_flags(config), *flags]
+            words = [*(code or ["train.py"]), *given, *own_flags[index]]
+            own = {"TF_CONFIG": text, "TMPDIR": str(folder)}
             with log.open("w") as file:
                 process = subprocess.Popen(
-                    [
-                        sys.executable,
-                        *(code or ["train.py"]),
-                        f"--workdir={folder / 'run'}",
-                        *to_flags(config),
-                        *flags,
-                        *own_flags[index],
-                    ],
-                    env={
-                        **os.environ,
-                        "TF_CONFIG": text,
-                        "TMPDIR": str(folder),
-                    },
+                    [sys.executable, *words],
+                    env={**os.environ, **own},
                     stdout=file,
                     stderr=subprocess.STDOUT,
                     cwd=REPOSITORY,
@@ -94,20 +87,9 @@ class Workers:
         return [log.read_text() for log in self.logs]
 
 
-def rows(folder):
-    with (folder / "log.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
 def saved(folder, epoch):
     """All weights, statistics and moments of a checkpoint."""
     return arrays(folder / "checkpoints" / f"epoch_{epoch:06d}" / WEIGHTS)
-
-
-def assert_bit_equal(one, other):
-    assert one.keys() == other.keys()
-    for name, value in one.items():
-        np.testing.assert_array_equal(value, other[name], err_msg=name)
 
 
 def assert_close(one, other):
@@ -138,8 +120,8 @@ def finished(data_dir, tmp_path_factory):
 
 def test_two_workers_end_with_the_same_weights_and_figures(finished):
     run, other, texts = finished
-    assert_bit_equal(saved(run, 1), saved(other, 1))
-    assert rows(run) == rows(other)
+    assert_same(saved(run, 1), saved(other, 1))
+    assert log_of(run) == log_of(other)
     assert all(" - quality_loss: " in text for text in texts)
 
 
@@ -148,7 +130,7 @@ def test_two_workers_give_what_one_process_gives(finished, data_dir, tmp_path):
     few = {**TINY, "epochs": 1, "use_gan": False}
     training.run(Config(data_dir=data_dir, **few), tmp_path)
     assert_close(saved(tmp_path, 1), saved(run, 1))
-    for two, one in zip(rows(run), rows(tmp_path), strict=True):
+    for two, one in zip(log_of(run), log_of(tmp_path), strict=True):
         for name in ("assessment_loss", "quality_loss", "cam_loss"):
             assert float(two[name]) == pytest.approx(float(one[name]), rel=1e-4)
 
@@ -210,8 +192,8 @@ def test_workers_go_on_together_after_a_kill(killed, data_dir, tmp_path):
         assert re.findall(r"\nEpoch (\d+)/", text) == [str(done + 1)]
     with Workers(tmp_path, data_dir, *PLAIN, epochs) as workers:
         assert workers.exit_codes() == [0, 0], workers.texts()
-    assert rows(run) == rows(tmp_path / "run")
-    assert_bit_equal(saved(run, done + 1), saved(tmp_path / "run", done + 1))
+    assert log_of(run) == log_of(tmp_path / "run")
+    assert_same(saved(run, done + 1), saved(tmp_path / "run", done + 1))
     # The killed worker could not remove its folder, nobody else left one.
     assert len(list(folder.glob("g2npan-worker-*"))) == 1
 
@@ -223,5 +205,5 @@ def test_two_workers_train_all_three_networks(data_dir, tmp_path):
     with Workers(tmp_path, data_dir, *flags, code=["-c", KEEPING]) as workers:
         assert workers.exit_codes() == [0, 0], workers.texts()
     (other,) = tmp_path.glob("g2npan-worker-*")
-    assert_bit_equal(saved(tmp_path / "run", 2), saved(other, 2))
-    assert rows(tmp_path / "run") == rows(other)
+    assert_same(saved(tmp_path / "run", 2), saved(other, 2))
+    assert log_of(tmp_path / "run") == log_of(other)

@@ -4,7 +4,6 @@ Each goes on by the same command and ends as one that nothing happened to, bit
 for bit.
 """
 
-import csv
 import io
 import json
 import random
@@ -23,6 +22,7 @@ from g2npan_tf.core.config import to_flags
 from tests.tiny import REPOSITORY
 from tests.tiny import TINY
 from tests.tiny import arrays
+from tests.tiny import log_of
 
 EPOCHS = 4
 # Sends itself a signal at its n-th operation on a file named so.
@@ -114,10 +114,8 @@ def state(checkpoint):
 def check_equal(workdir, expected):
     """Everything but times is that of the other run, bit for bit."""
     assert checkpoint_names(workdir) == checkpoint_names(expected)
-    for one, two in (
-        (workdir / path, expected / path)
-        for path in ("checkpoints/epoch_000003", "checkpoints/epoch_000004", "")
-    ):
+    for path in ("checkpoints/epoch_000003", "checkpoints/epoch_000004", ""):
+        one, two = workdir / path, expected / path
         names = {path.name for path in one.iterdir()}
         assert names == {path.name for path in two.iterdir()}
         saved = names & {"state.weights.h5", "best.weights.h5", "scorer.keras"}
@@ -187,11 +185,6 @@ def until_saved(process, workdir, epoch):
         time.sleep(0.02)
 
 
-def last_logged(workdir):
-    with (workdir / "log.csv").open() as file:
-        return int(list(csv.DictReader(file))[-1]["epoch"])
-
-
 @pytest.mark.slow
 def test_sigterm_lets_the_epoch_end_and_be_saved(flags, tmp_path):
     process = start(tmp_path, [*flags, "--epochs=100000"])
@@ -199,7 +192,7 @@ def test_sigterm_lets_the_epoch_end_and_be_saved(flags, tmp_path):
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143
-    epoch = last_logged(tmp_path)
+    epoch = int(log_of(tmp_path)[-1]["epoch"])
     assert f"saved up to epoch {epoch}; rerun the same command to resume" in err
     assert last_saved(tmp_path) == epoch
 
@@ -213,11 +206,7 @@ KINDS = ("operation", "start", "epoch")
 
 
 def random_kills(workdir, flags, seed):
-    """Calls the command until it ends, killed at random times and places.
-
-    Returns:
-        Number of kills.
-    """
+    """How often it was killed, at random times and places, until it ended."""
     draw = random.Random(seed)
     for kills in range(100):
         # The first three at file operations of the next save or so: however
