@@ -21,7 +21,7 @@ from g2npan_tf.data import protocols
 from g2npan_tf.evaluation import figures
 from g2npan_tf.evaluation import results as kept
 from g2npan_tf.evaluation import statistics
-from g2npan_tf.evaluation.results import Judged
+from g2npan_tf.evaluation.results import Facts
 from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.evaluation.results import Results
 from g2npan_tf.evaluation.table import number
@@ -42,8 +42,8 @@ Fold = tuple[np.ndarray, np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class JudgedMethod(Judged):
-    """Figures of a compared method.
+class MethodResults(Results):
+    """What the JSON file of a compared method holds.
 
     Attributes:
         method: Its name.
@@ -54,11 +54,6 @@ class JudgedMethod(Judged):
     method: str
     unfitted: statistics.Figures | None = None
     reversed: bool | None = None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class MethodResults(JudgedMethod, Results):
-    """What the JSON file of a compared method holds."""
 
 
 def define_flags() -> None:
@@ -122,7 +117,7 @@ def measure(
     Args:
         name: Of the method.
         settings: Data set, protocol and fold.
-        pooled: Whether all folds are pooled.
+        pooled: Whether all folds are.
         output: CSV file to write; the figures go into the JSON file beside.
 
     Raises:
@@ -133,12 +128,11 @@ def measure(
 
     builder = base.open_base(settings)
     rows, values, folds = _measured(builder, settings, pooled, name)
-    predictions, judged = judge(name, rows, values, folds)
-    results = MethodResults.of(
-        judged,
-        data=base.facts(builder),
-        protocol=protocols.describe(settings)
-        + (" and likewise the others, pooled" if pooled else ""),
+    protocol = protocols.describe(settings)
+    if pooled:
+        protocol += " and likewise the others, pooled"
+    predictions, results = judge(
+        name, rows, values, folds, base.facts(builder), protocol
     )
     kept.write(output.with_suffix(".json"), results)
     predictions.write(output)
@@ -249,8 +243,13 @@ def _id(rows: Rows, index: int) -> str:
 
 
 def judge(
-    name: str, rows: Rows, values: np.ndarray, folds: Sequence[Fold]
-) -> tuple[Predictions, JudgedMethod]:
+    name: str,
+    rows: Rows,
+    values: np.ndarray,
+    folds: Sequence[Fold],
+    data: Facts,
+    protocol: str,
+) -> tuple[Predictions, MethodResults]:
     """Fits a method on training parts and judges it on the test parts.
 
     Args:
@@ -258,6 +257,8 @@ def judge(
         rows: Without images, and
         values: of its measure, both from `measure_rows`.
         folds: For each fold the rows that train and those that test.
+        data: What is said of the data set in the results, and
+        protocol: of its division.
 
     Returns:
         The test rows, one fold after the other, with the number of the fold
@@ -274,22 +275,22 @@ def judge(
         split, predicted, name, fold if len(folds) > 1 else None
     )
     measure = values[places] if values.ndim == 1 else None
-    trivial = {key: x for key, x in predicted.items() if key != name}
+    found = {}
+    if measure is not None:
+        found = {
+            "unfitted": statistics.figures(split.mos, measure),
+            "reversed": statistics.srcc(measure, predicted[name]) < 0,
+        }
     test = Predictions(
         split.image,
         split,
         predicted[name],
-        trivial,
+        {key: x for key, x in predicted.items() if key != name},
         fold=fold.astype(str),
         measure=measure,
     )
-    if measure is None:
-        return test, JudgedMethod.of(judged, method=name)
-    return test, JudgedMethod.of(
-        judged,
-        method=name,
-        unfitted=statistics.figures(split.mos, measure),
-        reversed=statistics.srcc(measure, predicted[name]) < 0,
+    return test, MethodResults.of(
+        judged, data=data, protocol=protocol, method=name, **found
     )
 
 
@@ -305,7 +306,7 @@ def _predictions(
     }
 
 
-def notes(judged: JudgedMethod) -> str:
+def notes(judged: MethodResults) -> str:
     """What was fitted, and the figures of the measure without it."""
     method = METHODS[judged.method]
     lines = [

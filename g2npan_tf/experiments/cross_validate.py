@@ -315,9 +315,7 @@ def _of_run(output: pathlib.Path, seed: int, fold: int) -> Predictions:
     rows = kept.read_predictions(predictions_of(output, seed, fold))
     count = len(rows.predicted)
     return dataclasses.replace(
-        rows,
-        seed=np.full(count, str(seed)),
-        fold=np.full(count, str(fold)),
+        rows, seed=np.full(count, str(seed)), fold=np.full(count, str(fold))
     )
 
 

@@ -34,33 +34,30 @@ def command(*flags):
     return run_python("-m", "g2npan_tf.baselines.run", *flags)
 
 
-def base(num_pairs=10, seed=0):
-    """Rows of pairs with three algorithms, and a measure near their MOS."""
-    rng = np.random.default_rng(seed)
-    pairs = np.repeat([f"p{i}" for i in range(num_pairs)], 3)
-    mos = rng.uniform(1, 5, 3 * num_pairs)
-    rows = {
-        "pair_id": pairs,
-        "case_id": pairs,
-        "algorithm": np.tile(["a", "b", "c"], num_pairs),
-        "modality": np.full(3 * num_pairs, "CT-MRI"),
-        "mos": mos,
-    }
-    return rows, 0.01 * mos + rng.normal(0, 0.002, 3 * num_pairs)
+# Ten pairs with three algorithms, and a measure near their MOS.
+RNG = np.random.default_rng(0)
+PAIRS = np.repeat([f"p{i}" for i in range(10)], 3)
+MOS = RNG.uniform(1, 5, 30)
+ROWS = {
+    "pair_id": PAIRS,
+    "case_id": PAIRS,
+    "algorithm": np.tile(["a", "b", "c"], 10),
+    "modality": np.full(30, "CT-MRI"),
+    "mos": MOS,
+}
+VALUES = 0.01 * MOS + RNG.normal(0, 0.002, 30)
+FOLD = np.repeat(np.arange(10) % 5, 3)
+FOLDS = [
+    (np.flatnonzero(FOLD != k), np.flatnonzero(FOLD == k)) for k in range(5)
+]
 
 
-def folds(num_pairs=10, count=5):
-    fold = np.repeat(np.arange(num_pairs) % count, 3)
-    return [
-        (np.flatnonzero(fold != k), np.flatnonzero(fold == k))
-        for k in range(count)
-    ]
+def judge(values=VALUES, folds=FOLDS[:1], name="oefp", rows=ROWS):
+    return run.judge(name, rows, values, folds, {"name": "x"}, "group")
 
 
 def test_prediction_is_on_the_scale_of_mos_and_in_the_order_of_the_measure():
-    rows, values = base()
-    (fold, *_) = folds()
-    test, results = run.judge("oefp", rows, values, [fold])
+    test, results = judge()
     assert results.images == len(test.predicted) == 6
     assert results.methods["oefp"].raw.rmse < 0.1
     order = stats.spearmanr(test.measure, test.predicted).statistic
@@ -68,18 +65,17 @@ def test_prediction_is_on_the_scale_of_mos_and_in_the_order_of_the_measure():
     assert {*results.methods} == {"oefp", "mean", "algorithm_modality_mean"}
     assert "reversed the direction" not in run.notes(results)
     # Scores of the test part do not enter the fit.
-    rows["mos"][fold[1]] = 6 - rows["mos"][fold[1]]
-    after, _ = run.judge("oefp", rows, values, [fold])
+    changed = np.where(FOLD == 0, 6 - MOS, MOS)
+    after, _ = judge(rows=ROWS | {"mos": changed})
     np.testing.assert_array_equal(test.predicted, after.predicted)
 
 
 def test_pooled_folds_are_each_predicted_by_their_own_fit():
-    rows, values = base()
-    pooled, results = run.judge("oefp", rows, values, folds())
+    pooled, results = judge(folds=FOLDS)
     assert results.images == 30
-    assert sorted(pooled.split.pair_id) == sorted(rows["pair_id"])
-    for k, fold in enumerate(folds()):
-        alone, _ = run.judge("oefp", rows, values, [fold])
+    assert sorted(pooled.split.pair_id) == sorted(PAIRS)
+    for k, fold in enumerate(FOLDS):
+        alone, _ = judge(folds=[fold])
         np.testing.assert_array_equal(
             pooled.where(fold=str(k)).predicted, alone.predicted
         )
@@ -88,14 +84,12 @@ def test_pooled_folds_are_each_predicted_by_their_own_fit():
 
 
 def test_a_reversed_measure_is_reported():
-    rows, values = base()
-    _, results = run.judge("oefp", rows, -values, folds()[:1])
+    _, results = judge(-VALUES)
     assert results.unfitted.srcc < 0 < results.methods["oefp"].raw.srcc
     assert "reversed the direction" in run.notes(results)
 
 
 def test_method_with_features_learns_from_the_training_rows_only():
-    rows, values = base()
     seen = []
 
     def fit(features, mos):
@@ -103,13 +97,13 @@ def test_method_with_features_learns_from_the_training_rows_only():
         return lambda others: others[:, 0]
 
     method = Method(lambda rows: rows, False, "", fit, "nothing")
-    features = np.stack([values, values], axis=1)
+    features = np.stack([VALUES, VALUES], axis=1)
     with mock.patch.dict(METHODS, {"fake": method}):
-        test, results = run.judge("fake", rows, features, folds()[:1])
+        test, results = judge(features, name="fake")
         assert "nothing from the measure" in run.notes(results)
     assert seen == [((24, 2), 24)]
     assert results.unfitted is None
-    np.testing.assert_array_equal(test.predicted, values[folds()[0][1]])
+    np.testing.assert_array_equal(test.predicted, VALUES[FOLD == 0])
 
 
 @pytest.fixture
@@ -153,9 +147,8 @@ def test_command_prints_the_protocols_table_and_writes_every_image(
     data_dir, tmp_path
 ):
     path = tmp_path / "x.csv"
-    done = command(
-        "--method=rsfe", f"--data_dir={data_dir}", f"--output={path}"
-    )
+    flags = ("--method=rsfe", f"--data_dir={data_dir}", f"--output={path}")
+    done = command(*flags)
     assert done.returncode == 0, done.stderr
     for text in ("simulated scores", "fold 0", "| rsfe |", "nothing fitted"):
         assert text in done.stdout
@@ -199,13 +192,10 @@ def measured(builder, places, measure, needs_sources=False):
 
 def test_values_belong_to_their_rows(data_dir):
     builder = data.open_base(Config(data_dir=data_dir))
-    stored = list(
-        tfds.as_numpy(
-            builder.as_dataset(split="+".join(f"fold_{k}" for k in range(5)))
-        )
-    )
+    split = "+".join(f"fold_{k}" for k in range(5))
     by_name = {
-        (e["pair_id"].decode(), e["algorithm"].decode()): e for e in stored
+        (e["pair_id"].decode(), e["algorithm"].decode()): e
+        for e in tfds.as_numpy(builder.as_dataset(split=split))
     }
 
     def distance(rows):
@@ -229,11 +219,9 @@ def test_sources_of_custom_images_are_found_or_their_lack_named(
 ):
     rows = rows_of()
     if has_sources:
-        rows = [
-            row
-            | {f"source_{x}": f"sources/{row['pair_id']}_{x}.png" for x in "ab"}
-            for row in rows
-        ]
+        for row in rows:
+            for x in "ab":
+                row[f"source_{x}"] = f"sources/{row['pair_id']}_{x}.png"
     write_folder(tmp_path / "manual", rows)
     builder = builder_module.Builder(
         config="custom", data_dir=tmp_path / "tfds"

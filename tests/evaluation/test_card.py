@@ -14,9 +14,7 @@ from g2npan_tf.evaluation import card as model_card
 from g2npan_tf.evaluation import figures as evaluation
 from g2npan_tf.evaluation import results as kept
 from g2npan_tf.evaluation import statistics
-from g2npan_tf.evaluation.results import Agreement
 from g2npan_tf.evaluation.results import Results
-from g2npan_tf.evaluation.results import WithinGroup
 from g2npan_tf.evaluation.statistics import METRICS
 from g2npan_tf.evaluation.statistics import Figures
 from g2npan_tf.evaluation.statistics import Interval
@@ -145,13 +143,8 @@ def test_another_folder_gets_a_card_with_its_part_named(workdir, tmp_path):
 def test_training_is_told_where_it_was_summed_up(workdir, card):
     assert "Epochs" not in card
     assert "Calibration" not in card
-    found = {"scale": 2.0, "offset": -0.25, "images": 192}
-    summary = {
-        "epochs": 9,
-        "best_epoch": 4,
-        "best_val_srcc": 0.5,
-        "calibration": found,
-    }
+    summary = {"epochs": 9, "best_epoch": 4, "best_val_srcc": 0.5}
+    summary["calibration"] = {"scale": 2.0, "offset": -0.25, "images": 192}
     (workdir / "training.json").write_text(json.dumps(summary))
     try:
         text = model_card.write(workdir, 128).read_text()
@@ -165,27 +158,21 @@ FIGURES = Figures(0.5, 1 / 3, math.nan, 1e-7)
 LIMITS = dict.fromkeys(METRICS, Interval(0.1, 0.7))
 
 
-def of_one_method(**changes):
-    """Of one method, whose intervals may be given."""
-    limits = changes.pop("limits", LIMITS)
-    methods = {
-        "g2npan": Agreement(
-            FIGURES, limits, FIGURES, math.nan, WithinGroup(0.5, 0.5)
-        )
-    }
-    whole = {
-        "data": {"name": "base/small/1.0.0", "scores": "simulated"},
-        "protocol": 'group: "by case", # 1',
-        "split": "test",
-        "images": 6,
-        "pairs": 3,
-        "methods": methods,
-        "gains": {},
-    }
-    return Results(**whole | changes)
+METHOD = dataclasses.replace(
+    RESULTS.methods["ours"], raw=FIGURES, interval=LIMITS
+)
+ONE = dataclasses.replace(
+    RESULTS,
+    data={"name": "base/small/1.0.0", "scores": "simulated"},
+    protocol='group: "by case", # 1',
+    split="test",
+    methods={"g2npan": METHOD},
+    gains={},
+)
 
 
-ONE = of_one_method()
+def changed(**changes):
+    return dataclasses.replace(ONE, **changes)
 
 
 def head(*evaluations):
@@ -196,7 +183,7 @@ def head(*evaluations):
 
 
 def test_the_head_has_every_field():
-    content = head(ONE, of_one_method(split="all"))
+    content = head(ONE, changed(split="all"))
     assert content["license"] == "apache-2.0"
     assert content["library_name"] == "keras"
     assert content["metrics"][1] == "spearmanr"
@@ -215,11 +202,9 @@ def test_figures_are_those_of_the_results_and_undefined_ones_left_out():
     values = {m["name"].lower(): m["value"] for m in metrics}
     assert values == {k: v for k, v in FIGURES._asdict().items() if k != "krcc"}
     assert metrics[0]["args"] == {"low": 0.1, "high": 0.7}
-
-
-def test_an_undefined_interval_is_left_out():
-    limits = dict.fromkeys(METRICS, Interval(math.nan, math.nan))
-    assert "low" not in str(head(of_one_method(limits=limits)))
+    unknown = dict.fromkeys(METRICS, Interval(math.nan, math.nan))
+    method = dataclasses.replace(METHOD, interval=unknown)
+    assert "low" not in str(head(changed(methods={"g2npan": method})))
 
 
 def parts(*evaluations):
@@ -230,19 +215,17 @@ def parts(*evaluations):
 
 def test_what_is_left_out_is_named():
     narrowed = {"excluded": ["modality:b"], "group_by": "case_id"}
-    found = parts(ONE, of_one_method(**narrowed))
+    found = parts(ONE, changed(**narrowed))
     assert found == ["test", "test; without modality:b; grouped by case_id"]
 
 
 def test_images_of_training_are_not_listed():
     data = ONE.data | {"images": 6}
     own = {"data": data, "trained_on": data}
-    test, everything = of_one_method(**own), of_one_method(**own, split="all")
+    test, everything = changed(**own), changed(**own, split="all")
     # Written before images were counted.
-    old = of_one_method(data=data, trained_on=ONE.data, split="fold_2")
-    other = of_one_method(
-        data=data, trained_on=data | {"images": 7}, split="all"
-    )
+    old = changed(data=data, trained_on=ONE.data, split="fold_2")
+    other = changed(data=data, trained_on=data | {"images": 7}, split="all")
     assert parts(test, everything) == ["test"]
     assert parts(test, old) == ["test"]
     assert parts(test, other) == ["test", "all"]
@@ -270,15 +253,16 @@ def test_every_method_that_is_not_clearly_beaten_is_named():
 
 
 def test_simulated_scores_are_named_only_where_they_are():
-    simulated = model_card.limits({"scores": "simulated"}, [], 512)
-    assert "not what radiologists think" in simulated[1]
-    formula = model_card.limits({"scores": "SSIM (no readers)"}, [], 512)
-    assert "nothing of what radiologists think" in formula[1]
-    real = " ".join(model_card.limits({"scores": "two readers"}, [], 512))
+    def limits(**facts):
+        return model_card.limits(facts, [], 512)
+
+    assert "not what radiologists think" in limits(scores="simulated")[1]
+    formula = limits(scores="SSIM (no readers)")[1]
+    assert "nothing of what radiologists think" in formula
+    real = " ".join(limits(scores="two readers"))
     assert "simulated" not in real
     assert "formula" not in real
     assert "side 512" in real
-    facts = {"name": "b", "scores": "two readers", "caveat": "one patient"}
-    said = model_card.limits(facts, [], 512)
+    said = limits(name="b", scores="two readers", caveat="one patient")
     assert any("b: one patient. A figure" in line for line in said)
     assert real.startswith("Research use only. This is not a medical device.")

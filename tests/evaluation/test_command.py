@@ -1,11 +1,8 @@
 """The evaluation command refuses in one line what it cannot do."""
 
-import subprocess
-import sys
-
 import pytest
 
-from tests.tiny import REPOSITORY
+from tests.tiny import run_python
 
 
 @pytest.mark.parametrize(
@@ -18,13 +15,7 @@ from tests.tiny import REPOSITORY
     ],
 )
 def test_bad_flags_are_one_line_and_code_two(flags, message):
-    done = subprocess.run(
-        [sys.executable, "-m", "g2npan_tf.evaluation.command", *flags],
-        capture_output=True,
-        text=True,
-        cwd=REPOSITORY,
-        check=False,
-    )
+    done = run_python("-m", "g2npan_tf.evaluation.command", *flags)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1

@@ -13,18 +13,25 @@ from g2npan_tf.evaluation import figures as evaluation
 from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation.figures import HERE
 from g2npan_tf.evaluation.figures import Part
+from g2npan_tf.evaluation.results import ALGORITHM_MEAN
 from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.evaluation.results import Split
 
 
-def split(mos, pairs=None, algorithms=None):
+def split(mos, pairs=None, algorithms=None, group_by="pair_id"):
     count = len(mos)
     return Split(
         np.array(pairs or [f"p{i // 2}" for i in range(count)]),
         np.array(algorithms or ["a", "b"] * (count // 2)),
         np.array(["CT-MRI"] * count),
         np.array(mos, np.float64),
+        group_by=group_by,
     )
+
+
+@pytest.fixture
+def few_resamples(monkeypatch):
+    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 50)
 
 
 CT_PET_CT = np.array(["CT", "PET", "CT"])
@@ -136,8 +143,7 @@ def test_difference_finds_the_better_method():
         assert gain.p == pytest.approx(2 / 1001)
 
 
-def test_all_are_judged_and_one_is_set_against_those_that_rank(monkeypatch):
-    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
+def test_all_are_judged_and_one_is_set_against_those_that_rank(few_resamples):
     predictions = {
         "ours": GOOD,
         "bad": BAD,
@@ -149,26 +155,24 @@ def test_all_are_judged_and_one_is_set_against_those_that_rank(monkeypatch):
     assert (results.images, results.pairs, results.cases) == (80, 40, None)
     assert set(results.methods) == set(predictions)
     assert results.methods["ours"] == evaluation.assess(BIG, GOOD)
+    constant = results.methods["constant"].interval["srcc"]
+    assert np.isnan([constant.low, constant.high]).all()
     assert set(results.gains) == {"bad", "worse"}
     for name, gains in results.gains.items():
         alone = evaluation.difference(BIG, GOOD, predictions[name])
         for scope, gain in gains.items():
             assert dataclasses.replace(gain, p_holm=None) == alone[scope]
-            # Four differences, all at the floor of 2 / 11.
-            assert gain.p_holm == pytest.approx(8 / 11)
+            # Four differences, all at the floor of 2 / 51.
+            assert gain.p_holm == pytest.approx(8 / 51)
 
 
-def test_a_network_that_says_one_score_for_all_is_judged(monkeypatch):
-    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
+def test_a_network_that_says_one_score_for_all_is_judged(few_resamples):
     predictions = {"ours": np.full(80, 3.0), "good": GOOD}
-    for gain in (
-        evaluation.judge(BIG, predictions, "ours").gains["good"].values()
-    ):
-        assert math.isnan(gain.difference)
+    gains = evaluation.judge(BIG, predictions, "ours").gains["good"]
+    assert all(math.isnan(gain.difference) for gain in gains.values())
 
 
-def test_a_mean_never_ranks_not_even_over_pooled_folds(monkeypatch):
-    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
+def test_a_mean_never_ranks_not_even_over_pooled_folds(few_resamples):
     # Two folds: the one with the better images was predicted by the mean of
     # the worse ones, as where algorithms are left out.
     better = BIG.mos > np.median(BIG.mos)
@@ -184,14 +188,14 @@ def test_a_mean_never_ranks_not_even_over_pooled_folds(monkeypatch):
         figures = results.methods[name]
         for figure in ("plcc", "srcc", "krcc"):
             assert math.isnan(figures.raw._asdict()[figure])
+            assert np.isnan(dataclasses.astuple(figures.interval[figure])).all()
         error = np.sqrt(np.mean((BIG.mos - means) ** 2)) / 4
         assert figures.raw.rmse == pytest.approx(error)
         limits = figures.interval["rmse"]
         assert limits.low <= error <= limits.high
 
 
-def test_each_modality_is_judged_alone(monkeypatch):
-    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 10)
+def test_each_modality_is_judged_alone(few_resamples):
     names = np.repeat(["CT", "PET"], 40)
     both = dataclasses.replace(BIG, modality=names)
     found = evaluation.judge(both, {"ours": GOOD, "bad": BAD}, "ours")
@@ -327,11 +331,6 @@ def test_a_fold_where_it_is_not_defined_does_not_count():
     assert found.methods["ours"].srcc == pytest.approx(second)
 
 
-@pytest.fixture
-def few_resamples(monkeypatch):
-    monkeypatch.setattr(statistics, "NUM_RESAMPLES", 50)
-
-
 def part(seed="0", draw="", noise=0.5, pairs=range(8), error=1):
     """Three images of each pair; their scores hang on the pair alone."""
     mos = [np.random.default_rng(p).uniform(1, 5, 3) for p in pairs]
@@ -416,10 +415,9 @@ def test_trivial_baselines_are_the_same_for_all_seeds():
 NAN = np.nan
 
 
-def of_groups(count, per_group=4):
-    names = np.array([f"pair_{i // per_group}" for i in range(count)])
-    kinds = np.array(["a", "b", "c", "d"] * count)[:count]
-    return Split(names, kinds, names, np.full(count, NAN))
+def of_groups(count):
+    pairs = [f"pair_{i // 4}" for i in range(count)]
+    return split([NAN] * count, pairs, (list("abcd") * count)[:count])
 
 
 def test_a_hand_made_case():
@@ -503,79 +501,65 @@ def test_where_nobody_can_be_judged_there_is_nothing(grades):
     assert evaluation.single_reader(of_groups(len(grades)), grades) == {}
 
 
-def scores_of(algorithms, mos, pairs=None, group_by="pair_id"):
-    count = len(mos)
-    return Split(
-        np.array(pairs or [f"p{i // 2}" for i in range(count)]),
-        np.array(algorithms),
-        np.array(["CT"] * count),
-        np.array(mos, np.float64),
-        np.array(["c"] * count),
-        group_by,
-    )
-
-
-KNOWN = scores_of(["a", "b"] * 3, [1.0, 4.0] * 3, list("qqqqqq"))
-
-
 def test_left_out_means_by_hand():
-    split = Split(
-        np.array(list("xxyyyz")),
-        np.array(list("abaaac")),
-        np.array(["CT"] * 6),
-        np.array([1.0, 2.0, 3.0, 5.0, 4.0, 4.0]),
+    scores = split(
+        [1.0, 2.0, 3.0, 5.0, 4.0, 4.0], list("xxyyyz"), list("abaaac")
     )
     # x: a of y; b is nowhere else, so all of y and z. y: one a only, so all
     # of x and z. z: c is nowhere else.
     expected = [4.0, 4.0, *[7 / 3] * 3, 3.0]
-    assert evaluation.left_out_means(split).tolist() == expected
+    assert evaluation.left_out_means(scores).tolist() == expected
 
 
 def test_no_image_tells_of_its_own_group():
-    split = Split(
-        np.array(list("xxyy")),
-        np.array(list("abab")),
-        np.array(["CT"] * 4),
-        np.array([1.0, 2.0, 3.0, 4.0]),
-    )
-    before = evaluation.left_out_means(split)
-    split.mos[:2] = 5.0
-    after = evaluation.left_out_means(split)
+    scores = split([1.0, 2.0, 3.0, 4.0])
+    before = evaluation.left_out_means(scores)
+    scores.mos[:2] = 5.0
+    after = evaluation.left_out_means(scores)
     assert after[:2].tolist() == before[:2].tolist()
     assert after[2:].tolist() == [5.0, 5.0]
 
 
-def test_training_tells_of_algorithms_that_are_shared():
-    here = scores_of(["a", "new", "a", "new"], [2.0, 3.0, 4.0, 5.0])
-    values, notes = evaluation.external_baselines(KNOWN, here, False)
-    assert set(values) == {"mean", "algorithm_modality_mean", HERE}
-    assert values["algorithm_modality_mean"].tolist() == [1.0, 2.5, 1.0, 2.5]
-    assert notes == []
+KNOWN = split([1.0, 4.0] * 3, list("qqqqqq"))
+SHARED = split([2.0, 3.0, 4.0, 5.0], algorithms=["a", "new"] * 2)
+OTHERS = split([2.0, 3.0, 4.0, 5.0], algorithms=["x", "y"] * 2)
+ONE_GROUP = split([2.0, 3.0], group_by="modality")
 
 
-def test_without_a_shared_algorithm_its_mean_is_left_out_and_that_is_said():
-    here = scores_of(["x", "y", "x", "y"], [2.0, 3.0, 4.0, 5.0])
-    values, notes = evaluation.external_baselines(KNOWN, here, False)
-    assert set(values) == {"mean", "modality_mean", HERE}
-    assert "no algorithm_modality_mean" in notes[0]
-
-
-def test_without_the_training_part_only_the_base_itself_tells():
-    here = scores_of(["x", "y", "x", "y"], [2.0, 3.0, 4.0, 5.0])
-    values, notes = evaluation.external_baselines(None, here, False)
-    assert set(values) == {HERE}
-    assert "whose data set is not here" in notes[0]
-
-
-def test_a_single_group_is_said_and_tells_nothing_of_itself():
-    here = scores_of(["a", "b"], [2.0, 3.0], group_by="modality")
-    values, notes = evaluation.external_baselines(KNOWN, here, False)
-    assert HERE not in values
-    assert notes[0].startswith("groups: one modality only")
-
-
-def test_the_test_part_of_a_run_has_the_baselines_of_its_protocol():
-    here = scores_of(["x", "y", "x", "y"], [2.0, 3.0, 4.0, 5.0])
-    values, notes = evaluation.external_baselines(KNOWN, here, True)
-    assert set(values) == {"mean", "modality_mean"}
-    assert notes == []
+@pytest.mark.parametrize(
+    ("known", "here", "is_test", "names", "note"),
+    [
+        (KNOWN, SHARED, False, {"mean", ALGORITHM_MEAN, HERE}, ""),
+        (
+            KNOWN,
+            OTHERS,
+            False,
+            {"mean", "modality_mean", HERE},
+            f"baselines: no {ALGORITHM_MEAN}",
+        ),
+        (
+            None,
+            OTHERS,
+            False,
+            {HERE},
+            "baselines: none of training, whose data",
+        ),
+        (
+            KNOWN,
+            ONE_GROUP,
+            False,
+            {"mean", ALGORITHM_MEAN},
+            "groups: one modal",
+        ),
+        # The test part of a run has the baselines of its protocol.
+        (KNOWN, OTHERS, True, {"mean", "modality_mean"}, ""),
+    ],
+)
+def test_baselines_are_those_that_can_be_and_what_is_left_out_is_said(
+    known, here, is_test, names, note
+):
+    values, notes = evaluation.external_baselines(known, here, is_test)
+    assert set(values) == names
+    assert [line[: len(note)] for line in notes] == [note] * bool(note)
+    if here is SHARED:
+        assert values[ALGORITHM_MEAN].tolist() == [1.0, 2.5, 1.0, 2.5]

@@ -48,11 +48,11 @@ def run(data_dir, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def tiled_dir(tmp_path_factory):
-    """Folder with another base, of tiled images with anchors."""
+def tiled(tmp_path_factory):
+    """Another base, of tiled images with anchors."""
     folder = tmp_path_factory.mktemp("tiled")
     TiledBase(data_dir=folder).download_and_prepare()
-    return str(folder)
+    return Choice(data="tiled_base", data_dir=str(folder))
 
 
 def test_without_a_base_it_is_the_test_part_and_nothing_differs(run, tmp_path):
@@ -82,9 +82,8 @@ def test_pixels_of_chosen_images_are_theirs(run):
         assert mos == scored.predictions.predicted[place]
 
 
-def test_another_base_is_scored_whole_and_what_differs_is_said(run, tiled_dir):
-    choice = Choice(data="tiled_base", data_dir=tiled_dir)
-    scored = model_evaluation.score(run, choice)
+def test_another_base_is_scored_whole_and_what_differs_is_said(run, tiled):
+    scored = model_evaluation.score(run, tiled)
     results = scored.results
     # Ten cases of three images, of which one is an anchor.
     assert results.images == 20
@@ -93,15 +92,11 @@ def test_another_base_is_scored_whole_and_what_differs_is_said(run, tiled_dir):
     assert results.trained_on["name"].startswith("fusion_quality/phantom")
     assert set(results.methods) == {"g2npan", "mean", "modality_mean", HERE}
     assert set(results.baselines) == {"mean", "modality_mean", HERE}
-    assert [line.partition(":")[0] for line in results.differs] == [
-        "data set",
-        "scores",
-        "sampling",
-        "modality",
-        "algorithm",
-        "score scale",
-        "baselines",
-    ]
+    said = "; ".join(line.partition(":")[0] for line in results.differs)
+    assert said == (
+        "data set; scores; sampling; modality; algorithm; score scale; "
+        "baselines"
+    )
     folder = model_evaluation.folder(run, results)
     assert folder == run / "evaluation" / "tiled_base-1.0.0-all"
 
@@ -116,17 +111,13 @@ def test_own_base_whole_says_how_much_of_it_training_had(run):
     assert not [x for x in one.differs if x.startswith("overlap")]
 
 
-def test_exclusions_and_groups(run, tiled_dir):
-    choice = Choice(
-        data="tiled_base",
-        data_dir=tiled_dir,
-        group_by="case_id",
-        exclude=["algorithm:a1", "case_id:c3"],
-    )
+def test_exclusions_and_groups(run, tiled):
+    excluded = ["algorithm:a1", "case_id:c3"]
+    choice = dataclasses.replace(tiled, group_by="case_id", exclude=excluded)
     results = model_evaluation.score(run, choice).results
     assert results.images == 9
     assert results.group_by == "case_id"
-    assert results.excluded == ["algorithm:a1", "case_id:c3"]
+    assert results.excluded == excluded
 
 
 def test_only_the_whole_test_part_by_pairs_goes_where_others_look(tmp_path):
@@ -156,30 +147,25 @@ def test_only_the_whole_test_part_by_pairs_goes_where_others_look(tmp_path):
     assert folders[4].name.endswith("-test-by-case_id")
 
 
-def test_a_single_group_has_no_interval(run, tiled_dir):
-    choice = Choice(data="tiled_base", data_dir=tiled_dir, group_by="modality")
+def test_a_single_group_has_no_interval(run, tiled):
+    choice = dataclasses.replace(tiled, group_by="modality")
     results = model_evaluation.score(run, choice).results
     limits = results.methods["g2npan"].interval["srcc"]
     assert np.isnan([limits.low, limits.high]).all()
     assert results.differs[-1].startswith("groups: one modality only")
 
 
-def test_without_its_own_base_a_model_is_scored_all_the_same(run, tiled_dir):
+def test_without_its_own_base_a_model_is_scored_all_the_same(run, tiled):
     path = run / "config.json"
     path.write_text(path.read_text().replace("phantom/1.", "phantom/0."))
-    choice = Choice(data="tiled_base", data_dir=tiled_dir)
-    results = model_evaluation.score(run, choice).results
+    results = model_evaluation.score(run, tiled).results
     assert set(results.methods) == {"g2npan", HERE}
     assert "unknown" in {x.partition(":")[0] for x in results.differs}
 
 
 def test_readers_disagree_by_their_standard_deviation():
-    grades = [
-        np.array([1.0, 3.0]),
-        np.array([2.0, np.nan, 2.0]),
-        np.array([4.0, np.nan]),
-    ]
-    spreads = model_evaluation.reader_spread(grades)
+    grades = ([1.0, 3.0], [2.0, np.nan, 2.0], [4.0, np.nan])
+    spreads = model_evaluation.reader_spread(list(map(np.array, grades)))
     np.testing.assert_allclose(spreads, [2**0.5, 0.0, np.nan])
 
 
@@ -233,33 +219,24 @@ def test_exclusions_take_away_what_they_name(settings, facts):
     assert "average" not in rows["algorithm"]
 
 
+NAMES = ("average", "laplacian_pyramid", "discrete_wavelet")
+FORM = "expected NAME:VALUE"
+
+
 @pytest.mark.parametrize(
-    ("exclude", "message"),
+    ("choice", "message"),
     [
-        ("average", "expected NAME:VALUE, NAME one of pair_id"),
-        ("size:3", "expected NAME:VALUE"),
-        ("algorithm:none", "no image has that algorithm; there are average"),
-        ("modality:", "expected NAME:VALUE"),
+        (Choice(exclude=["average"]), f"{FORM}, NAME one of pair_id"),
+        (Choice(exclude=["size:3"]), FORM),
+        (Choice(exclude=["modality:"]), FORM),
+        (Choice(exclude=["algorithm:x"]), "has that algorithm; there are aver"),
+        (Choice(exclude=[f"algorithm:{n}" for n in NAMES]), "no image is left"),
+        (Choice(split="train"), r"expected .*fold_0"),
+        (Choice(data="fusion_quality", split="test"), r"expected .*fold_0"),
     ],
 )
-def test_bad_exclusions_are_one_line(settings, facts, exclude, message):
+def test_bad_choices_are_one_line(settings, facts, choice, message):
     with pytest.raises(InputError, match=message):
-        select(settings, facts, Choice(exclude=[exclude]))
-
-
-def test_what_leaves_no_image_is_refused(settings, facts):
-    names = ("average", "laplacian_pyramid", "discrete_wavelet")
-    choice = Choice(exclude=[f"algorithm:{name}" for name in names])
-    with pytest.raises(InputError, match="no image is left"):
-        select(settings, facts, choice)
-
-
-@pytest.mark.parametrize(
-    "choice",
-    [Choice(split="train"), Choice(data="fusion_quality", split="test")],
-)
-def test_bad_splits_are_refused(settings, facts, choice):
-    with pytest.raises(InputError, match=r"expected .*fold_0"):
         select(settings, facts, choice)
 
 

@@ -26,28 +26,19 @@ def tau_b_by_counting(x, y):
 
 
 @pytest.mark.parametrize("true", [TRUE, TIED])
-def test_plcc_is_numpy_s(true):
+def test_correlations_are_those_of_their_definitions(true):
     expected = np.corrcoef(true, NOISY)[0, 1]
     assert statistics.plcc(true, NOISY) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("true", [TRUE, TIED])
-def test_srcc_is_the_plcc_of_mean_ranks(true):
-    ranks = [stats.rankdata(x) for x in (true, NOISY)]
-    expected = np.corrcoef(*ranks)[0, 1]
+    # That of mean ranks, and tau-b with ties.
+    expected = np.corrcoef(*map(stats.rankdata, (true, NOISY)))[0, 1]
     assert statistics.srcc(true, NOISY) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("true", [TRUE, TIED])
-def test_krcc_is_tau_b_with_ties(true):
     expected = tau_b_by_counting(true, NOISY)
     assert statistics.krcc(true, NOISY) == pytest.approx(expected)
 
 
 def test_rmse_by_hand():
-    assert statistics.rmse([0.0, 0.0], [0.3, 0.4]) == pytest.approx(
-        math.sqrt(0.125)
-    )
+    found = statistics.rmse([0.0, 0.0], [0.3, 0.4])
+    assert found == pytest.approx(math.sqrt(0.125))
 
 
 def test_two_points_are_perfectly_ranked_or_reversed():
@@ -82,10 +73,12 @@ def test_bad_scores_are_refused(true, predicted):
         statistics.figures(np.array(true), np.array(predicted))
 
 
+X = np.linspace(-3, 3, 40)
+
+
 def test_logistic_mapping_recovers_a_logistic():
-    x = np.linspace(-3, 3, 40)
-    y = 0.8 / (1 + np.exp(-(x - 0.4) / 0.5)) + 0.1
-    np.testing.assert_allclose(statistics.logistic_mapping(y, x), y, atol=1e-4)
+    y = 0.8 / (1 + np.exp(-(X - 0.4) / 0.5)) + 0.1
+    np.testing.assert_allclose(statistics.logistic_mapping(y, X), y, atol=1e-4)
 
 
 def test_logistic_mapping_is_never_worse_than_a_line():
@@ -98,27 +91,22 @@ def test_logistic_mapping_is_never_worse_than_a_line():
 
 
 def test_logistic_mapping_leaves_constants_alone():
-    x = np.full(8, 0.5)
-    np.testing.assert_array_equal(
-        statistics.logistic_mapping(np.arange(8.0), x), x
-    )
+    mapped = statistics.logistic_mapping(np.arange(8.0), np.full(8, 0.5))
+    assert mapped.tolist() == [0.5] * 8
 
 
 def test_fitted_logistic_is_the_mapping_on_other_predictions():
-    x = np.linspace(-3, 3, 40)
-    y = 4 / (1 + np.exp(-(x - 0.4) / 0.5)) + 1
-    mapping = statistics.fit_logistic(y[::2], x[::2])
-    np.testing.assert_allclose(mapping(x[1::2]), y[1::2], atol=1e-3)
+    y = 4 / (1 + np.exp(-(X - 0.4) / 0.5)) + 1
+    mapping = statistics.fit_logistic(y[::2], X[::2])
+    np.testing.assert_allclose(mapping(X[1::2]), y[1::2], atol=1e-3)
     noisy = y + np.random.default_rng(0).normal(0, 0.5, 40)
-    np.testing.assert_array_equal(
-        statistics.fit_logistic(noisy, x)(x),
-        statistics.logistic_mapping(noisy, x),
-    )
+    mapped = statistics.logistic_mapping(noisy, X)
+    fitted = statistics.fit_logistic(noisy, X)(X)
+    np.testing.assert_array_equal(fitted, mapped)
 
 
 def test_fitted_logistic_falls_where_the_scores_do():
-    x = np.linspace(-3, 3, 40)
-    mapped = statistics.fit_logistic(-np.tanh(x), x)(np.array([-1.0, 1.0]))
+    mapped = statistics.fit_logistic(-np.tanh(X), X)(np.array([-1.0, 1.0]))
     assert mapped[0] > 0.5
     assert mapped[1] < -0.5
 
@@ -135,21 +123,24 @@ def test_constant_scores_are_mapped_to_themselves():
     assert fit(np.array([0.0, 9.0])).tolist() == [2.0, 2.0]
 
 
-def test_p_counts_the_resamples_on_the_other_side_of_zero():
-    values = np.array([0.3, 0.1, -0.1, 0.2, 0.4, 0.2, 0.1, 0.5, 0.3])
-    # One of nine is not above 0: 2 (1 + 1) / (1 + 9).
-    assert statistics.bootstrap_p(values, 20) == pytest.approx(0.4)
-    assert statistics.bootstrap_p(-values, 20) == pytest.approx(0.4)
-
-
-def test_a_resample_without_difference_speaks_for_neither_side():
-    assert statistics.bootstrap_p(np.zeros(99), 20) == 1.0
-    values = np.array([0.0] + [1.0] * 98)
-    assert statistics.bootstrap_p(values, 20) == pytest.approx(0.04)
-
-
-def test_p_has_its_floor_and_is_never_zero():
-    assert statistics.bootstrap_p(np.ones(1000), 20) == pytest.approx(2 / 1001)
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("values", "units", "p"),
+    [
+        # One of nine is not above 0: 2 (1 + 1) / (1 + 9).
+        ([0.3, 0.1, -0.1, 0.2, 0.4, 0.2, 0.1, 0.5, 0.3], 20, 0.4),
+        # A resample without difference speaks for neither side.
+        ([0.0] * 99, 20, 1.0),
+        ([0.0] + [1.0] * 98, 20, 0.04),
+        # The floor, and that of few units, which cannot be surprising.
+        ([1.0] * 1000, 20, 2 / 1001),
+        ([1.0] * 1000, 3, 0.25),
+        ([1.0] * 1000, 2, 0.5),
+    ],
+)
+def test_p_by_hand(values, units, p, sign):
+    found = statistics.bootstrap_p(sign * np.array(values), units)
+    assert found == pytest.approx(p)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -229,12 +220,6 @@ def test_an_undefined_comparison_counts_and_stays_undefined():
 
 def test_the_example_of_the_docstring_runs():
     assert doctest.testmod(statistics).failed == 0
-
-
-@pytest.mark.parametrize(("units", "smallest"), [(2, 0.5), (3, 0.25)])
-def test_few_units_cannot_be_surprising(units, smallest):
-    assert statistics.bootstrap_p(np.ones(1000), units) == smallest
-    assert statistics.bootstrap_p(-np.ones(1000), units) == smallest
 
 
 def test_resamples_are_of_whole_units_in_all_parts_and_seeded():

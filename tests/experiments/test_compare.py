@@ -55,10 +55,7 @@ def write(
 
 @pytest.fixture
 def two(tmp_path):
-    return (
-        write(tmp_path / "good", 0.3, 1),
-        write(tmp_path / "poor", 3.0, 2),
-    )
+    return (write(tmp_path / "good", 0.3, 1), write(tmp_path / "poor", 3.0, 2))
 
 
 def test_differences_are_those_of_the_evaluation(tmp_path, two):
