@@ -114,11 +114,7 @@ def measure(
 ) -> MethodResults:
     """Measures a data set and judges it, on one fold or on all together.
 
-    Args:
-        name: Of the method.
-        settings: Data set, protocol and fold.
-        pooled: Whether all folds are.
-        output: CSV file to write; the figures go into the JSON file beside.
+    Writes a CSV file; the figures go into the JSON file beside.
 
     Raises:
         InputError: If the method is not defined on the data set.

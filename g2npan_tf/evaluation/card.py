@@ -215,10 +215,7 @@ def limits(
 ) -> list[str]:
     """What the figures do not say, and where the model is no better.
 
-    Args:
-        facts: Of the data set it was trained on.
-        evaluations: Of each results.json.
-        size: Side in pixels of what the model scores.
+    Facts are of training's data set, size is the scorer's side in pixels.
     """
     lines = [
         USE,

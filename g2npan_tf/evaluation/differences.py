@@ -37,9 +37,7 @@ class Side:
 def lines(trained: Side, scored: Side) -> list[str]:
     """Says what differs, a line each that begins with what it is about.
 
-    Args:
-        trained: What the model learned from; its `size` is the scorer's.
-        scored: What it is scored on.
+    The `size` of what the model was trained on is the scorer's.
     """
     found = [
         _data_sets(trained.facts, scored.facts),
@@ -66,11 +64,8 @@ def sampling(scorer_size: int, image_size: int) -> str:
     Choice: every image is brought to the side that the scorer has, whole, as
     `Assessor` does with any file; so a score here is the score that the same
     file gets anywhere. One of whole images sees a larger image shrunk; one
-    of tiles (its side is a multiple of a tile's) a smaller one enlarged.
-
-    Args:
-        scorer_size: Side of the scorer's image in pixels.
-        image_size: Side of the data set's images in pixels.
+    of tiles (its side is a multiple of a tile's) a smaller one enlarged. Sizes
+    are sides in pixels.
     """
     if scorer_size == image_size:
         return ""

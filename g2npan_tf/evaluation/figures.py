@@ -358,11 +358,8 @@ class OfParts(results.OfImages):
 def judge_parts(parts: Sequence[Part]) -> OfParts:
     """The figures of one row of a table.
 
-    Choice: with several seeds or draws a figure is the mean of theirs, and an
-    interval is of that mean, over resamples of the units.
-
-    Args:
-        parts: Of the row, one for each seed and draw.
+    Choice: with several seeds or draws, a part each, a figure is the mean of
+    theirs, and an interval is of that mean, over resamples of the units.
     """
     scores = [_qualities(p.images.split.mos, p.images.predicted) for p in parts]
 
@@ -411,16 +408,11 @@ def gain(first: Sequence[Part], second: Sequence[Part]) -> Difference:
         raise InputError("two rows have no seed or draw in common")
 
     def mean(rows: Sequence[np.ndarray]) -> list[float]:
-        return [
-            float(
-                np.mean(
-                    [
-                        _srcc_gain(a.split.mos, a.predicted, b.predicted, r)
-                        for (a, b), r in zip(common, rows, strict=True)
-                    ]
-                )
-            )
+        gains = [
+            _srcc_gain(a.split.mos, a.predicted, b.predicted, r)
+            for (a, b), r in zip(common, rows, strict=True)
         ]
+        return [float(np.mean(gains))]
 
     drawn = statistics.bootstrap([a.split.unit for a, _ in common], mean)
     return drawn.difference(0, _count([a.image for a, _ in common]))
@@ -428,16 +420,10 @@ def gain(first: Sequence[Part], second: Sequence[Part]) -> Difference:
 
 def trivial_parts(parts: Sequence[Part], name: str) -> list[Part]:
     """The same parts as a trivial baseline predicts them, which has no seed."""
-    draws = {part.draw: part for part in reversed(parts)}
+    draws = {part.draw: part.images for part in reversed(parts)}
     return [
-        Part(
-            "",
-            part.draw,
-            dataclasses.replace(
-                part.images, predicted=part.images.trivial[name]
-            ),
-        )
-        for part in reversed(draws.values())
+        Part("", draw, dataclasses.replace(rows, predicted=rows.trivial[name]))
+        for draw, rows in reversed(draws.items())
     ]
 
 
@@ -506,17 +492,11 @@ def single_reader(split: Split, grades: np.ndarray) -> dict[str, Agreement]:
         [split.unit, *(split.unit[places] for places, _, _ in readers)],
         mean_srcc,
     )
-    # Among fewer images of a group the best is found more easily.
-    top1 = (
-        float(np.mean([one.top1 for one in inside]))
-        if np.isfinite(grades).all()
-        else math.nan
-    )
-    within = results.WithinGroup(
-        srcc=float(np.mean([one.srcc for one in inside])),
-        top1=top1,
-        pairwise=float(np.mean([one.pairwise for one in inside])),
-    )
+    means = np.mean([dataclasses.astuple(one) for one in inside], axis=0)
+    within = results.WithinGroup(*means.tolist())
+    if not np.isfinite(grades).all():
+        # Among fewer images of a group the best is found more easily.
+        within = dataclasses.replace(within, top1=math.nan)
     return {
         ONE_READER: Agreement(
             raw=Figures(*np.mean(raw, axis=0).tolist()),
@@ -581,12 +561,8 @@ def _means_of(
         for name in np.unique(names)
         if np.sum(names == name) >= at_least
     }
-    return np.array(
-        [
-            means.get(name, other)
-            for name, other in zip(wanted, rest, strict=True)
-        ]
-    )
+    pairs = zip(wanted, rest, strict=True)
+    return np.array([means.get(name, other) for name, other in pairs])
 
 
 def external_baselines(

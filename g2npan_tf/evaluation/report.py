@@ -187,10 +187,7 @@ def _part(part: Part, baselines: Mapping[str, str]) -> dict[str, Any]:
             _AGREEMENT,
             [
                 _agreement(judged, name, figures)
-                for name, figures in {
-                    **judged.methods,
-                    **judged.readers,
-                }.items()
+                for name, figures in (judged.methods | judged.readers).items()
             ],
             "Agreement with the readers' scores",
         ),

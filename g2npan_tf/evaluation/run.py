@@ -175,11 +175,8 @@ def write(scored: Scored, output: pathlib.Path) -> None:
 def reader_spread(grades: Sequence[np.ndarray]) -> np.ndarray:
     """Standard deviation (n - 1) of each image's grades, `[n]`.
 
-    Args:
-        grades: Of any number of readers, NaN where one is missing.
-
-    Returns:
-        NaN where fewer than two judged.
+    Grades of any number of readers, NaN where one is missing; the deviation
+    is NaN where fewer than two judged.
     """
     return np.array(
         [
@@ -204,10 +201,7 @@ def _grades(facts: Facts, rows: Mapping[str, Any]) -> np.ndarray | None:
 def select(settings: Config, facts: Facts, choice: Choice) -> Selection:
     """Opens the data sets and picks the images, one at least.
 
-    Args:
-        settings: Of the run.
-        facts: Of the run's data set, from config.json.
-        choice: What is to be scored.
+    Settings and facts are of the run, from its config.json.
 
     Raises:
         InputError: If there is no such data set, or no image is left, or the

@@ -191,12 +191,7 @@ def predictions_of(output: pathlib.Path, seed: int, fold: int) -> pathlib.Path:
 
 
 def run_all(runs: Runs, output: pathlib.Path, jobs: int) -> None:
-    """Trains and evaluates each run in processes of their own.
-
-    Args:
-        runs: Configuration by seed and fold.
-        output: Folder of all runs.
-        jobs: Runs at a time.
+    """Trains and evaluates runs in processes of their own, `jobs` at a time.
 
     Raises:
         InputError: If a run fails; its log says more. Runs that have started
@@ -268,15 +263,11 @@ def is_done(config: Config, workdir: pathlib.Path) -> bool:
 
 
 def collect(runs: Runs, output: pathlib.Path) -> CrossValidation:
-    """Pools the predictions of the folds, seed by seed, and judges them.
+    """Pools what evaluated folds predicted, judges it and writes the files.
 
     Choice: figures are of all folds' images together, which are as many as
     the data set has, and not means over folds of some twenty pairs each; the
     mean of the folds' SRCC stands below them (`figures.fold_means`).
-
-    Args:
-        runs: Configuration by seed and fold, all evaluated.
-        output: Folder of all runs; gets the files.
     """
     rows = kept.pooled([_of_run(output, *key) for key in runs])
     first = next(iter(runs.values()))

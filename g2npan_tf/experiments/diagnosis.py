@@ -85,12 +85,10 @@ class Findings:
 
 
 def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
-    """Looks into a run.
+    """Looks into a run, with some training batches for the gradients.
 
-    Args:
-        workdir: Its folder; `InputError` if it has no run, or its data set is
-            not there.
-        num_batches: Training batches for the gradients.
+    Raises:
+        InputError: If there is no run, or its data set is not there.
     """
     config, facts = config_module.load(workdir / "config.json")
     model = start_weights.read_networks(config, workdir / outputs.BEST)

@@ -57,8 +57,6 @@ _DIFFERENCES = (
     "Differences: paired bootstrap by case, 95 % interval; p two-sided, "
     "Holm's correction for all differences of the table."
 )
-# Of a constant prediction in each fold the ranks say nothing.
-_NO_RANK = "mean"
 _GAINS = ("difference", "above_algorithm_mean")
 
 
@@ -175,10 +173,8 @@ def _epochs(job: Job) -> str:
         return "-"
     ended = [done for w in job.workdirs if (done := run_folder.read_summary(w))]
     words = []
-    for numbers in (
-        sorted({done.epochs for done in ended}),
-        sorted({done.best_epoch for done in ended}),
-    ):
+    for name in ("epochs", "best_epoch"):
+        numbers = sorted({getattr(done, name) for done in ended})
         ends = dict.fromkeys(numbers[:1] + numbers[-1:])
         words.append(" to ".join(map(str, ends)))
     return f"{words[0]} ({words[1]})"
@@ -313,7 +309,8 @@ def _cells(row: FilledRow) -> list[str]:
 def _trivial_cells(name: str, judged: OfParts) -> list[str]:
     """A row of a trivial baseline, which the paper has not."""
     words = _figures(judged)
-    if name == _NO_RANK:
+    # Of a constant prediction in each fold the ranks say nothing.
+    if name == "mean":
         words = ["-"] * 4 + words[4:]
     label = name.replace("_", " ") + " (trivial)"
     return [label, "-", *words, *["-"] * 6]

@@ -240,15 +240,11 @@ def _start_digests(config: Config) -> list[str]:
 
 
 def run_rows(request: Request, only_finished: bool) -> dict[str, str]:
-    """Trains and measures what is missing, row after row.
+    """Trains and measures what is missing, unless `only_finished`.
 
     Choice: a compared method that refuses the data set (it needs source
     images) is left out with its reason; a training run that fails ends the
     command, and the next call resumes there.
-
-    Args:
-        request: The table.
-        only_finished: Train and measure nothing.
 
     Returns:
         Why rows stay empty, by their names.
@@ -276,11 +272,7 @@ def run_rows(request: Request, only_finished: bool) -> dict[str, str]:
 
 
 def check_start_weights(request: Request, wanted: dict[str, Job]) -> None:
-    """Refuses start weights before hours of training, not after.
-
-    Args:
-        request: The table.
-        wanted: From `jobs`; rows that are finished are not checked.
+    """Refuses start weights before hours of training; finished rows are free.
 
     Raises:
         InputError: If the networks of a row or its test cases do not go with

@@ -64,16 +64,13 @@ def write_run(output, seed, fold, split=None, config=None, facts=FACTS):
     count = len(split.mos)
     rng = np.random.default_rng(10 * seed + fold)
     predicted = split.mos + rng.normal(0, 1, count)
-    kept.Predictions(
-        split.image,
-        split,
-        predicted,
-        {
-            "mean": np.full(count, 3.0),
-            "algorithm_modality_mean": 2.0 + np.arange(count) % 3,
-        },
-        grades=split.mos[:, None] + rng.normal(0, 0.3, (count, 3)),
-    ).write(folder / "evaluation" / "predictions.csv")
+    means = 2.0 + np.arange(count) % 3
+    trivial = {"mean": np.full(count, 3.0), "algorithm_modality_mean": means}
+    grades = split.mos[:, None] + rng.normal(0, 0.3, (count, 3))
+    rows = kept.Predictions(
+        split.image, split, predicted, trivial, grades=grades
+    )
+    rows.write(folder / "evaluation" / "predictions.csv")
     kept.write(folder / "evaluation" / "results.json", whole_test_part())
     return split.mos, predicted
 

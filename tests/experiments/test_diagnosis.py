@@ -75,25 +75,21 @@ def test_score_and_cam_are_eqs_7_and_6_of_the_quality_network():
     sizes = diagnosis.gradient_sizes(plain(), OBJECTIVE, batches())
     (batch,) = batches()
 
-    def score(model):
-        made = model.quality_network(
-            {"image": scaled(batch["image"])}, training=True
-        )
+    def score(made):
         return losses.quality_loss(batch["quality"], made["quality_logit"])
 
-    def cam(model):
-        made = model.quality_network(
-            {"image": scaled(batch["image"])}, training=True
-        )
-        return losses.cam_loss(
-            batch["cam_target"], tf.sigmoid(made["cam_logits"])
-        )
+    def cam(made):
+        cams = tf.sigmoid(made["cam_logits"])
+        return losses.cam_loss(batch["cam_target"], cams)
 
+    inputs = {"image": scaled(batch["image"])}
     terms = sizes["quality network"]
     for loss, name in ((score, "score (Eq. 7)"), (cam, "CAM (Eq. 6)")):
-        model = plain()
-        variables = model.quality_network.trainable_variables
-        wanted = norm_of(lambda f=loss, m=model: f(m), variables)
+        network = plain().quality_network
+        wanted = norm_of(
+            lambda f=loss, n=network: f(n(inputs, training=True)),
+            network.trainable_variables,
+        )
         assert terms[name] == pytest.approx(wanted, rel=2e-4)
     assert set(sizes) == {"quality network"}
     assert set(terms) == {"score (Eq. 7)", "CAM (Eq. 6)", "correlation"}
@@ -143,13 +139,13 @@ def images_and_references(count=6, size=64):
     return np.repeat(np.repeat(coarse, times, axis=2), times, axis=3)
 
 
-def test_the_parts_of_the_score_add_up_to_the_logit():
+def test_parts_of_the_score_add_up_and_errors_are_means_of_the_pixels():
     model = g2npan()
     images, references = images_and_references(size=32)
     mos = np.arange(6.0)
     found = diagnosis.what_feeds_the_score(model, images, references, mos, 1)
-    quality = model.scorer.predict(images, verbose=0)
-    logit = np.log(quality["quality"] / (1 - quality["quality"]))
+    scores = model.scorer.predict(images, verbose=0)
+    logit = np.log(scores["quality"] / (1 - scores["quality"]))
     tiles = scaled(images)
     made = model.generator(tiles, training=False)
     ufw, backbone = diagnosis._parts_of_the_logit(
@@ -165,15 +161,6 @@ def test_the_parts_of_the_score_add_up_to_the_logit():
     assert found.ufw_sd == pytest.approx(float(np.std(ufw)), rel=1e-4)
     wanted = stats.spearmanr(mos, backbone).statistic
     assert found.backbone_srcc == pytest.approx(wanted)
-
-
-def test_nuance_and_errors_are_means_of_the_pixels():
-    model = g2npan()
-    images, references = images_and_references(size=32)
-    found = diagnosis.what_feeds_the_score(
-        model, images, references, np.arange(6.0), 1
-    )
-    scores = model.scorer.predict(images, verbose=0)
     assert found.nuance == pytest.approx(scores["nuance"].mean(), rel=1e-4)
     difference = images / 255 - references / 255
     assert found.image_error == pytest.approx((difference**2).mean())
