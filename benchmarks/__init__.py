@@ -1,1 +1,1 @@
-"""What the speed and memory figures are made with."""
+"""Measures speed and memory."""

@@ -94,12 +94,17 @@ def worst(measured: Iterable[Differences]) -> Differences:
     return joined
 
 
-def check(differences: Differences, statistic: str = "max") -> None:
+def check(
+    differences: Differences,
+    statistic: str = "max",
+    name: str = "the artefact",
+) -> None:
     """Refuses an artefact that is further off than allowed.
 
     Args:
         differences: From `compare` or `worst`.
         statistic: What the tolerances limit, `max` or `mean`.
+        name: Of the artefact, in the message.
 
     Raises:
         ParityError: If it exceeds its tolerance or is not finite.
@@ -112,8 +117,8 @@ def check(differences: Differences, statistic: str = "max") -> None:
     ]
     if wrong:
         raise ParityError(
-            f"the artefact differs from scorer.keras: {', '.join(wrong)}; "
-            "nothing was written"
+            f"{name} differs from scorer.keras: {', '.join(wrong)}; "
+            "it was not written"
         )
 
 

@@ -172,7 +172,7 @@ def _comparisons(
             if np.any(actual["status"]):
                 raise parity.ParityError(
                     f"{signature} of the artefact refuses an image with "
-                    f"status {actual['status'].max()}; nothing was written"
+                    f"status {actual['status'].max()}; it was not written"
                 )
             names = (
                 expected

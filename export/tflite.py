@@ -122,7 +122,7 @@ def _compare(
         run_file(path, probe.images),
         dict(zip(_OUTPUTS, limits, strict=True)),
     )
-    parity.check(differences, statistic)
+    parity.check(differences, statistic, path.name)
     report = path.with_suffix(".parity.json")
     parity.write(report, differences, run, probe, tolerance_of=statistic)
     return differences
@@ -159,6 +159,6 @@ if __name__ == "__main__":
         "precision",
         PRECISIONS[0],
         [*PRECISIONS, ALL],
-        "Of the numbers.",
+        "Precision of weights and computation.",
     )
     cli.run(main)

@@ -1,1 +1,1 @@
-"""Scores and images of one's own: read, checked, listed."""
+"""The user's own images and scores: read, checked, listed."""

@@ -1,1 +1,1 @@
-"""What every room needs: settings, the MOS scale, errors, commands, files."""
+"""What every package needs: settings, MOS scale, errors, commands, files."""

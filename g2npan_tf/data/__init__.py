@@ -1,1 +1,1 @@
-"""A data set, its protocols and its training batches."""
+"""Any data set: found, divided by a protocol, batched."""

@@ -1,1 +1,1 @@
-"""Experiments of many runs: cross-validation and the paper's tables."""
+"""Many runs: cross-validation, comparisons, the paper's tables, a diagnosis."""

@@ -114,6 +114,8 @@ def main(argv: list[str]) -> int:
         if options[name].present:
             command.fail(f"--{name}: expected --{name}s=..., a list")
     settings = config_module.from_flags()
+    if not settings.epochs:
+        command.fail("--epochs=0: train.py makes a dry run; expected 1 or more")
     output = pathlib.Path(options.output)
     outputs.check_settings(
         {"output": [output / name for name in FILES]}, settings

@@ -320,11 +320,14 @@ def main(argv: list[str]) -> int:
 
 def run() -> None:
     """The command."""
-    define_flags()
     sys.modules["__main__"].__doc__ = __doc__
     command.run(main, known_only=True)
 
 
 if __name__ == "__main__":
     # Workers import what they run by its name, which is not __main__.
-    importlib.import_module("g2npan_tf.scoring.beam").run()
+    beam = importlib.import_module("g2npan_tf.scoring.beam")
+    beam.define_flags()
+    for module in (beam, score):
+        flags.adopt_module_key_flags(module)
+    beam.run()

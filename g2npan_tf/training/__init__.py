@@ -1,1 +1,1 @@
-"""One run: networks, checkpoints, callbacks, calibration."""
+"""One run: settings become networks, checkpoints, callbacks, calibration."""
