@@ -208,7 +208,10 @@ def _rest(server: Server) -> Predict:
         instances = [
             {INPUT: {"b64": base64.b64encode(data).decode()}} for data in files
         ]
-        body = {"signature_name": SIGNATURE, "instances": instances}
+        body: dict[str, Any] = {
+            "signature_name": SIGNATURE,
+            "instances": instances,
+        }
         try:
             response = session.post(
                 url, json=body, timeout=server.timeout, allow_redirects=False
