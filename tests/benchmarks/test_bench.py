@@ -59,7 +59,7 @@ def test_report_has_every_figure(tiny_bench, data_dir, tmp_path):
         "Generator, forward",
         "Discriminator, forward",
         "Quality network, forward",
-        "Training step (quality_network",
+        "Training step (generator",
         "Training step |",
         "Inference, Keras, `model(x)`",
         "Inference, `tf.function`",
