@@ -68,9 +68,9 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
         tf.errors.OpError,
     ) as error:
         raise InputError(
-            f"--data={config.data}: no such data set in TFDS, among those of "
-            "installed packages (a checkout's: pip install --editable .) or in "
-            "--data_dir. Expected a name such as fusion_quality/phantom "
+            f"--data={config.data}: no such data set in TFDS, and none built "
+            "in --data_dir; this project's, such as fusion_quality/phantom, "
+            "are known after `pip install -e .` in a checkout "
             f"({first_line(error)})"
         ) from error
     absent = {"image", "reference", "mos", *TEXTS} - features

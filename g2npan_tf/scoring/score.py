@@ -308,6 +308,9 @@ def main(argv: list[str]) -> int:
         raise InputError("--model=ARTEFACT is missing (--help says more)")
     if values.serve:
         return _serve(argv[1:])
+    for name in ("open", "port"):
+        if values[name].present:
+            raise InputError(f"--{name} is for --serve, which is missing")
     names = ["output", "explain", "report", "algorithms", "follow_links"]
     names += ["batch_size", "num_threads"]
     settings: dict[str, Any] = {name: values[name].value for name in names}

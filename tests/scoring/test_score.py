@@ -255,6 +255,14 @@ def test_what_cannot_be_reported_is_one_line(
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.parametrize("flag", ["--open", "--port=80"])
+def test_what_is_for_the_page_needs_the_page(flag):
+    done = run("--model=model.tflite", flag, "x.png")
+    name = flag.split("=")[0]
+    assert done.stderr == f"error: {name} is for --serve, which is missing\n"
+    assert done.returncode == 2
+
+
 @pytest.mark.parametrize(
     "output",
     [
