@@ -121,7 +121,7 @@ def calibration(run: "FinishedRun") -> tuple[np.ndarray, dict[str, Any]]:
     kinds = np.char.add(
         np.char.add(scores["algorithm"], " "), scores["modality"]
     )
-    tiled = base.tiles_per_side(builder) > 1
+    tiled = base.is_tiled(builder)
     chosen = spread(kinds, NUM_TILED_IMAGES if tiled else NUM_IMAGES)
     return base.read(builder, places[chosen])["image"], {
         "images": len(chosen),

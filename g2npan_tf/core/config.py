@@ -109,6 +109,13 @@ class Config:
         low=1,
     )
 
+    tile_size: int = _field(
+        TILE_SIZE,
+        "Side in pixels of a tile, where images are cut in tiles.",
+        "Choice",
+        low=TILE_SIZE,
+    )
+
     # Networks
     use_gan: bool = _field(
         True, "False: the plain quality network on the image.", "Fig. 6"
@@ -161,6 +168,15 @@ class Config:
         "The quality network also sees the image without its local mean, for "
         "qualities that depend on fine texture.",
         "Choice: Kang et al. 2014",
+    )
+    use_spectrum: bool = _field(
+        False,
+        "The quality network also sees the local DCT power spectra of the "
+        "image and of the signed nuance.",
+        "Choice: Saad et al. 2012",
+    )
+    spectrum_filters: int = _field(
+        64, "Width of the spectral stem.", "Choice", low=4
     )
     backbone_weights: str = _field(
         "",
@@ -247,10 +263,12 @@ class Config:
     lr_schedule: str = _field(
         "step",
         "How the rate falls: by steps (the paper's), or along half a cosine "
-        "to 0 at the last epoch, which suits some hundred steps; --lr_decay "
-        "and --lr_decay_every are ignored in that case.",
-        "sec. 4.1.3 (step), Loshchilov & Hutter 2017 (cosine)",
-        choices=("step", "cosine"),
+        "to 0 at the last epoch, which suits some hundred steps; one_cycle "
+        "first rises to it. These two ignore --lr_decay and "
+        "--lr_decay_every.",
+        "sec. 4.1.3 (step), Loshchilov & Hutter 2017 (cosine), Smith & Topin "
+        "2019 (one_cycle)",
+        choices=("step", "cosine", "one_cycle"),
     )
     lr_decay: float = _field(
         0.95, "Factor on the learning rate.", "sec. 4.1.3", low=0.01, high=1.0

@@ -186,19 +186,26 @@ def facts(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
     }
 
 
-def tiles_per_side(builder: tfds.core.DatasetBuilder) -> int:
-    """How many tiles a side of the images has; 1: they are scored whole.
+def is_tiled(builder: tfds.core.DatasetBuilder) -> bool:
+    """Whether images keep their size and are cut in tiles.
 
-    Where texture counts (`sampling` is `tiles` in the metadata) images keep
-    their size; networks learn from random crops and score a grid of tiles.
+    That is where texture counts (`sampling` is `tiles` in the metadata):
+    networks learn from random crops and score a grid of tiles.
     """
+    return (builder.info.metadata or {}).get("sampling") == "tiles"
+
+
+def tiles_per_side(
+    builder: tfds.core.DatasetBuilder, tile_size: int = TILE_SIZE
+) -> int:
+    """How many tiles a side of the images has; 1: they are scored whole."""
     side = builder.info.features["image"].shape[0]
-    tiled = (builder.info.metadata or {}).get("sampling") == "tiles"
-    count = side // TILE_SIZE if tiled and side else 1
-    if side != count * TILE_SIZE:
+    count = side // tile_size if is_tiled(builder) and side else 1
+    if side != count * tile_size:
         raise InputError(
             f"{builder.info.full_name}: images of side {side}; expected "
-            f"{TILE_SIZE}, or a multiple of it where sampling is tiles"
+            f"{tile_size} (--tile_size), or a multiple of it where sampling "
+            "is tiles"
         )
     return count
 

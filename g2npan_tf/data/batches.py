@@ -31,6 +31,7 @@ class Sampling:
     augment: bool
     crops_per_image: int  # In an epoch, where images are scored by tiles.
     cam_kappa: float  # Contrast of the CAM's target.
+    tile_size: int = TILE_SIZE  # Side of a crop in pixels.
 
 
 def training_batches(
@@ -83,7 +84,7 @@ def training_batches(
     def with_target(example: Example) -> Example:
         return _with_target(example, grid, sampling.cam_kappa)
 
-    crop = base.tiles_per_side(builder) > 1
+    crop = base.is_tiled(builder)
     count = len(places) * (sampling.crops_per_image if crop else 1)
     if crop:
         # A crop's target is of its part of the maps, after every epoch's draw.
@@ -109,7 +110,7 @@ def training_batches(
     def prepare(index: tf.Tensor, example: Example) -> Example:
         seed = (tf.cast(sampling.seed, tf.int64), index)
         if crop:
-            example = with_target(_crop(example, seed))
+            example = with_target(_crop(example, seed, sampling.tile_size))
         return _augment(example, seed) if sampling.augment else example
 
     batches = stream.map(
@@ -222,33 +223,35 @@ def _with_target(
     }
 
 
-def _crop(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:
+def _crop(
+    example: Example, seed: tuple[tf.Tensor, tf.Tensor], size: int
+) -> Example:
     """The same random tile of image, reference and maps, at full resolution.
 
     Choice: of some random places the one with the least background, which
     says nothing of the quality and fills more than half of a CT slice.
     """
     shown = example["shown"]
-    free = tf.cast(tf.shape(shown) - TILE_SIZE + 1, tf.float32)
+    free = tf.cast(tf.shape(shown) - size + 1, tf.float32)
     places = tf.random.stateless_uniform((CROP_TRIES, 2), seed)
     corners = tf.cast(places * free, tf.int32)
     sizes = [
-        tf.math.count_nonzero(_tile(shown, corner))
+        tf.math.count_nonzero(_tile(shown, corner, size))
         for corner in tf.unstack(corners)
     ]
     fullest = corners[tf.argmax(sizes)]
     tiles = {
-        name: _tile(example[name], fullest)
+        name: _tile(example[name], fullest, size)
         for name in ("image", "reference", "similarity", "shown")
     }
     return {**example, **tiles}
 
 
-def _tile(whole: tf.Tensor, corner: tf.Tensor) -> tf.Tensor:
+def _tile(whole: tf.Tensor, corner: tf.Tensor, size: int) -> tf.Tensor:
     """A tile of an image or map by its upper left corner (row, column)."""
     rest = whole.shape[2:]
     begin = (*tf.unstack(corner), *[0] * len(rest))
-    return tf.slice(whole, begin, (TILE_SIZE, TILE_SIZE, *rest))
+    return tf.slice(whole, begin, (size, size, *rest))
 
 
 def _augment(example: Example, seed: tuple[tf.Tensor, tf.Tensor]) -> Example:

@@ -71,7 +71,7 @@ def sampling(scorer_size: int, image_size: int) -> str:
         return ""
     kind = "whole images"
     if scorer_size > TILE_SIZE:
-        kind = f"tiles of {TILE_SIZE} of images"
+        kind = "tiles of images"
     change = (
         "shrunk by averaging areas, so that noise and fine texture that "
         "readers saw are lost"

@@ -110,7 +110,7 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
             rows["image"],
             np.array(rows["reference"]),
             rows["mos"],
-            base.tiles_per_side(builder),
+            base.tiles_per_side(builder, config.tile_size),
         )
     grid = model.quality_network.output["cam_logits"].shape[1:]
     stream, steps = training_data.training_batches(
@@ -254,15 +254,12 @@ def what_feeds_the_score(
             for pixels in (images, references)
         )
         generated = generator(tiles, training=False)
-        nuance = scorer.discrepancy_map(tiles, generated["pseudo_reference"])
-        inputs = {
-            "image": tiles,
-            "discrepancy": nuance,
-            "ufw_features": generated["ufw_features"],
-        }
+        inputs = scorer.assessed_features(
+            model.quality_network, tiles, generated
+        )
         values = (
             *_parts_of_the_logit(model.quality_network, inputs),
-            _per_tile(nuance),
+            _per_tile(inputs["discrepancy"]),
             _per_tile((generated["pseudo_reference"] - ideal) ** 2),
             _per_tile((tiles - ideal) ** 2),
         )

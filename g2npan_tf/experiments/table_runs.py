@@ -391,7 +391,7 @@ def _images(job: Job, builder: "tfds.core.DatasetBuilder") -> int:
     """Images or crops in an epoch, of the first fold."""
     first = next(iter(job.runs.values()))
     count = len(base.divide(builder, first).train)
-    tiled = base.tiles_per_side(builder) > 1
+    tiled = base.is_tiled(builder)
     return count * (first.crops_per_image if tiled else 1)
 
 

@@ -3,10 +3,13 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 from g2npan_tf.model.blocks import Tensor
 from g2npan_tf.model.blocks import batch_norm
 from g2npan_tf.model.blocks import conv
+from g2npan_tf.model.spectrum import CELL
+from g2npan_tf.model.spectrum import log_power
 
 # Convolutions per block of Simonyan & Zisserman (ICLR 2015), table 1, columns
 # A, D and E, and the channels of the five blocks.
@@ -27,6 +30,10 @@ BAND_UNIT = 0.05
 DETAIL_UNIT = 0.1
 # Logarithms of power lie about this far below 0 and this far apart.
 LOG_POWER_MEAN, LOG_POWER_UNIT = -7.0, 2.0
+# The layer that standardises the image's spectrum; see `adapt`.
+STANDARD = "spectrum_standard"
+# The input that only a network with spectra and a GAN has.
+SIGNED = "signed_discrepancy"
 
 
 def build_quality_network(
@@ -37,6 +44,7 @@ def build_quality_network(
     image_size: int = 128,
     use_local_contrast: bool = False,
     stem_filters: int = 0,
+    spectrum_filters: int = 0,
 ) -> keras.Model:
     """Builds the AQA network with its class activation map.
 
@@ -65,11 +73,14 @@ def build_quality_network(
             `DETAIL_UNIT`.
         stem_filters: Filters of the image's and of the nuance's first
             convolution, each; 0 for equal shares of the VGG's first width.
+        spectrum_filters: Above 0: width of the spectral stem (`_spectral`),
+            whose features stand beside F_last and the VGG's.
 
     Returns:
         Model from a dict, `image` and (with a GAN) `discrepancy`, float
-        `[batch, size, size, 3]`, range [0, 1], and `ufw_features`
-        `[batch, *ufw_shape]`, to a dict: `cam_logits` (CAM + b,
+        `[batch, size, size, 3]`, range [0, 1], `ufw_features`
+        `[batch, *ufw_shape]` and (with both) `signed_discrepancy`, shaped as
+        the image, range [-1, 1], to a dict: `cam_logits` (CAM + b,
         `[batch, size / 16, size / 16]`) and `quality_logit` (Q_pre,
         `[batch]`), both float32.
 
@@ -82,7 +93,7 @@ def build_quality_network(
             f"Received: backbone={backbone}"
         )
     filters = [max(2, int(width * value)) for value in VGG_FILTERS]
-    inputs = _inputs(image_size, ufw_shape)
+    inputs = _inputs(image_size, ufw_shape, spectrum_filters > 0)
     seen = _with_local_contrast(inputs) if use_local_contrast else inputs
     num_stems = 1 if ufw_shape is None else 2
     x = _stem(seen, stem_filters or filters[0] // num_stems, use_batch_norm)
@@ -90,6 +101,9 @@ def build_quality_network(
     if ufw_shape is not None:
         projected = filters[-1] // 4
         x = _join(x, inputs["ufw_features"], projected, use_batch_norm)
+    if spectrum_filters:
+        y = _spectral(inputs, spectrum_filters, use_batch_norm)
+        x = keras.layers.Concatenate(name="all_features")([x, y])
     cam_logits = keras.layers.Conv2D(1, 1, dtype="float32", name="cam")(x)
     cam_logits = keras.layers.Reshape(
         cam_logits.shape[1:3], dtype="float32", name="cam_logits"
@@ -100,6 +114,61 @@ def build_quality_network(
         {"cam_logits": cam_logits, "quality_logit": quality_logit},
         name="quality_network",
     )
+
+
+def adapt(network: keras.Model, images: np.ndarray) -> None:
+    """Sets what standardises the image's spectrum, if the network has a stem.
+
+    The statistics are weights: saved, shipped and given on like the others.
+
+    Args:
+        network: From `build_quality_network`.
+        images: Of the training part, `[n, height, width, 3]`, range [0, 1].
+    """
+    if STANDARD not in (layer.name for layer in network.layers):
+        return
+    levels = keras.ops.convert_to_numpy(log_power(images))
+    cells = levels.reshape(-1, levels.shape[-1]).astype(np.float64)
+    network.get_layer(STANDARD).set_weights(
+        [cells.mean(axis=0), cells.var(axis=0)]
+    )
+
+
+def _spectral(
+    inputs: dict[str, Any], filters: int, use_batch_norm: bool
+) -> Tensor:
+    """Features of the power spectra of the image and of the signed nuance.
+
+    Choice: 1 x 1 over the frequencies of a cell, then 3 x 3 twice, on the
+    CAM's own grid of 16 pixels. The image's spectrum is standardised by
+    statistics of the training part (`adapt`), the nuance's, which changes
+    with the generator, by those of the batch. The mean colour of a cell says
+    how bright the tissue is.
+    """
+    image = inputs["image"]
+    standard = keras.layers.BatchNormalization(
+        center=False, scale=False, trainable=False, name=STANDARD
+    )
+    seen = [
+        standard(log_power(image)),
+        keras.ops.average_pool(image, CELL),
+    ]
+    if SIGNED in inputs:
+        nuance = keras.layers.BatchNormalization(
+            center=False, scale=False, name="nuance_standard"
+        )
+        seen.append(nuance(log_power(inputs[SIGNED])))
+    x = keras.layers.Concatenate(name="spectrum")(seen)
+    x = keras.layers.Conv2D(
+        filters, 1, kernel_initializer="he_normal", name="spectrum_conv1"
+    )(x)
+    x = _activation(x, "spectrum_conv1", use_batch_norm)
+    for name, width in (
+        ("spectrum_conv2", filters),
+        ("spectrum_conv3", filters * 3 // 2),
+    ):
+        x = _activation(conv(x, width, name=name), name, use_batch_norm)
+    return x
 
 
 def local_contrast(image: Tensor) -> Tensor:
@@ -153,13 +222,15 @@ def _with_local_contrast(inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _inputs(
-    image_size: int, ufw_shape: tuple[int, int, int] | None
+    image_size: int, ufw_shape: tuple[int, int, int] | None, has_spectrum: bool
 ) -> dict[str, Any]:
     """Makes the input tensors by name."""
     shapes = {"image": (image_size, image_size, 3)}
     if ufw_shape is not None:
         shapes["discrepancy"] = (image_size, image_size, 3)
         shapes["ufw_features"] = ufw_shape
+        if has_spectrum:
+            shapes[SIGNED] = shapes["image"]
     return {n: keras.Input(shape, name=n) for n, shape in shapes.items()}
 
 

@@ -6,6 +6,7 @@ from keras import ops
 
 from g2npan_tf.core import mos
 from g2npan_tf.model.blocks import Tensor
+from g2npan_tf.model.quality_network import SIGNED
 
 # A pixel is foreground above this share of full scale; scanners' background
 # is black up to compression noise.
@@ -25,6 +26,29 @@ def discrepancy_map(image: Tensor, pseudo_reference: Tensor) -> Tensor:
         I_sub. Same shape and range.
     """
     return ops.absolute(pseudo_reference - image)
+
+
+def assessed_features(
+    network: keras.Model, image: Tensor, generated: dict[str, Tensor]
+) -> dict[str, Tensor]:
+    """What a quality network sees of an image and of what G made of it.
+
+    Args:
+        network: From `build_quality_network`.
+        image: I_org, range [0, 1].
+        generated: What the generator gives; empty without GAN.
+    """
+    if not generated:
+        return {"image": image}
+    pseudo_reference = generated["pseudo_reference"]
+    features = {
+        "image": image,
+        "discrepancy": discrepancy_map(image, pseudo_reference),
+        "ufw_features": generated["ufw_features"],
+    }
+    if SIGNED in network.input:
+        features[SIGNED] = image - pseudo_reference
+    return features
 
 
 def predicted_quality(quality_logit: Tensor) -> Tensor:
@@ -130,14 +154,13 @@ def build_scorer(
     )
     if tiles_per_side > 1:
         scaled = split_tiles(scaled, tiles_per_side)
-    features = {"image": scaled}
-    maps = {}
+    generated, maps = {}, {}
     if generator is not None:
         generated = generator(scaled, training=False)
-        nuance = discrepancy_map(scaled, generated["pseudo_reference"])
-        features["discrepancy"] = nuance
-        features["ufw_features"] = generated["ufw_features"]
-        maps = {"reference": generated["pseudo_reference"], "nuance": nuance}
+    features = assessed_features(quality_network, scaled, generated)
+    if generated:
+        maps["reference"] = generated["pseudo_reference"]
+        maps["nuance"] = features["discrepancy"]
     assessed = quality_network(features, training=False)
     quality = predicted_quality(assessed["quality_logit"])
     maps["cam"] = predicted_quality(assessed["cam_logits"])

@@ -10,8 +10,8 @@ import tensorflow as tf
 from g2npan_tf.model import losses
 from g2npan_tf.model import precision
 from g2npan_tf.model.cam_target import normalized_map
+from g2npan_tf.model.scorer import assessed_features
 from g2npan_tf.model.scorer import build_scorer
-from g2npan_tf.model.scorer import discrepancy_map
 from g2npan_tf.model.scorer import predicted_quality
 from g2npan_tf.model.training_form import training_form
 
@@ -162,7 +162,9 @@ class TrainingModel(keras.Model):
         variables = self.quality_network.trainable_variables
         with tf.GradientTape() as tape:
             tape.watch(generated)
-            assessed = self._train_quality_network(_features(image, generated))
+            assessed = self._train_quality_network(
+                self._features(image, generated)
+            )
             terms = _assessment_terms(
                 assessed, batch, reference_cam, self.objective
             )
@@ -172,10 +174,13 @@ class TrainingModel(keras.Model):
             mean = self.quality_optimizer.scale_loss(mean)
         return _Pass(terms, *tape.gradient(mean, (variables, generated)))
 
+    def _features(self, image: Tensor, generated: Batch) -> Batch:
+        return assessed_features(self.quality_network, image, generated)
+
     def _blind(self, image: Tensor) -> Batch:
         """The blind path in inference mode, without gradient."""
         assessed = self._train_quality_network(
-            _features(image, self._generate(image)), training=False
+            self._features(image, self._generate(image)), training=False
         )
         return {name: tf.stop_gradient(x) for name, x in assessed.items()}
 
@@ -366,21 +371,9 @@ class G2NPAN(TrainingModel):
             assessed = self._blind(pseudo_reference)
         else:
             # The nuance between I_hq and itself is 0.
-            features = _features(pseudo_reference, generated)
+            features = self._features(pseudo_reference, generated)
             assessed = self._train_quality_network(features, training=False)
         return predicted_quality(assessed["quality_logit"])
-
-
-def _features(image: Tensor, generated: Batch) -> Batch:
-    """What AQA sees of an image and of what G made of it, if there is a G."""
-    if not generated:
-        return {"image": image}
-    pseudo_reference = generated["pseudo_reference"]
-    return {
-        "image": image,
-        "discrepancy": discrepancy_map(image, pseudo_reference),
-        "ufw_features": generated["ufw_features"],
-    }
 
 
 def _assessment_terms(

@@ -28,7 +28,11 @@ def training_form(net: keras.Model) -> Callable[..., Any]:
     """
 
     def replaced(layer: Any) -> Any:
-        if isinstance(layer, keras.layers.BatchNormalization):
+        # A frozen one only standardises, by statistics that stay.
+        if (
+            isinstance(layer, keras.layers.BatchNormalization)
+            and layer.trainable
+        ):
             return _FusedBatchNormalization(layer)
         return layer
 
@@ -102,10 +106,11 @@ class _FusedBatchNormalization(keras.layers.Layer):
             # The kernel sees one replica; in inference it is no faster.
             return layer(inputs, training=training)
         x = tf.cast(inputs, tf.float32)
+        ones, zeros = tf.ones(x.shape[-1]), tf.zeros(x.shape[-1])
         outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=x,
-            scale=tf.convert_to_tensor(layer.gamma),
-            offset=tf.convert_to_tensor(layer.beta),
+            scale=tf.convert_to_tensor(layer.gamma) if layer.scale else ones,
+            offset=tf.convert_to_tensor(layer.beta) if layer.center else zeros,
             mean=tf.zeros(0),
             variance=tf.zeros(0),
             epsilon=layer.epsilon,

@@ -2,7 +2,6 @@
 
 import keras
 
-from g2npan_tf.core.config import TILE_SIZE
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data.batches import Sampling
@@ -14,6 +13,10 @@ from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import Objective
 from g2npan_tf.model.train_step import PlainAssessment
 from g2npan_tf.model.train_step import TrainingModel
+
+# One cycle: the share of the steps in which the rate rises, from which part.
+RISE = 0.15
+RISE_FROM = 25
 
 
 def build(config: Config, tiles_per_side: int = 1) -> TrainingModel:
@@ -67,6 +70,7 @@ def sampling(config: Config) -> Sampling:
         augment=config.augment,
         crops_per_image=config.crops_per_image,
         cam_kappa=config.cam_kappa,
+        tile_size=config.tile_size,
     )
 
 
@@ -77,6 +81,15 @@ def _schedule(
         # A dry run has no epoch, but two steps all the same.
         return keras.optimizers.schedules.CosineDecay(
             config.learning_rate, decay_steps=max(1, config.epochs) * steps
+        )
+    if config.lr_schedule == "one_cycle":
+        total = max(1, config.epochs) * steps
+        rise = int(RISE * total)
+        return keras.optimizers.schedules.CosineDecay(
+            config.learning_rate / RISE_FROM,
+            decay_steps=max(1, total - rise),
+            warmup_target=config.learning_rate,
+            warmup_steps=rise,
         )
     return keras.optimizers.schedules.ExponentialDecay(
         config.learning_rate,
@@ -96,13 +109,14 @@ def _networks(config: Config) -> tuple[keras.Model | None, ...]:
         config.vgg_width,
         config.vgg_batch_norm,
         features,
-        TILE_SIZE,
+        config.tile_size,
         config.use_local_contrast,
         config.stem_filters,
+        config.spectrum_filters if config.use_spectrum else 0,
     )
     if generator is not None:
         discriminator = build_discriminator(
-            config.discriminator_filters, TILE_SIZE
+            config.discriminator_filters, config.tile_size
         )
         # The last to be built: the other networks start as without it.
         if config.generator_ema:
@@ -118,6 +132,6 @@ def _generator(config: Config) -> keras.Model:
         config.up_filters,
         config.up_scales,
         config.num_ufw,
-        TILE_SIZE,
+        config.tile_size,
         config.use_generator_skip,
     )

@@ -22,6 +22,7 @@ from g2npan_tf.data import base
 from g2npan_tf.data import batches as training_data
 from g2npan_tf.data import protocols
 from g2npan_tf.model import precision
+from g2npan_tf.model.quality_network import adapt
 from g2npan_tf.model.train_step import TrainingModel
 from g2npan_tf.training import build
 from g2npan_tf.training import calibration
@@ -33,6 +34,9 @@ from g2npan_tf.training import start_weights
 from g2npan_tf.training import tensorboard
 from g2npan_tf.training import workdir as run_folder
 from g2npan_tf.training.workdir import Summary
+
+# Training images whose spectra give the stem its statistics.
+ADAPTED_IMAGES = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +141,9 @@ def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
         tf.config.experimental.enable_op_determinism()
     parts = base.divide(builder, config)
     with strategy.scope():
-        model = build.build(config, base.tiles_per_side(builder))
+        model = build.build(
+            config, base.tiles_per_side(builder, config.tile_size)
+        )
         # The schedule needs the number of steps.
         _, steps = training_data.training_batches(
             builder, parts.train, build.sampling(config), _grid(model)
@@ -145,10 +151,21 @@ def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
         build.compile_model(model, config, steps)
         progress, best = checkpoints.restore(model, workdir / "checkpoints")
         if not progress.epoch:
+            if config.use_spectrum:
+                _adapt(model, builder, parts.train)
             start_weights.load(model, config, base.facts(builder))
     return _Ready(
         config, strategy, builder, parts, model, steps, progress, best
     )
+
+
+def _adapt(
+    model: TrainingModel, builder: tfds.core.DatasetBuilder, places: np.ndarray
+) -> None:
+    """Standardises the image's spectrum by some images of the training part."""
+    drawn = np.random.default_rng(0).permutation(places)[:ADAPTED_IMAGES]
+    images = base.read(builder, np.sort(drawn))["image"]
+    adapt(model.quality_network, images.astype(np.float32) / 255)
 
 
 def _grid(model: TrainingModel) -> tuple[int, int]:

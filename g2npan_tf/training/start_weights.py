@@ -30,6 +30,8 @@ _PLAIN_FIELDS = (
     "vgg_batch_norm",
     "stem_filters",
     "use_local_contrast",
+    "use_spectrum",
+    "spectrum_filters",
 )
 # What is said of the columns of `_apart`.
 _APART = {"case_id": "cases", "pair_id": "pairs", "algorithm": "algorithms"}

@@ -80,8 +80,8 @@ def earlier_facts(
         return None
     before, facts = config_module.load(workdir / "config.json")
     values = before.to_json()
-    # The cosine ends at the last epoch: with more of them it is another one.
-    fixed = {"epochs"} if config.lr_schedule == "cosine" else set()
+    # A cosine ends at the last epoch: with more of them it is another one.
+    fixed = set() if config.lr_schedule == "step" else {"epochs"}
     for name, value in config.to_json().items():
         is_fixed = name not in MAY_CHANGE or name in fixed
         if is_fixed and values[name] != value:

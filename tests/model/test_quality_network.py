@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from g2npan_tf.model import quality_network
 from g2npan_tf.model.quality_network import build_quality_network
+from g2npan_tf.model.spectrum import log_power
 from tests.tiny import GRID
 from tests.tiny import SIZE
 from tests.tiny import check_net
@@ -15,13 +16,17 @@ from tests.tiny import tiny_quality_network
 TINY_PARAMETERS = 37113
 
 
-def inputs():
+def inputs(with_spectrum=False):
     rng = np.random.default_rng(0)
-    return {
+    made = {
         "image": rng.random((2, SIZE, SIZE, 3), np.float32),
         "discrepancy": rng.random((2, SIZE, SIZE, 3), np.float32),
         "ufw_features": rng.random((2, 8, 8, 8), np.float32),
     }
+    if with_spectrum:
+        signed = rng.uniform(-1, 1, (2, SIZE, SIZE, 3))
+        made["signed_discrepancy"] = signed.astype(np.float32)
+    return made
 
 
 @pytest.mark.parametrize(
@@ -34,6 +39,16 @@ def inputs():
         # normalised channels more, and as many inputs for the next
         # convolution's eight filters.
         ({"stem_filters": 4}, 2 * 2 * (27 + 1) + 4 * 4 + 4 * 9 * 8),
+        # Statistics of 35 bands, twice; four filters on both and on colour,
+        # four on these and six on those, normalised; six more for the CAM.
+        (
+            {"spectrum_filters": 4},
+            2 * 2 * 35
+            + ((2 * 35 + 3) * 4 + 4 + 4 * 4)
+            + (4 * 9 * 4 + 4 + 4 * 4)
+            + (4 * 9 * 6 + 6 + 4 * 6)
+            + 6,
+        ),
     ],
     ids=str,
 )
@@ -42,7 +57,7 @@ def test_quality_network_keeps_the_contract_of_a_network(
 ):
     check_net(
         tiny_quality_network(**options),
-        inputs(),
+        inputs(bool(options.get("spectrum_filters"))),
         {"cam_logits": GRID, "quality_logit": ()},
         TINY_PARAMETERS + more,
         tmp_path,
@@ -181,3 +196,24 @@ def test_warehouse_features_are_normalised_as_the_backbone_s_are():
         width=0.0625, ufw_shape=(8, 8, 8), image_size=SIZE
     )
     assert not any(layer.name.endswith("_bn") for layer in bare.layers)
+
+
+def test_the_spectrum_is_standardised_by_what_it_was_adapted_to():
+    model = tiny_quality_network(spectrum_filters=4)
+    images = inputs()["image"]
+    quality_network.adapt(model, images)
+    standard = model.get_layer(quality_network.STANDARD)
+    levels = np.array(standard(log_power(images), training=True))
+    cells = levels.reshape(-1, levels.shape[-1])
+    np.testing.assert_allclose(cells.mean(axis=0), 0, atol=1e-4)
+    # Keras adds 0.001 to the variance.
+    np.testing.assert_allclose(cells.std(axis=0), 1, atol=0.03)
+    assert not standard.trainable_weights
+
+
+def test_a_network_without_spectrum_has_nothing_to_adapt():
+    model = tiny_quality_network()
+    before = model.get_weights()
+    quality_network.adapt(model, inputs()["image"])
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)

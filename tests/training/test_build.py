@@ -65,6 +65,8 @@ def test_every_network_setting_reaches_the_networks(config):
 STEPPED = {0: 1e-3, 19: 1e-3, 20: 5e-4, 40: 2.5e-4}
 # It ends at the last step of the last epoch.
 COSINE = {0: 1e-3, 10: (2 + 2**0.5) / 4e3, 20: 5e-4, 40: 0}
+# It rises along a line for 6 of 40 steps.
+ONE_CYCLE = {0: 1e-3 / 25, 3: 1e-3 * 13 / 25, 6: 1e-3, 23: 5e-4, 40: 0}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +74,7 @@ COSINE = {0: 1e-3, 10: (2 + 2**0.5) / 4e3, 20: 5e-4, 40: 0}
     [
         ({"lr_decay_every": 2, "lr_decay": 0.5}, STEPPED),
         ({"lr_schedule": "cosine", "epochs": 4}, COSINE),
+        ({"lr_schedule": "one_cycle", "epochs": 4}, ONE_CYCLE),
     ],
 )
 def test_learning_rate_falls_every_so_many_steps(config, settings, rates):
