@@ -20,7 +20,7 @@ from benchmarks.timing import PIPELINE
 from benchmarks.timing import STEP
 from benchmarks.timing import measure
 
-# docs/results.md, "Real source pairs" and the reader study.
+# The settings NET of docs/results.md, on crops.
 NETWORK: dict[str, Any] = {
     "vgg_width": 0.125,
     "stem_filters": 8,
