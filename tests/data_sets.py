@@ -5,9 +5,11 @@ import pathlib
 
 import tensorflow_datasets as tfds
 
+from datasets import fusion_quality
 from datasets.fusion_quality.fusion_quality_dataset_builder import Builder
 
 FOLDS = [f"fold_{k}" for k in range(5)]
+DUMMY_DATA = pathlib.Path(fusion_quality.__file__).parent / "dummy_data"
 
 
 def build(data_dir, config, manual_dir=None, beam_runner=None):

@@ -54,7 +54,7 @@ def fuse(
         raise InputError(
             f"algorithm must be one of {known}. Received: {algorithm!r}"
         )
-    _check_sources(source_a, source_b)
+    check_sources(source_a, source_b)
     luminance_a = color.luminance(source_a)
     luminance_b = color.luminance(source_b)
     fused = ALGORITHMS[algorithm](luminance_a, luminance_b)
@@ -63,7 +63,12 @@ def fuse(
     return color.replace_luminance(source_a, luminance_a, fused)
 
 
-def _check_sources(source_a: np.ndarray, source_b: np.ndarray) -> None:
+def check_sources(source_a: np.ndarray, source_b: np.ndarray) -> None:
+    """Checks that two images are uint8 RGB of one shape, not empty.
+
+    Raises:
+        InputError: If they are not; it says which one and what it is.
+    """
     for name, source in (("source_a", source_a), ("source_b", source_b)):
         if source.dtype != np.uint8:
             raise InputError(f"{name} must be uint8. Received: {source.dtype}")

@@ -48,9 +48,11 @@ def contrast_pyramid(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
     return np.clip(reconstruct_contrast(levels), 0.0, 1.0)
 
 
-def decompose_laplacian(image: np.ndarray) -> list[np.ndarray]:
+def decompose_laplacian(
+    image: np.ndarray, num_levels: int = _LEVELS
+) -> list[np.ndarray]:
     """Split an image into band-pass levels and a coarse rest."""
-    gaussian = decompose_gaussian(image)
+    gaussian = decompose_gaussian(image, num_levels)
     bands = [
         fine - expand(coarse, fine)
         for fine, coarse in itertools.pairwise(gaussian)
@@ -66,13 +68,15 @@ def reconstruct_laplacian(levels: list[np.ndarray]) -> np.ndarray:
     return image
 
 
-def decompose_contrast(image: np.ndarray) -> list[np.ndarray]:
+def decompose_contrast(
+    image: np.ndarray, num_levels: int = _LEVELS
+) -> list[np.ndarray]:
     """Split an image into local contrasts, above -1, and a coarse rest.
 
     Contrast is Weber's: the ratio of a level to its own local background
     (the next coarser level), less one.
     """
-    gaussian = decompose_gaussian(image + _DARK)
+    gaussian = decompose_gaussian(image + _DARK, num_levels)
     contrasts = [
         fine / expand(coarse, fine) - 1
         for fine, coarse in itertools.pairwise(gaussian)
@@ -88,13 +92,15 @@ def reconstruct_contrast(levels: list[np.ndarray]) -> np.ndarray:
     return image - _DARK
 
 
-def decompose_gaussian(image: np.ndarray) -> list[np.ndarray]:
+def decompose_gaussian(
+    image: np.ndarray, num_levels: int = _LEVELS
+) -> list[np.ndarray]:
     """Low-pass an image repeatedly, halving its sides each time.
 
     Choice: fewer levels where a side would fall below two pixels.
     """
     levels = [image]
-    while len(levels) <= _LEVELS and min(levels[-1].shape) > 2:
+    while len(levels) <= num_levels and min(levels[-1].shape) > 2:
         levels.append(cv2.pyrDown(levels[-1]))
     return levels
 

@@ -12,10 +12,8 @@ from datasets.fusion.selection import window_mean
 # of the sources least on real pairs; a fourth level adds blocks.
 _DISCRETE_WAVELET = "bior2.2"
 _DISCRETE_LEVELS = 3
-# Choice: four levels, as the pyramids, of Rockinger's Haar wavelet. Together
-# they reach 15 pixels over the frame.
+# Choice: four levels, as the pyramids, of Rockinger's Haar wavelet.
 _STATIONARY_LEVELS = 4
-_MARGIN = 16
 
 
 def discrete_wavelet(source_a: np.ndarray, source_b: np.ndarray) -> np.ndarray:
@@ -58,24 +56,30 @@ def stationary_wavelet(
     return np.clip(reconstruct_stationary(levels), 0.0, 1.0)
 
 
-def decompose_discrete(image: np.ndarray) -> list:
+def decompose_discrete(
+    image: np.ndarray,
+    num_levels: int = _DISCRETE_LEVELS,
+    wavelet: str = _DISCRETE_WAVELET,
+) -> list:
     """Decimated transform, as deep as the size allows; PyWavelets' list."""
-    deepest = pywt.dwt_max_level(min(image.shape), _DISCRETE_WAVELET)
-    return pywt.wavedec2(
-        image, _DISCRETE_WAVELET, level=min(_DISCRETE_LEVELS, deepest)
-    )
+    deepest = pywt.dwt_max_level(min(image.shape), wavelet)
+    return pywt.wavedec2(image, wavelet, level=min(num_levels, deepest))
 
 
 def reconstruct_discrete(
-    coefficients: list, shape: tuple[int, ...]
+    coefficients: list,
+    shape: tuple[int, ...],
+    wavelet: str = _DISCRETE_WAVELET,
 ) -> np.ndarray:
     """Invert `decompose_discrete`."""
     # Odd sides come back one longer.
-    image = pywt.waverec2(coefficients, _DISCRETE_WAVELET)
+    image = pywt.waverec2(coefficients, wavelet)
     return image[: shape[0], : shape[1]]
 
 
-def decompose_stationary(image: np.ndarray) -> list[np.ndarray]:
+def decompose_stationary(
+    image: np.ndarray, num_levels: int = _STATIONARY_LEVELS
+) -> list[np.ndarray]:
     """Undecimated Haar transform of the image, mirrored at its frame.
 
     PyWavelets' inverse visits every phase alone; sums and differences of
@@ -83,12 +87,13 @@ def decompose_stationary(image: np.ndarray) -> list[np.ndarray]:
 
     Returns:
         Levels from fine to coarse: the details of a level, float32
-        `[3, height + 32, width + 32]` (differences along x, along y, along
-        both); the last one is the approximation, without the first axis.
+        `[3, height + 2 * margin, width + 2 * margin]` (differences along x,
+        along y, along both); the last one is the approximation, without the
+        first axis.
     """
     levels = []
-    image = np.pad(image, _MARGIN, mode="symmetric")
-    for level in range(_STATIONARY_LEVELS):
+    image = np.pad(image, _margin(num_levels), mode="symmetric")
+    for level in range(num_levels):
         low, high = _split(image, 2**level, axis=0)
         image, along_x = _split(low, 2**level, axis=1)
         along_y, along_both = _split(high, 2**level, axis=1)
@@ -99,12 +104,18 @@ def decompose_stationary(image: np.ndarray) -> list[np.ndarray]:
 def reconstruct_stationary(levels: list[np.ndarray]) -> np.ndarray:
     """Invert `decompose_stationary`, all shifts averaged."""
     *details, image = levels
-    for level in reversed(range(_STATIONARY_LEVELS)):
+    for level in reversed(range(len(details))):
         along_x, along_y, along_both = details[level]
         low = _join(image, along_x, 2**level, axis=1)
         high = _join(along_y, along_both, 2**level, axis=1)
         image = _join(low, high, 2**level, axis=0)
-    return image[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    margin = _margin(len(details))
+    return image[margin:-margin, margin:-margin]
+
+
+def _margin(num_levels: int) -> int:
+    """Pixels around the frame: all levels together reach one less."""
+    return 2**num_levels
 
 
 def _split(image: np.ndarray, step: int, axis: int) -> tuple:

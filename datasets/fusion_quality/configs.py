@@ -71,6 +71,26 @@ class DistortionsConfig(tfds.core.BuilderConfig):
     seed: int = 0  # Of the heads and of the damage.
 
 
+@dataclasses.dataclass(eq=False)
+class RandomFusionsConfig(tfds.core.BuilderConfig):
+    """Pairs fused by algorithms drawn at random, no two images by one.
+
+    `version` and `release_notes` are those of this config alone.
+    """
+
+    version: tfds.core.utils.VersionOrStr | None = "1.0.0"
+    release_notes: dict[str, str] | None = dataclasses.field(
+        default_factory=lambda: {
+            "1.0.0": "Random algorithms, simulated panel 1.1.0.",
+        }
+    )
+    per_pair: int = 10  # Images of each pair.
+    # Images of each pair with its sources in other colours and windows.
+    per_altered: int = 6
+    num_cases: int = 100  # Drawn heads, others than those of `phantom`.
+    seed: int = 0  # Of the heads and of the algorithms.
+
+
 CONFIGS = [
     PhantomConfig(
         name="phantom",
@@ -97,6 +117,10 @@ CONFIGS = [
         name="distortions_whole",
         description="Damaged slices, whole; scored by a formula, no readers.",
         is_whole=True,
+    ),
+    RandomFusionsConfig(
+        name="random_fusions",
+        description="Each image by an algorithm of its own; simulated scores.",
     ),
     CustomConfig(
         name="custom",

@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 from datasets import reader_study
 from datasets.fusion_quality.configs import CustomConfig
 from datasets.fusion_quality.configs import DistortionsConfig
+from datasets.fusion_quality.configs import RandomFusionsConfig
 from datasets.fusion_quality.configs import ReaderStudyConfig
 from datasets.panel import readers
 from datasets.pretraining import groups
@@ -54,13 +55,17 @@ def describe_examples(
         shape=(readers.NUM_READERS,), dtype=np.int32
     )
     own = dict.fromkeys(("source_a", "source_b"), _image(IMAGE_SIZE))
-    return _scored(IMAGE_SIZE) | own | {"grades": by_reader}, {
+    facts = {
         "scores": "simulated",
         "panel_version": readers.PANEL_VERSION,
         "num_readers": readers.NUM_READERS,
-        "algorithms": list(algorithms),
         "sampling": "resize",
     }
+    if isinstance(config, RandomFusionsConfig):
+        facts["seed"] = config.seed
+    else:
+        facts["algorithms"] = list(algorithms)
+    return _scored(IMAGE_SIZE) | own | {"grades": by_reader}, facts
 
 
 def _scored(size: int) -> Features:

@@ -24,19 +24,24 @@ from datasets.fusion_quality.configs import CONFIGS
 from datasets.fusion_quality.configs import CustomConfig
 from datasets.fusion_quality.configs import DistortionsConfig
 from datasets.fusion_quality.configs import PhantomConfig
+from datasets.fusion_quality.configs import RandomFusionsConfig
 from datasets.fusion_quality.configs import ReaderStudyConfig
 from datasets.fusion_quality.configs import WholeBrainAtlasConfig
 from datasets.fusion_quality.features import IMAGE_SIZE
 from datasets.fusion_quality.features import describe_examples
-from datasets.panel import readers
+from datasets.panel.examples import graded_examples
 from datasets.pretraining import slices
 from datasets.pretraining.groups import TILED_SIZE
 from datasets.pretraining.groups import DistortedGroup
 from datasets.pretraining.groups import distorted_examples
+from datasets.random_fusion.groups import FIRST_HEAD
+from datasets.random_fusion.groups import RandomGroup
+from datasets.random_fusion.groups import make_groups
+from datasets.random_fusion.groups import random_examples
 from g2npan_tf.core.errors import InputError
 
 DownloadManager: TypeAlias = tfds.download.DownloadManager
-Group = groups.Entry | groups.ScoredGroup | DistortedGroup
+Group = groups.Entry | groups.ScoredGroup | DistortedGroup | RandomGroup
 CUSTOM_LAYOUT = "images, scores.csv and scale.json"
 
 
@@ -50,8 +55,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     }
     BUILDER_CONFIGS = CONFIGS
     MANUAL_DOWNLOAD_INSTRUCTIONS = f"""
-    `whole_brain_atlas` reads {ATLAS_LAYOUT} in `manual_dir`, one
-    <case><slice>.png per slice in each folder. Get them with
+    `whole_brain_atlas` and `random_fusions` read {ATLAS_LAYOUT} in
+    `manual_dir`, one <case><slice>.png per slice in each folder. Get them with
     `git clone --depth 1
     https://github.com/xianming-gu/Havard-Medical-Image-Fusion-Datasets`
     and give the folder of the clone as `manual_dir`. The images are from the
@@ -117,6 +122,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             return groups.split_by_case(sets)
         if isinstance(config, DistortionsConfig):
             return groups.split_by_case(self._distorted_groups(dl_manager))
+        if isinstance(config, RandomFusionsConfig):
+            return groups.split_by_case(self._random_groups(dl_manager))
         return groups.split_by_case(_list_pairs(config, dl_manager))
 
     def _custom_folds(
@@ -129,6 +136,24 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         self._learn(root, custom.describe(scores))
         made = custom.make_groups(scores, IMAGE_SIZE)
         return custom.split_groups(scores, made)
+
+    def _random_groups(self, dl_manager: DownloadManager) -> list[RandomGroup]:
+        """Lists all pairs of the atlas and drawn heads, to be fused anew."""
+        config = self.builder_config
+        root = _manual_dir(dl_manager, ATLAS_LAYOUT)
+        made = make_groups(
+            [
+                *list_atlas_pairs(root, IMAGE_SIZE),
+                *phantom.list_pairs(
+                    config.num_cases, IMAGE_SIZE, config.seed, FIRST_HEAD
+                ),
+            ],
+            config.per_pair,
+            config.per_altered,
+            config.seed,
+        )
+        self._learn(root, {"images": sum(group.count for group in made)})
+        return made
 
     def _distorted_groups(
         self, dl_manager: DownloadManager
@@ -163,12 +188,15 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 def group_examples(group: Group) -> groups.Examples:
     """Makes keys and features of a group's images, one at a time.
 
-    A pair is fused and graded, a slice damaged, scored images are as they are.
+    A pair is fused and graded, by the ten algorithms or by random ones, a
+    slice damaged; scored images are as they are.
     """
     if isinstance(group, groups.Entry):
         return fused_examples(group)
     if isinstance(group, DistortedGroup):
         return distorted_examples(group)
+    if isinstance(group, RandomGroup):
+        return random_examples(group)
     return groups.scored_examples(group)
 
 
@@ -187,36 +215,15 @@ def fused_examples(entry: groups.Entry[groups.SourcePair]) -> groups.Examples:
         Key `<pair>/<algorithm>` and the example's features; images are PNG.
     """
     pair = entry.load()
-    sources = (pair.source_a, pair.source_b)
-    images = {name: fuse(*sources, name) for name in ALGORITHMS}
-    keys = {name: f"{entry.pair_id}/{name}" for name in ALGORITHMS}
-    grades = {
-        name: readers.grade(*sources, images[name], seed_key=keys[name])
-        for name in ALGORITHMS
+    images = {
+        name: fuse(pair.source_a, pair.source_b, name) for name in ALGORITHMS
     }
-    mos = {name: readers.mos(grades[name]) for name in ALGORITHMS}
-    # These three are the same in the whole group: encoded once.
-    shared = {
-        "reference": groups.encode(
-            images[groups.best_of_group(mos, entry.pair_id)]
-        ),
-        "source_a": groups.encode(pair.source_a),
-        "source_b": groups.encode(pair.source_b),
+    texts = {
         "pair_id": entry.pair_id,
         "case_id": entry.case_id,
         "modality": entry.modality,
     }
-    for name in ALGORITHMS:
-        yield (
-            keys[name],
-            {
-                "image": groups.encode(images[name]),
-                "mos": mos[name],
-                "grades": grades[name],
-                "algorithm": name,
-                **shared,
-            },
-        )
+    yield from graded_examples(pair, images, texts)
 
 
 def _list_pairs(

@@ -68,7 +68,11 @@ def is_colour(image: np.ndarray) -> bool:
     Choice: more than 8 grey levels between two channels of some pixel; less
     is left to JPEG and scanners.
     """
-    return bool((image.max(axis=-1) - image.min(axis=-1)).max() > 8)
+    # NumPy takes ten times as long for a maximum over three channels.
+    red, green, blue = np.moveaxis(image, -1, 0)
+    largest = np.maximum(np.maximum(red, green), blue)
+    smallest = np.minimum(np.minimum(red, green), blue)
+    return bool((largest - smallest).max() > 8)
 
 
 def edges_kept(

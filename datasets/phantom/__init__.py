@@ -22,14 +22,16 @@ MODALITIES = ("PET-MRI", "SPECT-MRI", "CT-MRI")
 OVERSAMPLING = 2
 
 
-def list_pairs(num_cases: int, size: int, seed: int) -> list[Entry[SourcePair]]:
-    """Names a pair for each case; draws none.
+def list_pairs(
+    num_cases: int, size: int, seed: int, first: int = 0
+) -> list[Entry[SourcePair]]:
+    """Names a pair for each case, from number `first` on; draws none.
 
     The modality cycles PET-MRI, SPECT-MRI, CT-MRI and the MR weighting T1,
     T2, so that six neighbouring cases hold every combination once.
     """
     entries = []
-    for case in range(num_cases):
+    for case in range(first, first + num_cases):
         modality = MODALITIES[case % len(MODALITIES)]
         case_id = f"phantom_{case:03d}"
         load = functools.partial(phantom_pair, case, size, seed)

@@ -137,7 +137,9 @@ def _spline(frequency: np.ndarray) -> np.ndarray:
     return ((1 + np.cos(frequency)) / 2) ** 2
 
 
-def firing_times(stimulus: np.ndarray) -> np.ndarray:
+def firing_times(
+    stimulus: np.ndarray, iterations: int = _ITERATIONS
+) -> np.ndarray:
     """How often each neuron fires: stronger and better linked ones do more.
 
     Source: X.-B. Qu, J.-W. Yan, H.-Z. Xiao, Z.-Q. Zhu, "Image fusion
@@ -147,9 +149,10 @@ def firing_times(stimulus: np.ndarray) -> np.ndarray:
 
     Args:
         stimulus: float32 `[height, width]`, range [0, 1].
+        iterations: How long the network runs; no neuron fires more often.
 
     Returns:
-        float32 `[height, width]`, whole numbers from 0 to 200.
+        float32 `[height, width]`, whole numbers from 0 to `iterations`.
     """
     decay_link = np.float32(np.exp(-_ALPHA_LINK))
     decay_threshold = np.float32(np.exp(-_ALPHA_THRESHOLD))
@@ -161,7 +164,7 @@ def firing_times(stimulus: np.ndarray) -> np.ndarray:
         shape, np.float32
     )
     # In place: the recursion is bound by memory, not by arithmetic.
-    for _ in range(_ITERATIONS):
+    for _ in range(iterations):
         cv2.filter2D(
             pulse, -1, weights, dst=linked, borderType=cv2.BORDER_CONSTANT
         )

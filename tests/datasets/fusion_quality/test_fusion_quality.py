@@ -31,6 +31,9 @@ from tests.data_sets import digests
 ALGORITHMS = ("average", "laplacian_pyramid", "discrete_wavelet")
 FOLDER = pathlib.Path(module.__file__).parent
 SMALL_PHANTOM = configs.PhantomConfig(name="phantom_small", num_cases=10)
+SMALL_RANDOM = configs.RandomFusionsConfig(
+    name="random_small", per_pair=2, per_altered=1, num_cases=2
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,6 +79,7 @@ def test_configs_are_those_of_the_readme_phantom_first():
     assert {c.name: c.version for c in module.Builder.BUILDER_CONFIGS} == {
         **dict.fromkeys(("phantom", "whole_brain_atlas", "custom")),
         **dict.fromkeys(own.split(), "1.2.0"),
+        "random_fusions": "1.0.0",
     }
     assert module.Builder.BUILDER_CONFIGS[0].name == "phantom"
     by_name = module.Builder.builder_configs
@@ -92,6 +96,7 @@ def test_configs_are_those_of_the_readme_phantom_first():
     [
         ("phantom", 128, "source_a source_b grades"),
         ("whole_brain_atlas", 128, "source_a source_b grades"),
+        ("random_fusions", 128, "source_a source_b grades"),
         ("custom", 128, "sources mos_std mos_interval grades"),
         ("reader_study", 512, "grades contrast structure noise is_anchor"),
         ("distortions", 256, "deviation"),
@@ -183,16 +188,39 @@ def test_bytes_depend_on_neither_the_build_nor_the_memory(phantom, tmp_path):
 
 
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize("name", ["phantom", "custom"])
+@pytest.mark.parametrize("name", ["phantom", "custom", "random"])
 def test_beam_gives_the_same_bytes(name, phantom, tmp_path):
     pytest.importorskip("apache_beam")
     plain, config, folder = phantom, SMALL_PHANTOM, None
     if name == "custom":
         folder, config = write_folder(tmp_path / "custom", rows_of()), name
         plain = build(tmp_path / "plain", name, folder)
+    if name == "random":
+        folder, config = data_sets.DUMMY_DATA, SMALL_RANDOM
+        plain = build(tmp_path / "plain", config, folder)
     beam = build(tmp_path / "beam", config, folder, "DirectRunner")
     assert digests(beam) == digests(plain)
     assert beam.info.metadata == plain.info.metadata
+
+
+def test_random_fusions_say_what_they_are(tmp_path):
+    built = build(tmp_path, SMALL_RANDOM, data_sets.DUMMY_DATA)
+    rows = data_sets.examples(built)
+    # Ten pairs and two heads, each with two images and an altered one.
+    assert len(rows) == 12 * 3
+    assert len({row["algorithm"] for row in rows}) == len(rows)
+    for row in rows:
+        assert row["mos"] == pytest.approx(np.mean(row["grades"]))
+    assert data_sets.metadata(built) == {
+        "scores": "simulated",
+        "panel_version": readers.PANEL_VERSION,
+        "num_readers": readers.NUM_READERS,
+        "sampling": "resize",
+        "seed": 0,
+        "images": len(rows),
+    }
+    notes = SMALL_RANDOM.release_notes[SMALL_RANDOM.version]
+    assert f"panel {readers.PANEL_VERSION}." in notes
 
 
 def serialized(name):

@@ -1,0 +1,1 @@
+"""Fusion algorithms drawn at random, no two of them the same."""

@@ -1,0 +1,150 @@
+"""An algorithm drawn at random: its description, and what it makes."""
+
+import dataclasses
+import functools
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+
+from datasets.fusion import check_sources
+from datasets.fusion import color
+from datasets.random_fusion.colours import COLOUR_MODELS
+from datasets.random_fusion.damage import DAMAGE
+from datasets.random_fusion.damage import shift
+from datasets.random_fusion.kinds import Kind
+from datasets.random_fusion.kinds import Step
+from datasets.random_fusion.kinds import between
+from datasets.random_fusion.kinds import by_factor
+from datasets.random_fusion.kinds import draw_step
+from datasets.random_fusion.kinds import take
+from datasets.random_fusion.measures import MEASURES
+from datasets.random_fusion.rules import BASE_RULES
+from datasets.random_fusion.rules import DETAIL_RULES
+from datasets.random_fusion.rules import mix
+from datasets.random_fusion.transforms import TRANSFORMS
+
+# Choice: shares of the algorithms that are a mix of two, that see one source
+# out of place, and of those with one, two and three kinds of damage.
+_MIXED = 0.2
+_SHIFTED = 0.06
+_NUM_DAMAGES = (0.64, 0.26, 0.08, 0.02)
+_SHIFT_SD = 0.7  # Pixels.
+# Choice: no detail gain is exactly 1, so that no algorithm is one of
+# `datasets.fusion.ALGORITHMS`.
+_draw_gain = by_factor(0.9, 1.35)
+_draw_bias = by_factor(0.75, 1.35)
+
+
+@dataclasses.dataclass(frozen=True)
+class Fusion:
+    """How two luminances are joined."""
+
+    transform: Step
+    measure: Step
+    detail_rule: Step
+    base_rule: Step
+    gain: float  # Of the details.
+    bias: float  # Factor of the activity of the first source.
+
+
+@dataclasses.dataclass(frozen=True)
+class Algorithm:
+    """What makes an image of two sources; equal ones make equal images."""
+
+    shift: tuple[float, float]  # Of the grey source, pixels right and down.
+    first: Fusion
+    second: Fusion | None
+    mixing: Step | None  # How the results of both are mixed.
+    colour: Step
+    damage: tuple[Step, ...]
+
+
+def draw(rng: Generator) -> Algorithm:
+    """Draws an algorithm."""
+    is_mixed = rng.uniform() < _MIXED
+    is_shifted = rng.uniform() < _SHIFTED
+    num_damages = rng.choice(len(_NUM_DAMAGES), p=_NUM_DAMAGES)
+    right, down = rng.normal(0.0, _SHIFT_SD, 2)
+    return Algorithm(
+        shift=(float(right), float(down)) if is_shifted else (0.0, 0.0),
+        first=draw_fusion(rng),
+        second=draw_fusion(rng) if is_mixed else None,
+        mixing=draw_step(MIXES, rng) if is_mixed else None,
+        colour=draw_step(COLOUR_MODELS, rng),
+        damage=tuple(draw_step(DAMAGE, rng) for _ in range(num_damages)),
+    )
+
+
+def draw_fusion(rng: Generator) -> Fusion:
+    """Draws how luminances are joined."""
+    return Fusion(
+        transform=draw_step(TRANSFORMS, rng),
+        measure=draw_step(MEASURES, rng),
+        detail_rule=draw_step(DETAIL_RULES, rng),
+        base_rule=draw_step(BASE_RULES, rng),
+        gain=_draw_gain(rng),
+        bias=_draw_bias(rng),
+    )
+
+
+def apply(
+    algorithm: Algorithm, source_a: np.ndarray, source_b: np.ndarray
+) -> np.ndarray:
+    """Makes an image of two co-registered ones, uint8 RGB `[h, w, 3]`.
+
+    Two grey sources give an exactly grey image.
+
+    Raises:
+        InputError: If a source's shape or dtype is wrong.
+    """
+    check_sources(source_a, source_b)
+    if color.is_grey(source_a):  # The coloured one, if any, comes first.
+        source_a, source_b = source_b, source_a
+    other = shift(color.luminance(source_b), *algorithm.shift)
+    fuse = functools.partial(_fuse, algorithm, other)
+    image = source_a.astype(np.float32) / 255
+    fused = take(COLOUR_MODELS, algorithm.colour, image, fuse)
+    fused = np.rint(np.clip(fused, 0, 1) * 255).astype(np.uint8)
+    for step in algorithm.damage:
+        fused = take(DAMAGE, step, fused)
+    if color.is_grey(source_a):
+        fused = np.repeat(fused[..., 1:2], 3, axis=-1)
+    return fused
+
+
+def join(fusion: Fusion, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Fuses two luminances, float32 `[h, w]`, range [0, 1]."""
+    bias, gain = np.float32(fusion.bias), np.float32(fusion.gain)
+
+    def detail(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        active_x, active_y = (take(MEASURES, fusion.measure, z) for z in (x, y))
+        activities = (bias * active_x, active_y)
+        return gain * take(DETAIL_RULES, fusion.detail_rule, x, y, *activities)
+
+    base = functools.partial(take, BASE_RULES, fusion.base_rule)
+    fused = take(TRANSFORMS, fusion.transform, a, b, detail, base)
+    return np.clip(fused, 0, 1).astype(np.float32)
+
+
+def _fuse(
+    algorithm: Algorithm, other: np.ndarray, channel: np.ndarray
+) -> np.ndarray:
+    """One channel of the coloured source with the other source."""
+    fused = join(algorithm.first, channel, other)
+    if algorithm.second is None or algorithm.mixing is None:
+        return fused
+    second = join(algorithm.second, channel, other)
+    return take(MIXES, algorithm.mixing, fused, second)
+
+
+def _by_frequency(a: np.ndarray, b: np.ndarray, sd: float) -> np.ndarray:
+    """The coarse part of one and the fine part of the other."""
+    return b + cv2.GaussianBlur(a - b, (0, 0), sd)
+
+
+MIXES = {
+    "alpha": Kind(2, mix, {"weight": between(0.15, 0.85)}),
+    "by_frequency": Kind(2, _by_frequency, {"sd": by_factor(0.8, 8)}),
+    "maximum": Kind(1, np.maximum),
+}
