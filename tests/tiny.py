@@ -133,6 +133,7 @@ def random_batch(batch_size=4, seed=0):
         "quality": rng.random(batch_size, dtype=np.float32),
         "cam_target": rng.random((batch_size, *GRID), dtype=np.float32),
         "group": np.arange(batch_size) // 2,
+        "similarity": rng.random(batch_size, dtype=np.float32),
     }
 
 

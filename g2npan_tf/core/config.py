@@ -193,6 +193,12 @@ class Config:
     reconstruction_weight: float = _field(
         0.5, "theta: weight of the reconstruction loss.", "Eq. 2", low=0.0
     )
+    spectral_weight: float = _field(
+        0.0,
+        "Weight of the spectral loss beside the squared error of Eq. 1.",
+        "Choice",
+        low=0.0,
+    )
     adversarial_weight: float = _field(
         1.0, "Weight of the generator's adversarial term.", "Eq. 2 (1)", low=0.0
     )
@@ -215,6 +221,14 @@ class Config:
         0.01,
         "gamma: weight of AQA's loss for the generator.",
         "Eq. 12",
+        low=0.0,
+    )
+    reference_head_weight: float = _field(
+        0.0,
+        "Weight of an auxiliary loss: what the true reference tells (SSIM, "
+        "GMSD, spectral transfer), predicted from the UFW's features, without "
+        "GAN from the backbone's. Above 0; the head is not shipped.",
+        "Choice",
         low=0.0,
     )
     cam_target: str = _field(
@@ -253,6 +267,21 @@ class Config:
         "everything and saves nothing.",
         "sec. 4.1.3",
         low=0,
+    )
+    generator_epochs: int = _field(
+        0,
+        "So many of the epochs, the first ones, train the generator alone, by "
+        "Eq. 1; without GAN there are none.",
+        "Choice",
+        low=0,
+    )
+    generator_finetune: float = _field(
+        0.1,
+        "Factor on the generator's rate once all networks train, where it "
+        "was trained alone before.",
+        "Choice",
+        low=0.0,
+        high=1.0,
     )
     batch_size: int = _field(
         16, "Images per step, over all replicas.", "Choice", low=1
@@ -339,6 +368,17 @@ class Config:
                 f"fold must be at most {last} with protocol={self.protocol}. "
                 f"Received: {self.fold}"
             )
+        # A dry run has no epochs.
+        if 0 < self.epochs < self.generator_epochs:
+            raise InputError(
+                f"generator_epochs must be at most epochs={self.epochs}. "
+                f"Received: {self.generator_epochs}"
+            )
+
+    @property
+    def epochs_alone(self) -> int:
+        """Epochs in which the generator, if there is one, trains alone."""
+        return self.generator_epochs if self.use_gan else 0
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON-ready values, in the order of the class."""

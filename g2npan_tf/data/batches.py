@@ -72,7 +72,8 @@ def training_batches(
         The batches, dicts of `image` and `reference`, uint8
         `[batch, size, size, 3]`; `quality`, float32 `[batch]`, 0..1;
         `cam_target`, float32 `[batch, *grid]`, 0..1; `group`, int64
-        `[batch]`, equal for images of one pair; and the number of steps of
+        `[batch]`, equal for images of one pair; `similarity`, float32
+        `[batch]`, SSIM of image and reference; and the number of steps of
         an epoch (the incomplete last one is left out).
     """
     features = ("image", "reference", "mos", "pair_id")
@@ -220,6 +221,9 @@ def _with_target(
             example["similarity"], example["shown"], quality, grid, kappa
         ),
         "group": example["group"],
+        "similarity": tf.reduce_mean(
+            tf.cast(example["similarity"], tf.float32)
+        ),
     }
 
 

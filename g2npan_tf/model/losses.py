@@ -11,6 +11,7 @@ from typing import Any
 from keras import ops
 
 from g2npan_tf.core import mos
+from g2npan_tf.model import spectrum
 
 Tensor = Any
 
@@ -43,6 +44,32 @@ def reconstruction_loss(reference: Tensor, pseudo_reference: Tensor) -> Tensor:
     return ops.mean(ops.square(reference - pseudo_reference), axis=(1, 2, 3))
 
 
+def spectral_loss(
+    image: Tensor, reference: Tensor, pseudo_reference: Tensor
+) -> Tensor:
+    """How far what G changes is from what is to be changed, by frequency.
+
+    `mean |log P(I_hq - I_org) - log P(I_GT - I_org)|` over the places and
+    frequencies of `spectrum.log_power`, to be added to L_1 (Eq. 1).
+
+    Choice: not of the paper. I_GT has noise of its own, which nothing of
+    I_org tells: by the squared error alone the best guess hardly differs from
+    I_org, and G learns the identity. A change of the right power is worth as
+    much at frequencies where it is faint, as noise and fine texture are.
+
+    Args:
+        image: I_org. Shape `[batch, height, width, 3]`, range [0, 1].
+        reference: I_GT. Same shape and range.
+        pseudo_reference: I_hq = G(I_org). Same shape and range.
+    """
+    _check_same_shape(image, reference, pseudo_reference)
+    made, due = (
+        spectrum.log_power(best - image)
+        for best in (pseudo_reference, reference)
+    )
+    return ops.mean(ops.abs(made - due), axis=(1, 2, 3))
+
+
 def generator_loss(
     fake_logits: Tensor,
     reconstruction: Tensor,
@@ -62,7 +89,8 @@ def generator_loss(
 
     Args:
         fake_logits: D's logits of I_hq.
-        reconstruction: Result of `reconstruction_loss`.
+        reconstruction: Result of `reconstruction_loss`, with what is added
+            to it.
         reconstruction_weight: theta.
         adversarial_weight: 1 is Eq. 2.
 

@@ -74,6 +74,19 @@ def skip_together(
     return [[first + mark, *rest] for first, *rest in gradients]
 
 
+def share_scale(optimizers: Sequence[keras.Optimizer]) -> None:
+    """Gives all the first one's loss scale, which they lost if it moved alone.
+
+    See `skip_together`. Nothing where there is none.
+    """
+    first, *others = optimizers
+    if not isinstance(first, keras.optimizers.LossScaleOptimizer):
+        return
+    for other in others:
+        other.dynamic_scale.assign(first.dynamic_scale)
+        other.step_counter.assign(first.step_counter)
+
+
 def in_float32(model: keras.Model) -> keras.Model:
     """The same network with the same weights, computing in float32.
 
@@ -113,7 +126,7 @@ class LossScale(keras.callbacks.Callback):
         Raises:
             FloatingPointError: If gradients were not finite at any scale.
         """
-        optimizer = self.model.quality_optimizer
+        optimizer, _ = self.model.moved()[-1]
         if logs is None or not hasattr(optimizer, "dynamic_scale"):
             return
         scale = float(keras.ops.convert_to_numpy(optimizer.dynamic_scale))

@@ -10,6 +10,9 @@ import tensorflow as tf
 from g2npan_tf.model import losses
 from g2npan_tf.model import precision
 from g2npan_tf.model.cam_target import normalized_map
+from g2npan_tf.model.reference_head import ReferenceHead
+from g2npan_tf.model.reference_head import head_for
+from g2npan_tf.model.reference_head import reference_features
 from g2npan_tf.model.scorer import assessed_features
 from g2npan_tf.model.scorer import build_scorer
 from g2npan_tf.model.scorer import predicted_quality
@@ -25,11 +28,13 @@ class Objective:
 
     global_batch_size: int  # Over all replicas.
     reconstruction_weight: float = 0.5  # theta of Eq. 2
+    spectral_weight: float = 0.0  # Of `spectral_loss`, added to Eq. 1.
     adversarial_weight: float = 1.0  # Factor on the other term of Eq. 2.
     cam_weight: float = 1.0  # phi of Eq. 9
     correlation_weight: float = 0.0  # Of `correlation_loss`, added to Eq. 9.
     ranking_weight: float = 0.0  # Of `ranking_loss`, added to Eq. 9.
     quality_weight: float = 0.01  # gamma of Eq. 12
+    reference_head_weight: float = 0.0  # Of `ReferenceHead`, if there is one.
     cam_target: str = "quality_map"  # Or `reference`.
     use_perception_weight: bool = True  # Eq. 11; False: Eq. 3.
     perception_pass: str = "full"  # Or `fast`; see `G2NPAN`.
@@ -55,17 +60,24 @@ class TrainingModel(keras.Model):
     NETWORKS: tuple[str, ...] = ("quality_network",)
     OPTIMIZERS: tuple[str, ...] = ("quality_optimizer",)
     MEANS: tuple[str, ...] = ("cam_loss", "quality_loss", "assessment_loss")
+    # The network whose features the head sees, and with which it moves.
+    HEAD_OF = "quality_network"
+    # Whether the other networks, if there are any, stay as they are.
+    generator_alone = False
 
     def _set_up(
-        self, scoring_generator: keras.Model | None, tiles_per_side: int
+        self,
+        scoring_generator: keras.Model | None,
+        tiles_per_side: int,
+        reference_head: ReferenceHead | None,
     ) -> None:
         """Makes the scorer; the networks are set."""
+        self.reference_head = reference_head
         self.tiles_per_side = tiles_per_side
         self.scorer = build_scorer(
             self.quality_network, scoring_generator, tiles_per_side
         )
         self._train_quality_network = training_form(self.quality_network)
-        self.trackers = [keras.metrics.Mean(name=name) for name in self.MEANS]
         # Under a strategy `fit` would otherwise build by calling with a batch.
         self.built = True
 
@@ -84,10 +96,18 @@ class TrainingModel(keras.Model):
         # Without optimizer=None Keras makes and saves a hidden RMSprop.
         super().compile(optimizer=None)
         self.objective = objective
+        self.trackers = [
+            keras.metrics.Mean(name=name) for name in self._means_of(objective)
+        ]
         for name, optimizer in zip(self.OPTIMIZERS, optimizers, strict=True):
             setattr(self, name, optimizer)
-        for optimizer, net in self._moved():
-            optimizer.build(net.trainable_variables)
+        for optimizer, variables in self.moved():
+            optimizer.build(variables)
+
+    def _means_of(self, objective: Objective) -> tuple[str, ...]:
+        """Names of what is logged."""
+        has_head = self.reference_head is not None
+        return (*self.MEANS, *(["reference_head_loss"] if has_head else []))
 
     def call(self, inputs: Batch, training: bool = False) -> Batch:
         """Scores `inputs["image"]`, uint8, as `build_scorer` describes.
@@ -100,7 +120,7 @@ class TrainingModel(keras.Model):
         """Does nothing: the networks are built, and Keras' way fails."""
 
     def train_step(self, batch: Batch) -> dict[str, Tensor]:
-        """One step of every network, from the weights before the step.
+        """One step of every network that moves, from the weights before it.
 
         Args:
             batch: From `batches.training_batches`.
@@ -114,24 +134,34 @@ class TrainingModel(keras.Model):
             for name in ("image", "reference")
         )
         gradients, terms = self._gradients(image, reference, batch)
-        optimizers = [optimizer for optimizer, _ in self._moved()]
+        optimizers = [optimizer for optimizer, _ in self.moved()]
         gradients = precision.skip_together(optimizers, gradients)
-        for (optimizer, net), own in zip(self._moved(), gradients, strict=True):
-            optimizer.apply(own, net.trainable_variables)
+        for (optimizer, variables), own in zip(
+            self.moved(), gradients, strict=True
+        ):
+            optimizer.apply(own, variables)
         return self._means(terms)
 
-    def _moved(self) -> list[tuple[keras.Optimizer, keras.Model]]:
-        """Each network with its optimiser."""
+    def moved(self) -> list[tuple[keras.Optimizer, list[keras.Variable]]]:
+        """The optimiser of each network that a step moves, and its weights."""
         return [
-            (getattr(self, optimizer), getattr(self, net))
+            (getattr(self, optimizer), self._variables(net))
             for optimizer, net in zip(
                 self.OPTIMIZERS, self.NETWORKS, strict=True
             )
         ]
 
+    def _variables(self, network: str) -> list[keras.Variable]:
+        """What the optimiser of a network moves."""
+        variables = [*getattr(self, network).trainable_variables]
+        if self.reference_head is not None and network == self.HEAD_OF:
+            variables += self.reference_head.trainable_variables
+        return variables
+
     def _means(self, terms: dict[str, Tensor]) -> dict[str, Tensor]:
         """Updates the running means and returns them by name."""
-        for tracker in self.trackers:
+        trackers = [t for t in self.trackers if t.name in terms]
+        for tracker in trackers:
             tracker.update_state(terms[tracker.name])
         # Over several workers Keras averages logs along an axis that they must
         # have (keras#20585).
@@ -139,7 +169,7 @@ class TrainingModel(keras.Model):
         many = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
         return {
             tracker.name: tracker.result()[None] if many else tracker.result()
-            for tracker in self.trackers
+            for tracker in trackers
         }
 
     def _gradients(
@@ -159,7 +189,7 @@ class TrainingModel(keras.Model):
         reference_cam = None
         if self.objective.cam_target == "reference":
             reference_cam = self._blind(reference)["cam_logits"]
-        variables = self.quality_network.trainable_variables
+        variables = self._variables("quality_network")
         with tf.GradientTape() as tape:
             tape.watch(generated)
             assessed = self._train_quality_network(
@@ -168,11 +198,42 @@ class TrainingModel(keras.Model):
             terms = _assessment_terms(
                 assessed, batch, reference_cam, self.objective
             )
-            mean = losses.reduce_mean(
-                terms["assessment_loss"], self.objective.global_batch_size
+            head = self._head_terms(
+                assessed.get("features"), image, reference, batch
             )
-            mean = self.quality_optimizer.scale_loss(mean)
-        return _Pass(terms, *tape.gradient(mean, (variables, generated)))
+            mean = self._mean(
+                self.quality_optimizer,
+                terms["assessment_loss"] + self._weighted(head),
+            )
+        return _Pass(terms | head, *tape.gradient(mean, (variables, generated)))
+
+    def _mean(self, optimizer: keras.Optimizer, loss: Tensor) -> Tensor:
+        """The mean of a loss per example, scaled as its optimiser wants."""
+        size = self.objective.global_batch_size
+        return optimizer.scale_loss(losses.reduce_mean(loss, size))
+
+    def _head_terms(
+        self,
+        features: Tensor | None,
+        image: Tensor,
+        reference: Tensor,
+        batch: Batch,
+    ) -> dict[str, Tensor]:
+        """The head's loss per example by name, where it sees features."""
+        if self.reference_head is None or features is None:
+            return {}
+        targets = self.reference_head.standardized(
+            reference_features(image, reference, batch["similarity"])
+        )
+        predicted = self.reference_head(features)
+        # Smooth L1: some images differ very much from their references.
+        loss = keras.losses.huber(targets, predicted)
+        return {"reference_head_loss": loss}
+
+    def _weighted(self, head: dict[str, Tensor]) -> Tensor:
+        """What `_head_terms` adds to the loss of a network."""
+        weight = self.objective.reference_head_weight
+        return weight * head["reference_head_loss"] if head else 0.0
 
     def _features(self, image: Tensor, generated: Batch) -> Batch:
         return assessed_features(self.quality_network, image, generated)
@@ -189,11 +250,23 @@ class PlainAssessment(TrainingModel):
     """The quality network alone, without GAN: the baseline of Fig. 6."""
 
     def __init__(
-        self, quality_network: keras.Model, tiles_per_side: int = 1
+        self,
+        quality_network: keras.Model,
+        tiles_per_side: int = 1,
+        use_reference_head: bool = False,
     ) -> None:
         super().__init__(name="plain_assessment")
         self.quality_network = quality_network
-        self._set_up(None, tiles_per_side)
+        features = quality_network.get_layer("cam").input
+        head = head_for(features) if use_reference_head else None
+        self._set_up(None, tiles_per_side, head)
+        if head is not None:
+            self._train_quality_network = training_form(
+                keras.Model(
+                    quality_network.input,
+                    {**quality_network.output, "features": features},
+                )
+            )
 
     def _gradients(
         self, image: Tensor, reference: Tensor, batch: Batch
@@ -219,6 +292,10 @@ class G2NPAN(TrainingModel):
 
     Choice: W (Eq. 10) is 0 during the warm-up, while AQA knows nothing yet.
 
+    Choice: before all that G may learn alone (`train_generator_alone`), by
+    Eq. 2 without its adversarial term. So AQA's first steps see the nuance
+    that its last ones will see, and a step costs a fraction.
+
     Args:
         generator: From `build_generator`.
         discriminator: From `build_discriminator`.
@@ -226,8 +303,10 @@ class G2NPAN(TrainingModel):
         tiles_per_side: Of the scorer; training sees single tiles.
         averaged_generator: Moving average of the generator, which the scorer
             uses then; None: the scorer uses the generator itself.
+        use_reference_head: A `ReferenceHead` sees F_last.
     """
 
+    HEAD_OF = "generator"
     NETWORKS = ("generator", "discriminator", "quality_network")
     OPTIMIZERS = (
         "generator_optimizer",
@@ -250,18 +329,42 @@ class G2NPAN(TrainingModel):
         quality_network: keras.Model,
         tiles_per_side: int = 1,
         averaged_generator: keras.Model | None = None,
+        use_reference_head: bool = False,
     ) -> None:
         super().__init__(name="g2npan")
         self.generator = generator
         self.discriminator = discriminator
         self.quality_network = quality_network
         self.averaged_generator = averaged_generator
+        features = generator.output["ufw_features"]
         self._set_up(
             generator if averaged_generator is None else averaged_generator,
             tiles_per_side,
+            head_for(features) if use_reference_head else None,
         )
         self._train_generator = training_form(generator)
         self._train_discriminator = training_form(discriminator)
+
+    def train_generator_alone(self, alone: bool) -> None:
+        """Sets whether steps from now on move the generator only.
+
+        Between two epochs of `fit`, too, and at the start of a resumed run.
+        """
+        self.generator_alone = alone
+        if not alone:
+            precision.share_scale(
+                [getattr(self, optimizer) for optimizer in self.OPTIMIZERS]
+            )
+        # The graph of the step is another one.
+        self.make_train_function(force=True)
+
+    def moved(self) -> list[tuple[keras.Optimizer, list[keras.Variable]]]:
+        """As the base class; of the generator alone, if it is trained so."""
+        return super().moved()[: 1 if self.generator_alone else None]
+
+    def _means_of(self, objective: Objective) -> tuple[str, ...]:
+        extra = ("spectral_loss",) if objective.spectral_weight else ()
+        return (*super()._means_of(objective), *extra)
 
     def train_step(self, batch: Batch) -> dict[str, Tensor]:
         """As the base class; then the averaged generator follows."""
@@ -277,11 +380,20 @@ class G2NPAN(TrainingModel):
     def _gradients(
         self, image: Tensor, reference: Tensor, batch: Batch
     ) -> tuple[list[list[Tensor]], dict[str, Tensor]]:
+        if self.generator_alone:
+            return self._gradients_alone(image, reference, batch)
         with tf.GradientTape() as tape:
             generated = self._train_generator(image)
+            head = self._head_terms(
+                generated["ufw_features"], image, reference, batch
+            )
+            head_loss = {
+                name: self._mean(self.generator_optimizer, self._weighted(head))
+                for name in head
+            }
         assessment = self._assess(image, reference, generated, batch)
         weight = self._perception_weight(generated, batch["quality"])
-        adversarial = self._discriminate(reference, generated, weight)
+        adversarial = self._discriminate(image, reference, generated, weight)
         gamma = self.objective.quality_weight
         # Eq. 12 is linear: combined gradients are the combination's gradient.
         upstream = {
@@ -291,13 +403,14 @@ class G2NPAN(TrainingModel):
             for name in generated
         }
         gradients = tape.gradient(
-            generated,
-            self.generator.trainable_variables,
-            output_gradients=upstream,
+            generated | head_loss,
+            self._variables("generator"),
+            output_gradients=upstream | dict.fromkeys(head_loss, tf.ones(())),
         )
         terms = {
             **adversarial.terms,
             **assessment.terms,
+            **head,
             "perceptual_loss": losses.perceptual_loss(
                 adversarial.terms["generator_loss"],
                 assessment.terms["assessment_loss"],
@@ -307,11 +420,36 @@ class G2NPAN(TrainingModel):
         }
         return [gradients, adversarial.gradients, assessment.gradients], terms
 
+    def _gradients_alone(
+        self, image: Tensor, reference: Tensor, batch: Batch
+    ) -> tuple[list[list[Tensor]], dict[str, Tensor]]:
+        """Eq. 2 without its adversarial term, which needs D."""
+        objective = self.objective
+        with tf.GradientTape() as tape:
+            generated = self._train_generator(image)
+            head = self._head_terms(
+                generated["ufw_features"], image, reference, batch
+            )
+            terms, reconstruction = _reconstruction_terms(
+                image, reference, generated["pseudo_reference"], objective
+            )
+            mean = self._mean(
+                self.generator_optimizer,
+                objective.reconstruction_weight * reconstruction
+                + self._weighted(head),
+            )
+        gradients = tape.gradient(mean, self._variables("generator"))
+        return [gradients], terms | head
+
     def _generate(self, image: Tensor) -> Batch:
         return self._train_generator(image, training=False)
 
     def _discriminate(
-        self, reference: Tensor, generated: Batch, weight: Tensor
+        self,
+        image: Tensor,
+        reference: Tensor,
+        generated: Batch,
+        weight: Tensor,
     ) -> _Pass:
         """D forward, and backward for itself (Eq. 11) and for G (Eq. 2)."""
         objective = self.objective
@@ -321,11 +459,10 @@ class G2NPAN(TrainingModel):
             tape.watch(pseudo_reference)
             real_logits = self._train_discriminator(reference)
             fake_logits = self._train_discriminator(pseudo_reference)
-            reconstruction = losses.reconstruction_loss(
-                reference, pseudo_reference
+            terms, reconstruction = _reconstruction_terms(
+                image, reference, pseudo_reference, objective
             )
-            terms = {
-                "reconstruction_loss": reconstruction,
+            terms |= {
                 "discriminator_loss": losses.discriminator_loss(
                     real_logits, fake_logits, weight
                 ),
@@ -337,9 +474,7 @@ class G2NPAN(TrainingModel):
                 ),
             }
             own, generators = (
-                optimizer.scale_loss(
-                    losses.reduce_mean(terms[name], objective.global_batch_size)
-                )
+                self._mean(optimizer, terms[name])
                 for optimizer, name in (
                     (self.discriminator_optimizer, "discriminator_loss"),
                     (self.generator_optimizer, "generator_loss"),
@@ -374,6 +509,22 @@ class G2NPAN(TrainingModel):
             features = self._features(pseudo_reference, generated)
             assessed = self._train_quality_network(features, training=False)
         return predicted_quality(assessed["quality_logit"])
+
+
+def _reconstruction_terms(
+    image: Tensor,
+    reference: Tensor,
+    pseudo_reference: Tensor,
+    objective: Objective,
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Eq. 1 per example by name, and with what an option adds to it."""
+    error = losses.reconstruction_loss(reference, pseudo_reference)
+    terms = {"reconstruction_loss": error}
+    if not objective.spectral_weight:
+        return terms, error
+    spectral = losses.spectral_loss(image, reference, pseudo_reference)
+    terms["spectral_loss"] = spectral
+    return terms, error + objective.spectral_weight * spectral
 
 
 def _assessment_terms(

@@ -1,5 +1,8 @@
 """What a configuration means: its networks, its objective, its optimisers."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
 from g2npan_tf.core.config import Config
@@ -17,6 +20,8 @@ from g2npan_tf.model.train_step import TrainingModel
 # One cycle: the share of the steps in which the rate rises, from which part.
 RISE = 0.15
 RISE_FROM = 25
+# From a step, from 0, to a rate.
+Schedule = Callable[[Any], Any]
 
 
 def build(config: Config, tiles_per_side: int = 1) -> TrainingModel:
@@ -27,10 +32,16 @@ def build(config: Config, tiles_per_side: int = 1) -> TrainingModel:
     except ValueError as error:
         raise InputError(f"network settings: {error}") from error
     generator, discriminator, quality_network, average = networks
+    use_head = config.reference_head_weight > 0
     if generator is None:
-        return PlainAssessment(quality_network, tiles_per_side)
+        return PlainAssessment(quality_network, tiles_per_side, use_head)
     return G2NPAN(
-        generator, discriminator, quality_network, tiles_per_side, average
+        generator,
+        discriminator,
+        quality_network,
+        tiles_per_side,
+        average,
+        use_head,
     )
 
 
@@ -38,26 +49,40 @@ def compile_model(model: TrainingModel, config: Config, steps: int) -> None:
     """Gives each network its Adam and the step its loss weights.
 
     Section: 4.1.3. An epoch has so many `steps`.
+
+    Choice: every schedule is of the steps that its network takes. That of a
+    generator which first trains alone runs to its end there, as in a run of
+    its own, and then once more with the other networks, at a lower rate: a
+    full one would draw anew what it has learned.
     """
     objective = Objective(
         global_batch_size=config.batch_size,
         reconstruction_weight=config.reconstruction_weight,
+        spectral_weight=config.spectral_weight,
         adversarial_weight=config.adversarial_weight,
         cam_weight=config.cam_weight,
         correlation_weight=config.correlation_weight,
         ranking_weight=config.ranking_weight,
         quality_weight=config.quality_weight,
+        reference_head_weight=config.reference_head_weight,
         cam_target=config.cam_target,
         use_perception_weight=config.use_perception_weight,
         perception_pass=config.perception_pass,
         warmup_steps=config.perception_warmup * steps,
         generator_ema=config.generator_ema,
     )
+    alone = config.epochs_alone
+    rates = {}
+    for name in model.OPTIMIZERS:
+        rates[name] = _schedule(config, steps, config.epochs - alone)
+        if alone and name == "generator_optimizer":
+            first = _schedule(config, steps, alone)
+            rates[name] = _InTwoStages(
+                first, rates[name], alone * steps, config.generator_finetune
+            )
     optimizers = [
-        precision.with_loss_scale(
-            keras.optimizers.Adam(_schedule(config, steps)), config.precision
-        )
-        for _ in model.OPTIMIZERS
+        precision.with_loss_scale(keras.optimizers.Adam(rate), config.precision)
+        for rate in rates.values()
     ]
     model.compile(objective, *optimizers)
 
@@ -74,16 +99,35 @@ def sampling(config: Config) -> Sampling:
     )
 
 
-def _schedule(
-    config: Config, steps: int
-) -> keras.optimizers.schedules.LearningRateSchedule:
+class _InTwoStages(keras.optimizers.schedules.LearningRateSchedule):
+    """One schedule after the other, the second one scaled."""
+
+    def __init__(
+        self, first: Schedule, second: Schedule, steps: int, factor: float
+    ) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+        self.steps, self.factor = steps, factor
+
+    def __call__(self, step: Any) -> Any:
+        """The rate of a step, from 0."""
+        later = keras.ops.maximum(step - self.steps, 0)
+        return keras.ops.where(
+            step < self.steps,
+            self.first(step),
+            self.factor * self.second(later),
+        )
+
+
+def _schedule(config: Config, steps: int, epochs: int) -> Schedule:
+    """How a rate falls in so many epochs of so many steps."""
     if config.lr_schedule == "cosine":
         # A dry run has no epoch, but two steps all the same.
         return keras.optimizers.schedules.CosineDecay(
-            config.learning_rate, decay_steps=max(1, config.epochs) * steps
+            config.learning_rate, decay_steps=max(1, epochs) * steps
         )
     if config.lr_schedule == "one_cycle":
-        total = max(1, config.epochs) * steps
+        total = max(1, epochs) * steps
         rise = int(RISE * total)
         return keras.optimizers.schedules.CosineDecay(
             config.learning_rate / RISE_FROM,

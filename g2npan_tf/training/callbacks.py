@@ -22,12 +22,27 @@ from g2npan_tf.training import checkpoints
 Logs = dict[str, Any]
 
 
+class Stages(keras.callbacks.Callback):
+    """Lets the generator train alone in the first epochs of a run."""
+
+    def __init__(self, epochs_alone: int) -> None:
+        super().__init__()
+        self.epochs_alone = epochs_alone
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Changes what the steps from now on train, if that is due."""
+        alone = epoch < self.epochs_alone
+        if alone != self.model.generator_alone:
+            self.model.train_generator_alone(alone)
+
+
 class ValidationFigures(keras.callbacks.Callback):
     """Adds `val_plcc`, `val_srcc`, `val_krcc`, `val_rmse` to the logs.
 
     Computed over the whole validation part, in inference mode, with RMSE on
-    [0, 1] as in the paper. `images` are uint8 `[n, size, size, 3]`, `scores`
-    the readers' MOS, `[n]`, 1..5.
+    [0, 1] as in the paper. As long as the generator trains alone nothing has
+    learned to score, and there are none. `images` are uint8
+    `[n, size, size, 3]`, `scores` the readers' MOS, `[n]`, 1..5.
     """
 
     def __init__(
@@ -39,7 +54,7 @@ class ValidationFigures(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Scores the validation part."""
-        if logs is None or not len(self.images):
+        if logs is None or not len(self.images) or self.model.generator_alone:
             return
         predicted = predict(self.model.scorer, self.images, self.batch_size)
         values = statistics.figures(self.quality, predicted["quality"])
@@ -49,11 +64,16 @@ class ValidationFigures(keras.callbacks.Callback):
 
 
 class LearningRate(keras.callbacks.Callback):
-    """Adds the epoch's first `learning_rate`, one for all networks."""
+    """Adds the epoch's first `learning_rate`.
+
+    One for all networks; the generator's may be lower, and counts while it
+    trains alone.
+    """
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Reads the rate of the next step."""
-        rate = self.model.quality_optimizer.learning_rate
+        optimizer, _ = self.model.moved()[-1]
+        rate = optimizer.learning_rate
         self.rate = float(keras.ops.convert_to_numpy(rate))
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -73,7 +93,7 @@ class LogFile(keras.callbacks.Callback):
         """Drops rows of epochs that are being repeated, then appends."""
         values = {name: float(value) for name, value in (logs or {}).items()}
         row = {"epoch": epoch + 1, **values}
-        rows = []
+        rows: list[dict[str, Any]] = []
         if self.path.exists():
             with self.path.open(newline="") as file:
                 rows = [
@@ -83,7 +103,11 @@ class LogFile(keras.callbacks.Callback):
             written_aside(self.path) as aside,
             aside.open("w", newline="") as file,
         ):
-            writer = csv.DictWriter(file, list(row))
+            # The epochs of a generator alone have fewer columns.
+            columns = dict.fromkeys(
+                name for each in (row, *rows) for name in each
+            )
+            writer = csv.DictWriter(file, list(columns))
             writer.writeheader()
             writer.writerows([*rows, row])
 
@@ -91,7 +115,8 @@ class LogFile(keras.callbacks.Callback):
 class Keeper(keras.callbacks.Callback):
     """Keeps the best scorer by `val_srcc` and a checkpoint to resume from.
 
-    Without a validation part the last epoch is the best.
+    Without a validation part the last epoch is the best, and so is that of a
+    generator which trains alone, until there is a figure.
 
     The workdir gets `scorer.keras`, `best.weights.h5` and `checkpoints/`.
     Progress and files of the best epoch are from `checkpoints.restore`.
@@ -110,7 +135,8 @@ class Keeper(keras.callbacks.Callback):
         """Saves a checkpoint, and the scorer if it is the best so far."""
         logs = logs or {}
         best = self.progress
-        figure = logs.get("val_srcc", float(epoch))
+        alone = self.model.generator_alone
+        figure = logs.get("val_srcc", np.nan if alone else float(epoch))
         # NaN (constant predictions) is better than nothing, and nothing else.
         figure = -1.5 if np.isnan(figure) else float(figure)
         state = checkpoints.content(self.model.save_weights, checkpoints.STATE)

@@ -111,8 +111,11 @@ def saved(workdir: pathlib.Path) -> str:
 
 def report(summary: "Summary", workdir: pathlib.Path) -> str:
     """What a finished run says: figures, where everything is, what is next."""
-    first, last = summary.quality_loss
-    best = "no validation part: the last epoch is kept"
+    losses = "only the generator was trained"
+    if summary.quality_loss:
+        first, last = summary.quality_loss
+        losses = f"quality loss (Eq. 7) {first:.3f} -> {last:.3f}"
+    best = "no validation figure: the last epoch is kept"
     if summary.best_val_srcc is not None:
         best = (
             f"best epoch {summary.best_epoch}, SRCC {summary.best_val_srcc:.3f}"
@@ -126,8 +129,8 @@ def report(summary: "Summary", workdir: pathlib.Path) -> str:
     return (
         f"{summary.data['name']} ({whose(summary.data)}), "
         f"preset {summary.preset}, {summary.protocol}:\n"
-        f"{summary.epochs} epochs: quality loss (Eq. 7) {first:.3f} -> "
-        f"{last:.3f}; {best}; ended: {summary.ended}\n{scale}"
+        f"{summary.epochs} epochs: {losses}; {best}; "
+        f"ended: {summary.ended}\n{scale}"
         f"{summary.wall_seconds:.0f} s, "
         f"{summary.peak_memory_mib:.0f} MiB of memory at most\n"
         f"run:        {workdir} (scorer.keras, log.csv, training.json, "

@@ -64,12 +64,24 @@ class Measured:
     memory: Memory
     first_step: float  # Seconds; this step traces the graph.
     step: float  # Seconds of the next one.
+    # Of a step of the generator alone, if the run has such epochs.
+    step_alone: float | None
     mos: tuple[float, float]  # Lowest and highest of one batch, untrained.
 
     @property
     def images_per_second(self) -> float:
         """Of training steps, without what is around them."""
         return self.batch_size / self.step
+
+    @property
+    def _alone(self) -> str:
+        """What is said of the epochs of the generator alone."""
+        if self.step_alone is None:
+            return ""
+        epoch = self.step_alone * self.steps_per_epoch
+        return f"; the generator alone: {self.step_alone:.2f} s a step, " + (
+            f"{epoch:.0f} s an epoch"
+        )
 
     def __str__(self) -> str:
         """Several lines, as a person reads them."""
@@ -96,7 +108,7 @@ class Measured:
             f"batch forward, {memory.step:.0f} after training steps",
             f"time:   {self.first_step:.1f} s for the first step, which "
             f"traces the graph, {self.step:.2f} s for the next; "
-            f"{self.step * self.steps_per_epoch:.0f} s an epoch",
+            f"{self.step * self.steps_per_epoch:.0f} s an epoch{self._alone}",
             f"scores: MOS {self.mos[0]:.2f} to {self.mos[1]:.2f} "
             "of one batch, untrained",
         ]
@@ -122,6 +134,10 @@ def measure(
     mos = _forward(model, builder, parts.train[: config.batch_size])
     forward = peak_mib()
     first_step, step = _train(model, batches, config.batch_size)
+    step_alone = None
+    if config.epochs_alone and isinstance(model, G2NPAN):
+        model.train_generator_alone(True)
+        _, step_alone = _train(model, batches, config.batch_size)
     weights, activations = _estimated_mib(model, config.batch_size)
     networks = _networks(model)
     return Measured(
@@ -139,6 +155,7 @@ def measure(
         memory=Memory(weights, activations, start, forward, peak_mib()),
         first_step=first_step,
         step=step,
+        step_alone=step_alone,
         mos=mos,
     )
 

@@ -97,7 +97,9 @@ def run(
     calibrated = _calibrate(ready, keeper) if config.calibrate_scores else None
     seconds = time.monotonic() - start
     steps = (keeper.progress.epoch - progress.epoch) * ready.steps
-    has_figure = ready.parts.validation.size > 0
+    figure = keeper.progress.best_figure
+    # -1.5: no epoch had one.
+    has_figure = ready.parts.validation.size > 0 and figure >= -1
     summary = Summary(
         data=facts,
         protocol=protocols.describe(config),
@@ -105,7 +107,7 @@ def run(
         changes=config_module.changes(config),
         epochs=keeper.progress.epoch,
         best_epoch=keeper.progress.best_epoch,
-        best_val_srcc=keeper.progress.best_figure if has_figure else None,
+        best_val_srcc=figure if has_figure else None,
         ended=run_folder.end_of(keeper.progress, config),
         calibration=calibrated,
         images_per_second=steps * config.batch_size / seconds,
@@ -195,6 +197,7 @@ def _fit(
         # A line an epoch.
         verbose=0 if on_terminal else 2,
         callbacks=[
+            callbacks.Stages(config.epochs_alone),
             step_time,
             callbacks.StopOnNonFinite(keeper.workdir / "checkpoints"),
             *tensorboard.profiler(config.profile, events),

@@ -39,14 +39,15 @@ class Summary:
     changes: list[str]  # From `config.changes`.
     epochs: int  # Finished.
     best_epoch: int  # From 1.
-    best_val_srcc: float | None  # None: no validation part, the last is kept.
+    best_val_srcc: float | None  # None: there is none, the last is kept.
     ended: str  # Why, in words.
     calibration: Calibration | None
     # Of the session that trained last, all in all.
     images_per_second: float
     wall_seconds: float
     peak_memory_mib: float
-    quality_loss: list[float]  # Of the first and the last epoch.
+    # Of the first and the last epoch in which AQA trained, if there was any.
+    quality_loss: list[float]
 
     def write(self, workdir: pathlib.Path) -> None:
         """Writes the file, by which the run has ended."""
@@ -134,10 +135,14 @@ def has_ended(workdir: pathlib.Path, config: Config) -> bool:
 
 
 def quality_losses(workdir: pathlib.Path) -> list[float]:
-    """The quality loss of the first and the last epoch, by the log."""
+    """The quality loss of the first and the last epoch, by the log.
+
+    Epochs of a generator that trains alone have none.
+    """
     log = workdir / LOG
     if not log.exists():
         return []
     with log.open(newline="") as file:
-        losses = [float(row["quality_loss"]) for row in csv.DictReader(file)]
-    return [losses[0], losses[-1]]
+        rows = csv.DictReader(file)
+        losses = [float(x) for row in rows if (x := row.get("quality_loss"))]
+    return [losses[0], losses[-1]] if losses else []

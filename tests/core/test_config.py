@@ -107,11 +107,24 @@ def test_a_run_that_used_a_removed_option_needs_retraining(name):
 
 @pytest.mark.parametrize(
     "change",
-    [{"fold": 5}, {"backbone": "resnet"}, {"learning_rate": float("nan")}],
+    [
+        {"fold": 5},
+        {"backbone": "resnet"},
+        {"learning_rate": float("nan")},
+        {"epochs": 3, "generator_epochs": 4},
+    ],
 )
 def test_values_outside_their_range_are_refused(change):
     with pytest.raises(InputError, match="Received"):
         Config(**change)
+
+
+def test_only_a_network_with_a_generator_trains_one_alone():
+    staged = {"epochs": 4, "generator_epochs": 4}
+    assert Config(**staged).epochs_alone == 4
+    assert Config(**staged, use_gan=False).epochs_alone == 0
+    # A dry run has no epochs.
+    assert Config(epochs=0, generator_epochs=4).epochs_alone == 4
 
 
 HOME = {"data_dir": "/home/someone/data", "init_from": "/home/someone/runs/pre"}

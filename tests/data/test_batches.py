@@ -42,9 +42,9 @@ def test_batches_have_the_promised_shapes_and_ranges(builder, config):
     for name in ("image", "reference"):
         assert batch[name].shape == (4, 128, 128, 3)
         assert batch[name].dtype == np.uint8
-    assert batch["quality"].shape == (4,)
+    assert batch["quality"].shape == batch["similarity"].shape == (4,)
     assert batch["cam_target"].shape == (4, 8, 8)
-    for name in ("quality", "cam_target"):
+    for name in ("quality", "cam_target", "similarity"):
         assert ((batch[name] >= 0) & (batch[name] <= 1)).all()
 
 

@@ -6,6 +6,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import scipy.fft
 import tensorflow as tf
 from scipy import stats
 
@@ -48,6 +49,62 @@ def test_reconstruction_loss_by_hand():
     generated = np.array([[[[0.5], [0.1]]], [[[0.0], [0.0]]]], np.float32)
     loss = losses.reconstruction_loss(reference, generated)
     np.testing.assert_allclose(loss, [(0.25 + 0.01) / 2, 0.0], rtol=1e-6)
+
+
+def log_powers(change):
+    """By SciPy: 8 x 8 windows, 4 apart, mean power of 4 x 4 of them.
+
+    And of the two frequencies that differ only in which is of the rows.
+    """
+    grey = np.pad(change.mean(axis=-1), 2, mode="reflect")
+    places = range(0, grey.shape[0] - 7, 4)
+    powers = np.array(
+        [
+            [
+                scipy.fft.dctn(grey[r : r + 8, c : c + 8], norm="ortho") ** 2
+                for c in places
+            ]
+            for r in places
+        ]
+    )
+    side = len(places) // 4
+    cells = powers.reshape(side, 4, side, 4, 8, 8).mean(axis=(1, 3))
+    both = (cells + np.swapaxes(cells, 2, 3)) / 2
+    bands = [both[..., u, v] for u in range(8) for v in range(u, 8)]
+    return np.log(np.stack(bands[1:], axis=-1) + 1e-6)
+
+
+def test_spectral_loss_is_between_the_spectra_of_what_is_changed():
+    rng = np.random.default_rng(0)
+    image, reference, made = rng.random((3, 2, 32, 32, 3))
+    loss = losses.spectral_loss(
+        *(np.float32(x) for x in (image, reference, made))
+    )
+    expected = [
+        np.abs(log_powers(m - i) - log_powers(r - i)).mean()
+        for i, r, m in zip(image, reference, made, strict=True)
+    ]
+    np.testing.assert_allclose(loss, expected, rtol=1e-4)
+
+
+def test_spectral_loss_asks_for_the_power_of_a_change_not_its_sign():
+    rng = np.random.default_rng(0)
+    image, change = np.float32(rng.uniform(0.4, 0.5, (2, 1, 16, 16, 3)))
+    loss = losses.spectral_loss(image, image + change, image - change)
+    assert float(loss[0]) == pytest.approx(0, abs=1e-3)
+
+
+def test_spectral_loss_has_a_finite_slope_where_nothing_is_changed():
+    image = np.full((1, 16, 16, 3), 0.5, np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.1, image.shape)
+    reference = np.float32(image + noise)
+    for start in (image, image + np.float32(1e-4 * noise)):
+        slope = gradient(
+            lambda x: losses.spectral_loss(image, reference, x), start
+        )
+        assert np.isfinite(slope).all()
+    # From the first change on it is one, towards more of it.
+    assert (slope * noise).sum() < 0
 
 
 @pytest.mark.parametrize("logit", [-2.0, 0.3, 4.0])
@@ -174,6 +231,7 @@ def test_losses_stay_finite_in_float16_at_extreme_logits(loss):
     ("loss", "shapes"),
     [
         (losses.reconstruction_loss, [(2, 4, 4, 3), (2, 4, 4, 1)]),
+        (losses.spectral_loss, [(2, 8, 8, 3), (2, 8, 8, 3), (2, 8, 8, 1)]),
         (losses.generator_loss, [2, 1]),
         (losses.discriminator_loss, [2, 2, (2, 1)]),
         (losses.cam_loss, [(2, 4, 4), (2, 8, 8)]),

@@ -98,6 +98,20 @@ def after_three_steps(policy):
     return model, [step(model, seed) for seed in range(3)]
 
 
+def test_the_loss_scale_of_a_generator_alone_becomes_that_of_all():
+    model = model_of(FLOAT16)
+    model.train_generator_alone(True)
+    model.generator_optimizer.dynamic_scale.assign(512.0)
+    step(model, 0)
+    assert scales(model) == [512.0, 2.0**15, 2.0**15]
+    model.train_generator_alone(False)
+    assert scales(model) == [512.0] * 3
+    counters = [
+        int(getattr(model, name).step_counter) for name in G2NPAN.OPTIMIZERS
+    ]
+    assert counters == [1] * 3
+
+
 @pytest.mark.parametrize("policy", MIXED)
 def test_losses_stay_finite_and_near_those_of_float32(policy):
     model, half = after_three_steps(policy)

@@ -1,10 +1,13 @@
 """The training step: who moves whom, on one device and on two."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from g2npan_tf.model import losses
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import Objective
 from g2npan_tf.model.train_step import PlainAssessment
@@ -61,7 +64,7 @@ def test_each_optimiser_moves_only_its_own_network(index):
     ]
 
 
-def straightforward_gradients(model, batch, gamma):
+def straightforward_gradients(model, batch, gamma, spectral=0.0):
     """Eqs. 2, 9, 11 and 12 written out with one tape and no sharing."""
     image, reference = (
         tf.cast(batch[n], tf.float32) / 255 for n in ("image", "reference")
@@ -86,6 +89,9 @@ def straightforward_gradients(model, batch, gamma):
         ) + tf.reduce_mean(bce(batch["quality"], seen["quality_logit"]))
         adversarial = tf.reduce_mean(tf.math.log(1 - tf.sigmoid(fake)))
         mse = tf.reduce_mean((high - reference) ** 2)
+        mse += spectral * tf.reduce_mean(
+            losses.spectral_loss(image, reference, high)
+        )
         generator = adversarial + 0.5 * mse + gamma * aqa
         discriminator = tf.reduce_mean(
             bce(tf.ones_like(real), real) + bce(tf.zeros_like(fake), fake)
@@ -103,20 +109,69 @@ def straightforward_gradients(model, batch, gamma):
     }
 
 
-@pytest.mark.parametrize("gamma", [0.01, 1.0])
-def test_shared_passes_give_the_gradients_of_the_written_out_losses(gamma):
+@pytest.mark.parametrize(("gamma", "spectral"), [(0.01, 0.0), (1.0, 0.2)])
+def test_shared_passes_give_the_gradients_of_the_written_out_losses(
+    gamma, spectral
+):
     model = g2npan(
-        rates=(1.0,) * 3, quality_weight=gamma, use_perception_weight=False
+        rates=(1.0,) * 3,
+        quality_weight=gamma,
+        spectral_weight=spectral,
+        use_perception_weight=False,
     )
     before = {name: weights(getattr(model, name)) for name in NETS}
     batch = {name: tf.constant(x) for name, x in random_batch().items()}
-    expected = straightforward_gradients(model, batch, gamma)
+    expected = straightforward_gradients(model, batch, gamma, spectral)
     model.train_step(batch)
     for name in NETS:
         pairs = zip(before[name], weights(getattr(model, name)), strict=True)
         # Rounding differs between two ways to normalise a batch.
         moves = [old - new for old, new in pairs]
         assert_same(moves, expected[name], atol=1e-4, rtol=1e-7)
+
+
+@pytest.mark.parametrize("spectral", [0.0, 0.2])
+def test_a_generator_alone_is_moved_by_eq_1(spectral):
+    model = g2npan(rates=(1.0,) * 3, spectral_weight=spectral)
+    model.train_generator_alone(True)
+    before = {name: weights(getattr(model, name)) for name in NETS}
+    batch = {n: tf.constant(x) for n, x in random_batch().items()}
+    image, reference = (
+        tf.cast(batch[n], tf.float32) / 255 for n in ("image", "reference")
+    )
+    variables = model.generator.trainable_variables
+    with tf.GradientTape() as tape:
+        high = model.generator(image, training=True)["pseudo_reference"]
+        extra = losses.spectral_loss(image, reference, high)
+        mse = tf.reduce_mean((high - reference) ** 2, axis=(1, 2, 3))
+        loss = 0.5 * tf.reduce_mean(mse + spectral * extra)
+    expected = tape.gradient(loss, variables)
+    logs = model.train_step(batch)
+    pairs = zip(before["generator"], weights(model.generator), strict=True)
+    moves = [old - new for old, new in pairs]
+    assert_same(moves, expected, atol=1e-4, rtol=1e-7)
+    assert not moved(model.discriminator, before["discriminator"])
+    assert not moved(model.quality_network, before["quality_network"])
+    assert float(logs.pop("reconstruction_loss")) == pytest.approx(
+        float(tf.reduce_mean(mse)), rel=1e-4
+    )
+    assert set(logs) == ({"spectral_loss"} if spectral else set())
+
+
+def test_all_networks_train_after_a_generator_alone():
+    model = g2npan(generator_ema=0.9)
+    batches = tf.data.Dataset.from_tensors(random_batch()).repeat()
+    fit = functools.partial(
+        model.fit, batches, steps_per_epoch=1, shuffle=False, verbose=0
+    )
+    model.train_generator_alone(True)
+    assert set(fit().history) == {"reconstruction_loss"}
+    model.train_generator_alone(False)
+    before = {name: weights(getattr(model, name)) for name in NETS}
+    assert set(fit().history) == set(model.MEANS)
+    assert all(moved(getattr(model, n), before[n]) for n in NETS)
+    assert model.generator_optimizer.iterations.numpy() == 2
+    assert model.quality_optimizer.iterations.numpy() == 1
 
 
 def test_batch_normalisation_learns_its_statistics():

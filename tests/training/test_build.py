@@ -18,11 +18,13 @@ def config():
 def test_every_loss_setting_reaches_the_training_step(config):
     settings = {
         "reconstruction_weight": 0.7,
+        "spectral_weight": 0.1,
         "adversarial_weight": 0.3,
         "cam_weight": 0.2,
         "correlation_weight": 0.6,
         "ranking_weight": 0.9,
         "quality_weight": 0.05,
+        "reference_head_weight": 0.4,
         "cam_target": "reference",
         "use_perception_weight": False,
         "perception_pass": "fast",
@@ -83,6 +85,29 @@ def test_learning_rate_falls_every_so_many_steps(config, settings, rates):
     build.compile_model(model, plain, steps=10)
     schedule = model.quality_optimizer._learning_rate
     assert {x: float(schedule(x)) for x in rates} == pytest.approx(rates)
+
+
+def test_a_generator_that_was_alone_has_its_schedule_twice(config):
+    staged = dataclasses.replace(
+        config,
+        lr_schedule="cosine",
+        generator_epochs=2,
+        generator_finetune=0.1,
+        epochs=6,
+    )
+    model = build.build(staged)
+    build.compile_model(model, staged, steps=10)
+    rates = [
+        {x: float(getattr(model, name)._learning_rate(x)) for x in steps}
+        for name, steps in (
+            ("generator_optimizer", (0, 10, 20, 40, 60)),
+            ("quality_optimizer", (0, 20, 40)),
+        )
+    ]
+    assert rates[0] == pytest.approx(
+        {0: 1e-3, 10: 5e-4, 20: 1e-4, 40: 5e-5, 60: 0}, abs=1e-9
+    )
+    assert rates[1] == pytest.approx({0: 1e-3, 20: 5e-4, 40: 0}, abs=1e-9)
 
 
 def test_settings_that_do_not_fit_each_other_are_one_line(config):

@@ -40,7 +40,9 @@ class Scorer:
 def attached(callback):
     callback.set_model(
         types.SimpleNamespace(
-            scorer=Scorer(), save_weights=lambda path: path.write(b"weights")
+            scorer=Scorer(),
+            save_weights=lambda path: path.write(b"weights"),
+            generator_alone=False,
         )
     )
     return callback
@@ -72,6 +74,36 @@ def test_log_file_replaces_epochs_that_are_repeated(tmp_path):
     assert rows == [("1", "3.0"), ("2", "1.5")]
 
 
+def test_log_file_keeps_epochs_with_fewer_columns(tmp_path):
+    log = callbacks.LogFile(tmp_path / "log.csv")
+    for epoch, name in ((0, "reconstruction_loss"), (1, "quality_loss")):
+        log.on_epoch_end(epoch, {name: 1.0})
+    alone = {"epoch": "1", "quality_loss": "", "reconstruction_loss": "1.0"}
+    assert log_of(tmp_path)[0] == alone
+    # The second epoch is lost and the first one repeated.
+    log.on_epoch_end(0, {"reconstruction_loss": 2.0})
+    log.on_epoch_end(1, {"reconstruction_loss": 3.0})
+    losses = [row["reconstruction_loss"] for row in log_of(tmp_path)]
+    assert losses == ["2.0", "3.0"]
+
+
+@pytest.mark.parametrize("is_resumed", [False, True])
+def test_the_generator_is_alone_in_the_first_epochs(is_resumed):
+    asked = []
+    model = types.SimpleNamespace(generator_alone=False)
+
+    def train_generator_alone(alone):
+        model.generator_alone = alone
+        asked.append(alone)
+
+    model.train_generator_alone = train_generator_alone
+    stages = callbacks.Stages(2)
+    stages.set_model(model)
+    for epoch in range(2 if is_resumed else 0, 4):
+        stages.on_epoch_begin(epoch)
+    assert asked == ([] if is_resumed else [True, False])
+
+
 @pytest.fixture
 def keeper(tmp_path, monkeypatch):
     # The scorer is no network here.
@@ -98,6 +130,28 @@ def test_keeper_saves_only_better_epochs(keeper, figures, counts, progress):
     assert saved == counts
     assert keeper.progress == checkpoints.Progress(*progress)
     assert (keeper.workdir / "scorer.keras").read_text() == "scorer"
+
+
+@pytest.mark.parametrize("has_validation", [True, False])
+def test_no_epoch_of_a_generator_alone_is_the_best_for_long(
+    keeper, has_validation
+):
+    keeper.model.generator_alone = True
+    for epoch in range(9):
+        keeper.on_epoch_end(epoch, {})
+        assert keeper.progress.best_epoch == epoch + 1
+        assert not keeper.progress.gains_no_more(1)
+    keeper.model.generator_alone = False
+    keeper.on_epoch_end(9, {"val_srcc": -0.9} if has_validation else {})
+    assert keeper.progress.best_epoch == 10
+
+
+def test_a_generator_alone_has_no_validation_figures():
+    callback = attached(callbacks.ValidationFigures(IMAGES, np.arange(4), 2))
+    callback.model.generator_alone = True
+    logs = {}
+    callback.on_epoch_end(0, logs)
+    assert not logs
 
 
 def test_a_lost_epochs_scorer_gives_way_to_the_checkpoints(keeper):

@@ -36,7 +36,11 @@ PLAIN = {**TINY, "use_gan": False, "use_local_contrast": True}
     [
         ({}, "best epoch 4, SRCC 0.512; ended: early stopping"),
         ({}, "run:        runs/first (scorer.keras"),
-        ({"best_val_srcc": None}, "no validation part: the last epoch is kept"),
+        (
+            {"best_val_srcc": None},
+            "no validation figure: the last epoch is kept",
+        ),
+        ({"quality_loss": []}, "7 epochs: only the generator was trained; "),
         (
             {"calibration": Calibration(2.511, -0.2, 192)},
             "calibrated on 192 images: logit * 2.51 -0.20\n",

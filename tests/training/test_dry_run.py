@@ -67,6 +67,15 @@ def test_a_dry_run_measures_everything_and_saves_nothing(
     assert max(map(len, text.splitlines())) < 200
 
 
+def test_a_dry_run_also_tries_the_generator_alone(
+    config, eager_steps, tmp_path
+):
+    staged = dataclasses.replace(config, generator_epochs=3, num_ufw=0)
+    measured = run.measure(staged, tmp_path / "run")
+    assert 0 < measured.step_alone
+    assert f"alone: {measured.step_alone:.2f} s a step" in str(measured)
+
+
 def test_a_dry_run_does_not_claim_the_folder_nor_touch_a_run(
     config, eager_steps, tmp_path
 ):

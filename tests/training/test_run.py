@@ -133,6 +133,31 @@ def test_evaluate_prints_the_table_and_writes_the_files(finished):
     assert len(set(predictions.image)) == len(predictions.spread) == 6
 
 
+def test_a_generator_alone_may_stop_and_go_on_with_all(
+    config, eager_steps, tmp_path
+):
+    both = dataclasses.replace(
+        config, generator_epochs=1, spectral_weight=0.1, num_ufw=0, seed=3
+    )
+    first = run.run(dataclasses.replace(both, epochs=1), tmp_path / "stopped")
+    assert first.best_val_srcc is None
+    assert not first.quality_loss
+    ended = run.run(both, tmp_path / "stopped")
+    assert ended.best_epoch == 2
+    assert len(ended.quality_loss) == 2
+    run.run(both, tmp_path / "straight")
+    alone, later = log_of(tmp_path / "stopped")
+    filled = {name for name, value in alone.items() if value}
+    losses = {"reconstruction_loss", "spectral_loss"}
+    assert filled == {"epoch", "learning_rate", *losses}
+    assert all(later.values())
+    for mine, its in zip(
+        (alone, later), log_of(tmp_path / "straight"), strict=True
+    ):
+        for name in filled:
+            assert float(mine[name]) == pytest.approx(float(its[name]))
+
+
 def test_a_mirrored_run_trains_validates_and_saves(plain_config, tmp_path):
     mirrored = dataclasses.replace(
         plain_config, distribute="mirrored", epochs=1

@@ -117,6 +117,14 @@ def test_quality_losses_are_those_of_the_first_and_the_last_epoch(tmp_path):
     assert run_folder.quality_losses(tmp_path) == [0.7, 0.5]
 
 
+def test_quality_losses_leave_out_a_generator_alone(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("epoch,quality_loss,x\n1,,3\n2,,2\n3,0.6,1\n4,0.5,0\n")
+    assert run_folder.quality_losses(tmp_path) == [0.6, 0.5]
+    log.write_text("epoch,x\n1,3\n")
+    assert run_folder.quality_losses(tmp_path) == []
+
+
 def test_a_summary_is_read_as_it_was_written(tmp_path):
     assert run_folder.read_summary(tmp_path) is None
     changes, found = ["vgg_width=0.25"], Calibration(2.0, 0.1, 9)
