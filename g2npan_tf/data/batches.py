@@ -13,7 +13,7 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.model.cam_target import local_quality
 from g2npan_tf.model.cam_target import similarity_map
-from g2npan_tf.model.scorer import foreground
+from g2npan_tf.model.spectrum import foreground
 
 Example = dict[str, tf.Tensor]
 # Places drawn for a random crop, of which the fullest is taken.

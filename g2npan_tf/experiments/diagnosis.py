@@ -263,7 +263,9 @@ def what_feeds_the_score(
             _per_tile((generated["pseudo_reference"] - ideal) ** 2),
             _per_tile((tiles - ideal) ** 2),
         )
-        weights = scorer.tile_weights(tiles, tiles_per_side)
+        weights = scorer.tile_weights(
+            model.quality_network, tiles, tiles_per_side
+        )
         rows.append([scorer.mean_of_tiles(v, weights).numpy() for v in values])
     ufw, backbone, nuances, generated_error, image_error = (
         np.concatenate(column) for column in zip(*rows, strict=True)

@@ -9,6 +9,7 @@ from g2npan_tf.model.blocks import Tensor
 from g2npan_tf.model.blocks import batch_norm
 from g2npan_tf.model.blocks import conv
 from g2npan_tf.model.spectrum import CELL
+from g2npan_tf.model.spectrum import cell_weights
 from g2npan_tf.model.spectrum import log_power
 
 # Convolutions per block of Simonyan & Zisserman (ICLR 2015), table 1, columns
@@ -50,7 +51,8 @@ def build_quality_network(
 
     `F_conca = concat(F_last, vgg(I_org, I_sub))`, global average pooling and
     one dense unit. Applying the unit before the pooling is the same sum in
-    another order and gives the CAM on the way: `Q_pre = mean(CAM + b)`.
+    another order and gives the CAM on the way: `Q_pre = mean(CAM + b)`, a
+    weighted mean where the network has a spectral stem.
 
     Equation: 5
 
@@ -74,7 +76,8 @@ def build_quality_network(
         stem_filters: Filters of the image's and of the nuance's first
             convolution, each; 0 for equal shares of the VGG's first width.
         spectrum_filters: Above 0: width of the spectral stem (`_spectral`),
-            whose features stand beside F_last and the VGG's.
+            whose features stand beside F_last and the VGG's; cells count by
+            `cell_weights` then.
 
     Returns:
         Model from a dict, `image` and (with a GAN) `discrepancy`, float
@@ -108,12 +111,36 @@ def build_quality_network(
     cam_logits = keras.layers.Reshape(
         cam_logits.shape[1:3], dtype="float32", name="cam_logits"
     )(cam_logits)
-    quality_logit = keras.ops.mean(cam_logits, axis=(1, 2))
+    weights = cell_weights(inputs["image"]) if spectrum_filters else None
+    quality_logit = _mean_of_cells(cam_logits, weights)
     return keras.Model(
         inputs,
         {"cam_logits": cam_logits, "quality_logit": quality_logit},
         name="quality_network",
     )
+
+
+def has_spectrum(network: keras.Model) -> bool:
+    """Whether a quality network has the spectral stem."""
+    return STANDARD in (layer.name for layer in network.layers)
+
+
+def pooled(network: keras.Model, cam_logits: Tensor, image: Tensor) -> Tensor:
+    """The logit that a network of this kind makes of its map: Q_pre.
+
+    `cam_logits` are `[batch, rows, columns]` of `image`; gives `[batch]`.
+    """
+    return _mean_of_cells(
+        cam_logits, cell_weights(image) if has_spectrum(network) else None
+    )
+
+
+def _mean_of_cells(cam_logits: Tensor, weights: Tensor | None) -> Tensor:
+    """Global average pooling (Eq. 5), of cells that count or of all."""
+    if weights is None:
+        return keras.ops.mean(cam_logits, axis=(1, 2))
+    total = keras.ops.sum(weights * cam_logits, axis=(1, 2))
+    return total / keras.ops.sum(weights, axis=(1, 2))
 
 
 def adapt(network: keras.Model, images: np.ndarray) -> None:
@@ -125,7 +152,7 @@ def adapt(network: keras.Model, images: np.ndarray) -> None:
         network: From `build_quality_network`.
         images: Of the training part, `[n, height, width, 3]`, range [0, 1].
     """
-    if STANDARD not in (layer.name for layer in network.layers):
+    if not has_spectrum(network):
         return
     levels = keras.ops.convert_to_numpy(log_power(images))
     cells = levels.reshape(-1, levels.shape[-1]).astype(np.float64)

@@ -7,10 +7,9 @@ from keras import ops
 from g2npan_tf.core import mos
 from g2npan_tf.model.blocks import Tensor
 from g2npan_tf.model.quality_network import SIGNED
-
-# A pixel is foreground above this share of full scale; scanners' background
-# is black up to compression noise.
-FOREGROUND_LEVEL = 0.04
+from g2npan_tf.model.quality_network import has_spectrum
+from g2npan_tf.model.spectrum import cell_weights
+from g2npan_tf.model.spectrum import foreground
 
 
 def discrepancy_map(image: Tensor, pseudo_reference: Tensor) -> Tensor:
@@ -59,20 +58,6 @@ def predicted_quality(quality_logit: Tensor) -> Tensor:
     return ops.sigmoid(quality_logit)
 
 
-def foreground(image: Tensor) -> Tensor:
-    """Marks the pixels that show something: not the scanner's black.
-
-    Args:
-        image: Shape `[..., height, width, 3]`, range [0, 1].
-
-    Returns:
-        float32 `[..., height, width, 1]`, 1 where any channel is brighter than
-        `FOREGROUND_LEVEL`, else 0.
-    """
-    brightest = ops.max(image, axis=-1, keepdims=True)
-    return ops.cast(brightest > FOREGROUND_LEVEL, "float32")
-
-
 def split_tiles(image: Tensor, tiles_per_side: int) -> Tensor:
     """Cuts square images into a grid of tiles.
 
@@ -99,17 +84,23 @@ def join_tiles(tiles: Tensor, tiles_per_side: int) -> Tensor:
     return ops.reshape(image, (-1, side, side, *channels))
 
 
-def tile_weights(tiles: Tensor, tiles_per_side: int) -> Tensor:
+def tile_weights(
+    network: keras.Model, tiles: Tensor, tiles_per_side: int
+) -> Tensor:
     """How much each tile of `split_tiles` counts for its image.
 
     Choice: by how much of it is not background: more than half of a CT slice
-    is black, where nothing can be better or worse.
+    is black, where nothing can be better or worse. Where the quality network
+    weighs its cells, by their sum.
 
     Returns:
         `[batch, tiles_per_side ** 2]`; above 0, so that a black image has a
         mean.
     """
-    shares = ops.mean(foreground(tiles), axis=(1, 2, 3))
+    if has_spectrum(network):
+        shares = ops.mean(cell_weights(tiles), axis=(1, 2))
+    else:
+        shares = ops.mean(foreground(tiles), axis=(1, 2, 3))
     return ops.reshape(shares, (-1, tiles_per_side**2)) + 1e-3
 
 
@@ -165,7 +156,7 @@ def build_scorer(
     quality = predicted_quality(assessed["quality_logit"])
     maps["cam"] = predicted_quality(assessed["cam_logits"])
     if tiles_per_side > 1:
-        weights = tile_weights(scaled, tiles_per_side)
+        weights = tile_weights(quality_network, scaled, tiles_per_side)
         quality = mean_of_tiles(quality, weights)
         maps = {n: join_tiles(x, tiles_per_side) for n, x in maps.items()}
     outputs = {"mos": mos.to_mos(quality), "quality": quality, **maps}

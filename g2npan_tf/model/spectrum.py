@@ -17,6 +17,12 @@ CELL = STRIDE * CELL_WINDOWS
 NUM_BANDS = WINDOW * (WINDOW + 1) // 2 - 1
 # Power below this, on [0, 1] squared, is quantisation.
 POWER_FLOOR = 1e-6
+# A pixel is foreground above this share of full scale; scanners' background
+# is black up to compression noise.
+FOREGROUND_LEVEL = 0.04
+# Exponent on the share of a cell that is foreground: a tenth of background
+# leaves less than half of the weight.
+MASK_EXPONENT = 8
 
 
 def dct_filters() -> np.ndarray:
@@ -31,12 +37,41 @@ def dct_filters() -> np.ndarray:
     return filters.reshape(WINDOW, WINDOW, 1, -1)[..., 1:].astype(np.float32)
 
 
+def foreground(image: Tensor) -> Tensor:
+    """Marks the pixels that show something: not the scanner's black.
+
+    Args:
+        image: Shape `[..., height, width, 3]`, range [0, 1].
+
+    Returns:
+        float32 `[..., height, width, 1]`, 1 where any channel is brighter than
+        `FOREGROUND_LEVEL`, else 0.
+    """
+    brightest = keras.ops.max(image, axis=-1, keepdims=True)
+    return keras.ops.cast(brightest > FOREGROUND_LEVEL, "float32")
+
+
+def cell_weights(image: Tensor) -> Tensor:
+    """How much each cell counts for the score of an image.
+
+    Choice: cells wholly inside the body. At its border the step to the black
+    of the scanner drowns the spectrum of noise and texture, and the black
+    itself has none.
+
+    Returns:
+        `[batch, height / 16, width / 16]`, range 0..1, above 0, so that a
+        black image has a mean.
+    """
+    share = keras.ops.average_pool(foreground(image), CELL)[..., 0]
+    return share**MASK_EXPONENT + 1e-3
+
+
 def log_power(image: Tensor) -> Tensor:
     """Logarithm of an image's power by place and DCT frequency.
 
     Choice: what denoising, fusion and compression do to an image is told by
     its power spectrum; a network learns squares of its input slowly. Windows
-    overlap by half; the image is mirrored at its frame. The powers of the
+    overlap by half; the image is mirrored at its frame. The levels of the
     frequencies (u, v) and (v, u) are averaged: quality does not depend on
     which way the patient lies, and 35 bands overfit less than 63.
 
@@ -57,12 +92,12 @@ def log_power(image: Tensor) -> Tensor:
         padding="valid",
     )
     power = keras.ops.average_pool(keras.ops.square(waves), CELL_WINDOWS)
-    power = keras.ops.matmul(power, _mean_of_both_ways())
-    return keras.ops.log(power + POWER_FLOOR)
+    levels = keras.ops.log(power + POWER_FLOOR)
+    return keras.ops.matmul(levels, _mean_of_both_ways())
 
 
 def _mean_of_both_ways() -> np.ndarray:
-    """Matrix `[63, 35]` from powers of (u, v) to the mean with (v, u)."""
+    """Matrix `[63, 35]` from levels of (u, v) to the mean with (v, u)."""
     rows, columns = np.triu_indices(WINDOW)
     place = np.arange(WINDOW**2).reshape(WINDOW, WINDOW)
     means = np.zeros((WINDOW**2, len(rows)), np.float32)

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import optimize
 from scipy import special
 
+from g2npan_tf.model import quality_network
 from g2npan_tf.model.scorer import split_tiles
 from g2npan_tf.model.scorer import tile_weights
 from g2npan_tf.training import checkpoints
@@ -91,6 +92,7 @@ def _tile_logits(
     scorer: keras.Model, images: np.ndarray, tiles_per_side: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logit and weight of each tile, float64 `[n, tiles]` both."""
+    network = scorer.get_layer("quality_network")
     cam_only = keras.Model(scorer.input, scorer.output["cam"])
     logits, weights = [], []
     for start in range(0, len(images), _BATCH):
@@ -98,11 +100,12 @@ def _tile_logits(
         cam = cam_only.predict_on_batch(batch).astype(np.float64)
         rows, side = len(cam), cam.shape[1] // tiles_per_side
         grid = (rows, tiles_per_side, side, tiles_per_side, side)
-        # The logit of a tile is the mean of its map's (Eq. 5).
-        cells = np.clip(special.logit(cam), -_LARGEST_LOGIT, _LARGEST_LOGIT)
-        logits.append(cells.reshape(grid).mean(axis=(2, 4)).reshape(rows, -1))
         tiles = split_tiles(batch.astype(np.float32) / 255, tiles_per_side)
-        weights.append(
-            keras.ops.convert_to_numpy(tile_weights(tiles, tiles_per_side))
-        )
+        cells = np.clip(special.logit(cam), -_LARGEST_LOGIT, _LARGEST_LOGIT)
+        cells = cells.reshape(grid).swapaxes(2, 3).reshape(-1, side, side)
+        # The logit of a tile is the mean of its map's (Eq. 5).
+        pooled = quality_network.pooled(network, cells, tiles)
+        logits.append(keras.ops.convert_to_numpy(pooled).reshape(rows, -1))
+        counts = tile_weights(network, tiles, tiles_per_side)
+        weights.append(keras.ops.convert_to_numpy(counts))
     return np.concatenate(logits), np.concatenate(weights, dtype=np.float64)

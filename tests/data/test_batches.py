@@ -11,7 +11,7 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.data import batches as training_data
 from g2npan_tf.model import cam_target
-from g2npan_tf.model.scorer import foreground
+from g2npan_tf.model.spectrum import foreground
 from g2npan_tf.training import build
 from tests.tiled_base import TiledBase
 

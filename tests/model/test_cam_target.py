@@ -6,7 +6,7 @@ import tensorflow as tf
 from skimage.metrics import structural_similarity
 
 from g2npan_tf.model import cam_target
-from g2npan_tf.model.scorer import foreground
+from g2npan_tf.model.spectrum import foreground
 
 RNG = np.random.default_rng(0)
 REFERENCE = RNG.random((64, 64, 3), dtype=np.float32)

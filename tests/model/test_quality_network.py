@@ -217,3 +217,19 @@ def test_a_network_without_spectrum_has_nothing_to_adapt():
     quality_network.adapt(model, inputs()["image"])
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+def test_with_spectra_the_logit_is_the_map_over_what_the_body_fills():
+    model = tiny_quality_network(spectrum_filters=4)
+    seen = inputs(with_spectrum=True)
+    seen["image"][:, : SIZE // 2] = 0.0
+    outputs = model(seen, training=False)
+    below = np.array(outputs["cam_logits"])[:, GRID[0] // 2 :]
+    np.testing.assert_allclose(
+        outputs["quality_logit"], below.mean(axis=(1, 2)), atol=5e-3
+    )
+    np.testing.assert_allclose(
+        quality_network.pooled(model, outputs["cam_logits"], seen["image"]),
+        outputs["quality_logit"],
+        rtol=1e-5,
+    )

@@ -35,15 +35,6 @@ def test_discrepancy_is_the_absolute_difference():
     )
 
 
-def test_any_bright_channel_makes_foreground():
-    image = np.zeros((1, 2, 2, 3), np.float32)
-    image[0, 0, 0, 2] = 0.5
-    image[0, 1, 1] = 0.04
-    marked = np.asarray(scorer.foreground(image))
-    assert marked.shape == (1, 2, 2, 1)
-    np.testing.assert_array_equal(marked[0, ..., 0], [[1, 0], [0, 0]])
-
-
 def test_predicted_quality_is_the_logistic_function():
     logits = np.float32([-90, -1, 0, 2.5, 90])
     np.testing.assert_allclose(
@@ -134,9 +125,11 @@ def test_tiles_count_by_what_is_not_black():
     tiles[3, :2] = 0.5
     quality = np.float32([1.0, 0.2, 0.6, 0.4])
     expected = (0.2 + 0.25 * 0.6 + 0.5 * 0.4) / 1.75
-    mean = scorer.mean_of_tiles(quality, scorer.tile_weights(tiles, 2))
+    net = tiny_quality_network()
+    mean = scorer.mean_of_tiles(quality, scorer.tile_weights(net, tiles, 2))
     np.testing.assert_allclose(mean, [expected], atol=2e-3)
-    black = scorer.mean_of_tiles(quality, scorer.tile_weights(tiles * 0, 2))
+    weights = scorer.tile_weights(net, tiles * 0, 2)
+    black = scorer.mean_of_tiles(quality, weights)
     np.testing.assert_allclose(black, [0.55], rtol=1e-5)
 
 

@@ -16,12 +16,13 @@ def expected(grey):
     power = scipy.fft.dctn(windows, axes=(2, 3), norm="ortho") ** 2
     rows, columns = (side // 4 for side in power.shape[:2])
     cells = power.reshape(rows, 4, columns, 4, 64).mean(axis=(1, 3))
+    levels = np.log(cells + 1e-6)
     both = [
-        (cells[..., u * 8 + v] + cells[..., v * 8 + u]) / 2
+        (levels[..., u * 8 + v] + levels[..., v * 8 + u]) / 2
         for u in range(8)
         for v in range(u, 8)
     ]
-    return np.log(np.stack(both[1:], axis=-1) + 1e-6)
+    return np.stack(both[1:], axis=-1)
 
 
 def test_it_is_the_mean_power_of_the_windows_of_a_cell():
@@ -44,3 +45,22 @@ def test_transposing_the_image_transposes_the_map():
     swapped = np.array(spectrum.log_power(np.swapaxes(image, 1, 2)))
     straight = np.array(spectrum.log_power(image))
     np.testing.assert_allclose(np.swapaxes(swapped, 1, 2), straight, atol=1e-4)
+
+
+def test_any_bright_channel_makes_foreground():
+    image = np.zeros((1, 2, 2, 3), np.float32)
+    image[0, 0, 0, 2] = 0.5
+    image[0, 1, 1] = 0.04
+    marked = np.asarray(spectrum.foreground(image))
+    assert marked.shape == (1, 2, 2, 1)
+    np.testing.assert_array_equal(marked[0, ..., 0], [[1, 0], [0, 0]])
+
+
+def test_cells_count_where_the_body_fills_them():
+    image = np.zeros((1, 32, 32, 3), np.float32)
+    image[0, :16] = 0.5
+    image[0, 16:24, :16] = 0.5
+    weights = np.array(spectrum.cell_weights(image))[0]
+    np.testing.assert_allclose(
+        weights, [[1.001, 1.001], [0.5**8 + 0.001, 0.001]], rtol=1e-4
+    )
