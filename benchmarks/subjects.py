@@ -56,8 +56,7 @@ def training_subjects(model: G2NPAN, config: Config) -> list[Subject]:
     """
     builder = base.open_base(config)
     batches, steps = training_data.training_batches(
-        builder,
-        base.divide(builder, config).train,
+        base.training_sources(builder, None, config),
         build.sampling(config),
         model.scorer.output["cam"].shape[1:],
     )

@@ -16,7 +16,7 @@ from g2npan_tf.core import command
 from g2npan_tf.core import config
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
-from g2npan_tf.scoring.model_facts import whose
+from g2npan_tf.scoring.model_facts import learned_from
 
 if TYPE_CHECKING:
     from export.finished_run import FinishedRun
@@ -130,12 +130,11 @@ def _print_summary(
         f"{name} {found['max']:.1e}"
         for name, found in exported.differences.items()
     )
-    facts = finished.facts
     for note in exported.notes:
         print(f"note:   {note}")
     print(
         f"model:  {exported.path} ({_megabytes(exported.path):.1f} MB)\n"
-        f"data:   {facts['name']} ({whose(facts)})\n"
+        f"data:   {learned_from(finished.facts)}\n"
         f"parity: largest difference to scorer.keras on {len(probe.images)} "
         f"images ({probe.source}):\n"
         f"        {worst}\n"

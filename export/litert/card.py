@@ -21,7 +21,7 @@ from export.litert.conversion import SIGNATURE
 from g2npan_tf.core import mos
 from g2npan_tf.core import plain_json
 from g2npan_tf.data import protocols
-from g2npan_tf.scoring.model_facts import whose
+from g2npan_tf.scoring.model_facts import learned_from
 
 if TYPE_CHECKING:
     from export.finished_run import FinishedRun
@@ -85,7 +85,7 @@ def description(run: "FinishedRun", precision: str) -> str:
     return (
         f"G2NPAN-TF {g2npan_tf.__version__}, {precision}: predicted mean "
         f"opinion score 1..5 of a fused medical image; trained on "
-        f"{run.facts['name']} ({whose(run.facts)}); "
+        f"{learned_from(run.facts)}; "
         "research only"
     )
 

@@ -60,6 +60,19 @@ class Config:
     manual_dir: str = _field(
         "", "Source files for a data set that is not built yet.", "TFDS"
     )
+    extra_data: str = _field(
+        "",
+        "TFDS name of a further data set whose images train too and never "
+        "choose or test; those of cases and algorithms that the protocol "
+        "holds out are dropped.",
+        "Choice",
+    )
+    extra_only: bool = _field(
+        False,
+        "Only the images of --extra_data train; those of --data choose the "
+        "epoch and test.",
+        "Choice",
+    )
     protocol: str = _field(
         "group",
         "What is tested: unseen cases, images (the paper's, optimistic), "
@@ -362,6 +375,11 @@ class Config:
         """Checks every value against its field's metadata."""
         for field in dataclasses.fields(self):
             _check(field, getattr(self, field.name))
+        if self.extra_only and not self.extra_data:
+            raise InputError(
+                "extra_only must come with extra_data, the data set to train "
+                "on. Received: no extra_data"
+            )
         last = num_parts(self.protocol) - 1
         if self.fold > last:
             raise InputError(

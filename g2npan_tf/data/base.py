@@ -50,14 +50,27 @@ def _load_plug_ins() -> None:
                     raise
 
 
-def open_base(config: Config) -> tfds.core.DatasetBuilder:
-    """Opens `config.data`, and builds it first where that was not done yet.
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Some images of a data set, by their places there, int64 `[n]`."""
+
+    builder: tfds.core.DatasetBuilder
+    places: np.ndarray
+
+
+def open_base(config: Config, field: str = "data") -> tfds.core.DatasetBuilder:
+    """Opens a data set, and builds it first where that was not done yet.
+
+    Args:
+        config: What names it.
+        field: Which of its fields does: `data` or `extra_data`.
 
     Raises:
         InputError: If there is no such data set or it lacks the folds.
     """
+    name = getattr(config, field)
     try:
-        builder = _builder(config.data, config)
+        builder = _builder(name, config)
         features = set(builder.info.features or ())
     except (
         tfds.core.DatasetNotFoundError,
@@ -68,7 +81,7 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
         tf.errors.OpError,
     ) as error:
         raise InputError(
-            f"--data={config.data}: no such data set in TFDS, and none built "
+            f"--{field}={name}: no such data set in TFDS, and none built "
             "in --data_dir; this project's, such as fusion_quality/phantom, "
             "are known after `pip install -e .` in a checkout "
             f"({first_line(error)})"
@@ -76,21 +89,26 @@ def open_base(config: Config) -> tfds.core.DatasetBuilder:
     absent = {"image", "reference", "mos", *TEXTS} - features
     if absent:
         raise InputError(
-            f"--data={config.data}: examples lack {', '.join(sorted(absent))}; "
+            f"--{field}={name}: examples lack {', '.join(sorted(absent))}; "
             "expected a data set of scored images"
         )
     if not builder.is_prepared():
-        print(f"building {config.data} in {builder.data_dir}", file=sys.stderr)
+        print(f"building {name} in {builder.data_dir}", file=sys.stderr)
         if not sys.stderr.isatty():
             tfds.disable_progress_bar()
         _build(builder, config)
     missing = {f"fold_{k}" for k in _FOLDS} - set(builder.info.splits)
     if missing:
         raise InputError(
-            f"--data={config.data}: expected the splits fold_0 .. fold_4, "
+            f"--{field}={name}: expected the splits fold_0 .. fold_4, "
             f"not found: {', '.join(sorted(missing))}"
         )
     return builder
+
+
+def open_extra(config: Config) -> tfds.core.DatasetBuilder | None:
+    """Likewise the data set of `extra_data`, if there is one."""
+    return open_base(config, "extra_data") if config.extra_data else None
 
 
 def _build(builder: tfds.core.DatasetBuilder, config: Config) -> None:
@@ -105,7 +123,7 @@ def _build(builder: tfds.core.DatasetBuilder, config: Config) -> None:
         raise
     except (AssertionError, OSError, tf.errors.OpError) as error:
         raise InputError(
-            f"{config.data}: cannot be built in {builder.data_dir} "
+            f"{builder.info.full_name}: cannot be built in {builder.data_dir} "
             f"({first_line(error)})"
         ) from error
 
@@ -147,6 +165,14 @@ def reopen(
     return builder
 
 
+def reopen_extra(
+    config: Config, run_facts: dict[str, Any]
+) -> tfds.core.DatasetBuilder | None:
+    """Likewise what a run trained on beside its data set, if anything."""
+    noted = run_facts.get("extra_data")
+    return reopen(config, noted) if noted else None
+
+
 def _check_same(
     builder: tfds.core.DatasetBuilder, run_facts: dict[str, Any], where: str
 ) -> None:
@@ -183,6 +209,26 @@ def facts(builder: tfds.core.DatasetBuilder) -> dict[str, Any]:
         **metadata,
         "images": sum(split.num_examples for split in splits),
         "bytes": sum(int(split.num_bytes) for split in splits),
+    }
+
+
+def run_facts(
+    builder: tfds.core.DatasetBuilder,
+    extra: tfds.core.DatasetBuilder | None,
+    config: Config,
+) -> dict[str, Any]:
+    """The facts of a run's data set, with those of what else it trained on.
+
+    Returns:
+        As `facts`; beside them, where there is a further data set, its own as
+        `extra_data`, and `extra_only`.
+    """
+    if extra is None:
+        return facts(builder)
+    return {
+        **facts(builder),
+        "extra_data": facts(extra),
+        "extra_only": config.extra_only,
     }
 
 
@@ -245,11 +291,63 @@ def divide(
     builder: tfds.core.DatasetBuilder, config: Config
 ) -> protocols.Parts:
     """Divides a data set by `protocols.divide`; anchors are in no part."""
+    return protocols.divide(_rows(builder), config)
+
+
+def training_sources(
+    builder: tfds.core.DatasetBuilder,
+    extra: tfds.core.DatasetBuilder | None,
+    config: Config,
+) -> list[Source]:
+    """The images that networks learn from: the training part, and further ones.
+
+    Those of `extra_data` are chosen by `protocols.may_train_too`; with
+    `extra_only` they train alone.
+
+    Args:
+        builder: Of the run's data set.
+        extra: Of `extra_data`; None if there is none.
+        config: Of the run.
+
+    Raises:
+        InputError: If the two do not go together, or nothing of the further
+            one may train.
+    """
+    rows = _rows(builder)
+    parts = protocols.divide(rows, config)
+    own = [] if config.extra_only else [Source(builder, parts.train)]
+    if extra is None:
+        return own
+    expected, found = (
+        _sizes(one, config.tile_size) for one in (builder, extra)
+    )
+    if found != expected:
+        raise InputError(
+            f"--extra_data={config.extra_data}: {found}; expected {expected}, "
+            f"as in {builder.info.full_name}"
+        )
+    places = protocols.may_train_too(_rows(extra), rows, parts, config)
+    if not places.size:
+        raise InputError(
+            f"--extra_data={config.extra_data}: no image is left to train; "
+            "all are of cases or algorithms that --protocol="
+            f"{config.protocol} holds out"
+        )
+    return [*own, Source(extra, places)]
+
+
+def _sizes(builder: tfds.core.DatasetBuilder, tile_size: int) -> str:
+    """What images must have in common to be in one batch, in words."""
+    shape = builder.info.features["image"].shape
+    tiles = tiles_per_side(builder, tile_size)
+    return f"images {shape} of {tiles} tiles a side"
+
+
+def _rows(builder: tfds.core.DatasetBuilder) -> protocols.Rows:
+    """What a protocol looks at."""
     rows = judged(builder)
     names = [field.name for field in dataclasses.fields(protocols.Rows)]
-    return protocols.divide(
-        protocols.Rows(**{name: rows[name] for name in names}), config
-    )
+    return protocols.Rows(**{name: rows[name] for name in names})
 
 
 def read(
@@ -275,6 +373,30 @@ def read(
     rows = list(found.as_numpy_iterator())
     columns: dict[str, Any] = {**_columns(rows, names)}
     return columns | {name: [row[name] for row in rows] for name in more}
+
+
+def read_some(sources: Sequence[Source], count: int) -> dict[str, Any]:
+    """Reads some images of all sources together, one at least.
+
+    Drawn with one seed: every second one could be every second algorithm of
+    each group.
+
+    Returns:
+        As `read`, at most `count` rows, source after source.
+    """
+    owners = np.repeat(
+        np.arange(len(sources)), [len(source.places) for source in sources]
+    )
+    places = np.concatenate([source.places for source in sources])
+    drawn = np.random.default_rng(0).permutation(len(places))[:count]
+    columns = [
+        read(sources[owner].builder, places[drawn][owners[drawn] == owner])
+        for owner in np.unique(owners[drawn])
+    ]
+    return {
+        name: np.concatenate([column[name] for column in columns])
+        for name in columns[0]
+    }
 
 
 def read_scores(

@@ -1,7 +1,9 @@
 """From a data set to training batches: references, crops, targets."""
 
 import dataclasses
+import functools
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -34,9 +36,24 @@ class Sampling:
     tile_size: int = TILE_SIZE  # Side of a crop in pixels.
 
 
+def steps_of_epoch(sources: Sequence[base.Source], sampling: Sampling) -> int:
+    """How many batches an epoch has; the incomplete last one is left out.
+
+    Raises:
+        InputError: If there are too few images for one.
+    """
+    count = _count(sources, sampling)
+    if count < sampling.batch_size:
+        names = " and ".join(x.builder.info.full_name for x in sources)
+        raise InputError(
+            f"--batch_size={sampling.batch_size}: the training part of "
+            f"{names} has only {count} images"
+        )
+    return count // sampling.batch_size
+
+
 def training_batches(
-    builder: tfds.core.DatasetBuilder,
-    places: np.ndarray,
+    sources: Sequence[base.Source],
     sampling: Sampling,
     grid: tuple[int, int],
     first_epoch: int = 0,
@@ -55,11 +72,10 @@ def training_batches(
     Choice: where some images of a group are not among the training images,
     the best of those that are is their reference, and not the data set's: that
     may be a test image, whose pixels and rank would train. Anchors are in no
-    part and stay references.
+    part and stay references. Each source has references of its own.
 
     Args:
-        builder: From `base.open_base`.
-        places: Different places of training images, from `base.divide`.
+        sources: The training images, from `base.training_sources`.
         sampling: How they are drawn.
         grid: Rows and columns of the CAM.
         first_epoch: Epochs that are already done.
@@ -76,31 +92,23 @@ def training_batches(
         `[batch]`, SSIM of image and reference; and the number of steps of
         an epoch (the incomplete last one is left out).
     """
-    features = ("image", "reference", "mos", "pair_id")
-    examples = base.examples(builder, features, places)
-    examples = _with_references(
-        examples, builder, _replaced_references(builder, places)
+    steps = steps_of_epoch(sources, sampling)
+    examples = functools.reduce(
+        tf.data.Dataset.concatenate, map(_examples, sources)
     ).map(_with_maps, num_parallel_calls=tf.data.AUTOTUNE)
 
     def with_target(example: Example) -> Example:
         return _with_target(example, grid, sampling.cam_kappa)
 
-    crop = base.is_tiled(builder)
-    count = len(places) * (sampling.crops_per_image if crop else 1)
+    crop = base.is_tiled(sources[0].builder)
     if crop:
         # A crop's target is of its part of the maps, after every epoch's draw.
         examples = examples.cache().repeat(sampling.crops_per_image)
     else:
         examples = examples.map(with_target).cache()
-    steps = count // sampling.batch_size
-    if steps == 0:
-        raise InputError(
-            f"--batch_size={sampling.batch_size}: the training part of "
-            f"{builder.info.full_name} has only {count} images"
-        )
     used = steps * sampling.batch_size
     stream = (
-        examples.shuffle(count, seed=sampling.seed)
+        examples.shuffle(_count(sources, sampling), seed=sampling.seed)
         .take(used)
         .repeat()
         .enumerate()
@@ -122,19 +130,34 @@ def training_batches(
     return batches.prefetch(tf.data.AUTOTUNE), steps
 
 
-def _replaced_references(
-    builder: tfds.core.DatasetBuilder, places: np.ndarray
-) -> np.ndarray:
+def _count(sources: Sequence[base.Source], sampling: Sampling) -> int:
+    """Number of examples of an epoch."""
+    images = sum(len(source.places) for source in sources)
+    crop = base.is_tiled(sources[0].builder)
+    return images * (sampling.crops_per_image if crop else 1)
+
+
+def _examples(source: base.Source) -> tf.data.Dataset:
+    """What is read of the images of a source, with their references."""
+    features = ("image", "reference", "mos", "pair_id")
+    return _with_references(
+        base.examples(source.builder, features, source.places),
+        source.builder,
+        _replaced_references(source),
+    )
+
+
+def _replaced_references(source: base.Source) -> np.ndarray:
     """Finds the references of groups that training has in part only.
 
     Returns:
         Place of each training image's new reference, in the order of the data
         set; -1 where that of the data set stays. int64 `[n]`.
     """
-    table, is_anchor = base.read_table(builder, ("pair_id", "mos"))
+    table, is_anchor = base.read_table(source.builder, ("pair_id", "mos"))
     pairs, scores = table["pair_id"], table["mos"]
     is_ours = np.zeros(len(pairs), bool)
-    is_ours[places] = True
+    is_ours[source.places] = True
     ours: dict[str, list[int]] = {}
     for place in np.flatnonzero(is_ours).tolist():
         ours.setdefault(pairs[place], []).append(place)

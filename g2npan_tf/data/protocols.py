@@ -118,6 +118,58 @@ def divide(rows: Rows, config: Config) -> Parts:
     )
 
 
+def may_train_too(
+    extra: Rows, rows: Rows, parts: Parts, config: Config
+) -> np.ndarray:
+    """Chooses which images of a further data set may train beside a part.
+
+    Dropped is what would tell of something that is held out:
+
+    * every image of a case that tests or validates and does not train. Where
+      a case does both (`leave_algorithm_out`, `image`), its other images train
+      anyway, and a further one tells no more than they do;
+    * where algorithms are left out, every image by one of the test part's;
+    * where a modality is left out, every image of it, also of cases that the
+      data set does not have;
+    * under `image`, every image that some algorithm made of a case of which an
+      image by the same algorithm tests: it may be the very same one.
+
+    Choice: cases and algorithms are the same if their names are. A variant of
+    a left-out algorithm under another name trains.
+
+    Args:
+        extra: All judged images of the further data set.
+        rows: Those of the data set that is divided.
+        parts: From `divide`.
+        config: `protocol` is used.
+
+    Returns:
+        Their places in the further data set. int64 `[n]`, sorted.
+    """
+    train, test, held = (
+        np.isin(rows.index, part)
+        for part in (
+            parts.train,
+            parts.test,
+            np.union1d(parts.test, parts.validation),
+        )
+    )
+    cases = np.setdiff1d(rows.case_id[held], rows.case_id[train])
+    is_held = np.isin(extra.case_id, cases)
+    if config.protocol in ("leave_algorithm_out", BOTH):
+        is_held |= np.isin(extra.algorithm, rows.algorithm[test])
+    elif config.protocol == "leave_modality_out":
+        is_held |= np.isin(extra.modality, rows.modality[test])
+    elif config.protocol == "image":
+        is_held |= np.isin(_made(extra), _made(rows)[test])
+    return extra.index[~is_held]
+
+
+def _made(rows: Rows) -> np.ndarray:
+    """Case and algorithm of each image as one text, `[n]`."""
+    return np.char.add(np.char.add(rows.case_id, "\n"), rows.algorithm)
+
+
 def describe(config: Config) -> str:
     """The protocol in words, as every figure needs it beside it."""
     fold = f"part {config.fold} of {num_parts(config.protocol)}"

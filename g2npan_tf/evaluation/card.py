@@ -136,7 +136,8 @@ def write(
     }
     body = "\n\n".join(f"## {title}\n\n{text}" for title, text in parts.items())
     title = f"{name_of(settings)}, {settings.preset}, trained on"
-    head = f"{front_matter(evaluations)}\n# {title} {facts['name']}"
+    names = " and ".join(x["name"] for x in model_facts.trained_on(facts))
+    head = f"{front_matter(evaluations)}\n# {title} {names}"
     path = (output or workdir) / FILE
     with written_aside(path) as aside:
         aside.write_text(f"{head}\n\n{body}\n")
@@ -175,7 +176,7 @@ def _training(
 ) -> str:
     """Data, protocol, settings and size as a list."""
     named = {
-        "Data": facts["name"],
+        "Data": model_facts.learned_from(facts),
         "Protocol": f"{protocols.describe(settings)} left out",
         **sizes,
         "Settings": ", ".join(
@@ -227,16 +228,17 @@ def limits(
         "One run: other seeds and folds give other figures. Intervals are of "
         "the images that were scored, not of other data sets.",
     ]
-    if model_facts.is_simulated(facts):
+    sources = model_facts.trained_on(facts)
+    if any(map(model_facts.is_simulated, sources)):
         lines.insert(
             1,
             "Trained on simulated scores: it has learned the rules of a "
             "simulated panel, not what radiologists think.",
         )
-    if model_facts.has_no_readers(facts):
+    for one in filter(model_facts.has_no_readers, sources):
         lines.insert(
             1,
-            f"Trained on a formula ({facts['scores']}), to pretrain only: it "
+            f"Trained on a formula ({one['scores']}), to pretrain only: it "
             "knows nothing of what radiologists think.",
         )
     if facts.get("caveat"):

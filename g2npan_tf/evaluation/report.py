@@ -159,11 +159,17 @@ def _measured(results: Results) -> dict[str, str]:
         "Images": f"{results.images} of {results.pairs} pairs"
         + ("" if results.cases is None else f", {results.cases} cases"),
         "Preset": results.preset_words,
-        "Trained on": (results.trained_on or {}).get("name"),
+        "Trained on": _trained_on(results),
         "Groups": results.group_by,
         "Left out": ", ".join(results.excluded or ()),
     }
     return {name: text for name, text in measured.items() if text}
+
+
+def _trained_on(results: Results) -> str:
+    """Names of what trained; empty if it is not known."""
+    facts = model_facts.trained_on(results.trained_on or {})
+    return " and ".join(one["name"] for one in facts if "name" in one)
 
 
 def _part(part: Part, baselines: Mapping[str, str]) -> dict[str, Any]:

@@ -95,12 +95,19 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
     assessor = Assessor.load(workdir, check_content=False)
     builder = base.reopen(config, facts)
     parts = base.divide(builder, config)
+    sources = base.training_sources(
+        builder, base.reopen_extra(config, facts), config
+    )
     fit = {}
-    for name in ("train", "validation", "test"):
-        rows = base.read(builder, _drawn(getattr(parts, name)))
-        if count := len(rows["mos"]):
-            predicted = assessor.score(rows["image"])
-            fit[name] = Fit(count, srcc(rows["mos"], predicted))
+    for name, images in {
+        "train": sources,
+        "validation": [base.Source(builder, parts.validation)],
+        "test": [base.Source(builder, parts.test)],
+    }.items():
+        if images[0].places.size:
+            rows = base.read_some(images, MAX_IMAGES)
+            predicted = assessor.score(list(rows["image"]))
+            fit[name] = Fit(len(predicted), srcc(rows["mos"], predicted))
     score = None
     if config.use_gan:
         places = parts.validation if parts.validation.size else parts.train
@@ -114,7 +121,7 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
         )
     grid = model.quality_network.output["cam_logits"].shape[1:]
     stream, steps = training_data.training_batches(
-        builder, parts.train, build.sampling(config), grid
+        sources, build.sampling(config), grid
     )
     build.compile_model(model, config, steps)
     return Findings(

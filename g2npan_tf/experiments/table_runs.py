@@ -390,7 +390,8 @@ def plan(request: Request, builder: "tfds.core.DatasetBuilder") -> str:
 def _images(job: Job, builder: "tfds.core.DatasetBuilder") -> int:
     """Images or crops in an epoch, of the first fold."""
     first = next(iter(job.runs.values()))
-    count = len(base.divide(builder, first).train)
+    sources = base.training_sources(builder, base.open_extra(first), first)
+    count = sum(len(source.places) for source in sources)
     tiled = base.is_tiled(builder)
     return count * (first.crops_per_image if tiled else 1)
 

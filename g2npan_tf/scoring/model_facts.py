@@ -37,18 +37,42 @@ def whose(facts: Mapping[str, Any]) -> str:
     return f"{words}; {facts['caveat']}" if facts.get("caveat") else words
 
 
+def trained_on(facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The facts of each data set whose images trained, from a run's facts."""
+    extra = [facts["extra_data"]] if facts.get("extra_data") else []
+    return extra if facts.get("extra_only") else [facts, *extra]
+
+
+def learned_from(facts: Mapping[str, Any]) -> str:
+    """What a run trained on and whose scores those are, in a few words."""
+    return " and ".join(
+        f"{one['name']} ({whose(one)})" for one in trained_on(facts)
+    )
+
+
 def caution(facts: Mapping[str, Any]) -> str:
     """What must be known of a model that learned from no radiologist."""
-    if is_simulated(facts):
-        learned = "simulated readers"
-    elif has_no_readers(facts):
-        learned = f"a formula, {facts['scores']}"
-    else:
+    sources = trained_on(facts)
+    learned = [words for words in map(_no_radiologist, sources) if words]
+    if not learned:
         return ""
+    words = " and ".join(dict.fromkeys(learned))
+    if len(learned) < len(sources):
+        return (
+            f"This model learned from {words} too, not from radiologists "
+            "alone: nothing says which of them a score is like."
+        )
     return (
-        f"This model predicts {learned}, not radiologists: its scores show "
+        f"This model predicts {words}, not radiologists: its scores show "
         "how the method works and say nothing on what radiologists would say."
     )
+
+
+def _no_radiologist(facts: Mapping[str, Any]) -> str:
+    """Who gave the scores, if no radiologist did; else empty."""
+    if is_simulated(facts):
+        return "simulated readers"
+    return f"a formula, {facts['scores']}" if has_no_readers(facts) else ""
 
 
 def describe(
@@ -58,7 +82,12 @@ def describe(
     readers = facts.get("scores") or "not known"
     if is_simulated(facts) and facts.get("num_readers"):
         readers = f"{facts['num_readers']}, {SIMULATED}"
-    learned = (str(facts[x]) for x in ("name", "caveat") if facts.get(x))
+    learned = (
+        str(one[x])
+        for one in trained_on(facts)
+        for x in ("name", "caveat")
+        if one.get(x)
+    )
     described = {
         "Model": pathlib.Path(os.path.abspath(model)).name,
         "Learned from": "; ".join(learned) or "not known",

@@ -21,7 +21,7 @@ from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import WorkerLostError
 from g2npan_tf.core.files import NO_SPACE
 from g2npan_tf.scoring.model_facts import has_no_readers
-from g2npan_tf.scoring.model_facts import whose
+from g2npan_tf.scoring.model_facts import learned_from
 
 if TYPE_CHECKING:
     from g2npan_tf.training.workdir import Summary
@@ -127,7 +127,7 @@ def report(summary: "Summary", workdir: pathlib.Path) -> str:
             f"{found.scale:.2f} {found.offset:+.2f}\n"
         )
     return (
-        f"{summary.data['name']} ({whose(summary.data)}), "
+        f"{learned_from(summary.data)}, "
         f"preset {summary.preset}, {summary.protocol}:\n"
         f"{summary.epochs} epochs: {losses}; {best}; "
         f"ended: {summary.ended}\n{scale}"

@@ -7,18 +7,20 @@ import dataclasses
 import math
 import resource
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
+from g2npan_tf.data import protocols
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import TrainingModel
+from g2npan_tf.scoring.model_facts import learned_from
 from g2npan_tf.training.callbacks import StopOnNonFinite
 from g2npan_tf.training.tensorboard import StepTime
 
@@ -52,9 +54,9 @@ class Memory:
 class Measured:
     """What a dry run finds."""
 
-    data: dict[str, Any]  # From `base.facts`.
+    data: dict[str, Any]  # From `base.run_facts`.
     preset: str
-    images: dict[str, int]  # In each part.
+    images: dict[str, int]  # That train, validate and test.
     steps_per_epoch: int
     batch_size: int  # Over all replicas.
     replicas: int  # Of all workers.
@@ -87,7 +89,8 @@ class Measured:
         """Several lines, as a person reads them."""
         images, memory = self.images, self.memory
         lines = [
-            f"{self.data['name']}, preset {self.preset}",
+            f"{self.data['name']}, preset {self.preset}; trains on "
+            f"{learned_from(self.data)}",
             f"images: {images['train']} train, {images['validation']} "
             f"validate, {images['test']} test; {self.steps_per_epoch} steps "
             f"of {self.batch_size} an epoch; replicas: {self.replicas}",
@@ -119,19 +122,21 @@ def measure(
     model: TrainingModel,
     batches: tf.data.Dataset,
     steps: int,
-    builder: tfds.core.DatasetBuilder,
+    sources: Sequence[base.Source],
+    parts: protocols.Parts,
+    facts: dict[str, Any],
     config: Config,
 ) -> Measured:
     """Scores one batch and trains two steps, whose outcome is thrown away.
 
     Choice: without the warm-up, so with the costlier step that has Eq. 10.
     The first step traces the graph, so the second is timed. The compiled model
-    is changed; batches and steps of an epoch are those of `training_batches`.
+    is changed; batches and steps of an epoch are those of `training_batches`,
+    made of the sources; parts and facts are of the run.
     """
-    parts = base.divide(builder, config)
     model.objective = dataclasses.replace(model.objective, warmup_steps=0)
     start = peak_mib()
-    mos = _forward(model, builder, parts.train[: config.batch_size])
+    mos = _forward(model, sources[0], config.batch_size)
     forward = peak_mib()
     first_step, step = _train(model, batches, config.batch_size)
     step_alone = None
@@ -141,10 +146,12 @@ def measure(
     weights, activations = _estimated_mib(model, config.batch_size)
     networks = _networks(model)
     return Measured(
-        data=base.facts(builder),
+        data=facts,
         preset=config.preset,
         images={
-            name: len(part) for name, part in dataclasses.asdict(parts).items()
+            "train": sum(len(source.places) for source in sources),
+            "validation": len(parts.validation),
+            "test": len(parts.test),
         },
         steps_per_epoch=steps,
         batch_size=config.batch_size,
@@ -254,12 +261,12 @@ def _layer_outputs(net: keras.Model) -> int:
 
 
 def _forward(
-    model: TrainingModel, builder: tfds.core.DatasetBuilder, places: np.ndarray
+    model: TrainingModel, source: base.Source, batch_size: int
 ) -> tuple[float, float]:
-    """Scores a batch of some images; lowest and highest MOS."""
+    """Scores a batch of training images; lowest and highest MOS."""
     # As many tiles as a batch has.
-    count = max(1, len(places) // model.tiles_per_side**2)
-    images = base.read(builder, places[:count])["image"]
+    count = max(1, batch_size // model.tiles_per_side**2)
+    images = base.read(source.builder, source.places[:count])["image"]
     mos = model.scorer(images, training=False)["mos"]
     return float(np.min(mos)), float(np.max(mos))
 

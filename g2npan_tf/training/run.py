@@ -47,6 +47,8 @@ class _Ready:
     strategy: tf.distribute.Strategy
     builder: tfds.core.DatasetBuilder
     parts: protocols.Parts
+    sources: Sequence[base.Source]  # What trains.
+    facts: dict[str, Any]  # Of all data.
     model: TrainingModel
     steps: int
     progress: checkpoints.Progress
@@ -55,8 +57,7 @@ class _Ready:
     def batches(self, *share: int) -> tf.data.Dataset:
         """Those that come next; see `batches.training_batches`."""
         return training_data.training_batches(
-            self.builder,
-            self.parts.train,
+            self.sources,
             build.sampling(self.config),
             _grid(self.model),
             self.progress.epoch,
@@ -83,8 +84,7 @@ def run(
     ended = run_folder.end_of(progress, config)
     steps_left = (config.epochs - progress.epoch) * ready.steps
     tensorboard.profiled_steps(config.profile, None if ended else steps_left)
-    facts = base.facts(ready.builder)
-    run_folder.claim(own, config, facts)
+    run_folder.claim(own, config, ready.facts)
     keeper = callbacks.Keeper(own, progress, ready.best)
     keeper.publish()
     done = run_folder.read_summary(workdir) if ended else None
@@ -101,7 +101,7 @@ def run(
     # -1.5: no epoch had one.
     has_figure = ready.parts.validation.size > 0 and figure >= -1
     summary = Summary(
-        data=facts,
+        data=ready.facts,
         protocol=protocols.describe(config),
         preset=config.preset,
         changes=config_module.changes(config),
@@ -126,9 +126,14 @@ def measure(config: Config, workdir: pathlib.Path) -> dry_run.Measured:
     """
     ready = _prepare(config, workdir)
     with ready.strategy.scope():
-        batches, steps = ready.batches(), ready.steps
         return dry_run.measure(
-            ready.model, batches, steps, ready.builder, ready.config
+            ready.model,
+            ready.batches(),
+            ready.steps,
+            ready.sources,
+            ready.parts,
+            ready.facts,
+            ready.config,
         )
 
 
@@ -137,36 +142,42 @@ def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
     config = config_module.with_whole_paths(config)
     tensorboard.profiled_steps(config.profile)
     strategy = distribution.strategy(config)
-    builder = _open_base(strategy, config, workdir)
+    builder, extra = _open_bases(strategy, config, workdir)
+    facts = base.run_facts(builder, extra, config)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     parts = base.divide(builder, config)
+    sources = base.training_sources(builder, extra, config)
     with strategy.scope():
         model = build.build(
             config, base.tiles_per_side(builder, config.tile_size)
         )
         # The schedule needs the number of steps.
-        _, steps = training_data.training_batches(
-            builder, parts.train, build.sampling(config), _grid(model)
-        )
+        steps = training_data.steps_of_epoch(sources, build.sampling(config))
         build.compile_model(model, config, steps)
         progress, best = checkpoints.restore(model, workdir / "checkpoints")
         if not progress.epoch:
             if config.use_spectrum:
-                _adapt(model, builder, parts.train)
-            start_weights.load(model, config, base.facts(builder))
+                _adapt(model, sources)
+            start_weights.load(model, config, facts)
     return _Ready(
-        config, strategy, builder, parts, model, steps, progress, best
+        config=config,
+        strategy=strategy,
+        builder=builder,
+        parts=parts,
+        sources=sources,
+        facts=facts,
+        model=model,
+        steps=steps,
+        progress=progress,
+        best=best,
     )
 
 
-def _adapt(
-    model: TrainingModel, builder: tfds.core.DatasetBuilder, places: np.ndarray
-) -> None:
-    """Standardises the image's spectrum by some images of the training part."""
-    drawn = np.random.default_rng(0).permutation(places)[:ADAPTED_IMAGES]
-    images = base.read(builder, np.sort(drawn))["image"]
+def _adapt(model: TrainingModel, sources: Sequence[base.Source]) -> None:
+    """Standardises the image's spectrum by some of the training images."""
+    images = base.read_some(sources, ADAPTED_IMAGES)["image"]
     adapt(model.quality_network, images.astype(np.float32) / 255)
 
 
@@ -230,11 +241,14 @@ def _fit(
 def _calibrate(
     ready: _Ready, keeper: callbacks.Keeper
 ) -> calibration.Calibration:
-    """Fits the best epoch's scorer to scores that a method may use."""
-    # Drawn: every second one could be every second algorithm of each group.
-    drawn = np.random.default_rng(0).permutation(ready.parts.known)
-    places = np.sort(drawn[: calibration.MAX_IMAGES])
-    rows = base.read(ready.builder, places)
+    """Fits the best epoch's scorer to scores that a method may use.
+
+    Those of the run's own data set; where it does not train, of what does.
+    """
+    sources = ready.sources
+    if not ready.config.extra_only:
+        sources = [base.Source(ready.builder, ready.parts.known)]
+    rows = base.read_some(sources, calibration.MAX_IMAGES)
     scorer, done = calibration.recalibrate(
         keeper.workdir / checkpoints.SCORER,
         rows["image"],
@@ -245,31 +259,40 @@ def _calibrate(
     return done
 
 
-def _open_base(
+def _open_bases(
     strategy: tf.distribute.Strategy, config: Config, workdir: pathlib.Path
-) -> tfds.core.DatasetBuilder:
-    """Opens the data set, once it is sure that this is the workdir's run."""
+) -> tuple[tfds.core.DatasetBuilder, tfds.core.DatasetBuilder | None]:
+    """Opens the data set, once it is sure that this is the workdir's run.
+
+    The second one is that of `extra_data`, if there is one.
+    """
     before = run_folder.earlier_facts(workdir, config)
     if config.init_from and before is None:
         # Before the minutes that a data set may take to be built.
         start_weights.check(config)
 
-    def opened() -> tfds.core.DatasetBuilder:
+    def opened() -> tuple[
+        tfds.core.DatasetBuilder, tfds.core.DatasetBuilder | None
+    ]:
         # A run resumes on the very version of the data set that it began with.
         if before:
-            return base.reopen(config, before)
-        return base.open_base(config)
+            return (
+                base.reopen(config, before),
+                base.reopen_extra(config, before),
+            )
+        return base.open_base(config), base.open_extra(config)
 
-    builder = distribution.chief_first(strategy, opened)
+    builder, extra = distribution.chief_first(strategy, opened)
     if distribution.has_others(strategy):
+        facts = base.run_facts(builder, extra, config)
         distribution.check_agreement(
-            strategy, _facts_in_common(config, builder, workdir)
+            strategy, _facts_in_common(config, facts, workdir)
         )
-    return builder
+    return builder, extra
 
 
 def _facts_in_common(
-    config: Config, builder: tfds.core.DatasetBuilder, workdir: pathlib.Path
+    config: Config, facts: dict[str, Any], workdir: pathlib.Path
 ) -> dict[str, Any]:
     """What all workers must agree in, before they build networks together."""
     newest = checkpoints.newest(workdir / "checkpoints")
@@ -280,6 +303,7 @@ def _facts_in_common(
     }
     return {
         "the last checkpoint": newest.name if newest else "none",
-        "the data set": base.facts(builder)["name"],
+        "the data set": facts["name"],
+        "the further data set": facts.get("extra_data", {}).get("name", "none"),
         **flags,
     }

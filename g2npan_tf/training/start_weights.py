@@ -115,11 +115,15 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
     two data sets no case of the test part may have the name of one that the
     weights were trained on, no pair between two versions of one (cases may
     have got other names), and no algorithm where algorithms are left out;
-    where a data set is gone, a line says that this was not checked.
+    where a data set is gone, a line says that this was not checked. What the
+    other run trained on beside its data set counts likewise; of the same data
+    set and parts it was chosen by the same rule.
     """
     workdir = pathlib.Path(config.init_from)
     source_config, source_facts = config_module.load(workdir / "config.json")
-    same_base = _without_version(facts) == _without_version(source_facts)
+    same_base = _without_version(facts["name"]) == _without_version(
+        source_facts["name"]
+    )
     for name in ("protocol", "fold", "train_share"):
         there, here = getattr(source_config, name), getattr(config, name)
         if same_base and there != here:
@@ -128,11 +132,11 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
                 "same data set, this run may test on images that it has "
                 f"seen; expected {name}={here}"
             )
-    if json.loads(json.dumps(facts)) == source_facts:
+    if _main(json.loads(json.dumps(facts))) == _main(source_facts):
         return
     try:
-        trained = _names(source_config, source_facts, "train")
-        tested = _names(config, facts, "test")
+        trained = _trained(source_config, source_facts)
+        tested = _tested(config, facts)
     except (InputError, OSError, tf.errors.OpError) as error:
         print(
             f"not checked whether --init_from={workdir} was trained on cases "
@@ -141,17 +145,18 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
             flush=True,
         )
         return
-    is_same_study = _study(facts) == _study(source_facts)
-    for column in _apart(config, is_same_study):
-        shared = sorted(trained[column] & tested[column])
-        if shared:
-            words = _APART[column]
-            raise InputError(
-                f"--init_from={workdir}: trained on {len(shared)} {words} of "
-                f"this run's test part ({', '.join(shared[:3])} ...), in "
-                f"{source_facts['name']}; expected other {words}, or other "
-                "names if they are different"
-            )
+    for name, rows in trained.items():
+        is_same_study = _study(facts["name"]) == _study(name)
+        for column in _apart(config, is_same_study):
+            shared = sorted({*rows[column]} & {*tested[column]})
+            if shared:
+                words = _APART[column]
+                raise InputError(
+                    f"--init_from={workdir}: trained on {len(shared)} {words} "
+                    f"of this run's test part ({', '.join(shared[:3])} ...), "
+                    f"in {name}; expected other {words}, or other names if "
+                    "they are different"
+                )
 
 
 def _apart(config: Config, is_same_study: bool) -> list[str]:
@@ -183,24 +188,40 @@ def _network_fields(config: Config) -> tuple[str, ...]:
     return _PLAIN_FIELDS + (_GAN_FIELDS if config.use_gan else ())
 
 
-def _names(
-    config: Config, facts: dict[str, Any], part: str
-) -> dict[str, set[str]]:
-    """Names of what is in a part of a run's data set, by column."""
+def _trained(
+    config: Config, facts: dict[str, Any]
+) -> dict[str, dict[str, np.ndarray]]:
+    """What a run trained on, as `base.read_scores` gives it, by data set."""
     builder = base.reopen(config, facts)
-    places = getattr(base.divide(builder, config), part)
-    rows = base.read_scores(builder, places)
-    return {name: set(rows[name].tolist()) for name in base.TEXTS}
+    extra = base.reopen_extra(config, facts)
+    return {
+        source.builder.info.full_name: base.read_scores(
+            source.builder, source.places
+        )
+        for source in base.training_sources(builder, extra, config)
+    }
 
 
-def _without_version(facts: dict[str, Any]) -> str:
+def _tested(config: Config, facts: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The test part of a run, as `base.read_scores` gives it."""
+    builder = base.reopen(config, facts)
+    return base.read_scores(builder, base.divide(builder, config).test)
+
+
+def _main(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts of a run's own data set alone."""
+    apart = ("extra_data", "extra_only")
+    return {name: facts[name] for name in facts if name not in apart}
+
+
+def _without_version(name: str) -> str:
     """Name and config of a data set."""
-    return facts["name"].rpartition("/")[0]
+    return name.rpartition("/")[0]
 
 
-def _study(facts: dict[str, Any]) -> str:
+def _study(name: str) -> str:
     """What the pairs of a data set are of, however they are divided."""
-    return _without_version(facts).removesuffix("_by_set")
+    return _without_version(name).removesuffix("_by_set")
 
 
 def _weights(

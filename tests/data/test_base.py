@@ -8,6 +8,8 @@ import pytest
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
+from tests import extra_base
+from tests.tiled_base import TiledBase
 from tests.tiny import run_python
 
 
@@ -160,3 +162,88 @@ def test_a_package_brings_its_data_sets_by_an_entry_point(
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError, match="examples lack algorithm"):
         base.open_base(dataclasses.replace(config, data="far_away"))
+
+
+@pytest.fixture(scope="module")
+def beside(config, data_dir):
+    """Settings with a further data set, which is built, and the set itself."""
+    extra_base.ExtraBase(data_dir=data_dir).download_and_prepare()
+    config = dataclasses.replace(config, extra_data="extra_base")
+    return config, base.open_extra(config)
+
+
+def test_a_further_data_set_trains_beside_the_training_part(builder, beside):
+    config, extra = beside
+    parts = base.divide(builder, config)
+    own, further = base.training_sources(builder, extra, config)
+    np.testing.assert_array_equal(own.places, parts.train)
+    names = cases_of(extra, further.places)
+    assert names == cases_of(builder, parts.train) | {extra_base.CASES[-1]}
+    alone = dataclasses.replace(config, extra_only=True)
+    (source,) = base.training_sources(builder, extra, alone)
+    np.testing.assert_array_equal(source.places, further.places)
+    (source,) = base.training_sources(builder, None, config)
+    np.testing.assert_array_equal(source.places, parts.train)
+
+
+def test_a_further_data_set_that_cannot_train_is_one_line(
+    builder, beside, data_dir
+):
+    config, _ = beside
+    TiledBase(data_dir=data_dir).download_and_prepare()
+    tiled = dataclasses.replace(config, extra_data="tiled_base")
+    with pytest.raises(
+        InputError, match=r"--extra_data=tiled_base: images \(256.* \(128"
+    ):
+        base.training_sources(builder, base.open_extra(tiled), tiled)
+    missing = dataclasses.replace(config, extra_data="no_such_base")
+    with pytest.raises(InputError, match="--extra_data=no_such_base: no such"):
+        base.open_extra(missing)
+
+
+def test_a_further_data_set_without_anything_to_train_is_one_line(
+    builder, beside, monkeypatch
+):
+    config, extra = beside
+    monkeypatch.setattr(
+        base.protocols, "may_train_too", lambda *_: np.array([], int)
+    )
+    with pytest.raises(InputError, match="no image is left to train; all"):
+        base.training_sources(builder, extra, config)
+
+
+def test_facts_of_a_run_have_those_of_the_further_data_set(builder, beside):
+    config, extra = beside
+    facts = base.run_facts(builder, extra, config)
+    assert facts.items() >= base.facts(builder).items()
+    assert facts["extra_data"] == base.facts(extra)
+    assert facts["extra_only"] is False
+    assert base.run_facts(builder, None, config) == base.facts(builder)
+    assert base.reopen(config, facts).data_path == builder.data_path
+    assert base.reopen_extra(config, facts).data_path == extra.data_path
+    assert base.reopen_extra(config, base.facts(builder)) is None
+    noted = {"extra_data": facts["extra_data"] | {"images": 7}}
+    with pytest.raises(InputError, match=r"extra_base/1.0.0: .*images=7"):
+        base.reopen_extra(config, noted)
+
+
+def test_some_images_are_drawn_of_all_sources_alike(builder, beside):
+    _, extra = beside
+    one, two = (
+        base.Source(builder, np.arange(30)),
+        base.Source(extra, np.arange(3, 33)),
+    )
+    rows = base.read_some([one, two], 20)
+    assert len(rows["mos"]) == len(rows["image"]) == 20
+    flat = rows["image"].std(axis=(1, 2, 3)) == 0
+    assert 4 <= flat.sum() <= 16
+    greys = rows["image"][flat, 0, 0, 0]
+    assert len({*greys}) == len(greys)
+    assert {*greys} <= {extra_base.grey_of(place) for place in range(3, 33)}
+    # As the draw of one data set always was.
+    drawn = np.sort(np.random.default_rng(0).permutation(np.arange(30))[:7])
+    expected = base.read(builder, drawn)
+    for name, column in base.read_some([one], 7).items():
+        np.testing.assert_array_equal(column, expected[name])
+    assert len(base.read_some([one, two], 1)["mos"]) == 1
+    assert len(base.read_some([one, two], 99)["mos"]) == 60

@@ -13,6 +13,7 @@ from g2npan_tf.data import batches as training_data
 from g2npan_tf.model import cam_target
 from g2npan_tf.model.spectrum import foreground
 from g2npan_tf.training import build
+from tests import extra_base
 from tests.tiled_base import TiledBase
 
 GRID = (8, 8)
@@ -29,9 +30,9 @@ def builder(config):
 
 
 def batches(builder, config, count, first_epoch=0):
-    places = base.divide(builder, config).train
+    sources = base.training_sources(builder, None, config)
     stream, steps = training_data.training_batches(
-        builder, places, build.sampling(config), GRID, first_epoch
+        sources, build.sampling(config), GRID, first_epoch
     )
     return list(stream.take(count).as_numpy_iterator()), steps
 
@@ -116,6 +117,44 @@ def test_whole_groups_keep_the_references_of_the_base(
     )
     for image, reference in references.items():
         assert reference == rows["stored"][image]
+
+
+@pytest.mark.parametrize("only", [False, True])
+def test_an_epoch_has_the_further_images_with_their_own_references(
+    builder, config, tmp_path, only
+):
+    extra = extra_base.ExtraBase(data_dir=tmp_path)
+    extra.download_and_prepare()
+    config = dataclasses.replace(
+        config,
+        extra_data="extra_base",
+        extra_only=only,
+        protocol="leave_algorithm_out",
+        augment=False,
+        batch_size=1,
+    )
+    sources = base.training_sources(builder, extra, config)
+    further = sources[-1].places.tolist()
+    # "average" is left out, of validation cases all.
+    assert not any(place % extra_base.PER_CASE == 0 for place in further)
+    assert 0 < len(further) < 2 * len(extra_base.CASES)
+    own = 0 if only else len(base.divide(builder, config).train)
+    sampling = build.sampling(config)
+    stream, steps = training_data.training_batches(sources, sampling, GRID)
+    assert steps == training_data.steps_of_epoch(sources, sampling)
+    assert steps == own + len(further)
+    found = list(stream.take(steps).as_numpy_iterator())
+    flat = [batch for batch in found if batch["image"].std() == 0]
+    assert len(found) - len(flat) == own
+    pairs = {
+        tuple(int(batch[x][0, 0, 0, 0]) for x in ("image", "reference"))
+        for batch in flat
+    }
+    size = extra_base.PER_CASE
+    assert pairs == {
+        (extra_base.grey_of(i), extra_base.grey_of(i // size * size + size - 1))
+        for i in further
+    }
 
 
 @pytest.fixture

@@ -159,3 +159,72 @@ def test_the_seed_of_a_run_does_not_move_the_parts():
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_every_protocol_is_described(protocol):
     assert protocols.describe(Config(protocol=protocol)).startswith(protocol)
+
+
+# Every case of the table and one more, a known name and one of its own each.
+EXTRA = protocols.Rows(
+    index=5 * np.arange(3 * (CASES + 1)),
+    fold=np.zeros(3 * (CASES + 1), int),
+    case_id=np.repeat([f"case_{i:02}" for i in range(CASES + 1)], 3),
+    algorithm=np.array(
+        [name for i in range(CASES + 1) for name in ("b", "c", f"random_{i}")]
+    ),
+    modality=np.repeat(["CT", "PET"], [3 * CASES // 2, 3 * (CASES // 2 + 1)]),
+)
+
+
+def extra_rows(**settings):
+    """Parts, and of what trains beside them: (case, algorithm, modality)."""
+    config = Config(**settings)
+    parts = protocols.divide(TABLE, config)
+    places = protocols.may_train_too(EXTRA, TABLE, parts, config)
+    rows = np.asarray(places) // 5
+    columns = (EXTRA.case_id, EXTRA.algorithm, EXTRA.modality)
+    return parts, set(zip(*(x[rows] for x in columns), strict=True))
+
+
+@pytest.mark.parametrize("protocol", ["group", "ratio"])
+def test_further_images_of_held_out_cases_do_not_train(protocol):
+    parts, kept = extra_rows(protocol=protocol, fold=1)
+    held = values("case_id", parts.test) | values("case_id", parts.validation)
+    wanted = ({*EXTRA.case_id} - held) | {f"case_{CASES}"}
+    assert {case for case, *_ in kept} == wanted
+    # All of them, also by algorithms that test.
+    assert len(kept) == 3 * len(wanted)
+
+
+def test_further_images_by_left_out_algorithms_do_not_train():
+    parts, kept = extra_rows(protocol="leave_algorithm_out", fold=1)
+    assert values("algorithm", parts.test) == {"b", "g"}
+    validated = values("case_id", parts.validation)
+    assert validated
+    # Of cases that test and train as well.
+    assert {case for case, *_ in kept} == {*EXTRA.case_id} - validated
+    assert {name for _, name, _ in kept} >= {"c", f"random_{CASES}"}
+    assert not any(name == "b" for _, name, _ in kept)
+
+
+def test_further_images_share_neither_case_nor_algorithm_with_both_left_out():
+    for fold in range(25):
+        parts, kept = extra_rows(protocol="leave_both_out", fold=fold)
+        for place, name in enumerate(("case_id", "algorithm")):
+            held = values(name, parts.test)
+            assert not held & {row[place] for row in kept}
+        validated = values("case_id", parts.validation)
+        assert not validated & {case for case, *_ in kept}
+        assert f"case_{CASES}" in {case for case, *_ in kept}
+
+
+def test_further_images_of_a_left_out_modality_do_not_train():
+    _, kept = extra_rows(protocol="leave_modality_out", fold=1)
+    assert {modality for *_, modality in kept} == {"CT"}
+
+
+def test_of_split_pairs_only_what_may_be_a_test_image_is_dropped():
+    parts, kept = extra_rows(protocol="image", fold=2)
+    tested = {
+        (TABLE.case_id[row], TABLE.algorithm[row]) for row in parts.test // 3
+    }
+    names = set(zip(EXTRA.case_id, EXTRA.algorithm, strict=True))
+    assert tested & names
+    assert {row[:2] for row in kept} == names - tested

@@ -54,7 +54,7 @@ def test_batches_are_crops_of_image_and_reference_at_one_place(builder, config):
     places = base.divide(builder, config).train
     still = dataclasses.replace(config, augment=False)
     stream, steps = batches.training_batches(
-        builder, places, build.sampling(still), (8, 8)
+        [base.Source(builder, places)], build.sampling(still), (8, 8)
     )
     assert steps == len(places) * 2 // 4
     corners = set()

@@ -79,3 +79,29 @@ def test_only_models_without_radiologists_need_caution():
     assert "a formula, similarity (no" in model_facts.caution(formula)
     for facts in ({}, {"scores": "three radiologists"}, {"scores": None}):
         assert model_facts.caution(facts) == ""
+
+
+REAL = {"name": "study/1.0.0", "scores": "two radiologists"}
+MADE = {"name": "random/1.0.0", "scores": "simulated"}
+FORMULA = {"name": "ssim/1.0.0", "scores": "SSIM (no readers)"}
+
+
+def test_what_trained_beside_the_data_set_is_named_and_warned_of():
+    both = REAL | {"extra_data": MADE, "extra_only": False}
+    alone = both | {"extra_only": True}
+    assert model_facts.learned_from(both) == (
+        "study/1.0.0 (scores of two radiologists) and random/1.0.0 "
+        "(simulated scores)"
+    )
+    assert "study" not in model_facts.learned_from(alone)
+    assert "simulated readers too" in model_facts.caution(both)
+    assert model_facts.caution(alone) == model_facts.caution(MADE)
+    assert model_facts.caution(MADE | {"extra_data": MADE}) == (
+        model_facts.caution(MADE)
+    )
+    assert "simulated readers and a formula, SSIM" in model_facts.caution(
+        MADE | {"extra_data": FORMULA}
+    )
+    assert not model_facts.caution(REAL | {"extra_data": REAL})
+    said = model_facts.describe("model", both)["Learned from"]
+    assert said == "study/1.0.0; random/1.0.0"

@@ -124,13 +124,13 @@ def shares(data_dir):
     """A function: the first batches of one worker, from epoch 1."""
     config = Config(data_dir=data_dir, batch_size=8)
     builder = base.open_base(config)
-    train = base.divide(builder, config).train
+    sources = base.training_sources(builder, None, config)
 
     def read(worker=0, workers=1, replicas=1, count=6):
         keras.utils.set_random_seed(config.seed)
         share = (worker, workers, replicas)
         stream, _ = training_data.training_batches(
-            builder, train, build.sampling(config), (8, 8), 1, *share
+            sources, build.sampling(config), (8, 8), 1, *share
         )
         return list(stream.take(count * replicas // workers))
 

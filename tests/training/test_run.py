@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,9 +18,11 @@ from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.evaluation import results
+from g2npan_tf.evaluation import run as evaluation
 from g2npan_tf.training import calibration
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training import run
+from tests import extra_base
 from tests.tiny import REPOSITORY
 from tests.tiny import TINY
 from tests.tiny import log_of
@@ -112,6 +115,41 @@ def test_scores_are_calibrated_on_what_is_known_and_stay_so(
     longer = run.run(dataclasses.replace(config, epochs=2), tmp_path)
     assert longer.calibration.images == len(known)
     assert offset_left() == pytest.approx(0.0, abs=0.02)
+
+
+def test_what_trains_alone_also_calibrates_and_need_not_be_there_to_evaluate(
+    plain_config, tmp_path, eager_steps
+):
+    data_dir, workdir = tmp_path / "tfds", tmp_path / "run"
+    shutil.copytree(plain_config.data_dir, data_dir)
+    extra = extra_base.ExtraBase(data_dir=data_dir)
+    extra.download_and_prepare()
+    config = dataclasses.replace(
+        plain_config,
+        data_dir=str(data_dir),
+        extra_data="extra_base",
+        extra_only=True,
+        calibrate_scores=True,
+        epochs=1,
+    )
+    measured = run.measure(dataclasses.replace(config, epochs=0), workdir)
+    summary = run.run(config, workdir)
+    sources = base.training_sources(base.open_base(config), extra, config)
+    count = len(sources[0].places)
+    assert summary.calibration.images == count == measured.images["train"]
+    _, facts = config_module.load(workdir / "config.json")
+    assert summary.data["extra_data"] == facts["extra_data"]
+    assert facts["extra_data"]["name"] == "extra_base/1.0.0"
+    assert "extra_data=extra_base" in summary.changes
+    longer = dataclasses.replace(config, epochs=2)
+    with pytest.raises(InputError, match="extra_only=True"):
+        run.run(dataclasses.replace(longer, extra_only=False), workdir)
+    shutil.rmtree(data_dir / "extra_base")
+    with pytest.raises(InputError, match=r"extra_base/1.0.0: .* any more"):
+        run.run(longer, workdir)
+    scored = evaluation.score(workdir, evaluation.Choice())
+    assert scored.results.images == 6
+    assert scored.results.trained_on["extra_data"] == facts["extra_data"]
 
 
 def test_evaluate_prints_the_table_and_writes_the_files(finished):

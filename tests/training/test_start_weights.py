@@ -243,15 +243,12 @@ def test_left_out_algorithms_that_the_weights_know_are_refused(
     config = dataclasses.replace(
         known, protocol=protocol, init_from=str(workdir)
     )
-    algorithms = {"train": {"pca", "average"}, "test": {"pca"}}
+    trained = {"case_id": ["a"], "algorithm": ["pca", "average"]}
+    tested = {"case_id": ["b"], "algorithm": ["pca"]}
     monkeypatch.setattr(
-        start_weights,
-        "_names",
-        lambda config, facts, part: {
-            "case_id": {part},
-            "algorithm": algorithms[part],
-        },
+        start_weights, "_trained", lambda *_: {facts["name"]: trained}
     )
+    monkeypatch.setattr(start_weights, "_tested", lambda *_: tested)
     other = facts | {"name": "fusion_quality/custom/1.1.0"}
     if not refused:
         start_weights.check_data(config, other)
