@@ -103,6 +103,14 @@ class Config:
         low=0.1,
         high=0.9,
     )
+    train_algorithms: int = _field(
+        0,
+        "Only so many of the algorithms that are not left out train and "
+        "choose, for a learning curve under --protocol=leave_algorithm_out or "
+        f"{BOTH}; 0: all.",
+        "Choice",
+        low=0,
+    )
     validation_share: float = _field(
         0.125,
         "Share of the training cases that choose the best epoch.",
@@ -380,6 +388,11 @@ class Config:
                 "extra_only must come with extra_data, the data set to train "
                 "on. Received: no extra_data"
             )
+        if self.train_algorithms and not self.leaves_algorithms_out:
+            raise InputError(
+                "train_algorithms must come with protocol=leave_algorithm_out "
+                f"or {BOTH}. Received: protocol={self.protocol}"
+            )
         last = num_parts(self.protocol) - 1
         if self.fold > last:
             raise InputError(
@@ -397,6 +410,11 @@ class Config:
     def epochs_alone(self) -> int:
         """Epochs in which the generator, if there is one, trains alone."""
         return self.generator_epochs if self.use_gan else 0
+
+    @property
+    def leaves_algorithms_out(self) -> bool:
+        """Whether the protocol tests algorithms that do not train."""
+        return self.protocol in ("leave_algorithm_out", BOTH)
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON-ready values, in the order of the class."""
@@ -488,6 +506,7 @@ _SAID_ELSEWHERE = frozenset(
         "protocol",
         "fold",
         "train_share",
+        "train_algorithms",
         "seed",
         "distribute",
         "profile",

@@ -23,6 +23,8 @@ TEXTS = ("pair_id", "case_id", "algorithm", "modality")
 # Entry points of installed packages: modules that register TFDS builders.
 PLUG_INS = "g2npan_tf.data_sets"
 _FOLDS = range(NUM_FOLDS)
+# Rows of a table that are read at once.
+_ROWS = 256
 
 
 def _builder(name: str, config: Config) -> tfds.core.DatasetBuilder:
@@ -282,7 +284,7 @@ def read_table(
         The features as columns; which rows are anchors, bool `[n]`.
     """
     flags = {"is_anchor"} & set(builder.info.features)
-    rows = list(examples(builder, (*names, *flags)).as_numpy_iterator())
+    rows = _unbatched(examples(builder, (*names, *flags)))
     is_anchor = [row.get("is_anchor", False) for row in rows]
     return _columns(rows, names), np.array(is_anchor, bool)
 
@@ -404,8 +406,16 @@ def read_scores(
 ) -> dict[str, np.ndarray]:
     """Reads what `read` does but the images, which are not decoded."""
     names = ("mos", *TEXTS)
-    rows = examples(builder, names, places).as_numpy_iterator()
-    return _columns(list(rows), names)
+    return _columns(_unbatched(examples(builder, names, places)), names)
+
+
+def _unbatched(found: tf.data.Dataset) -> list[dict[str, Any]]:
+    """Examples of scalars; by batches it takes a third of the time."""
+    return [
+        dict(zip(batch, row, strict=True))
+        for batch in found.batch(_ROWS).as_numpy_iterator()
+        for row in zip(*batch.values(), strict=True)
+    ]
 
 
 def _columns(

@@ -72,6 +72,10 @@ def divide(rows: Rows, config: Config) -> Parts:
       `fold` as seed; the others test. What tests at one share tests at every
       smaller one too, so that Table 3's rows can be compared on it.
 
+    With `train_algorithms` the images of only so many algorithms are left in
+    training and validation part, drawn with `fold` as seed; those of a smaller
+    number are among those of a larger one, and the test part stays.
+
     Choice: but for `image`, the epoch is chosen on cases of the training part:
     `validation_share` of each modality's, at least one where there are three,
     drawn with the fold's number as seed; so all seeds of a run choose on the
@@ -86,11 +90,12 @@ def divide(rows: Rows, config: Config) -> Parts:
 
     Args:
         rows: All judged images of the data set.
-        config: `protocol`, `fold`, `train_share` and `validation_share` are
-            used.
+        config: `protocol`, `fold`, `train_share`, `train_algorithms` and
+            `validation_share` are used.
 
     Raises:
-        InputError: If training or test would have no image.
+        InputError: If training or test would have no image, or training has
+            fewer algorithms.
     """
     is_test = _is_test(rows, config)
     is_seen = ~is_test
@@ -104,6 +109,8 @@ def divide(rows: Rows, config: Config) -> Parts:
             f"{len(set(rows.modality))} modalities and "
             f"{len(set(rows.case_id))} cases"
         )
+    if config.train_algorithms:
+        is_seen &= _is_of_drawn_algorithms(rows, is_seen, config)
     if config.protocol == "image":
         is_validation = is_test
     else:
@@ -128,7 +135,8 @@ def may_train_too(
     * every image of a case that tests or validates and does not train. Where
       a case does both (`leave_algorithm_out`, `image`), its other images train
       anyway, and a further one tells no more than they do;
-    * where algorithms are left out, every image by one of the test part's;
+    * where algorithms are left out, every image by one that the divided data
+      set has and that does not train;
     * where a modality is left out, every image of it, also of cases that the
       data set does not have;
     * under `image`, every image that some algorithm made of a case of which an
@@ -156,8 +164,9 @@ def may_train_too(
     )
     cases = np.setdiff1d(rows.case_id[held], rows.case_id[train])
     is_held = np.isin(extra.case_id, cases)
-    if config.protocol in ("leave_algorithm_out", BOTH):
-        is_held |= np.isin(extra.algorithm, rows.algorithm[test])
+    if config.leaves_algorithms_out:
+        names = np.setdiff1d(rows.algorithm, rows.algorithm[train])
+        is_held |= np.isin(extra.algorithm, names)
     elif config.protocol == "leave_modality_out":
         is_held |= np.isin(extra.modality, rows.modality[test])
     elif config.protocol == "image":
@@ -173,6 +182,8 @@ def _made(rows: Rows) -> np.ndarray:
 def describe(config: Config) -> str:
     """The protocol in words, as every figure needs it beside it."""
     fold = f"part {config.fold} of {num_parts(config.protocol)}"
+    if config.train_algorithms:
+        fold += f", {config.train_algorithms} of the other algorithms train"
     return {
         "group": f"group (by case), test fold {config.fold} of {NUM_FOLDS}",
         "image": f"image (OPTIMISTIC: pairs are split and the epoch is chosen "
@@ -243,6 +254,21 @@ def _fold_and_algorithms(
 def _is_of_algorithms(rows: Rows, number: int) -> np.ndarray:
     """Every fifth algorithm, from a number on."""
     return np.isin(rows.algorithm, np.unique(rows.algorithm)[number::NUM_FOLDS])
+
+
+def _is_of_drawn_algorithms(
+    rows: Rows, among: np.ndarray, config: Config
+) -> np.ndarray:
+    """Of the first algorithms of an order that is drawn of some images'."""
+    names = np.unique(rows.algorithm[among])
+    if config.train_algorithms > len(names):
+        raise InputError(
+            f"--train_algorithms={config.train_algorithms}: "
+            f"{len(names)} are not left out by --protocol={config.protocol} "
+            f"--fold={config.fold}; expected so many at most"
+        )
+    order = np.random.default_rng(config.fold).permutation(names)
+    return np.isin(rows.algorithm, order[: config.train_algorithms])
 
 
 def _is_left_by_draw(rows: Rows, config: Config) -> np.ndarray:

@@ -175,8 +175,10 @@ def _training(
     sizes: Mapping[str, str],
 ) -> str:
     """Data, protocol, settings and size as a list."""
+    extra = model_facts.extra_words(facts)
     named = {
-        "Data": model_facts.learned_from(facts),
+        "Data": facts["name"],
+        **({"Extra data": extra} if extra else {}),
         "Protocol": f"{protocols.describe(settings)} left out",
         **sizes,
         "Settings": ", ".join(

@@ -10,6 +10,7 @@ import numpy as np
 
 from g2npan_tf.core.config import TILE_SIZE
 from g2npan_tf.evaluation.results import Facts
+from g2npan_tf.scoring.model_facts import extra_words
 from g2npan_tf.scoring.model_facts import whose
 
 Rows = Mapping[str, np.ndarray]
@@ -39,14 +40,17 @@ def lines(trained: Side, scored: Side) -> list[str]:
 
     The `size` of what the model was trained on is the scorer's.
     """
+    extra = extra_words(trained.facts)
     found = [
         _data_sets(trained.facts, scored.facts),
+        f"extra data: {extra}" if extra else "",
         _scores(trained.facts, scored.facts),
         sampling(trained.size, scored.size),
     ]
     if not trained.rows:
         found.append(
-            f"unknown: {trained.facts['name']} is not here, so the "
+            f"unknown: {trained.facts['name']}"
+            f"{' or its extra data' if extra else ''} is not here, so the "
             "modalities, algorithms, pairs and cases of training are not known"
         )
     else:
@@ -120,6 +124,13 @@ def _who(facts: Facts) -> str:
     return f"{whose(facts)}{note}"
 
 
+def shortened(names: np.ndarray, most: int = 12) -> str:
+    """The different names, the first of many."""
+    different = np.unique(names).tolist()
+    more = f" and {len(different) - most} more" if different[most:] else ""
+    return ", ".join(different[:most]) + more
+
+
 def _unseen(trained: Rows, scored: Rows, of: str) -> str:
     """What of the data set training never had."""
     names, counts = np.unique(scored[of], return_counts=True)
@@ -128,8 +139,8 @@ def _unseen(trained: Rows, scored: Rows, of: str) -> str:
         return ""
     return (
         f"{of}: {counts[new].sum()} of {counts.sum()} images are of "
-        f"{', '.join(names[new])}, which training never had (it had "
-        f"{', '.join(np.unique(trained[of]))})"
+        f"{shortened(names[new])}, which training never had (it had "
+        f"{shortened(trained[of])})"
     )
 
 

@@ -115,7 +115,8 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
     grades = _grades(data, rows)
     if chosen.split != TEST:
         scored = differences.Side(data, rows, rows["image"].shape[1])
-        trained = differences.Side(facts, known or {}, assessor.size)
+        learned = _learned(settings, facts, chosen)
+        trained = differences.Side(facts, learned, assessor.size)
         notes = [*differences.lines(trained, scored), *notes]
     results = Results.of(
         figures.judge(
@@ -230,19 +231,48 @@ def select(settings: Config, facts: Facts, choice: Choice) -> Selection:
     protocol = protocols.describe(settings)
     if split != TEST:
         is_own = own is not None and base.facts(builder) == base.facts(own)
-        part = _part(split, places, parts if is_own else None)
+        known = _known(settings, parts) if is_own and parts else None
+        part = _part(split, places, known)
         protocol = (
             f"{part}; the model is of {facts['name']}, {protocol} left out"
         )
     return Selection(builder, places, split, protocol, own, parts)
 
 
-def _part(split: str, places: np.ndarray, parts: protocols.Parts | None) -> str:
-    """A split in words; `parts` if the data set is the run's own."""
+def _learned(
+    settings: Config, facts: Facts, chosen: Selection
+) -> Mapping[str, np.ndarray]:
+    """Scores and names of what a model trained on and chose its epoch by.
+
+    Empty if one of its data sets is not here.
+    """
+    if chosen.own is None or chosen.parts is None:
+        return {}
+    sources = [base.Source(chosen.own, _known(settings, chosen.parts))]
+    try:
+        extra = base.reopen_extra(settings, dict(facts))
+    except InputError:
+        return {}
+    if extra:
+        sources += base.training_sources(chosen.own, extra, settings)[-1:]
+    columns = [base.read_scores(one.builder, one.places) for one in sources]
+    return {
+        name: np.concatenate([column[name] for column in columns])
+        for name in columns[0]
+    }
+
+
+def _known(settings: Config, parts: protocols.Parts) -> np.ndarray:
+    """Places of what a run learned from or chose by in its own data set."""
+    return parts.validation if settings.extra_only else parts.known
+
+
+def _part(split: str, places: np.ndarray, known: np.ndarray | None) -> str:
+    """A split in words; what is known if the data set is the run's own."""
     where = "all images" if split == ALL else f"all images of {split}"
-    if parts is None:
+    if known is None:
         return f"external, {where}"
-    count = np.isin(places, parts.known).sum()
+    count = np.isin(places, known).sum()
     return f"own data set, {where}, includes {count} training images"
 
 
@@ -308,14 +338,7 @@ def _excluded(
         if not hit.any():
             raise InputError(
                 f"--exclude={item}: no image has that {name}; there are "
-                f"{_shortened(rows[name])}"
+                f"{differences.shortened(rows[name])}"
             )
         excluded |= hit
     return excluded
-
-
-def _shortened(names: np.ndarray, most: int = 12) -> str:
-    """The different names, the first of many."""
-    different = np.unique(names).tolist()
-    more = f" and {len(different) - most} more" if different[most:] else ""
-    return ", ".join(different[:most]) + more

@@ -50,6 +50,19 @@ def learned_from(facts: Mapping[str, Any]) -> str:
     )
 
 
+def extra_words(facts: Mapping[str, Any]) -> str:
+    """What trained beside or instead of a run's data set; empty if nothing."""
+    extra = facts.get("extra_data")
+    if not extra:
+        return ""
+    how = "alone" if facts.get("extra_only") else "too"
+    return (
+        f"{extra['name']} ({whose(extra)}); of its {extra.get('images')} "
+        f"images those train {how} that share no case or algorithm with what "
+        "is held out"
+    )
+
+
 def caution(facts: Mapping[str, Any]) -> str:
     """What must be known of a model that learned from no radiologist."""
     sources = trained_on(facts)

@@ -20,8 +20,9 @@ from g2npan_tf.core import config
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import WorkerLostError
 from g2npan_tf.core.files import NO_SPACE
+from g2npan_tf.scoring.model_facts import extra_words
 from g2npan_tf.scoring.model_facts import has_no_readers
-from g2npan_tf.scoring.model_facts import learned_from
+from g2npan_tf.scoring.model_facts import whose
 
 if TYPE_CHECKING:
     from g2npan_tf.training.workdir import Summary
@@ -126,9 +127,11 @@ def report(summary: "Summary", workdir: pathlib.Path) -> str:
             f"scores calibrated on {found.images} images: logit * "
             f"{found.scale:.2f} {found.offset:+.2f}\n"
         )
+    said = extra_words(summary.data)
+    extra = f"extra data: {said}\n" if said else ""
     return (
-        f"{learned_from(summary.data)}, "
-        f"preset {summary.preset}, {summary.protocol}:\n"
+        f"{summary.data['name']} ({whose(summary.data)}), "
+        f"preset {summary.preset}, {summary.protocol}:\n{extra}"
         f"{summary.epochs} epochs: {losses}; {best}; "
         f"ended: {summary.ended}\n{scale}"
         f"{summary.wall_seconds:.0f} s, "

@@ -20,7 +20,7 @@ from g2npan_tf.data import base
 from g2npan_tf.data import protocols
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import TrainingModel
-from g2npan_tf.scoring.model_facts import learned_from
+from g2npan_tf.scoring.model_facts import extra_words
 from g2npan_tf.training.callbacks import StopOnNonFinite
 from g2npan_tf.training.tensorboard import StepTime
 
@@ -88,9 +88,10 @@ class Measured:
     def __str__(self) -> str:
         """Several lines, as a person reads them."""
         images, memory = self.images, self.memory
+        extra = extra_words(self.data)
         lines = [
-            f"{self.data['name']}, preset {self.preset}; trains on "
-            f"{learned_from(self.data)}",
+            f"{self.data['name']}, preset {self.preset}",
+            *([f"extra data: {extra}"] if extra else []),
             f"images: {images['train']} train, {images['validation']} "
             f"validate, {images['test']} test; {self.steps_per_epoch} steps "
             f"of {self.batch_size} an epoch; replicas: {self.replicas}",

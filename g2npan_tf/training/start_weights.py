@@ -164,7 +164,7 @@ def _apart(config: Config, is_same_study: bool) -> list[str]:
     columns = ["case_id"]
     if is_same_study:
         columns.append("pair_id")
-    if config.protocol in ("leave_algorithm_out", config_module.BOTH):
+    if config.leaves_algorithms_out:
         columns.append("algorithm")
     return columns
 

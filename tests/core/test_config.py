@@ -112,6 +112,7 @@ def test_a_run_that_used_a_removed_option_needs_retraining(name):
         {"backbone": "resnet"},
         {"learning_rate": float("nan")},
         {"epochs": 3, "generator_epochs": 4},
+        {"extra_only": True},
     ],
 )
 def test_values_outside_their_range_are_refused(change):

@@ -228,3 +228,50 @@ def test_of_split_pairs_only_what_may_be_a_test_image_is_dropped():
     names = set(zip(EXTRA.case_id, EXTRA.algorithm, strict=True))
     assert tested & names
     assert {row[:2] for row in kept} == names - tested
+
+
+@pytest.mark.parametrize("protocol", ["leave_algorithm_out", "leave_both_out"])
+def test_some_of_the_algorithms_train_and_the_test_part_stays(protocol):
+    whole = divide(protocol=protocol, fold=2)
+    usual = values("algorithm", whole.known)
+    assert len(usual) == 6
+    larger = usual
+    for count in (5, 3, 1):
+        config = {"protocol": protocol, "fold": 2, "train_algorithms": count}
+        parts, kept = extra_rows(**config)
+        np.testing.assert_array_equal(parts.test, whole.test)
+        for part in ("train", "validation"):
+            known = values("algorithm", getattr(parts, part))
+            assert len(known) == count
+            cases = values("case_id", getattr(whole, part))
+            assert values("case_id", getattr(parts, part)) == cases
+        # Nested, and nothing further by the names that are left out.
+        assert known < larger
+        larger = known
+        names = {name for _, name, _ in kept}
+        assert names & {*ALGORITHMS} == {"b", "c"} & known
+        assert f"random_{CASES}" in names
+        assert f"{count} of the other" in protocols.describe(Config(**config))
+
+
+def test_another_fold_draws_other_algorithms():
+    drawn = {
+        fold: values(
+            "algorithm",
+            divide(
+                protocol="leave_both_out", fold=fold, train_algorithms=3
+            ).train,
+        )
+        # The same algorithms are left out.
+        for fold in (0, 9, 13, 17, 21)
+    }
+    assert len({frozenset(names) for names in drawn.values()}) > 1
+
+
+def test_more_algorithms_than_are_left_are_refused():
+    every = divide(protocol="leave_algorithm_out", train_algorithms=5, fold=0)
+    assert len(values("algorithm", every.known)) == 5
+    with pytest.raises(InputError, match="train_algorithms=6: 5 are not left"):
+        divide(protocol="leave_algorithm_out", train_algorithms=6, fold=0)
+    with pytest.raises(InputError, match=r"Received: protocol=group"):
+        Config(train_algorithms=3)

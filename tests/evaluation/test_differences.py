@@ -99,7 +99,7 @@ def test_smaller_and_larger_images_are_told_by_what_happens_to_them():
     assert "scores whole images of side 128; these have side 512" in shrunk
     assert "shrunk by averaging areas" in shrunk
     enlarged = differences.sampling(512, 128)
-    assert "scores tiles of 128 of images of side 512" in enlarged
+    assert "scores tiles of images of side 512" in enlarged
     assert "enlarged linearly" in enlarged
 
 
@@ -108,3 +108,22 @@ def test_without_the_data_of_training_that_is_said():
         Side(SIMULATED, {}, 128), Side(READERS, rows(), 128)
     )
     assert lines[-1].startswith("unknown: fusion/a/1.0.0 is not here")
+
+
+def test_what_trained_too_is_said_and_its_names_are_not_all_listed():
+    extra = {"name": "random/1.0.0", "scores": "simulated", "images": 99}
+    facts = SIMULATED | {"extra_data": extra}
+    many = rows(mos=np.linspace(1, 5, 40)) | {
+        "algorithm": np.array([f"random_{i:02}" for i in range(40)])
+    }
+    scored = Side(SIMULATED, rows(prefix="y", mos=(1.0, 5.0)), 128)
+    lines = differences.lines(Side(facts, many, 128), scored)
+    assert lines[0].startswith("extra data: random/1.0.0 (simulated scores); ")
+    assert "of its 99 images those train too that" in lines[0]
+    (named,) = (line for line in lines if line.startswith("algorithm:"))
+    assert "(it had random_00, " in named
+    assert named.endswith("random_11 and 28 more)")
+    alone = Side(facts | {"extra_only": True}, {}, 128)
+    first, *_, last = differences.lines(alone, scored)
+    assert "those train alone" in first
+    assert last.startswith("unknown: fusion/a/1.0.0 or its extra data is not")
