@@ -3,8 +3,9 @@ r"""Looks into a trained run: what moves its networks and what its score is of.
     python -m g2npan_tf.experiments.diagnose --workdir=runs/first
 
 Fit to training, validation and test part, the size of each loss's gradient on
-each network, and with a GAN what F_last adds to the score and what the
-generated reference is like. Nothing of the run is changed.
+each network, and with a GAN what F_last adds to the score and whether the
+generated reference is nearer to the true one than the image. Nothing of the run
+is changed.
 """
 
 import pathlib
@@ -55,6 +56,7 @@ def table(found: "Findings") -> str:
     """What was found, as Markdown."""
     from g2npan_tf.evaluation.table import number
     from g2npan_tf.experiments.diagnosis import MAX_IMAGES
+    from g2npan_tf.experiments.nearness import MEASURES
 
     preset = preset_words(found.preset, found.changes)
     lines = [
@@ -90,6 +92,21 @@ def table(found: "Findings") -> str:
             f"I_GT: I_hq {score.generated_error:.5f}, the image itself "
             f"{score.image_error:.5f}.",
         ]
+    if found.nearness:
+        lines += [
+            "",
+            "| against I_GT, test part | image | I_hq | "
+            "difference (95 % interval by case) |",
+            "|---|---|---|---|",
+        ]
+        for name, words in MEASURES.items():
+            near = found.nearness[name]
+            gain = near.difference
+            lines.append(
+                f"| {words} | {near.image:.5f} | {near.generated:.5f} | "
+                f"{gain.difference:+.5f} ({gain.low:+.5f} to "
+                f"{gain.high:+.5f}) |"
+            )
     return "\n".join(lines)
 
 

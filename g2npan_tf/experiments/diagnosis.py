@@ -5,6 +5,7 @@ import itertools
 import pathlib
 from collections.abc import Iterable
 from typing import Any
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -16,6 +17,8 @@ from g2npan_tf.data import base
 from g2npan_tf.data import batches as training_data
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation.statistics import srcc
+from g2npan_tf.experiments.nearness import Nearness
+from g2npan_tf.experiments.nearness import nearness
 from g2npan_tf.model import scorer
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import Batch
@@ -28,6 +31,8 @@ from g2npan_tf.training import start_weights
 Gradients = list[tf.Tensor]
 # As many of a part, which tell a rank correlation to about a tenth.
 MAX_IMAGES = 64
+# As many of the test part, several a case.
+MAX_COMPARED = 256
 # Images at a time; those of a reader study are sixteen tiles each.
 _BATCH = 4
 # What each weight of the objective adds to the gradient of a network.
@@ -40,9 +45,22 @@ _QUALITY_TERMS = {
     "correlation_weight": "correlation",
     "ranking_weight": "ranking",
 }
+# Of the network whose features the head sees.
+_HEAD_TERM = {"reference_head_weight": "what a reference tells"}
+_QUALITY = ("quality_weight", *_QUALITY_TERMS)
 _NO_TERM = dict.fromkeys(
-    (*_GENERATOR_TERMS, "quality_weight", *_QUALITY_TERMS), 0.0
+    (*_GENERATOR_TERMS, "spectral_weight", *_HEAD_TERM, *_QUALITY), 0.0
 )
+
+
+class _Term(NamedTuple):
+    """A part of a loss, by the weights that a step has on to find it."""
+
+    network: str
+    name: str
+    on: tuple[str, ...]
+    # Those that are on without it; None: it is all that moves the network.
+    beside: tuple[str, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,7 +90,11 @@ class ScoreParts:
 
 @dataclasses.dataclass(frozen=True)
 class Findings:
-    """What was found in a run; `score` only where it has a GAN."""
+    """What was found in a run.
+
+    Only where it has a GAN, `score`; and `nearness`, of test images by name of
+    the measure.
+    """
 
     data: dict[str, Any]
     protocol: str
@@ -81,6 +103,7 @@ class Findings:
     network: str
     fit: dict[str, Fit]
     score: ScoreParts | None
+    nearness: dict[str, Nearness] | None
     gradients: dict[str, dict[str, float]]
 
 
@@ -108,7 +131,7 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
             rows = base.read_some(images, MAX_IMAGES)
             predicted = assessor.score(list(rows["image"]))
             fit[name] = Fit(len(predicted), srcc(rows["mos"], predicted))
-    score = None
+    score, near = None, None
     if config.use_gan:
         places = parts.validation if parts.validation.size else parts.train
         rows = base.read(builder, _drawn(places), ["reference"])
@@ -118,6 +141,16 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
             np.array(rows["reference"]),
             rows["mos"],
             base.tiles_per_side(builder, config.tile_size),
+        )
+        rows = base.read(
+            builder, _drawn(parts.test, MAX_COMPARED), ["reference"]
+        )
+        near = nearness(
+            model.scorer,
+            rows["image"],
+            np.array(rows["reference"]),
+            rows["case_id"],
+            _BATCH,
         )
     grid = model.quality_network.output["cam_logits"].shape[1:]
     stream, steps = training_data.training_batches(
@@ -132,16 +165,17 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
         network=config_module.name_of(config),
         fit=fit,
         score=score,
+        nearness=near,
         gradients=gradient_sizes(
             model, model.objective, itertools.islice(stream, num_batches)
         ),
     )
 
 
-def _drawn(places: np.ndarray) -> np.ndarray:
+def _drawn(places: np.ndarray, count: int = MAX_IMAGES) -> np.ndarray:
     """Some places, of the whole part, in order."""
     drawn = np.random.default_rng(0).permutation(places)
-    return np.sort(drawn[:MAX_IMAGES])
+    return np.sort(drawn[:count])
 
 
 class _Recorder(keras.optimizers.SGD):
@@ -168,7 +202,7 @@ def gradient_sizes(
     The training step itself is run, with one weight after the other switched
     on; only the optimisers are exchanged. Eq. 7 has no weight: it is the step
     with all others off, and what another term adds to it is a difference,
-    since gradients are linear in the weights.
+    since gradients are linear in the weights. Terms of weight 0 are left out.
 
     Section: 3.4 (Eqs. 2, 9, 11, 12)
 
@@ -186,16 +220,11 @@ def gradient_sizes(
         run weights it, the mean over the batches.
     """
     objective = dataclasses.replace(objective, warmup_steps=0)
-    has_gan = isinstance(model, G2NPAN)
-    optimizers = [_Recorder() for _ in range(3 if has_gan else 1)]
+    optimizers = [_Recorder() for _ in model.OPTIMIZERS]
     model.compile(objective, *optimizers)
-    norms: dict[str, dict[str, list[float]]] = {}
+    weights = dataclasses.asdict(objective)
 
-    def note(network: str, term: str, gradients: Gradients) -> None:
-        norm = float(tf.linalg.global_norm(gradients))
-        norms.setdefault(network, {}).setdefault(term, []).append(norm)
-
-    def step(batch: Batch, *on: str) -> list[Gradients]:
+    def step(batch: Batch, on: tuple[str, ...]) -> list[Gradients]:
         switched: dict[str, Any] = _NO_TERM | {
             name: weights[name] for name in on
         }
@@ -203,32 +232,61 @@ def gradient_sizes(
         model.train_step(batch)
         return [optimizer.seen.pop() for optimizer in optimizers]
 
-    weights = dataclasses.asdict(objective)
+    terms = _terms(objective, isinstance(model, G2NPAN))
+    # From the first optimiser and from the last, which may be the only one.
+    place = {"generator": 0, "discriminator": 1, "quality network": -1}
+    norms: dict[str, dict[str, list[float]]] = {}
     for batch in batches:
-        *_, score = step(batch)
-        note("quality network", "score (Eq. 7)", score)
-        for name, term in _QUALITY_TERMS.items():
-            if weights[name]:
-                *_, both = step(batch, name)
-                added = [a - b for a, b in zip(both, score, strict=True)]
-                note("quality network", term, added)
-        if not has_gan:
-            continue
-        for name, term in _GENERATOR_TERMS.items():
-            generator, *_ = step(batch, name)
-            note("generator", term, generator)
-        generator, discriminator, _ = step(
-            batch, "quality_weight", *_QUALITY_TERMS
-        )
-        note("generator", "quality (Eq. 12)", generator)
-        has_weight = objective.use_perception_weight
-        note(
-            "discriminator", "Eq. 11" if has_weight else "Eq. 3", discriminator
-        )
+        steps = {
+            on: step(batch, on)
+            for term in terms
+            for on in {term.on, term.on if term.beside is None else term.beside}
+        }
+        for network, name, on, beside in terms:
+            gradients = steps[on][place[network]]
+            if beside is not None:
+                without = steps[beside][place[network]]
+                gradients = [
+                    a - b for a, b in zip(gradients, without, strict=True)
+                ]
+            norm = float(tf.linalg.global_norm(gradients))
+            norms.setdefault(network, {}).setdefault(name, []).append(norm)
     return {
         network: {term: float(np.mean(all_)) for term, all_ in terms.items()}
         for network, terms in norms.items()
     }
+
+
+def _terms(objective: Objective, has_gan: bool) -> list[_Term]:
+    """What moves the networks: the terms whose weights are not 0."""
+    weights = dataclasses.asdict(objective)
+
+    def used(terms: dict[str, str]) -> list[tuple[str, str]]:
+        return [item for item in terms.items() if weights[item[0]]]
+
+    found = [_Term("quality network", "score (Eq. 7)", ())]
+    own = _QUALITY_TERMS if has_gan else _QUALITY_TERMS | _HEAD_TERM
+    found += [
+        _Term("quality network", term, (name,), ()) for name, term in used(own)
+    ]
+    if not has_gan:
+        return found
+    found += [
+        _Term("generator", term, (name,))
+        for name, term in used(_GENERATOR_TERMS | _HEAD_TERM)
+    ]
+    # Both are weighed by theta.
+    squared = ("reconstruction_weight",)
+    found += [
+        _Term("generator", term, (*squared, name), squared)
+        for name, term in used({"spectral_weight": "spectra, beside Eq. 1"})
+    ]
+    eq_11 = "Eq. 11" if objective.use_perception_weight else "Eq. 3"
+    return [
+        *found,
+        _Term("generator", "quality (Eq. 12)", _QUALITY),
+        _Term("discriminator", eq_11, ()),
+    ]
 
 
 def what_feeds_the_score(

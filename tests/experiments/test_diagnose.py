@@ -40,6 +40,8 @@ def test_everything_is_reported_and_nothing_changed(run):
     assert "simulated scores" in text
     assert f"| train | {found.fit['train'].images} |" in text
     assert ("Mean nuance" in text) == has_gan
+    assert bool(found.nearness) == has_gan
+    assert ("| SSIM | " in text) == has_gan
     assert before == {path: path.read_bytes() for path in workdir.iterdir()}
 
 

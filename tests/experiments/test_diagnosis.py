@@ -71,6 +71,43 @@ def test_reconstruction_is_eq_1_with_its_weight():
     assert found == pytest.approx(wanted, rel=1e-4)
 
 
+@pytest.mark.parametrize("use_gan", [True, False])
+def test_terms_beside_the_paper_s_are_told(use_gan):
+    keras.utils.set_random_seed(1)
+    ufw_shape = (8, 8, 8) if use_gan else None
+    nets = [tiny_quality_network(ufw_shape=ufw_shape)]
+    if use_gan:
+        nets = [tiny_generator(), tiny_discriminator(), *nets]
+    kind = G2NPAN if use_gan else PlainAssessment
+    once, twice = (
+        diagnosis.gradient_sizes(
+            kind(*nets, use_reference_head=True),
+            dataclasses.replace(
+                OBJECTIVE,
+                adversarial_weight=0.0,
+                spectral_weight=weight,
+                reference_head_weight=weight,
+            ),
+            batches(),
+        )
+        for weight in (0.1, 0.2)
+    )
+    network = "generator" if use_gan else "quality network"
+    terms = {"what a reference tells"}
+    if use_gan:
+        terms |= {"spectra, beside Eq. 1"}
+        assert "adversarial (Eq. 2)" not in once[network]
+    for term in terms:
+        assert once[network][term] > 0
+    for term in once[network].keys() - terms:
+        same = pytest.approx(once[network][term], rel=1e-3)
+        assert twice[network][term] == same
+    if use_gan:
+        term = "spectra, beside Eq. 1"
+        double = pytest.approx(2 * once[network][term], rel=1e-2)
+        assert twice[network][term] == double
+
+
 def test_score_and_cam_are_eqs_7_and_6_of_the_quality_network():
     sizes = diagnosis.gradient_sizes(plain(), OBJECTIVE, batches())
     (batch,) = batches()
