@@ -78,9 +78,10 @@ class RandomFusionsConfig(tfds.core.BuilderConfig):
     `version` and `release_notes` are those of this config alone.
     """
 
-    version: tfds.core.utils.VersionOrStr | None = "1.0.0"
+    version: tfds.core.utils.VersionOrStr | None = "1.1.0"
     release_notes: dict[str, str] | None = dataclasses.field(
         default_factory=lambda: {
+            "1.1.0": "Tones, residual networks, less damage; panel 1.1.0.",
             "1.0.0": "Random algorithms, simulated panel 1.1.0.",
         }
     )

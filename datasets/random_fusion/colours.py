@@ -83,10 +83,10 @@ def faded(image: np.ndarray, fuse: Fuse, chroma: float) -> np.ndarray:
 COLOUR_MODELS = {
     "luma": Kind(8, luma),
     "intensity": Kind(2, intensity),
-    "value": Kind(0.4, value),
+    "value": Kind(0.2, value),
     "lightness": Kind(1.5, lightness),
-    "brovey": Kind(0.3, brovey),
-    "channels": Kind(0.5, channels),
+    "brovey": Kind(0.2, brovey),
+    "channels": Kind(0.25, channels),
     "overlay": Kind(1.5, overlay, {"alpha": between(0.03, 0.4)}),
     "faded": Kind(1.5, faded, {"chroma": between(0.7, 1.2)}),
 }

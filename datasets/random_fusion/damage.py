@@ -127,6 +127,13 @@ def resample(
     return cv2.resize(reduced, (width, height), interpolation=interpolation)
 
 
+def checkerboard(image: np.ndarray, strength: float, period: int) -> np.ndarray:
+    """The pattern of transposed convolutions, as a share of the levels."""
+    rows, columns = np.indices(image.shape[:2]) % period < period // 2
+    pattern = np.where(rows ^ columns, 1 + strength, 1 - strength)
+    return to_uint8(image * pattern[..., np.newaxis])
+
+
 def shift(image: np.ndarray, right: float, down: float) -> np.ndarray:
     """Moves an image by parts of a pixel; what the frame lacks is repeated."""
     matrix = np.array([[1, 0, right], [0, 1, down]], np.float64)
@@ -185,6 +192,11 @@ DAMAGE = {
     "mosaic": Kind(0.6, mosaic, {"part": by_factor(0.04, 0.5)}),
     "halo": Kind(
         2, halo, {"amount": by_factor(0.1, 1.2), "sd": by_factor(0.6, 5)}
+    ),
+    "checkerboard": Kind(
+        0.7,
+        checkerboard,
+        {"strength": by_factor(0.01, 0.15), "period": one_of(2, 4)},
     ),
     "posterise": Kind(0.7, posterise, {"levels": whole(6, 40)}),
     "resample": Kind(

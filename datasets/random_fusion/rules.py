@@ -190,7 +190,7 @@ DETAIL_RULES = {
     "guided": Kind(
         1.5, guided, {"radius": whole(1, 16), "epsilon": by_factor(1e-6, 0.5)}
     ),
-    "constant": Kind(0.5, constant, {"weight": between(-0.2, 1.2)}),
+    "constant": Kind(0.3, constant, {"weight": between(-0.2, 1.2)}),
     "add": Kind(
         2,
         add,
@@ -199,16 +199,16 @@ DETAIL_RULES = {
 }
 BASE_RULES = {
     "weighted": Kind(2.5, mix, {"weight": between(0.3, 0.8)}),
-    "one": Kind(0.4, mix, {"weight": one_of(0.0, 1.0, 1.0)}),
+    "one": Kind(0.3, mix, {"weight": one_of(0.0, 1.0, 1.0)}),
     "brightest": Kind(6, brightest, {"part": between(0.0, 1.0)}),
     "maximum": Kind(4, np.maximum),
-    "minimum": Kind(0.2, np.minimum),
+    "minimum": Kind(0.15, np.minimum),
     "principal": Kind(1, principal),
     "by_energy": Kind(
         4, by_energy, {"side": odd(3, 31), "power": by_factor(0.2, 3)}
     ),
     "by_saliency": Kind(
-        1, by_saliency, {"sd": by_factor(1, 5), "power": by_factor(0.2, 2)}
+        1.5, by_saliency, {"sd": by_factor(1, 5), "power": by_factor(0.2, 2)}
     ),
-    "by_contrast": Kind(3, by_contrast, {"slope": between(0.15, 0.75)}),
+    "by_contrast": Kind(3.5, by_contrast, {"slope": between(0.15, 0.75)}),
 }

@@ -224,6 +224,31 @@ def gradients(
     return fft.idctn(target / response.astype(np.float32))
 
 
+def residual(
+    a: np.ndarray,
+    b: np.ndarray,
+    detail: Join,
+    base: Join,
+    filters: int,
+    strength: float,
+    seed: int,
+) -> np.ndarray:
+    """Two layers, and what a small random network of both sources adds.
+
+    `strength` is the standard deviation of what it adds.
+    """
+    rng = np.random.default_rng(seed)
+    kernels = rng.normal(size=(filters, 3, 3, 3)).astype(np.float32)
+    kernels[:, :2] -= kernels[:, :2].mean(axis=(2, 3), keepdims=True)
+    added = np.zeros_like(a)
+    for of_a, of_b, second in kernels:
+        hidden = cv2.filter2D(a, -1, of_a) + cv2.filter2D(b, -1, of_b)
+        added += cv2.filter2D(np.maximum(hidden, 0), -1, second)
+    scale = strength / max(float(added.std()), 1e-6)
+    plain = layers(a, b, detail, base, 1, Step("box", (("radius", 2),)), 1.0)
+    return plain + np.float32(scale) * (added - added.mean())
+
+
 def _differences(image: np.ndarray, axis: int) -> np.ndarray:
     """Forward differences; 0 at the end, as the DCT has them."""
     end = np.take(image, [-1], axis=axis)
@@ -299,14 +324,14 @@ TRANSFORMS = {
     "laplacian": Kind(4, laplacian, {"num_levels": whole(2, 6)}),
     "contrast": Kind(1, contrast, {"num_levels": whole(1, 6)}),
     "discrete": Kind(
-        2.5,
+        2,
         discrete,
         {
             "num_levels": whole(1, 5),
             "name": one_of(*_WAVELETS),
         },
     ),
-    "stationary": Kind(2.5, stationary, {"num_levels": whole(2, 4)}),
+    "stationary": Kind(3, stationary, {"num_levels": whole(2, 4)}),
     "directional": Kind(0.8, directional),
     "layers": Kind(
         5,
@@ -320,5 +345,14 @@ TRANSFORMS = {
     "blocks": Kind(0.8, blocks, {"side": one_of(4, 8)}),
     "frame": Kind(2, frame, {"side": one_of(2, 3), "seed": seed}),
     "gradients": Kind(5, gradients, {"stiffness": by_factor(0.3, 60)}),
+    "residual": Kind(
+        2,
+        residual,
+        {
+            "filters": whole(3, 8),
+            "strength": by_factor(0.003, 0.06),
+            "seed": seed,
+        },
+    ),
     "pixels": Kind(2, pixels, {"part": between(0.0, 1.0)}),
 }

@@ -79,7 +79,7 @@ def test_configs_are_those_of_the_readme_phantom_first():
     assert {c.name: c.version for c in module.Builder.BUILDER_CONFIGS} == {
         **dict.fromkeys(("phantom", "whole_brain_atlas", "custom")),
         **dict.fromkeys(own.split(), "1.2.0"),
-        "random_fusions": "1.0.0",
+        "random_fusions": "1.1.0",
     }
     assert module.Builder.BUILDER_CONFIGS[0].name == "phantom"
     by_name = module.Builder.builder_configs
