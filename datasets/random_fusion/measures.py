@@ -101,10 +101,16 @@ def pulses(values: np.ndarray, iterations: int) -> np.ndarray:
 def sparse(values: np.ndarray, threshold: float, side: int) -> np.ndarray:
     """l1 norm of thresholded DCT codes: one step of sparse coding."""
     total = np.zeros_like(values)
-    for kernel in dictionary()[:8].astype(np.float32):
+    for kernel in _atoms():
         code = np.abs(cv2.filter2D(values, -1, kernel))
         total += np.maximum(code - np.float32(threshold), 0.0)
     return window_mean(total, side)
+
+
+@functools.lru_cache(maxsize=1)
+def _atoms() -> np.ndarray:
+    """The eight smoothest filters, `[8, 8, 8]`."""
+    return dictionary()[:8].astype(np.float32)
 
 
 def network(
