@@ -1,6 +1,7 @@
 """What of a model's own data and of others is scored, refused and said."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation.figures import HERE
 from g2npan_tf.evaluation.run import Choice
 from g2npan_tf.evaluation.run import select
+from tests import extra_base
 from tests.evaluation.test_results import RESULTS
 from tests.tiled_base import TiledBase
 
@@ -109,6 +111,40 @@ def test_own_base_whole_says_how_much_of_it_training_had(run):
     one = model_evaluation.score(run, Choice(split="fold_0")).results
     assert one.images == 6
     assert not [x for x in one.differs if x.startswith("overlap")]
+
+
+@pytest.mark.parametrize("only", [False, True])
+def test_what_trained_too_is_compared_with_what_is_scored(
+    run, data_dir, tmp_path, only
+):
+    extra = extra_base.ExtraBase(data_dir=tmp_path)
+    extra.download_and_prepare()
+    settings = Config(
+        data_dir=data_dir, extra_data="extra_base", extra_only=only
+    )
+    builder = base.open_base(settings)
+    facts = base.run_facts(builder, extra, settings)
+    config_module.save(settings, facts, run / "config.json")
+    parts = base.divide(builder, settings)
+    # Where the run's data set is and the further one is not.
+    missing = model_evaluation.score(run, Choice(split="all")).results
+    assert missing.differs[0].startswith("extra data: extra_base/1.0.0 (sim")
+    assert any("or its extra data is not here" in x for x in missing.differs)
+    count = len(parts.validation if only else parts.known)
+    assert f"includes {count} training images" in missing.protocol
+    assert not any(x.startswith("overlap") for x in missing.differs)
+    # The further one itself.
+    own = dataclasses.replace(settings, data_dir=str(tmp_path))
+    shutil.copytree(
+        builder.data_dir, tmp_path / "fusion_quality" / "phantom" / "1.1.0"
+    )
+    config_module.save(own, facts, run / "config.json")
+    results = model_evaluation.score(run, Choice(data="extra_base")).results
+    (cases,) = (x for x in results.differs if "cases" in x)
+    trained = {*base.read_scores(builder, parts.train)["case_id"]}
+    chosen = {*base.read_scores(builder, parts.validation)["case_id"]}
+    count = len(trained | chosen | {extra_base.CASES[-1]})
+    assert cases.startswith(f"overlap: {count} of {len(extra_base.CASES)} cas")
 
 
 def test_exclusions_and_groups(run, tiled):

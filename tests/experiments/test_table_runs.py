@@ -170,9 +170,10 @@ def rates(monkeypatch):
             raise FloatingPointError("loss is nan")
         return types.SimpleNamespace(images_per_second=8.0)
 
-    parts = types.SimpleNamespace(train=np.arange(720))
-    monkeypatch.setattr(base, "divide", lambda builder, config: parts)
-    monkeypatch.setattr(base, "tiles_per_side", lambda builder: 1)
+    # The training part and a further data set.
+    sources = [base.Source(None, np.arange(count)) for count in (700, 20)]
+    monkeypatch.setattr(base, "training_sources", lambda *_: sources)
+    monkeypatch.setattr(base, "is_tiled", lambda builder: False)
     monkeypatch.setattr(table_runs.training, "measure", measure)
     table_runs._measured_rate.cache_clear()
     return asked

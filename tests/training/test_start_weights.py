@@ -20,6 +20,7 @@ from g2npan_tf.model.quality_network import build_quality_network
 from g2npan_tf.training import build
 from g2npan_tf.training import run
 from g2npan_tf.training import start_weights
+from tests import extra_base
 from tests import study_folder
 from tests.custom_folder import rows_of
 from tests.custom_folder import write_folder
@@ -208,6 +209,63 @@ def test_cases_that_the_weights_know_are_refused(heads_elsewhere, on_phantoms):
     shutil.copy(workdir / "config.json", workdir / "best.weights.h5")
     with pytest.raises(InputError, match="this run's test part"):
         start_weights.load(None, dataclasses.replace(config, fold=fold), facts)
+
+
+def test_cases_that_trained_beside_the_other_data_set_are_refused(
+    on_phantoms, tmp_path, capsys
+):
+    config, facts, workdir = on_phantoms
+    source = Config(
+        data="extra_base",
+        data_dir=str(tmp_path / "tfds"),
+        extra_data=config.data,
+        extra_only=True,
+    )
+    extra_base.ExtraBase(data_dir=source.data_dir).download_and_prepare()
+    name = facts["name"]
+    shutil.copytree(f"{config.data_dir}/{name}", f"{source.data_dir}/{name}")
+    builder, phantoms = base.open_base(source), base.open_extra(source)
+    known = base.run_facts(builder, phantoms, source)
+    config_module.save(source, known, workdir / "config.json")
+    (trained,) = base.training_sources(builder, phantoms, source)
+    names = {*base.read_scores(phantoms, trained.places)["case_id"]}
+    outcomes = []
+    for fold in range(5):
+        here = dataclasses.replace(config, fold=fold, init_from=str(workdir))
+        shared = names & cases(here, "test")
+        outcomes.append(bool(shared))
+        if not shared:
+            start_weights.check_data(here, facts)
+            continue
+        with pytest.raises(
+            InputError, match=f"on {len(shared)} cases .* in {name};"
+        ):
+            start_weights.check_data(here, facts)
+    assert len({*outcomes}) == 2
+    assert not capsys.readouterr().err
+    # What is gone cannot be compared.
+    shutil.rmtree(f"{source.data_dir}/{name}")
+    start_weights.check_data(here, facts)
+    said = capsys.readouterr().err
+    assert said.startswith("not checked whether")
+    assert name in said
+
+
+def test_a_run_with_further_data_starts_another_of_the_same_parts(
+    on_phantoms, tmp_path
+):
+    config, facts, workdir = on_phantoms
+    extra = extra_base.ExtraBase(data_dir=tmp_path / "tfds")
+    extra.download_and_prepare()
+    source = dataclasses.replace(config, extra_data="extra_base")
+    known = base.run_facts(base.open_base(config), extra, source)
+    config_module.save(source, known, workdir / "config.json")
+    here = dataclasses.replace(config, init_from=str(workdir))
+    start_weights.check_data(here, facts)
+    start_weights.check_data(here, known)
+    other = dataclasses.replace(here, fold=1)
+    with pytest.raises(InputError, match="fold=0 on the same data set"):
+        start_weights.check_data(other, facts)
 
 
 def test_other_names_of_the_same_sets_are_no_other_cases(tmp_path):
