@@ -81,7 +81,7 @@ def log_of(workdir):
         return list(csv.DictReader(file))
 
 
-def tiny_generator(num_ufw=1, use_skip=False):
+def tiny_generator(num_ufw=1, **options):
     return build_generator(
         filters=(4, 4, 8),
         strides=(2, 2, 1),
@@ -89,7 +89,7 @@ def tiny_generator(num_ufw=1, use_skip=False):
         up_scales=(1, 1, 2, 2),
         num_ufw=num_ufw,
         image_size=SIZE,
-        use_skip=use_skip,
+        **options,
     )
 
 

@@ -162,6 +162,13 @@ class Config:
         "image from scratch.",
         "Choice: Zhang et al. 2017",
     )
+    use_generator_detail: bool = _field(
+        False,
+        "The generator's up layers also see the down blocks' features of their "
+        "resolution, and the image's own: fine texture does not pass the UFW's "
+        "grid.",
+        "Choice: Ronneberger et al. 2015",
+    )
     discriminator_filters: tuple[int, ...] = _field(
         (64, 128, 256, 512), "Channels of the discriminator.", "Choice"
     )

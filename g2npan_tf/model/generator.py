@@ -25,6 +25,7 @@ def build_generator(
     num_ufw: int = 5,
     image_size: int = 128,
     use_skip: bool = False,
+    use_detail: bool = False,
 ) -> keras.Model:
     """Builds G: down-sampling, the UFW stack, up-sampling.
 
@@ -48,6 +49,11 @@ def build_generator(
             logits: I_hq begins near I_org and G learns what to mend, as in
             residual denoising (Zhang et al., IEEE TIP 2017). The paper's
             generator draws the whole image anew from the 32 x 32 grid.
+        use_detail: The first up layer of each resolution above the UFW's also
+            sees what the last down block of that resolution made, and of the
+            image's own a further block (Ronneberger et al., "U-Net", MICCAI
+            2015). Through the 32 x 32 grid alone passes no fine texture: what
+            is asked there of the spectrum is answered by a pattern of dots.
 
     Returns:
         Model from `image`, float `[batch, size, size, 3]`, range [0, 1], to a
@@ -59,26 +65,14 @@ def build_generator(
     """
     _check(filters, strides, up_filters, up_scales)
     image = keras.Input((image_size, image_size, 3), name="image")
-    x = image
-    for index, (width, stride) in enumerate(
-        zip(filters, strides, strict=True), start=1
-    ):
-        x = blocks.conv_block(x, width, name=f"down{index}", strides=stride)
-        x = blocks.residual_block(x, name=f"down{index}_residual")
+    maps = _down(image, filters, strides)
+    details = _details(image, maps, up_filters[-1]) if use_detail else {}
+    x = maps[-1]
     for index in range(1, num_ufw + 1):
         x = unique_feature_warehouse(x, name=f"ufw{index}")
     ufw_features = x
-    for index, (width, scale) in enumerate(
-        zip((*up_filters, 3), up_scales, strict=True), start=1
-    ):
-        if scale > 1:
-            x = blocks.upsample(x, name=f"up{index}_upsample", scale=scale)
-        x = blocks.conv(x, width, name=f"up{index}_conv")
-        last = index == len(up_scales)
-        spread = (CHANGE_SCALE if use_skip else SIGMOID_SCALE) if last else 1.0
-        x = blocks.batch_norm(x, name=f"up{index}_bn", scale=spread)
-        if not last:
-            x = blocks.leaky_relu(x, name=f"up{index}_relu")
+    spread = CHANGE_SCALE if use_skip else SIGMOID_SCALE
+    x = _up(x, up_filters, up_scales, details, spread)
     if use_skip:
         x = keras.layers.Add(dtype="float32", name="skip")([x, _logit(image)])
     # float32 whatever the precision policy: losses and pictures come of it.
@@ -90,6 +84,58 @@ def build_generator(
         {"pseudo_reference": pseudo_reference, "ufw_features": ufw_features},
         name="generator",
     )
+
+
+def _down(
+    image: blocks.Tensor, filters: Sequence[int], strides: Sequence[int]
+) -> list[blocks.Tensor]:
+    """The down blocks' feature maps, one after the other."""
+    x, maps = image, []
+    for index, (width, stride) in enumerate(
+        zip(filters, strides, strict=True), start=1
+    ):
+        x = blocks.conv_block(x, width, name=f"down{index}", strides=stride)
+        x = blocks.residual_block(x, name=f"down{index}_residual")
+        maps.append(x)
+    return maps
+
+
+def _details(
+    image: blocks.Tensor, maps: list[blocks.Tensor], filters: int
+) -> dict[int, blocks.Tensor]:
+    """What passes beside the UFW, by its side in pixels."""
+    full = blocks.conv_block(image, filters, name="detail")
+    details = {x.shape[1]: x for x in (full, *maps)}
+    del details[maps[-1].shape[1]]
+    return details
+
+
+def _up(
+    x: blocks.Tensor,
+    filters: Sequence[int],
+    scales: Sequence[int],
+    details: dict[int, blocks.Tensor],
+    last_spread: float,
+) -> blocks.Tensor:
+    """What enters the last sigmoid; that begins with the `last_spread`."""
+    details = {**details}
+    for index, (width, scale) in enumerate(
+        zip((*filters, 3), scales, strict=True), start=1
+    ):
+        if scale > 1:
+            x = blocks.upsample(x, name=f"up{index}_upsample", scale=scale)
+        x = blocks.conv(x, width, name=f"up{index}_conv")
+        if x.shape[1] in details:
+            # With the convolution before it, one of both maps side by side.
+            y = details.pop(x.shape[1])
+            y = blocks.conv(y, width, name=f"up{index}_detail_conv")
+            x = keras.layers.Add(name=f"up{index}_detail")([x, y])
+        last = index == len(scales)
+        spread = last_spread if last else 1.0
+        x = blocks.batch_norm(x, name=f"up{index}_bn", scale=spread)
+        if not last:
+            x = blocks.leaky_relu(x, name=f"up{index}_relu")
+    return x
 
 
 def _logit(image: blocks.Tensor) -> blocks.Tensor:

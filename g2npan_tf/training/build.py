@@ -178,4 +178,5 @@ def _generator(config: Config) -> keras.Model:
         config.num_ufw,
         config.tile_size,
         config.use_generator_skip,
+        config.use_generator_detail,
     )

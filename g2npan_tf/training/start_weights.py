@@ -42,6 +42,7 @@ _GAN_FIELDS = (
     "up_scales",
     "num_ufw",
     "use_generator_skip",
+    "use_generator_detail",
     "discriminator_filters",
 )
 

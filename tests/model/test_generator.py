@@ -6,7 +6,9 @@ import pytest
 import tensorflow as tf
 
 from g2npan_tf.model.generator import build_generator
+from g2npan_tf.model.training_form import training_form
 from tests.tiny import SIZE
+from tests.tiny import assert_same
 from tests.tiny import check_net
 from tests.tiny import tiny_generator
 
@@ -23,6 +25,41 @@ def test_generator_keeps_the_contract_of_a_network(use_skip, tmp_path):
     image = model(images(), training=False)["pseudo_reference"]
     assert 0 <= np.min(image)
     assert np.max(image) <= 1
+
+
+def test_with_details_it_is_a_network_of_its_own_size(tmp_path):
+    model = tiny_generator(use_detail=True)
+    shapes = {"pseudo_reference": (SIZE, SIZE, 3), "ufw_features": (8, 8, 8)}
+    # A block of 4 at full size, and 4 -> 4 and 4 -> 3 channels side by side.
+    more = (3 * 9 * 4 + 4 + 4 * 4) + (4 * 9 * 4 + 4) + (4 * 9 * 3 + 3)
+    check_net(model, images(), shapes, 8167 + more, tmp_path)
+    image = images()
+    assert_same(
+        training_form(model)(image, training=False),
+        model(image, training=False),
+        atol=1e-5,
+    )
+
+
+def influence(model):
+    """How far I_hq depends on the finest wave that an image can have."""
+    fine = np.indices((SIZE, SIZE)).sum(axis=0)[None, ..., None] % 2 - 0.5
+    flat = np.full((1, SIZE, SIZE, 3), 0.5, np.float32)
+    made = [
+        model(np.float32(flat + x), training=False)["pseudo_reference"].numpy()
+        for x in (0.2 * fine, -0.2 * fine)
+    ]
+    return np.std(made[0] - made[1])
+
+
+def test_fine_texture_passes_beside_the_grid():
+    keras.utils.set_random_seed(0)
+    with_detail, without = (tiny_generator(use_detail=x) for x in (True, False))
+    # Nothing passes through the grid any more.
+    for model in (with_detail, without):
+        model.get_layer("up1_bn").gamma.assign(np.zeros(8))
+    assert influence(with_detail) > 0.01
+    assert influence(without) == 0
 
 
 def test_paper_s_size_is_three_down_five_ufw_four_up():

@@ -50,11 +50,12 @@ def test_every_network_setting_reaches_the_networks(config):
         use_local_contrast=True,
         stem_filters=3,
         use_generator_skip=True,
+        use_generator_detail=True,
     )
     model = build.build(changed, tiles_per_side=2)
     names = {layer.name for layer in model.generator.layers}
     assert not any(name.startswith("ufw") for name in names)
-    assert "skip" in names
+    assert {"skip", "detail_conv"} < names
     model.quality_network.get_layer("block3_conv3")
     kernel = model.quality_network.get_layer("image_conv").kernel
     assert kernel.shape[2:] == (11, 3)
