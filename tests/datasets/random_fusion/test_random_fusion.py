@@ -275,8 +275,7 @@ def test_no_image_is_one_of_a_named_algorithm_or_a_source():
     assert len(set(images)) == len(images)
 
 
-def test_undamaged_draws_hold_the_detail_of_both_sources():
-    # The plainest description there is, by hand: the mean of all.
+def test_plainest_description_is_the_mean_of_both():
     plain = algorithm.Fusion(
         transform=Step("pixels", (("part", 0.0),)),
         measure=Step("magnitude"),
