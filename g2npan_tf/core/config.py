@@ -204,7 +204,7 @@ class Config:
         "Choice: Saad et al. 2012",
     )
     spectrum_filters: int = _field(
-        64, "Width of the spectral stem.", "Choice", low=4
+        32, "Width of the spectral stem.", "Choice", low=1
     )
     backbone_weights: str = _field(
         "",

@@ -8,9 +8,9 @@ import numpy as np
 from g2npan_tf.model.blocks import Tensor
 from g2npan_tf.model.blocks import batch_norm
 from g2npan_tf.model.blocks import conv
-from g2npan_tf.model.spectrum import CELL
 from g2npan_tf.model.spectrum import cell_weights
 from g2npan_tf.model.spectrum import log_power
+from g2npan_tf.model.spectrum import neighbourhood_mean
 
 # Convolutions per block of Simonyan & Zisserman (ICLR 2015), table 1, columns
 # A, D and E, and the channels of the five blocks.
@@ -33,6 +33,8 @@ DETAIL_UNIT = 0.1
 LOG_POWER_MEAN, LOG_POWER_UNIT = -7.0, 2.0
 # The layer that standardises the image's spectrum; see `adapt`.
 STANDARD = "spectrum_standard"
+# The output that only a network with spectra has.
+WEIGHTS = "cell_weights"
 # The input that only a network with spectra and a GAN has.
 SIGNED = "signed_discrepancy"
 
@@ -85,7 +87,8 @@ def build_quality_network(
         `[batch, *ufw_shape]` and (with both) `signed_discrepancy`, shaped as
         the image, range [-1, 1], to a dict: `cam_logits` (CAM + b,
         `[batch, size / 16, size / 16]`) and `quality_logit` (Q_pre,
-        `[batch]`), both float32.
+        `[batch]`), both float32, and with spectra `cell_weights`, of the
+        map's shape.
 
     Raises:
         ValueError: If the backbone is unknown.
@@ -104,39 +107,37 @@ def build_quality_network(
     if ufw_shape is not None:
         projected = filters[-1] // 4
         x = _join(x, inputs["ufw_features"], projected, use_batch_norm)
+    weights = None
     if spectrum_filters:
-        y = _spectral(inputs, spectrum_filters, use_batch_norm)
+        levels = log_power(inputs["image"])
+        weights = cell_weights(inputs["image"], levels)
+        y = _spectral(inputs, levels, weights, spectrum_filters)
         x = keras.layers.Concatenate(name="all_features")([x, y])
     cam_logits = keras.layers.Conv2D(1, 1, dtype="float32", name="cam")(x)
     cam_logits = keras.layers.Reshape(
         cam_logits.shape[1:3], dtype="float32", name="cam_logits"
     )(cam_logits)
-    weights = cell_weights(inputs["image"]) if spectrum_filters else None
-    quality_logit = _mean_of_cells(cam_logits, weights)
-    return keras.Model(
-        inputs,
-        {"cam_logits": cam_logits, "quality_logit": quality_logit},
-        name="quality_network",
-    )
+    outputs = {
+        "cam_logits": cam_logits,
+        "quality_logit": mean_of_cells(cam_logits, weights),
+    }
+    if weights is not None:
+        outputs[WEIGHTS] = weights
+    return keras.Model(inputs, outputs, name="quality_network")
 
 
-def has_spectrum(network: keras.Model) -> bool:
-    """Whether a quality network has the spectral stem."""
-    return STANDARD in (layer.name for layer in network.layers)
+def weights_of_cells(network: keras.Model) -> keras.Model | None:
+    """From an image to what its cells count for the score; None: all alike."""
+    if WEIGHTS not in network.output:
+        return None
+    return keras.Model(network.input["image"], network.output[WEIGHTS])
 
 
-def pooled(network: keras.Model, cam_logits: Tensor, image: Tensor) -> Tensor:
-    """The logit that a network of this kind makes of its map: Q_pre.
+def mean_of_cells(cam_logits: Tensor, weights: Tensor | None) -> Tensor:
+    """Global average pooling (Eq. 5), of all cells or as they count.
 
-    `cam_logits` are `[batch, rows, columns]` of `image`; gives `[batch]`.
+    Both are `[batch, rows, columns]`; gives Q_pre, `[batch]`.
     """
-    return _mean_of_cells(
-        cam_logits, cell_weights(image) if has_spectrum(network) else None
-    )
-
-
-def _mean_of_cells(cam_logits: Tensor, weights: Tensor | None) -> Tensor:
-    """Global average pooling (Eq. 5), of cells that count or of all."""
     if weights is None:
         return keras.ops.mean(cam_logits, axis=(1, 2))
     total = keras.ops.sum(weights * cam_logits, axis=(1, 2))
@@ -150,52 +151,51 @@ def adapt(network: keras.Model, images: np.ndarray) -> None:
 
     Args:
         network: From `build_quality_network`.
-        images: Of the training part, `[n, height, width, 3]`, range [0, 1].
+        images: Of the training part, of its size, `[n, size, size, 3]`, range
+            [0, 1].
     """
-    if not has_spectrum(network):
+    if WEIGHTS not in network.output:
         return
-    levels = keras.ops.convert_to_numpy(log_power(images))
-    cells = levels.reshape(-1, levels.shape[-1]).astype(np.float64)
-    network.get_layer(STANDARD).set_weights(
-        [cells.mean(axis=0), cells.var(axis=0)]
+    standard = network.get_layer(STANDARD)
+    seen = keras.Model(
+        network.input["image"], [standard.input, network.output[WEIGHTS]]
     )
+    spectra, weights = seen.predict(images, batch_size=16, verbose=0)
+    mean, square = (
+        np.average(
+            values.reshape(-1, values.shape[-1]).astype(np.float64),
+            axis=0,
+            weights=weights.ravel(),
+        )
+        for values in (spectra, spectra**2)
+    )
+    standard.set_weights([mean, square - mean**2])
 
 
 def _spectral(
-    inputs: dict[str, Any], filters: int, use_batch_norm: bool
+    inputs: dict[str, Any], levels: Tensor, weights: Tensor, filters: int
 ) -> Tensor:
     """Features of the power spectra of the image and of the signed nuance.
 
-    Choice: 1 x 1 over the frequencies of a cell, then 3 x 3 twice, on the
-    CAM's own grid of 16 pixels. The image's spectrum is standardised by
-    statistics of the training part (`adapt`), the nuance's, which changes
-    with the generator, by those of the batch. The mean colour of a cell says
-    how bright the tissue is.
+    Choice: a layer of tanh units on the mean spectrum round each cell, since
+    a wider or deeper stem recognises the algorithms that it knows. The
+    image's spectrum is standardised by statistics of the training part
+    (`adapt`), the nuance's, which changes with the generator, by those of the
+    batch.
     """
-    image = inputs["image"]
     standard = keras.layers.BatchNormalization(
         center=False, scale=False, trainable=False, name=STANDARD
     )
-    seen = [
-        standard(log_power(image)),
-        keras.ops.average_pool(image, CELL),
-    ]
+    x = standard(neighbourhood_mean(levels, weights))
     if SIGNED in inputs:
-        nuance = keras.layers.BatchNormalization(
+        nuance = log_power(inputs[SIGNED])
+        y = keras.layers.BatchNormalization(
             center=False, scale=False, name="nuance_standard"
-        )
-        seen.append(nuance(log_power(inputs[SIGNED])))
-    x = keras.layers.Concatenate(name="spectrum")(seen)
-    x = keras.layers.Conv2D(
-        filters, 1, kernel_initializer="he_normal", name="spectrum_conv1"
+        )(neighbourhood_mean(nuance, weights))
+        x = keras.layers.Concatenate(name="spectrum")([x, y])
+    return keras.layers.Conv2D(
+        filters, 1, activation="tanh", name="spectrum_features"
     )(x)
-    x = _activation(x, "spectrum_conv1", use_batch_norm)
-    for name, width in (
-        ("spectrum_conv2", filters),
-        ("spectrum_conv3", filters * 3 // 2),
-    ):
-        x = _activation(conv(x, width, name=name), name, use_batch_norm)
-    return x
 
 
 def local_contrast(image: Tensor) -> Tensor:

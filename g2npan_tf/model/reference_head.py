@@ -125,8 +125,8 @@ def _gradient(image: Tensor) -> Tensor:
 
 def _radial_means() -> np.ndarray:
     """Weights of the bands in each radial one, `[NUM_BANDS, NUM_RADII]`."""
-    frequencies = np.triu_indices(spectrum.WINDOW)
-    radius = np.rint(np.hypot(*frequencies)).astype(int)[1:]
+    radius = np.rint(np.hypot(*np.transpose(spectrum.frequencies())))
+    radius = radius.astype(int)
     radius = np.minimum(radius, NUM_RADII)
     members = np.eye(NUM_RADII, dtype=np.float32)[radius - 1]
     return members / members.sum(axis=0)

@@ -7,8 +7,7 @@ from keras import ops
 from g2npan_tf.core import mos
 from g2npan_tf.model.blocks import Tensor
 from g2npan_tf.model.quality_network import SIGNED
-from g2npan_tf.model.quality_network import has_spectrum
-from g2npan_tf.model.spectrum import cell_weights
+from g2npan_tf.model.quality_network import weights_of_cells
 from g2npan_tf.model.spectrum import foreground
 
 
@@ -97,10 +96,11 @@ def tile_weights(
         `[batch, tiles_per_side ** 2]`; above 0, so that a black image has a
         mean.
     """
-    if has_spectrum(network):
-        shares = ops.mean(cell_weights(tiles), axis=(1, 2))
-    else:
+    counted = weights_of_cells(network)
+    if counted is None:
         shares = ops.mean(foreground(tiles), axis=(1, 2, 3))
+    else:
+        shares = ops.mean(counted(tiles), axis=(1, 2))
     return ops.reshape(shares, (-1, tiles_per_side**2)) + 1e-3
 
 

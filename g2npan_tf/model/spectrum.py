@@ -1,5 +1,7 @@
 """Local power spectra: the trace that an algorithm's noise and blur leave."""
 
+import math
+
 import keras
 import numpy as np
 import scipy.fft
@@ -7,34 +9,29 @@ import scipy.fft
 from g2npan_tf.model.blocks import Tensor
 
 # Side in pixels of the DCT's window, and the steps between windows.
-WINDOW = 8
-STRIDE = 4
+WINDOW = 16
+STRIDE = 8
 # Side in windows of a cell, over which the power is averaged: 16 pixels.
-CELL_WINDOWS = 4
+CELL_WINDOWS = 2
 CELL = STRIDE * CELL_WINDOWS
 # Pairs of frequencies, one of rows and one of columns in any order, but for
 # the constant one.
 NUM_BANDS = WINDOW * (WINDOW + 1) // 2 - 1
 # Power below this, on [0, 1] squared, is quantisation.
-POWER_FLOOR = 1e-6
+POWER_FLOOR = 1e-7
 # A pixel is foreground above this share of full scale; scanners' background
 # is black up to compression noise.
 FOREGROUND_LEVEL = 0.04
-# Exponent on the share of a cell that is foreground: a tenth of background
-# leaves less than half of the weight.
-MASK_EXPONENT = 8
-
-
-def dct_filters() -> np.ndarray:
-    """The 63 non-constant filters of the orthonormal 8 x 8 DCT-II.
-
-    Returns:
-        float32 `[8, 8, 1, 63]`, as a convolution's kernel; vertical frequency
-        first.
-    """
-    waves = scipy.fft.dct(np.eye(WINDOW), norm="ortho", axis=0)
-    filters = np.einsum("ur,vc->rcuv", waves, waves)
-    return filters.reshape(WINDOW, WINDOW, 1, -1)[..., 1:].astype(np.float32)
+# The body is where the mean of about 20 x 20 pixels lies above this.
+BODY_LEVEL = 0.06
+# Lowest bands, whose level says how flat a cell is, and how steeply a cell's
+# weight falls round the mean level.
+FLAT_BANDS = 14
+FLAT_SLOPE = 4.0
+# What cells outside the body count, so that a black image has a mean.
+LEAST_WEIGHT = 1e-4
+# Side in cells of the neighbourhood over which a cell's spectrum is averaged.
+NEIGHBOURHOOD = 7
 
 
 def foreground(image: Tensor) -> Tensor:
@@ -51,57 +48,108 @@ def foreground(image: Tensor) -> Tensor:
     return keras.ops.cast(brightest > FOREGROUND_LEVEL, "float32")
 
 
-def cell_weights(image: Tensor) -> Tensor:
-    """How much each cell counts for the score of an image.
-
-    Choice: cells wholly inside the body. At its border the step to the black
-    of the scanner drowns the spectrum of noise and texture, and the black
-    itself has none.
-
-    Returns:
-        `[batch, height / 16, width / 16]`, range 0..1, above 0, so that a
-        black image has a mean.
-    """
-    share = keras.ops.average_pool(foreground(image), CELL)[..., 0]
-    return share**MASK_EXPONENT + 1e-3
-
-
 def log_power(image: Tensor) -> Tensor:
-    """Logarithm of an image's power by place and DCT frequency.
+    """Logarithm of an image's power by place and frequency.
+
+    The orthonormal 16 x 16 DCT-II of windows that overlap by half, squared,
+    averaged over the windows of a cell; the image is mirrored at its frame.
 
     Choice: what denoising, fusion and compression do to an image is told by
-    its power spectrum; a network learns squares of its input slowly. Windows
-    overlap by half; the image is mirrored at its frame. The levels of the
-    frequencies (u, v) and (v, u) are averaged: quality does not depend on
-    which way the patient lies, and 35 bands overfit less than 63.
+    its power spectrum; a network learns squares of its input slowly. The
+    levels of the frequencies (u, v) and (v, u) are averaged: quality does not
+    depend on which way the patient lies, and half of the bands overfit less.
 
     Args:
         image: `[batch, height, width, channels]`, of which the channels' mean
             is taken; sides are multiples of `CELL`.
 
     Returns:
-        `[batch, height / 16, width / 16, 35]`, from log(`POWER_FLOOR`) on.
+        `[batch, height / 16, width / 16, 135]`, from log(`POWER_FLOOR`) on,
+        lowest frequencies first.
     """
     grey = keras.ops.mean(image, axis=-1, keepdims=True)
+    waves = keras.ops.square(_dct(grey))
+    power = keras.ops.average_pool(waves, CELL_WINDOWS)
+    levels = keras.ops.log(power + POWER_FLOOR)
+    pairs = frequencies()
+    there = [u * WINDOW + v for u, v in pairs]
+    back = [v * WINDOW + u for u, v in pairs]
+    return 0.5 * (
+        keras.ops.take(levels, there, axis=-1)
+        + keras.ops.take(levels, back, axis=-1)
+    )
+
+
+def _dct(grey: Tensor) -> Tensor:
+    """DCT of windows of `[batch, height, width, 1]`, by rows, then by columns.
+
+    Returns:
+        `[batch, height / 8, width / 8, 256]`, vertical frequency first.
+    """
+    _, height, width, _ = grey.shape
+    rows, columns = height // STRIDE, width // STRIDE
     margin = (WINDOW - STRIDE) // 2
     frame = [[0, 0], [margin, margin], [margin, margin], [0, 0]]
-    waves = keras.ops.conv(
-        keras.ops.pad(grey, frame, mode="reflect"),
-        dct_filters(),
-        strides=STRIDE,
-        padding="valid",
+    x = keras.ops.pad(grey, frame, mode="reflect")
+    basis = scipy.fft.dct(np.eye(WINDOW), norm="ortho", axis=0).T
+    basis = basis.astype(np.float32)
+    down = basis.reshape(WINDOW, 1, 1, WINDOW)
+    x = keras.ops.conv(x, down, strides=(STRIDE, 1), padding="valid")
+    # Each vertical frequency becomes an image row of its own.
+    x = keras.ops.transpose(x, (0, 1, 3, 2))
+    x = keras.ops.reshape(x, (-1, rows * WINDOW, width + 2 * margin, 1))
+    across = basis.reshape(1, WINDOW, 1, WINDOW)
+    x = keras.ops.conv(x, across, strides=(1, STRIDE), padding="valid")
+    x = keras.ops.reshape(x, (-1, rows, WINDOW, columns, WINDOW))
+    x = keras.ops.transpose(x, (0, 1, 3, 2, 4))
+    return keras.ops.reshape(x, (-1, rows, columns, WINDOW**2))
+
+
+def frequencies() -> list[tuple[int, int]]:
+    """The frequencies (u, v), u <= v, of each band, lowest first."""
+    pairs = [(u, v) for v in range(WINDOW) for u in range(v + 1)][1:]
+    return sorted(pairs, key=lambda pair: math.hypot(*pair))
+
+
+def cell_weights(image: Tensor, levels: Tensor) -> Tensor:
+    """How much each cell counts for the score of an image.
+
+    Choice: cells wholly inside the body, and flat ones more. At the border
+    the step to the black of the scanner drowns the spectrum of noise and
+    texture, and edges of the anatomy do so inside.
+
+    Args:
+        image: `[batch, height, width, 3]`, range [0, 1].
+        levels: Its `log_power`.
+
+    Returns:
+        `[batch, height / 16, width / 16]`, above 0.
+    """
+    quarters = keras.ops.average_pool(image, CELL // 4)
+    smooth = keras.ops.average_pool(quarters, 5, strides=1, padding="same")
+    is_outside = keras.ops.mean(smooth, axis=-1, keepdims=True) <= BODY_LEVEL
+    outside = keras.ops.cast(is_outside, "float32")
+    body = 1.0 - keras.ops.max_pool(outside, 4)[..., 0]
+    lowest = keras.ops.mean(levels[..., :FLAT_BANDS], axis=-1)
+    total = keras.ops.sum(body, axis=(1, 2), keepdims=True)
+    mean = keras.ops.sum(body * lowest, axis=(1, 2), keepdims=True)
+    mean = mean / keras.ops.maximum(total, 1.0)
+    flat = keras.ops.sigmoid(FLAT_SLOPE * (mean - lowest))
+    return body * flat + LEAST_WEIGHT
+
+
+def neighbourhood_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean over the cells round each cell.
+
+    Choice: the spectrum of one cell is too noisy to tell algorithms by.
+
+    `values` are `[batch, rows, columns, bands]`, `weights` those of
+    `cell_weights`; gives the shape of `values`.
+    """
+    weights = weights[..., None]
+    # Together: a mean of one channel would become products (`inference_form`).
+    both = keras.ops.concatenate([values * weights, weights], axis=-1)
+    sums = keras.ops.average_pool(
+        both, NEIGHBOURHOOD, strides=1, padding="same"
     )
-    power = keras.ops.average_pool(keras.ops.square(waves), CELL_WINDOWS)
-    levels = keras.ops.log(power + POWER_FLOOR)
-    return keras.ops.matmul(levels, _mean_of_both_ways())
-
-
-def _mean_of_both_ways() -> np.ndarray:
-    """Matrix `[63, 35]` from levels of (u, v) to the mean with (v, u)."""
-    rows, columns = np.triu_indices(WINDOW)
-    place = np.arange(WINDOW**2).reshape(WINDOW, WINDOW)
-    means = np.zeros((WINDOW**2, len(rows)), np.float32)
-    for band, (u, v) in enumerate(zip(rows, columns, strict=True)):
-        means[place[u, v], band] += 0.5
-        means[place[v, u], band] += 0.5
-    return means[1:, 1:]
+    return sums[..., :-1] / sums[..., -1:]

@@ -13,7 +13,8 @@ import numpy as np
 from scipy import optimize
 from scipy import special
 
-from g2npan_tf.model import quality_network
+from g2npan_tf.model.quality_network import mean_of_cells
+from g2npan_tf.model.quality_network import weights_of_cells
 from g2npan_tf.model.scorer import split_tiles
 from g2npan_tf.model.scorer import tile_weights
 from g2npan_tf.training import checkpoints
@@ -93,6 +94,7 @@ def _tile_logits(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logit and weight of each tile, float64 `[n, tiles]` both."""
     network = scorer.get_layer("quality_network")
+    counted = weights_of_cells(network)
     cam_only = keras.Model(scorer.input, scorer.output["cam"])
     logits, weights = [], []
     for start in range(0, len(images), _BATCH):
@@ -104,7 +106,7 @@ def _tile_logits(
         cells = np.clip(special.logit(cam), -_LARGEST_LOGIT, _LARGEST_LOGIT)
         cells = cells.reshape(grid).swapaxes(2, 3).reshape(-1, side, side)
         # The logit of a tile is the mean of its map's (Eq. 5).
-        pooled = quality_network.pooled(network, cells, tiles)
+        pooled = mean_of_cells(cells, counted and counted(tiles))
         logits.append(keras.ops.convert_to_numpy(pooled).reshape(rows, -1))
         counts = tile_weights(network, tiles, tiles_per_side)
         weights.append(keras.ops.convert_to_numpy(counts))

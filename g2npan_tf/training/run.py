@@ -23,6 +23,7 @@ from g2npan_tf.data import batches as training_data
 from g2npan_tf.data import protocols
 from g2npan_tf.model import precision
 from g2npan_tf.model.quality_network import adapt
+from g2npan_tf.model.scorer import split_tiles
 from g2npan_tf.model.train_step import TrainingModel
 from g2npan_tf.training import build
 from g2npan_tf.training import calibration
@@ -178,7 +179,8 @@ def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
 def _adapt(model: TrainingModel, sources: Sequence[base.Source]) -> None:
     """Standardises the image's spectrum by some of the training images."""
     images = base.read_some(sources, ADAPTED_IMAGES)["image"]
-    adapt(model.quality_network, images.astype(np.float32) / 255)
+    tiles = split_tiles(images.astype(np.float32) / 255, model.tiles_per_side)
+    adapt(model.quality_network, keras.ops.convert_to_numpy(tiles))
 
 
 def _grid(model: TrainingModel) -> tuple[int, int]:

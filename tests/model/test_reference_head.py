@@ -9,12 +9,13 @@ import scipy.ndimage
 import tensorflow as tf
 
 from g2npan_tf.model import reference_head
+from g2npan_tf.model import spectrum
 from g2npan_tf.model.reference_head import NUM_TARGETS
 from g2npan_tf.model.reference_head import ReferenceHead
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import Objective
 from g2npan_tf.model.train_step import PlainAssessment
-from tests.model.test_spectrum import expected as log_power
+from tests.model.test_spectrum import log_powers
 from tests.tiny import arrays
 from tests.tiny import assert_same
 from tests.tiny import random_batch
@@ -69,9 +70,10 @@ def test_transfer_is_the_mean_of_each_radial_frequency():
     rng = np.random.default_rng(0)
     image, reference = rng.random((2, 1, 32, 32, 3))
     image = scipy.ndimage.gaussian_filter(image, (0, 1, 1, 0))
-    difference = log_power(image[0].mean(-1)) - log_power(reference[0].mean(-1))
+    difference = log_powers(image[0].mean(axis=-1))
+    difference -= log_powers(reference[0].mean(axis=-1))
     by_radius = {}
-    bands = [(u, v) for u in range(8) for v in range(u, 8)][1:]
+    bands = spectrum.frequencies()
     for band, value in zip(bands, difference.mean(axis=(0, 1)), strict=True):
         radius = min(9, round(math.hypot(*band)))
         by_radius.setdefault(radius, []).append(value)
