@@ -193,9 +193,11 @@ def _training(
             + (f" (validation SRCC {best:.3f})" if best is not None else "")
         )
     if found := summary.get("calibration"):
+        alone = facts.get("extra_only")
+        part = "the extra data" if alone else "training and validation part"
         named["Calibration"] = (
             f"logit * {found['scale']:.2f} {found['offset']:+.2f}, fitted to "
-            f"{found['images']} images of training and validation part"
+            f"{found['images']} images of {part}"
         )
     return "\n".join(f"- {name}: {value}" for name, value in named.items())
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import re
+import shutil
 
 import keras
 import numpy as np
@@ -152,6 +153,26 @@ def test_training_is_told_where_it_was_summed_up(workdir, card):
         (workdir / "training.json").unlink()
     assert "- Epochs: 9, the best one 4 (validation SRCC 0.500)\n" in text
     assert "- Calibration: logit * 2.00 -0.25, fitted to 192 images" in text
+
+
+def test_what_trained_alone_is_told(workdir, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(workdir, folder)
+    content = json.loads((folder / "config.json").read_text())
+    content["data"] |= {
+        "scores": "two radiologists",
+        "extra_data": {"name": "r/1.0.0", "scores": "simulated", "images": 99},
+        "extra_only": True,
+    }
+    (folder / "config.json").write_text(json.dumps(content))
+    summary = {"epochs": 9, "best_epoch": 4}
+    summary["calibration"] = {"scale": 2.0, "offset": -0.25, "images": 99}
+    (folder / "training.json").write_text(json.dumps(summary))
+    text = model_card.write(folder, 128).read_text()
+    assert re.search("^# .*, trained on r/1.0.0$", text, re.MULTILINE)
+    assert "- Extra data: r/1.0.0 (simulated scores); of its 99 images" in text
+    assert "fitted to 99 images of the extra data\n" in text
+    assert "- Trained on simulated scores: it has learned" in text
 
 
 FIGURES = Figures(0.5, 1 / 3, math.nan, 1e-7)
