@@ -227,6 +227,12 @@ class Config:
         "Choice",
         low=0.0,
     )
+    ssim_weight: float = _field(
+        0.0,
+        "Weight of 1 - SSIM beside the squared error of Eq. 1.",
+        "Choice: Zhao et al. 2017",
+        low=0.0,
+    )
     adversarial_weight: float = _field(
         1.0, "Weight of the generator's adversarial term.", "Eq. 2 (1)", low=0.0
     )

@@ -45,11 +45,16 @@ _QUALITY_TERMS = {
     "correlation_weight": "correlation",
     "ranking_weight": "ranking",
 }
+# Weighed by theta, as Eq. 1 is.
+_BESIDE_EQ_1 = {
+    "spectral_weight": "spectra, beside Eq. 1",
+    "ssim_weight": "SSIM, beside Eq. 1",
+}
 # Of the network whose features the head sees.
 _HEAD_TERM = {"reference_head_weight": "what a reference tells"}
 _QUALITY = ("quality_weight", *_QUALITY_TERMS)
 _NO_TERM = dict.fromkeys(
-    (*_GENERATOR_TERMS, "spectral_weight", *_HEAD_TERM, *_QUALITY), 0.0
+    (*_GENERATOR_TERMS, *_BESIDE_EQ_1, *_HEAD_TERM, *_QUALITY), 0.0
 )
 
 
@@ -275,11 +280,10 @@ def _terms(objective: Objective, has_gan: bool) -> list[_Term]:
         _Term("generator", term, (name,))
         for name, term in used(_GENERATOR_TERMS | _HEAD_TERM)
     ]
-    # Both are weighed by theta.
     squared = ("reconstruction_weight",)
     found += [
         _Term("generator", term, (*squared, name), squared)
-        for name, term in used({"spectral_weight": "spectra, beside Eq. 1"})
+        for name, term in used(_BESIDE_EQ_1)
     ]
     eq_11 = "Eq. 11" if objective.use_perception_weight else "Eq. 3"
     return [

@@ -8,9 +8,11 @@ that would broadcast raise `ValueError`.
 
 from typing import Any
 
+import numpy as np
 from keras import ops
 
 from g2npan_tf.core import mos
+from g2npan_tf.model import cam_target
 from g2npan_tf.model import spectrum
 
 Tensor = Any
@@ -68,6 +70,36 @@ def spectral_loss(
         for best in (pseudo_reference, reference)
     )
     return ops.mean(ops.abs(made - due), axis=(1, 2, 3))
+
+
+def ssim_loss(reference: Tensor, pseudo_reference: Tensor) -> Tensor:
+    """One minus the structural similarity, to be added to L_1 (Eq. 1).
+
+    Precedent: Zhao et al., "Loss functions for image restoration with neural
+    networks" (IEEE TCI 2017). SSIM as of `cam_target.similarity_map`.
+
+    Choice: not of the paper. A hundredth of full scale counts for nothing in
+    the squared error, and is seen at once where an image is dark: G lifted
+    the background. Of the channels' mean, and of windows that lie wholly in
+    the image. (The gradient of TensorFlow's own takes several times as long
+    as the rest of a step.)
+
+    Args:
+        reference: I_GT. Shape `[batch, height, width, 3]`, range [0, 1].
+        pseudo_reference: I_hq = G(I_org). Same shape and range.
+    """
+    _check_same_shape(reference, pseudo_reference)
+    x, y = (ops.mean(z, axis=-1) for z in (reference, pseudo_reference))
+    mean_x, mean_y, products, squares = ops.unstack(
+        _window_mean(ops.stack([x, y, x * y, x**2 + y**2]))
+    )
+    product, square = mean_x * mean_y, mean_x**2 + mean_y**2
+    similarity = (
+        (2 * product + cam_target.C1)
+        * (2 * (products - product) + cam_target.C2)
+        / ((square + cam_target.C1) * (squares - square + cam_target.C2))
+    )
+    return 1 - ops.mean(similarity, axis=(1, 2))
 
 
 def generator_loss(
@@ -283,6 +315,24 @@ def perceptual_loss(
     """
     _check_same_shape(generator_term, assessment_term)
     return generator_term + quality_weight * assessment_term
+
+
+def _window_mean(x: Tensor) -> Tensor:
+    """Mean under the Gaussian window of SSIM, `[..., height, width]`."""
+    for _ in range(2):
+        x = ops.swapaxes(ops.matmul(x, _window_means(x.shape[-1])), -1, -2)
+    return x
+
+
+def _window_means(size: int) -> np.ndarray:
+    """Matrix that takes means along an axis, of places with a whole window."""
+    place = np.arange(cam_target.WINDOW_SIZE) - cam_target.WINDOW_SIZE // 2
+    window = np.exp(-((place / cam_target.WINDOW_SIGMA) ** 2) / 2)
+    count = size - len(window) + 1
+    means = np.zeros((size, count), np.float32)
+    for start in range(count):
+        means[start : start + len(window), start] = window / window.sum()
+    return means
 
 
 def _cross_entropy(target: Tensor, logits: Tensor) -> Tensor:

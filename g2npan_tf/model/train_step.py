@@ -29,6 +29,7 @@ class Objective:
     global_batch_size: int  # Over all replicas.
     reconstruction_weight: float = 0.5  # theta of Eq. 2
     spectral_weight: float = 0.0  # Of `spectral_loss`, added to Eq. 1.
+    ssim_weight: float = 0.0  # Of `ssim_loss`, added to Eq. 1.
     adversarial_weight: float = 1.0  # Factor on the other term of Eq. 2.
     cam_weight: float = 1.0  # phi of Eq. 9
     correlation_weight: float = 0.0  # Of `correlation_loss`, added to Eq. 9.
@@ -363,7 +364,11 @@ class G2NPAN(TrainingModel):
         return super().moved()[: 1 if self.generator_alone else None]
 
     def _means_of(self, objective: Objective) -> tuple[str, ...]:
-        extra = ("spectral_loss",) if objective.spectral_weight else ()
+        weights = {
+            "spectral_loss": objective.spectral_weight,
+            "ssim_loss": objective.ssim_weight,
+        }
+        extra = [name for name, weight in weights.items() if weight]
         return (*super()._means_of(objective), *extra)
 
     def train_step(self, batch: Batch) -> dict[str, Tensor]:
@@ -518,13 +523,17 @@ def _reconstruction_terms(
     objective: Objective,
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Eq. 1 per example by name, and with what an option adds to it."""
-    error = losses.reconstruction_loss(reference, pseudo_reference)
-    terms = {"reconstruction_loss": error}
-    if not objective.spectral_weight:
-        return terms, error
-    spectral = losses.spectral_loss(image, reference, pseudo_reference)
-    terms["spectral_loss"] = spectral
-    return terms, error + objective.spectral_weight * spectral
+    whole = losses.reconstruction_loss(reference, pseudo_reference)
+    terms = {"reconstruction_loss": whole}
+    if objective.spectral_weight:
+        term = losses.spectral_loss(image, reference, pseudo_reference)
+        terms["spectral_loss"] = term
+        whole += objective.spectral_weight * term
+    if objective.ssim_weight:
+        term = losses.ssim_loss(reference, pseudo_reference)
+        terms["ssim_loss"] = term
+        whole += objective.ssim_weight * term
+    return terms, whole
 
 
 def _assessment_terms(

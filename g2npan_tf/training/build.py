@@ -59,6 +59,7 @@ def compile_model(model: TrainingModel, config: Config, steps: int) -> None:
         global_batch_size=config.batch_size,
         reconstruction_weight=config.reconstruction_weight,
         spectral_weight=config.spectral_weight,
+        ssim_weight=config.ssim_weight,
         adversarial_weight=config.adversarial_weight,
         cam_weight=config.cam_weight,
         correlation_weight=config.correlation_weight,

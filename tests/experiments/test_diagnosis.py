@@ -86,6 +86,7 @@ def test_terms_beside_the_paper_s_are_told(use_gan):
                 OBJECTIVE,
                 adversarial_weight=0.0,
                 spectral_weight=weight,
+                ssim_weight=weight,
                 reference_head_weight=weight,
             ),
             batches(),
@@ -95,7 +96,7 @@ def test_terms_beside_the_paper_s_are_told(use_gan):
     network = "generator" if use_gan else "quality network"
     terms = {"what a reference tells"}
     if use_gan:
-        terms |= {"spectra, beside Eq. 1"}
+        terms |= {"spectra, beside Eq. 1", "SSIM, beside Eq. 1"}
         assert "adversarial (Eq. 2)" not in once[network]
     for term in terms:
         assert once[network][term] > 0

@@ -6,6 +6,7 @@ import math
 import keras
 import numpy as np
 import pytest
+import skimage.metrics
 import tensorflow as tf
 from scipy import stats
 
@@ -65,6 +66,29 @@ def test_spectral_loss_is_between_the_spectra_of_what_is_changed():
         for i, r, m in zip(image, reference, made, strict=True)
     ]
     np.testing.assert_allclose(loss, expected, rtol=1e-3)
+
+
+def test_ssim_loss_is_one_minus_scikit_images():
+    reference, made = np.random.default_rng(0).random((2, 3, 24, 32, 3))
+    made = (reference + made) / 2
+    loss = losses.ssim_loss(np.float32(reference), np.float32(made))
+    maps = [
+        skimage.metrics.structural_similarity(
+            x.mean(axis=-1),
+            y.mean(axis=-1),
+            data_range=1,
+            gaussian_weights=True,
+            use_sample_covariance=False,
+            full=True,
+        )[1]
+        for x, y in zip(reference, made, strict=True)
+    ]
+    # Only windows that lie wholly in the image count.
+    expected = [1 - x[5:-5, 5:-5].mean() for x in maps]
+    np.testing.assert_allclose(loss, expected, rtol=1e-3)
+    np.testing.assert_allclose(
+        losses.ssim_loss(np.float32(made), np.float32(made)), 0, atol=1e-4
+    )
 
 
 def test_spectral_loss_asks_for_the_power_of_a_change_not_its_sign():
@@ -212,6 +236,7 @@ def test_losses_stay_finite_in_float16_at_extreme_logits(loss):
     [
         (losses.reconstruction_loss, [(2, 4, 4, 3), (2, 4, 4, 1)]),
         (losses.spectral_loss, [(2, 8, 8, 3), (2, 8, 8, 3), (2, 8, 8, 1)]),
+        (losses.ssim_loss, [(2, 16, 16, 3), (2, 16, 16, 1)]),
         (losses.generator_loss, [2, 1]),
         (losses.discriminator_loss, [2, 2, (2, 1)]),
         (losses.cam_loss, [(2, 4, 4), (2, 8, 8)]),

@@ -91,6 +91,7 @@ def straightforward_gradients(model, batch, gamma, spectral=0.0):
         mse = tf.reduce_mean((high - reference) ** 2)
         mse += spectral * tf.reduce_mean(
             losses.spectral_loss(image, reference, high)
+            + 2 * losses.ssim_loss(reference, high)
         )
         generator = adversarial + 0.5 * mse + gamma * aqa
         discriminator = tf.reduce_mean(
@@ -117,6 +118,7 @@ def test_shared_passes_give_the_gradients_of_the_written_out_losses(
         rates=(1.0,) * 3,
         quality_weight=gamma,
         spectral_weight=spectral,
+        ssim_weight=2 * spectral,
         use_perception_weight=False,
     )
     before = {name: weights(getattr(model, name)) for name in NETS}

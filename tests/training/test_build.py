@@ -19,6 +19,7 @@ def test_every_loss_setting_reaches_the_training_step(config):
     settings = {
         "reconstruction_weight": 0.7,
         "spectral_weight": 0.1,
+        "ssim_weight": 0.2,
         "adversarial_weight": 0.3,
         "cam_weight": 0.2,
         "correlation_weight": 0.6,
