@@ -14,8 +14,8 @@ from g2npan_tf.model import spectrum
 Tensor = Any
 # Constant of Xue et al., IEEE TIP 23(2), 2014, eq. 4, for the range [0, 1].
 GMSD_C = 170 / 255**2
-# Radial frequencies of the spectral transfer: of the 8 x 8 DCT, rounded; the
-# corner beyond has one of its bands.
+# Radial frequencies of the spectral transfer, in waves of 16 pixels, rounded;
+# with what lies below and beyond.
 NUM_RADII = 9
 NUM_TARGETS = 2 + NUM_RADII
 # Statistics of the targets follow those of some hundred images.
@@ -125,8 +125,8 @@ def _gradient(image: Tensor) -> Tensor:
 
 def _radial_means() -> np.ndarray:
     """Weights of the bands in each radial one, `[NUM_BANDS, NUM_RADII]`."""
-    radius = np.rint(np.hypot(*np.transpose(spectrum.frequencies())))
-    radius = radius.astype(int)
-    radius = np.minimum(radius, NUM_RADII)
+    # A frequency of 1 is half a wave in a window.
+    waves = np.hypot(*np.transpose(spectrum.frequencies())) / spectrum.WINDOW
+    radius = np.clip(np.rint(8 * waves), 1, NUM_RADII).astype(int)
     members = np.eye(NUM_RADII, dtype=np.float32)[radius - 1]
     return members / members.sum(axis=0)

@@ -7,7 +7,8 @@ import skimage.metrics
 
 from g2npan_tf.experiments.nearness import MEASURES
 from g2npan_tf.experiments.nearness import nearness
-from tests.model.test_spectrum import expected as log_power
+from g2npan_tf.model import spectrum
+from tests.model.test_spectrum import log_powers
 
 COUNT, SIZE = 6, 32
 CASES = ["a", "a", "b", "b", "c", "c"]
@@ -54,10 +55,10 @@ def test_a_generator_that_changes_nothing_is_as_far_as_the_image(pixels):
     # But for what a wave between two frames is, a quarter of the power.
     assert found["spectrum"].image == pytest.approx(np.log(4), rel=0.01)
     powers = [
-        log_power((y - x).mean(-1))
+        log_powers((y - x).mean(-1))
         for x, y in zip(image, reference, strict=True)
     ]
-    still = np.log(1e-6)
+    still = np.log(spectrum.POWER_FLOOR)
     assert found["change"].image == pytest.approx(
         np.mean(np.abs(np.array(powers) - still)), rel=1e-4
     )
