@@ -73,6 +73,14 @@ class Config:
         "epoch and test.",
         "Choice",
     )
+    data_repeats: int = _field(
+        1,
+        "How often an epoch shows each training image of --data, where those "
+        "of --extra_data are many more.",
+        "Choice",
+        low=1,
+        high=100,
+    )
     protocol: str = _field(
         "group",
         "What is tested: unseen cases, images (the paper's, optimistic), "

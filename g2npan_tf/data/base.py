@@ -320,6 +320,7 @@ def training_sources(
     own = [] if config.extra_only else [Source(builder, parts.train)]
     if extra is None:
         return own
+    own *= config.data_repeats
     expected, found = (
         _sizes(one, config.tile_size) for one in (builder, extra)
     )
