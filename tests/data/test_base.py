@@ -184,6 +184,9 @@ def test_a_further_data_set_trains_beside_the_training_part(builder, beside):
     np.testing.assert_array_equal(source.places, further.places)
     (source,) = base.training_sources(builder, None, config)
     np.testing.assert_array_equal(source.places, parts.train)
+    often = dataclasses.replace(config, data_repeats=2)
+    *own, further = base.training_sources(builder, extra, often)
+    assert [list(one.places) for one in own] == [list(parts.train)] * 2
 
 
 def test_a_further_data_set_that_cannot_train_is_one_line(
