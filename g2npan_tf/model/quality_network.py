@@ -179,9 +179,9 @@ def _spectral(
 
     Choice: one layer of tanh units on the mean spectrum round each cell;
     rectified ones score algorithms that they have never seen clearly worse
-    (docs/experiments.md). The image's spectrum is standardised by statistics of the training part
-    (`adapt`), the nuance's, which changes with the generator, by those of the
-    batch.
+    (docs/experiments.md). The image's spectrum is standardised by statistics
+    of the training part (`adapt`), the nuance's, which changes with the
+    generator, by those of the batch.
     """
     standard = keras.layers.BatchNormalization(
         center=False, scale=False, trainable=False, name=STANDARD
