@@ -414,6 +414,12 @@ class Config:
                 "train_algorithms must come with protocol=leave_algorithm_out "
                 f"or {BOTH}. Received: protocol={self.protocol}"
             )
+        # Both would be given an operation of one name in a loaded scorer.
+        if self.use_spectrum and self.use_local_contrast:
+            raise InputError(
+                "use_spectrum takes the place of use_local_contrast; "
+                "expected one of them. Received: both"
+            )
         last = num_parts(self.protocol) - 1
         if self.fold > last:
             raise InputError(

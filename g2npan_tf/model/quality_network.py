@@ -5,6 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from g2npan_tf.model.blocks import BATCH_NORM_MOMENTUM
 from g2npan_tf.model.blocks import Tensor
 from g2npan_tf.model.blocks import batch_norm
 from g2npan_tf.model.blocks import conv
@@ -160,7 +161,14 @@ def adapt(network: keras.Model, images: np.ndarray) -> None:
     seen = keras.Model(
         network.input["image"], [standard.input, network.output[WEIGHTS]]
     )
-    spectra, weights = seen.predict(images, batch_size=16, verbose=0)
+    found = [
+        [
+            keras.ops.convert_to_numpy(x)
+            for x in seen(images[start : start + 16])
+        ]
+        for start in range(0, len(images), 16)
+    ]
+    spectra, weights = map(np.concatenate, zip(*found, strict=True))
     mean, square = (
         np.average(
             values.reshape(-1, values.shape[-1]).astype(np.float64),
@@ -183,14 +191,24 @@ def _spectral(
     of the training part (`adapt`), the nuance's, which changes with the
     generator, by those of the batch.
     """
+    # Levels lie near -14, where bfloat16 has steps of 1/16.
     standard = keras.layers.BatchNormalization(
-        center=False, scale=False, trainable=False, name=STANDARD
+        center=False,
+        scale=False,
+        trainable=False,
+        dtype="float32",
+        name=STANDARD,
     )
     x = standard(neighbourhood_mean(levels, weights))
     if SIGNED in inputs:
         nuance = log_power(inputs[SIGNED])
         y = keras.layers.BatchNormalization(
-            center=False, scale=False, name="nuance_standard"
+            momentum=BATCH_NORM_MOMENTUM,
+            center=False,
+            scale=False,
+            synchronized=True,
+            dtype="float32",
+            name="nuance_standard",
         )(neighbourhood_mean(nuance, weights))
         x = keras.layers.Concatenate(name="spectrum")([x, y])
     return keras.layers.Conv2D(

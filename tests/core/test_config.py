@@ -113,6 +113,7 @@ def test_a_run_that_used_a_removed_option_needs_retraining(name):
         {"learning_rate": float("nan")},
         {"epochs": 3, "generator_epochs": 4},
         {"extra_only": True},
+        {"use_spectrum": True, "use_local_contrast": True},
     ],
 )
 def test_values_outside_their_range_are_refused(change):

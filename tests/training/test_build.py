@@ -61,6 +61,12 @@ def test_every_network_setting_reaches_the_networks(config):
     kernel = model.quality_network.get_layer("image_conv").kernel
     assert kernel.shape[2:] == (11, 3)
     assert model.scorer.input_shape == (None, 256, 256, 3)
+    changed = dataclasses.replace(
+        config, use_spectrum=True, spectrum_filters=5, tile_size=256
+    )
+    network = build.build(changed).quality_network
+    assert network.get_layer("spectrum_features").filters == 5
+    assert network.input["image"].shape == (None, 256, 256, 3)
     assert build.build(
         dataclasses.replace(config, use_gan=False)
     ).scorer.output.keys() == {"mos", "quality", "cam"}

@@ -22,6 +22,7 @@ from g2npan_tf.evaluation import run as evaluation
 from g2npan_tf.training import calibration
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training import run
+from g2npan_tf.training import start_weights
 from tests import extra_base
 from tests.tiny import REPOSITORY
 from tests.tiny import TINY
@@ -194,6 +195,25 @@ def test_a_generator_alone_may_stop_and_go_on_with_all(
     ):
         for name in filled:
             assert float(mine[name]) == pytest.approx(float(its[name]))
+
+
+def test_a_run_with_spectra_resumes_calibrates_and_is_scored_elsewhere(
+    config, tmp_path
+):
+    config = dataclasses.replace(
+        config, use_spectrum=True, spectrum_filters=4, calibrate_scores=True
+    )
+    run.run(dataclasses.replace(config, epochs=1), tmp_path)
+    run.run(config, tmp_path)
+    model = start_weights.read_networks(config, tmp_path / "best.weights.h5")
+    standard = model.quality_network.get_layer("spectrum_standard")
+    mean, variance = standard.get_weights()
+    # Logarithms of a picture's power, and no start values.
+    assert -16 < mean.min() < mean.max() < 1
+    assert variance.min() > 0
+    # In another process, whose operations' names begin anew.
+    done = run_python("evaluate.py", f"--workdir={tmp_path}")
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_mirrored_run_trains_validates_and_saves(plain_config, tmp_path):
