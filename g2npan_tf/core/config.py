@@ -63,8 +63,7 @@ class Config:
     extra_data: str = _field(
         "",
         "TFDS name of a further data set whose images train too and never "
-        "choose or test; those of cases and algorithms that the protocol "
-        "holds out are dropped.",
+        "choose or test; those of what the protocol holds out are dropped.",
         "Choice",
     )
     extra_only: bool = _field(
@@ -267,9 +266,9 @@ class Config:
     )
     reference_head_weight: float = _field(
         0.0,
-        "Weight of an auxiliary loss: what the true reference tells (SSIM, "
-        "GMSD, spectral transfer), predicted from the UFW's features, without "
-        "GAN from the backbone's. Above 0; the head is not shipped.",
+        "Weight of an auxiliary loss. Above 0, a head that is not shipped "
+        "learns to predict what the true reference tells (SSIM, GMSD, spectral "
+        "transfer) from the UFW's features or, without GAN, the backbone's.",
         "Choice",
         low=0.0,
     )
@@ -408,6 +407,12 @@ class Config:
             raise InputError(
                 "extra_only must come with extra_data, the data set to train "
                 "on. Received: no extra_data"
+            )
+        if self.data_repeats > 1 and (self.extra_only or not self.extra_data):
+            raise InputError(
+                "data_repeats must come with extra_data, beside whose images "
+                "those of data train. Received: "
+                f"{'extra_only' if self.extra_only else 'no extra_data'}"
             )
         if self.train_algorithms and not self.leaves_algorithms_out:
             raise InputError(

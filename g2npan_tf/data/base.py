@@ -333,8 +333,7 @@ def training_sources(
     if not places.size:
         raise InputError(
             f"--extra_data={config.extra_data}: no image is left to train; "
-            "all are of cases or algorithms that --protocol="
-            f"{config.protocol} holds out"
+            f"--protocol={config.protocol} holds all of them out"
         )
     return [*own, Source(extra, places)]
 

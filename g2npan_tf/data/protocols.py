@@ -18,6 +18,7 @@ class Rows:
     Attributes:
         index: Place in the data set. int64 `[n]`.
         fold: Fold of the data set. int64 `[n]`, 0..4.
+        pair_id: Source images; images of one are of one case. Text `[n]`.
         case_id: Patient; never split by `group`. Text `[n]`.
         algorithm: Text `[n]`.
         modality: Text `[n]`.
@@ -25,6 +26,7 @@ class Rows:
 
     index: np.ndarray
     fold: np.ndarray
+    pair_id: np.ndarray
     case_id: np.ndarray
     algorithm: np.ndarray
     modality: np.ndarray
@@ -132,18 +134,20 @@ def may_train_too(
 
     Dropped is what would tell of something that is held out:
 
-    * every image of a case that tests or validates and does not train. Where
-      a case does both (`leave_algorithm_out`, `image`), its other images train
+    * every image of a case or pair that tests or validates and does not train:
+      two versions of one study may divide its pairs into other cases. Where a
+      case does both (`leave_algorithm_out`, `image`), its other images train
       anyway, and a further one tells no more than they do;
     * where algorithms are left out, every image by one that the divided data
       set has and that does not train;
     * where a modality is left out, every image of it, also of cases that the
       data set does not have;
-    * under `image`, every image that some algorithm made of a case of which an
-      image by the same algorithm tests: it may be the very same one.
+    * under `image`, every image that some algorithm made of a case or pair of
+      which an image by the same algorithm tests: it may be the very same one.
 
-    Choice: cases and algorithms are the same if their names are. A variant of
-    a left-out algorithm under another name trains.
+    Choice: cases, pairs and algorithms are the same if their names are,
+    whatever the data sets' names. A variant of a left-out algorithm under
+    another name trains.
 
     Args:
         extra: All judged images of the further data set.
@@ -162,21 +166,25 @@ def may_train_too(
             np.union1d(parts.test, parts.validation),
         )
     )
-    cases = np.setdiff1d(rows.case_id[held], rows.case_id[train])
-    is_held = np.isin(extra.case_id, cases)
+    is_held = np.zeros(len(extra.index), bool)
+    for column in ("case_id", "pair_id"):
+        names = getattr(rows, column)
+        held_names = np.setdiff1d(names[held], names[train])
+        is_held |= np.isin(getattr(extra, column), held_names)
+        if config.protocol == "image":
+            made = _made(rows, column)[test]
+            is_held |= np.isin(_made(extra, column), made)
     if config.leaves_algorithms_out:
         names = np.setdiff1d(rows.algorithm, rows.algorithm[train])
         is_held |= np.isin(extra.algorithm, names)
     elif config.protocol == "leave_modality_out":
         is_held |= np.isin(extra.modality, rows.modality[test])
-    elif config.protocol == "image":
-        is_held |= np.isin(_made(extra), _made(rows)[test])
     return extra.index[~is_held]
 
 
-def _made(rows: Rows) -> np.ndarray:
-    """Case and algorithm of each image as one text, `[n]`."""
-    return np.char.add(np.char.add(rows.case_id, "\n"), rows.algorithm)
+def _made(rows: Rows, column: str) -> np.ndarray:
+    """Case or pair, and algorithm of each image as one text, `[n]`."""
+    return np.char.add(np.char.add(getattr(rows, column), "\n"), rows.algorithm)
 
 
 def describe(config: Config) -> str:

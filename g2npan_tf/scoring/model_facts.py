@@ -57,9 +57,8 @@ def extra_words(facts: Mapping[str, Any]) -> str:
         return ""
     how = "alone" if facts.get("extra_only") else "too"
     return (
-        f"{extra['name']} ({whose(extra)}); of its {extra.get('images')} "
-        f"images those train {how} that share no case or algorithm with what "
-        "is held out"
+        f"{extra['name']} ({whose(extra)}); its {extra.get('images')} images "
+        f"train {how}, without what the protocol holds out"
     )
 
 

@@ -31,7 +31,6 @@ _PLAIN_FIELDS = (
     "stem_filters",
     "use_local_contrast",
     "use_spectrum",
-    "spectrum_filters",
 )
 # What is said of the columns of `_apart`.
 _APART = {"case_id": "cases", "pair_id": "pairs", "algorithm": "algorithms"}
@@ -112,32 +111,26 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
     """Refuses weights of a run that learned from what this one is tested on.
 
     Choice: of the same data set only the same parts, since a run of another
-    fold was trained on the images that this one is to be tested on. Between
-    two data sets no case of the test part may have the name of one that the
-    weights were trained on, no pair between two versions of one (cases may
-    have got other names), and no algorithm where algorithms are left out;
-    where a data set is gone, a line says that this was not checked. What the
-    other run trained on beside its data set counts likewise; of the same data
-    set and parts it was chosen by the same rule.
+    fold was trained on the images that this one is to be tested on, and no
+    more algorithms than `train_algorithms` lets this run see. Between two data
+    sets no case of the test part may have the name of one that the weights
+    were trained on, no pair between two versions of one (cases may
+    have got other names), and, where algorithms are left out, none that does
+    not train here; where a data set is gone, a line says that this was not
+    checked. What the other run trained on beside its data set counts likewise;
+    of the same data set and parts it was chosen by the same rule.
     """
     workdir = pathlib.Path(config.init_from)
     source_config, source_facts = config_module.load(workdir / "config.json")
-    same_base = _without_version(facts["name"]) == _without_version(
+    if _without_version(facts["name"]) == _without_version(
         source_facts["name"]
-    )
-    for name in ("protocol", "fold", "train_share"):
-        there, here = getattr(source_config, name), getattr(config, name)
-        if same_base and there != here:
-            raise InputError(
-                f"--init_from={workdir}: trained with {name}={there} on the "
-                "same data set, this run may test on images that it has "
-                f"seen; expected {name}={here}"
-            )
+    ):
+        _check_parts(config, source_config)
     if _main(json.loads(json.dumps(facts))) == _main(source_facts):
         return
     try:
         trained = _trained(source_config, source_facts)
-        tested = _tested(config, facts)
+        held_out = _held_out(config, facts)
     except (InputError, OSError, tf.errors.OpError) as error:
         print(
             f"not checked whether --init_from={workdir} was trained on cases "
@@ -149,19 +142,39 @@ def check_data(config: Config, facts: dict[str, Any]) -> None:
     for name, rows in trained.items():
         is_same_study = _study(facts["name"]) == _study(name)
         for column in _apart(config, is_same_study):
-            shared = sorted({*rows[column]} & {*tested[column]})
+            shared = sorted({*rows[column]} & {*held_out[column]})
             if shared:
                 words = _APART[column]
                 raise InputError(
                     f"--init_from={workdir}: trained on {len(shared)} {words} "
-                    f"of this run's test part ({', '.join(shared[:3])} ...), "
+                    f"that this run holds out ({', '.join(shared[:3])} ...), "
                     f"in {name}; expected other {words}, or other names if "
                     "they are different"
                 )
 
 
+def _check_parts(config: Config, source: Config) -> None:
+    """Refuses weights of other parts, or more algorithms, of a data set."""
+    for name in ("protocol", "fold", "train_share"):
+        there, here = getattr(source, name), getattr(config, name)
+        if there != here:
+            raise InputError(
+                f"--init_from={config.init_from}: trained with {name}={there} "
+                "on the same data set, this run may test on images that it has "
+                f"seen; expected {name}={here}"
+            )
+    there, here = source.train_algorithms, config.train_algorithms
+    # Those of a smaller number are among those of a larger one; 0 is all.
+    if here and not 0 < there <= here:
+        raise InputError(
+            f"--init_from={config.init_from}: trained with train_algorithms="
+            f"{there} on the same data set, on algorithms that this run holds "
+            f"out; expected train_algorithms={here}"
+        )
+
+
 def _apart(config: Config, is_same_study: bool) -> list[str]:
-    """Of which columns start weights and test part may share no name."""
+    """Of which columns start weights and `_held_out` may share no name."""
     columns = ["case_id"]
     if is_same_study:
         columns.append("pair_id")
@@ -186,7 +199,11 @@ def flags_of_networks(config: Config) -> list[str]:
 
 def _network_fields(config: Config) -> tuple[str, ...]:
     """What the shapes of a run's weights depend on."""
-    return _PLAIN_FIELDS + (_GAN_FIELDS if config.use_gan else ())
+    return (
+        _PLAIN_FIELDS
+        + (("spectrum_filters",) if config.use_spectrum else ())
+        + (_GAN_FIELDS if config.use_gan else ())
+    )
 
 
 def _trained(
@@ -203,10 +220,18 @@ def _trained(
     }
 
 
-def _tested(config: Config, facts: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The test part of a run, as `base.read_scores` gives it."""
+def _held_out(config: Config, facts: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The test part of a run, as `base.read_scores` gives it.
+
+    But `algorithm` lists, once each, all that do not train: also those that
+    `train_algorithms` leaves out.
+    """
     builder = base.reopen(config, facts)
-    return base.read_scores(builder, base.divide(builder, config).test)
+    parts = base.divide(builder, config)
+    train = base.read_scores(builder, parts.train)["algorithm"]
+    return base.read_scores(builder, parts.test) | {
+        "algorithm": np.setdiff1d(base.judged(builder)["algorithm"], train)
+    }
 
 
 def _main(facts: dict[str, Any]) -> dict[str, Any]:

@@ -211,7 +211,7 @@ def test_a_further_data_set_without_anything_to_train_is_one_line(
     monkeypatch.setattr(
         base.protocols, "may_train_too", lambda *_: np.array([], int)
     )
-    with pytest.raises(InputError, match="no image is left to train; all"):
+    with pytest.raises(InputError, match="no image is left to train; --"):
         base.training_sources(builder, extra, config)
 
 

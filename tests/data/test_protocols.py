@@ -18,6 +18,7 @@ TABLE = protocols.Rows(
     # Places with gaps, as anchors leave them.
     index=3 * np.arange(CASES * len(ALGORITHMS)),
     fold=np.repeat(np.arange(CASES) % 5, len(ALGORITHMS)),
+    pair_id=np.repeat([f"pair_{i:02}" for i in range(CASES)], len(ALGORITHMS)),
     case_id=np.repeat([f"case_{i:02}" for i in range(CASES)], len(ALGORITHMS)),
     algorithm=np.tile(ALGORITHMS, CASES),
     modality=np.repeat(["CT", "PET"], CASES // 2 * len(ALGORITHMS)),
@@ -165,6 +166,8 @@ def test_every_protocol_is_described(protocol):
 EXTRA = protocols.Rows(
     index=5 * np.arange(3 * (CASES + 1)),
     fold=np.zeros(3 * (CASES + 1), int),
+    # As of altered source images: only the cases are the table's.
+    pair_id=np.repeat([f"pair_{i:02}_altered" for i in range(CASES + 1)], 3),
     case_id=np.repeat([f"case_{i:02}" for i in range(CASES + 1)], 3),
     algorithm=np.array(
         [name for i in range(CASES + 1) for name in ("b", "c", f"random_{i}")]
@@ -228,6 +231,29 @@ def test_of_split_pairs_only_what_may_be_a_test_image_is_dropped():
     names = set(zip(EXTRA.case_id, EXTRA.algorithm, strict=True))
     assert tested & names
     assert {row[:2] for row in kept} == names - tested
+
+
+# The same images, two pairs of a fold and modality in a case of another name.
+RENAMED = dataclasses.replace(
+    TABLE,
+    case_id=np.repeat(
+        [f"patient_{i // 10}_{i % 5}" for i in range(CASES)], len(ALGORITHMS)
+    ),
+)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("fold", range(2))
+@pytest.mark.parametrize("are_sets", [False, True])
+def test_the_images_themselves_under_other_case_names_do_not_train(
+    protocol, fold, are_sets
+):
+    rows, extra = (TABLE, RENAMED) if are_sets else (RENAMED, TABLE)
+    config = Config(protocol=protocol, fold=fold)
+    parts = protocols.divide(rows, config)
+    places = protocols.may_train_too(extra, rows, parts, config)
+    # They have the same places: what trains does it twice, and nothing else.
+    np.testing.assert_array_equal(places, parts.train)
 
 
 @pytest.mark.parametrize("protocol", ["leave_algorithm_out", "leave_both_out"])

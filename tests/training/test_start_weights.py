@@ -207,7 +207,7 @@ def test_cases_that_the_weights_know_are_refused(heads_elsewhere, on_phantoms):
     # It is what loading looks at, before anything is loaded.
     fold = outcomes.index(True)
     shutil.copy(workdir / "config.json", workdir / "best.weights.h5")
-    with pytest.raises(InputError, match="this run's test part"):
+    with pytest.raises(InputError, match="cases that this run holds out"):
         start_weights.load(None, dataclasses.replace(config, fold=fold), facts)
 
 
@@ -306,13 +306,64 @@ def test_left_out_algorithms_that_the_weights_know_are_refused(
     monkeypatch.setattr(
         start_weights, "_trained", lambda *_: {facts["name"]: trained}
     )
-    monkeypatch.setattr(start_weights, "_tested", lambda *_: tested)
+    monkeypatch.setattr(start_weights, "_held_out", lambda *_: tested)
     other = facts | {"name": "fusion_quality/custom/1.1.0"}
     if not refused:
         start_weights.check_data(config, other)
         return
     with pytest.raises(InputError, match=r"on 1 algorithms .* \(pca"):
         start_weights.check_data(config, other)
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "refused"),
+    [(2, 2, False), (2, 3, False), (2, 0, False), (3, 2, True), (0, 3, True)],
+)
+def test_of_the_same_parts_weights_may_know_no_more_algorithms(
+    on_phantoms, there, here, refused
+):
+    config, facts, workdir = on_phantoms
+    config = dataclasses.replace(config, protocol="leave_algorithm_out")
+    source = dataclasses.replace(config, train_algorithms=there)
+    config_module.save(source, facts, workdir / "config.json")
+    config = dataclasses.replace(
+        config, train_algorithms=here, init_from=str(workdir)
+    )
+    if not refused:
+        start_weights.check_data(config, facts)
+        return
+    message = f"train_algorithms={there} on .* expected train_algorithms={here}"
+    with pytest.raises(InputError, match=message):
+        start_weights.check_data(config, facts)
+
+
+def test_algorithms_that_are_not_drawn_are_held_out_too(on_phantoms):
+    config, facts, _ = on_phantoms
+    config = dataclasses.replace(config, protocol="leave_algorithm_out")
+    rows = base.judged(base.open_base(config))
+    names = {*rows["algorithm"]}
+    tested = set(sorted(names)[::5])
+    assert {*start_weights._held_out(config, facts)["algorithm"]} == tested
+    config = dataclasses.replace(config, train_algorithms=1)
+    found = start_weights._held_out(config, facts)
+    assert {*found["algorithm"]} > tested
+    assert len(found["algorithm"]) == len(names) - 1
+    cases = {*rows["case_id"][np.isin(rows["algorithm"], [*tested])]}
+    assert {*found["case_id"]} == cases
+
+
+def test_the_width_of_a_stem_that_is_not_there_may_differ(tmp_path):
+    config = Config(**{**TINY, "use_gan": False})
+    left_run(tmp_path, config)
+    other = dataclasses.replace(
+        config, spectrum_filters=4, init_from=str(tmp_path)
+    )
+    start_weights.check(other)
+    there = dataclasses.replace(config, use_spectrum=True)
+    config_module.save(there, FACTS, tmp_path / "config.json")
+    message = "differ: spectrum_filters=32 there and 4 here; expected"
+    with pytest.raises(InputError, match=message):
+        start_weights.check(dataclasses.replace(other, use_spectrum=True))
 
 
 def test_what_shares_cases_by_its_protocol_starts_from_itself(on_phantoms):
