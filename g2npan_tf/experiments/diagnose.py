@@ -83,9 +83,15 @@ def table(found: "Findings") -> str:
             "| part of the score | deviation of the logit, not calibrated | "
             "SRCC alone |",
             "|---|---|---|",
-            f"| F_last | {number(score.ufw_sd)} | {number(score.ufw_srcc)} |",
-            f"| backbone, of image and nuance | {number(score.backbone_sd)} | "
-            f"{number(score.backbone_srcc)} |",
+            *(
+                f"| {name} | {number(part.sd)} | {number(part.srcc)} |"
+                for name, part in {
+                    "F_last": score.ufw,
+                    "backbone, of image and nuance": score.backbone,
+                    "spectra of image and nuance": score.spectrum,
+                }.items()
+                if part
+            ),
             "",
             f"Mean nuance {score.nuance:.4f} (SRCC with the MOS "
             f"{number(score.nuance_srcc)}); mean squared difference from "

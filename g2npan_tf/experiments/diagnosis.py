@@ -20,6 +20,8 @@ from g2npan_tf.evaluation.statistics import srcc
 from g2npan_tf.experiments.nearness import Nearness
 from g2npan_tf.experiments.nearness import nearness
 from g2npan_tf.model import scorer
+from g2npan_tf.model.quality_network import WEIGHTS
+from g2npan_tf.model.quality_network import mean_of_cells
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import Batch
 from g2npan_tf.model.train_step import Objective
@@ -77,14 +79,21 @@ class Fit:
 
 
 @dataclasses.dataclass(frozen=True)
+class ScorePart:
+    """What some features add to the logit, over some images."""
+
+    sd: float
+    srcc: float  # With the MOS.
+
+
+@dataclasses.dataclass(frozen=True)
 class ScoreParts:
     """What feeds a score, over some images; `srcc` is with the MOS."""
 
-    # Of what F_last and the backbone each add to the logit.
-    ufw_sd: float
-    ufw_srcc: float
-    backbone_sd: float
-    backbone_srcc: float
+    ufw: ScorePart
+    backbone: ScorePart
+    # None: the network has no spectral stem.
+    spectrum: ScorePart | None
     # Means of I_sub, and of the squared difference from I_GT of I_hq and of
     # the image itself.
     nuance: float
@@ -140,18 +149,24 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
     if config.use_gan:
         places = parts.validation if parts.validation.size else parts.train
         rows = base.read(builder, _drawn(places), ["reference"])
+        tiles = base.tiles_per_side(builder, config.tile_size)
         score = what_feeds_the_score(
             model,
             rows["image"],
             np.array(rows["reference"]),
             rows["mos"],
-            base.tiles_per_side(builder, config.tile_size),
+            tiles,
         )
         rows = base.read(
             builder, _drawn(parts.test, MAX_COMPARED), ["reference"]
         )
         near = nearness(
-            model.scorer,
+            # That of the model scores single tiles.
+            scorer.build_scorer(
+                model.quality_network,
+                model.scorer.get_layer("generator"),
+                tiles,
+            ),
             rows["image"],
             np.array(rows["reference"]),
             rows["case_id"],
@@ -303,7 +318,8 @@ def what_feeds_the_score(
     """What of a score comes from F_last and what the generated image is like.
 
     Q_pre is a weighted sum of features (Eq. 5), so that it falls into the
-    part of F_last and the part of the backbone, which saw image and nuance.
+    part of F_last, the part of the backbone, which saw image and nuance, and
+    that of the spectral stem, if there is one.
 
     Args:
         model: Trained.
@@ -327,23 +343,25 @@ def what_feeds_the_score(
             model.quality_network, tiles, generated
         )
         values = (
-            *_parts_of_the_logit(model.quality_network, inputs),
             _per_tile(inputs["discrepancy"]),
             _per_tile((generated["pseudo_reference"] - ideal) ** 2),
             _per_tile((tiles - ideal) ** 2),
+            *_parts_of_the_logit(model.quality_network, inputs),
         )
         weights = scorer.tile_weights(
             model.quality_network, tiles, tiles_per_side
         )
         rows.append([scorer.mean_of_tiles(v, weights).numpy() for v in values])
-    ufw, backbone, nuances, generated_error, image_error = (
+    nuances, generated_error, image_error, *parts = (
         np.concatenate(column) for column in zip(*rows, strict=True)
     )
+    ufw, backbone, *spectrum = (
+        ScorePart(float(np.std(part)), srcc(mos, part)) for part in parts
+    )
     return ScoreParts(
-        ufw_sd=float(np.std(ufw)),
-        ufw_srcc=srcc(mos, ufw),
-        backbone_sd=float(np.std(backbone)),
-        backbone_srcc=srcc(mos, backbone),
+        ufw=ufw,
+        backbone=backbone,
+        spectrum=spectrum[0] if spectrum else None,
         nuance=float(np.mean(nuances)),
         nuance_srcc=srcc(mos, nuances),
         generated_error=float(np.mean(generated_error)),
@@ -353,19 +371,25 @@ def what_feeds_the_score(
 
 def _parts_of_the_logit(
     quality_network: keras.Model, inputs: Batch
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """What F_last and the backbone each add to Q_pre, without its offset."""
-    features = keras.Model(
-        quality_network.input, quality_network.get_layer("features").output
-    )
-    kernel = quality_network.get_layer("cam").kernel[0, 0, :, 0]
-    width = quality_network.get_layer("ufw_pool").output.shape[-1]
-    means = tf.reduce_mean(features(inputs, training=False), axis=(1, 2))
-    weighted = means * kernel
-    return (
-        tf.reduce_sum(weighted[:, :width], axis=1),
-        tf.reduce_sum(weighted[:, width:], axis=1),
-    )
+) -> list[tf.Tensor]:
+    """What each part of the features adds to Q_pre, without its offset.
+
+    F_last, the backbone and, where there is one, the spectral stem; of each
+    `[batch]`.
+    """
+    cam = quality_network.get_layer("cam")
+    outputs = {"features": cam.input}
+    sizes = [quality_network.get_layer("ufw_pool").output.shape[-1], -1]
+    if WEIGHTS in quality_network.output:
+        outputs[WEIGHTS] = quality_network.output[WEIGHTS]
+        stem = quality_network.get_layer("spectrum_features")
+        sizes.append(stem.output.shape[-1])
+    seen = keras.Model(quality_network.input, outputs)(inputs, training=False)
+    weighted = seen["features"] * cam.kernel[0, 0, :, 0]
+    return [
+        mean_of_cells(tf.reduce_sum(part, axis=-1), seen.get(WEIGHTS))
+        for part in tf.split(weighted, sizes, axis=-1)
+    ]
 
 
 def _per_tile(maps: tf.Tensor) -> tf.Tensor:

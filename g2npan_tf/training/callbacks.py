@@ -23,17 +23,24 @@ Logs = dict[str, Any]
 
 
 class Stages(keras.callbacks.Callback):
-    """Lets the generator train alone in the first epochs of a run."""
+    """Lets the generator train alone in the first epochs of a run.
+
+    With a stage of that kind the model is told at the first epoch of each
+    `fit`, too: a run that stopped where all begin has their loss scales apart.
+    """
 
     def __init__(self, epochs_alone: int) -> None:
         super().__init__()
         self.epochs_alone = epochs_alone
+        # What the model was told last.
+        self.alone: bool | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Changes what the steps from now on train, if that is due."""
         alone = epoch < self.epochs_alone
-        if alone != self.model.generator_alone:
+        if self.epochs_alone and alone != self.alone:
             self.model.train_generator_alone(alone)
+            self.alone = alone
 
 
 class ValidationFigures(keras.callbacks.Callback):

@@ -87,21 +87,32 @@ def test_log_file_keeps_epochs_with_fewer_columns(tmp_path):
     assert losses == ["2.0", "3.0"]
 
 
-@pytest.mark.parametrize("is_resumed", [False, True])
-def test_the_generator_is_alone_in_the_first_epochs(is_resumed):
+@pytest.mark.parametrize(
+    ("epochs_alone", "first", "wanted"),
+    [
+        (2, 0, [(0, True), (2, False)]),
+        (2, 1, [(1, True), (2, False)]),
+        # The model must share its loss scales, which were saved apart.
+        (2, 2, [(2, False)]),
+        (0, 0, []),
+    ],
+)
+def test_the_generator_is_alone_in_the_first_epochs(
+    epochs_alone, first, wanted
+):
     asked = []
     model = types.SimpleNamespace(generator_alone=False)
 
     def train_generator_alone(alone):
         model.generator_alone = alone
-        asked.append(alone)
+        asked.append((epoch, alone))
 
     model.train_generator_alone = train_generator_alone
-    stages = callbacks.Stages(2)
+    stages = callbacks.Stages(epochs_alone)
     stages.set_model(model)
-    for epoch in range(2 if is_resumed else 0, 4):
+    for epoch in range(first, 4):
         stages.on_epoch_begin(epoch)
-    assert asked == ([] if is_resumed else [True, False])
+    assert asked == wanted
 
 
 @pytest.fixture
