@@ -170,7 +170,7 @@ def test_what_trained_alone_is_told(workdir, tmp_path):
     (folder / "training.json").write_text(json.dumps(summary))
     text = model_card.write(folder, 128).read_text()
     assert re.search("^# .*, trained on r/1.0.0$", text, re.MULTILINE)
-    assert "- Extra data: r/1.0.0 (simulated scores); of its 99 images" in text
+    assert "- Extra data: r/1.0.0 (simulated scores); its 99 images" in text
     assert "fitted to 99 images of the extra data\n" in text
     assert "- Trained on simulated scores: it has learned" in text
 

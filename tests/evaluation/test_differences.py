@@ -119,11 +119,11 @@ def test_what_trained_too_is_said_and_its_names_are_not_all_listed():
     scored = Side(SIMULATED, rows(prefix="y", mos=(1.0, 5.0)), 128)
     lines = differences.lines(Side(facts, many, 128), scored)
     assert lines[0].startswith("extra data: random/1.0.0 (simulated scores); ")
-    assert "of its 99 images those train too that" in lines[0]
+    assert "its 99 images train too, without what" in lines[0]
     (named,) = (line for line in lines if line.startswith("algorithm:"))
     assert "(it had random_00, " in named
     assert named.endswith("random_11 and 28 more)")
     alone = Side(facts | {"extra_only": True}, {}, 128)
     first, *_, last = differences.lines(alone, scored)
-    assert "those train alone" in first
+    assert "its 99 images train alone" in first
     assert last.startswith("unknown: fusion/a/1.0.0 or its extra data is not")

@@ -44,11 +44,21 @@ def begun(tmp_path):
     return config, tmp_path
 
 
+# Fields that are refused without another one.
+NEEDS = {
+    "extra_only": {"extra_data": "more"},
+    "data_repeats": {"extra_data": "more"},
+    "train_algorithms": {"protocol": "leave_both_out"},
+}
+
+
 @pytest.mark.parametrize(
     "field", dataclasses.fields(Config), ids=lambda f: f.name
 )
 def test_a_run_goes_on_with_its_fields_only(begun, field):
     config, workdir = begun
+    config = dataclasses.replace(config, **NEEDS.get(field.name, {}))
+    config_module.save(config, {"name": "base/1.0.0"}, workdir / "config.json")
     value = getattr(config, field.name)
     changed = other_value(field, value)
     other = dataclasses.replace(config, **{field.name: changed})
