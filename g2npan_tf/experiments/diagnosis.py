@@ -22,6 +22,7 @@ from g2npan_tf.experiments.nearness import nearness
 from g2npan_tf.model import scorer
 from g2npan_tf.model.quality_network import WEIGHTS
 from g2npan_tf.model.quality_network import mean_of_cells
+from g2npan_tf.model.quality_network import weights_of_cells
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import Batch
 from g2npan_tf.model.train_step import Objective
@@ -329,6 +330,7 @@ def what_feeds_the_score(
         tiles_per_side: Of the scorer.
     """
     generator = model.scorer.get_layer("generator")
+    counted = weights_of_cells(model.quality_network)
     rows = []
     for start in range(0, len(images), _BATCH):
         tiles, ideal = (
@@ -349,7 +351,7 @@ def what_feeds_the_score(
             *_parts_of_the_logit(model.quality_network, inputs),
         )
         weights = scorer.tile_weights(
-            model.quality_network, tiles, tiles_per_side
+            tiles, tiles_per_side, counted(tiles) if counted else None
         )
         rows.append([scorer.mean_of_tiles(v, weights).numpy() for v in values])
     nuances, generated_error, image_error, *parts = (

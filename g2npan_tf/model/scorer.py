@@ -7,7 +7,7 @@ from keras import ops
 from g2npan_tf.core import mos
 from g2npan_tf.model.blocks import Tensor
 from g2npan_tf.model.quality_network import SIGNED
-from g2npan_tf.model.quality_network import weights_of_cells
+from g2npan_tf.model.quality_network import WEIGHTS
 from g2npan_tf.model.spectrum import foreground
 
 
@@ -84,23 +84,22 @@ def join_tiles(tiles: Tensor, tiles_per_side: int) -> Tensor:
 
 
 def tile_weights(
-    network: keras.Model, tiles: Tensor, tiles_per_side: int
+    tiles: Tensor, tiles_per_side: int, cells: Tensor | None = None
 ) -> Tensor:
     """How much each tile of `split_tiles` counts for its image.
 
     Choice: by how much of it is not background: more than half of a CT slice
     is black, where nothing can be better or worse. Where the quality network
-    weighs its cells, by their sum.
+    weighs its `cells`, `[tiles, rows, columns]`, by their mean.
 
     Returns:
         `[batch, tiles_per_side ** 2]`; above 0, so that a black image has a
         mean.
     """
-    counted = weights_of_cells(network)
-    if counted is None:
+    if cells is None:
         shares = ops.mean(foreground(tiles), axis=(1, 2, 3))
     else:
-        shares = ops.mean(counted(tiles), axis=(1, 2))
+        shares = ops.mean(cells, axis=(1, 2))
     return ops.reshape(shares, (-1, tiles_per_side**2)) + 1e-3
 
 
@@ -156,7 +155,7 @@ def build_scorer(
     quality = predicted_quality(assessed["quality_logit"])
     maps["cam"] = predicted_quality(assessed["cam_logits"])
     if tiles_per_side > 1:
-        weights = tile_weights(quality_network, scaled, tiles_per_side)
+        weights = tile_weights(scaled, tiles_per_side, assessed.get(WEIGHTS))
         quality = mean_of_tiles(quality, weights)
         maps = {n: join_tiles(x, tiles_per_side) for n, x in maps.items()}
     outputs = {"mos": mos.to_mos(quality), "quality": quality, **maps}

@@ -17,7 +17,8 @@ from g2npan_tf.model.train_step import Objective
 from g2npan_tf.model.train_step import PlainAssessment
 from g2npan_tf.model.train_step import TrainingModel
 
-# One cycle: the share of the steps in which the rate rises, from which part.
+# One cycle: the share of the steps in which the rate rises, and the divisor
+# of the peak that it starts from.
 RISE = 0.15
 RISE_FROM = 25
 # From a step, from 0, to a rate.

@@ -93,8 +93,7 @@ def _tile_logits(
     scorer: keras.Model, images: np.ndarray, tiles_per_side: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logit and weight of each tile, float64 `[n, tiles]` both."""
-    network = scorer.get_layer("quality_network")
-    counted = weights_of_cells(network)
+    counted = weights_of_cells(scorer.get_layer("quality_network"))
     cam_only = keras.Model(scorer.input, scorer.output["cam"])
     logits, weights = [], []
     for start in range(0, len(images), _BATCH):
@@ -106,8 +105,12 @@ def _tile_logits(
         cells = np.clip(special.logit(cam), -_LARGEST_LOGIT, _LARGEST_LOGIT)
         cells = cells.reshape(grid).swapaxes(2, 3).reshape(-1, side, side)
         # The logit of a tile is the mean of its map's (Eq. 5).
-        pooled = mean_of_cells(cells, counted and counted(tiles))
+        counts = counted(tiles) if counted else None
+        pooled = mean_of_cells(cells, counts)
         logits.append(keras.ops.convert_to_numpy(pooled).reshape(rows, -1))
-        counts = tile_weights(network, tiles, tiles_per_side)
-        weights.append(keras.ops.convert_to_numpy(counts))
+        weights.append(
+            keras.ops.convert_to_numpy(
+                tile_weights(tiles, tiles_per_side, counts)
+            )
+        )
     return np.concatenate(logits), np.concatenate(weights, dtype=np.float64)

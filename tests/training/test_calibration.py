@@ -54,12 +54,17 @@ def test_a_network_that_knows_nothing_gets_numbers_within_the_limits(logits):
     assert -10.0 <= offset <= 10.0
 
 
-@pytest.fixture(scope="module", params=[1, 2])
+@pytest.fixture(scope="module", params=[(1, 0), (2, 0), (2, 4)])
 def saved(request, tmp_path_factory):
-    """A scorer with weights of chance, its tiles a side, and images."""
+    """A scorer with weights of chance, its tiles a side, and images.
+
+    Without spectra, and with them, where cells count differently.
+    """
     keras.utils.set_random_seed(4)
-    network = build_quality_network(width=0.0625, ufw_shape=None)
-    tiles = request.param
+    tiles, spectrum = request.param
+    network = build_quality_network(
+        width=0.0625, ufw_shape=None, spectrum_filters=spectrum
+    )
     scorer = scorer_module.build_scorer(network, None, tiles)
     path = tmp_path_factory.mktemp("scorer") / "scorer.keras"
     scorer.save(path)
