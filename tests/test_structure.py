@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "scoring": "core model images report",
     "evaluation": "core model data scoring report",
     "training": "core model data evaluation scoring",
-    "baselines": "core images data evaluation",
+    "baselines": "core images data evaluation scoring",
     "experiments": "core model images report data scoring evaluation training"
     " baselines",
     "export": "core model images data scoring",

@@ -11,6 +11,7 @@ import numpy as np
 
 from g2npan_tf.baselines.bmpri import import_regression
 from g2npan_tf.baselines.grey_levels import luminance
+from g2npan_tf.baselines.similarity import structural_similarity
 from g2npan_tf.core.errors import InputError
 
 # Standard deviations in pixels between which the bands lie, an octave apart.
@@ -42,27 +43,17 @@ def reference_features(image: np.ndarray, reference: np.ndarray) -> np.ndarray:
         pixel; and for each band of `BAND_SDS` the logarithm of its power in
         the image over that in the reference.
     """
-    from skimage import metrics
-
     ours, true = _both(image, reference)
     smooth = [cv2.GaussianBlur(x, (0, 0), 2.0) for x in (ours, true)]
     fine = [x - cv2.GaussianBlur(x, (0, 0), BAND_SDS[0]) for x in (ours, true)]
     deviations = np.std(fine[0]) * np.std(fine[1])
     shared = np.mean((fine[0] - fine[0].mean()) * (fine[1] - fine[1].mean()))
-    similarity = metrics.structural_similarity(
-        ours,
-        true,
-        data_range=1.0,
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-    )
     powers = np.array([_band_powers(x) for x in (ours, true)])
     return np.array(
         [
             np.sqrt(np.mean(np.square(ours - true))),
             np.sqrt(np.mean(np.square(smooth[0] - smooth[1]))),
-            similarity,
+            structural_similarity(ours, true, 1.0),
             ours.mean() - true.mean(),
             shared / max(deviations, POWER_FLOOR),
             *np.log(powers[0] / powers[1]),

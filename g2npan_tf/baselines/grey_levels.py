@@ -18,12 +18,7 @@ def check_grey(
     """
     images = {"source_a": source_a, "source_b": source_b, "fused": fused}
     for name, image in images.items():
-        dtype, shape = getattr(image, "dtype", None), np.shape(image)
-        if dtype != np.uint8 or len(shape) != 2 or 0 in shape:
-            raise InputError(
-                f"{name} must be a grey image, uint8 [height, width]. "
-                f"Received: {dtype or type(image).__name__} {list(shape)}"
-            )
+        check_one_grey(image, name)
     for name, image in images.items():
         shape = np.shape(image)
         if shape != np.shape(fused):
@@ -31,6 +26,16 @@ def check_grey(
                 f"{name} must have the size of the fused image "
                 f"{list(np.shape(fused))}. Received: {list(shape)}"
             )
+
+
+def check_one_grey(image: np.ndarray, name: str = "fused") -> None:
+    """Refuses what is no uint8 grey `[height, width]`, as `check_grey`."""
+    dtype, shape = getattr(image, "dtype", None), np.shape(image)
+    if dtype != np.uint8 or len(shape) != 2 or 0 in shape:
+        raise InputError(
+            f"{name} must be a grey image, uint8 [height, width]. "
+            f"Received: {dtype or type(image).__name__} {list(shape)}"
+        )
 
 
 def check_image(image: np.ndarray, min_side: int = 1) -> None:
@@ -59,3 +64,16 @@ def joint_counts(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     pairs = first.astype(np.intp) * NUM_LEVELS + second
     counts = np.bincount(pairs.ravel(), minlength=NUM_LEVELS**2)
     return counts.reshape(NUM_LEVELS, NUM_LEVELS)
+
+
+def shannon(counts: np.ndarray) -> float:
+    """Shannon's entropy of a histogram, of one image or joint, in nats."""
+    share = counts[counts > 0] / counts.sum()
+    return float(np.sum(share * np.log(1 / share)))
+
+
+def shared_information(joint: np.ndarray) -> float:
+    """What two images tell of each other, in nats, from `joint_counts`."""
+    separate = shannon(joint.sum(axis=1)) + shannon(joint.sum(axis=0))
+    # Rounding may leave -1e-16 for independent images.
+    return max(0.0, separate - shannon(joint))

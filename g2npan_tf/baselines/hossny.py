@@ -6,6 +6,8 @@ import numpy as np
 
 from g2npan_tf.baselines.grey_levels import check_grey
 from g2npan_tf.baselines.grey_levels import joint_counts
+from g2npan_tf.baselines.grey_levels import shannon
+from g2npan_tf.baselines.grey_levels import shared_information
 
 
 def hossny(
@@ -34,11 +36,5 @@ def hossny(
 
 def _shared(joint: np.ndarray) -> float:
     """Mutual information over the sum of both entropies; 0/0 is NaN."""
-    separate = _entropy(joint.sum(axis=1)) + _entropy(joint.sum(axis=0))
-    return (separate - _entropy(joint)) / separate if separate else math.nan
-
-
-def _entropy(counts: np.ndarray) -> float:
-    """Shannon's entropy of a histogram in nats."""
-    share = counts[counts > 0] / counts.sum()
-    return -float(np.sum(share * np.log(share)))
+    separate = shannon(joint.sum(axis=1)) + shannon(joint.sum(axis=0))
+    return shared_information(joint) / separate if separate else math.nan

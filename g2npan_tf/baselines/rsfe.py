@@ -31,23 +31,25 @@ def rsfe(
         are constant: inf, or NaN if the fused image is constant too.
     """
     check_grey(source_a, source_b, fused)
-    wanted = _spatial_frequency(
+    wanted = root_mean_square(
         [
             np.maximum(of_a, of_b)
             for of_a, of_b in zip(
-                _differences(source_a), _differences(source_b), strict=True
+                neighbour_differences(source_a),
+                neighbour_differences(source_b),
+                strict=True,
             )
         ],
         fused.size,
     )
-    found = _spatial_frequency(_differences(fused), fused.size)
+    found = root_mean_square(neighbour_differences(fused), fused.size)
     if not wanted:
         return math.inf if found else math.nan
     return (found - wanted) / wanted
 
 
-def _differences(image: np.ndarray) -> list[np.ndarray]:
-    """Absolute differences of neighbours in four directions."""
+def neighbour_differences(image: np.ndarray) -> list[np.ndarray]:
+    """Absolute differences of neighbours: along rows, columns, diagonals."""
     x = image.astype(np.int64)
     differences = (
         x[:, 1:] - x[:, :-1],
@@ -58,10 +60,13 @@ def _differences(image: np.ndarray) -> list[np.ndarray]:
     return [np.abs(difference) for difference in differences]
 
 
-def _spatial_frequency(differences: list[np.ndarray], size: int) -> float:
-    """Root of the weighted mean square; every mean is over the whole image."""
+def root_mean_square(differences: list[np.ndarray], size: int) -> float:
+    """Root of the weighted mean square; every mean is over the whole image.
+
+    The differences are the first two or all four of `neighbour_differences`.
+    """
     squares = (np.sum(difference**2) for difference in differences)
-    pairs = zip(_WEIGHTS, squares, strict=True)
+    pairs = zip(_WEIGHTS, squares, strict=False)
     return math.sqrt(
         sum(weight * int(square) for weight, square in pairs) / size
     )

@@ -13,7 +13,7 @@ EXTRAS = {
     "requests": "serving",
     "safetensors": "train",
     "scipy": "train",
-    "skimage": "train",
+    "skimage": "baselines",
     "sklearn": "baselines",
     "tensorflow": "train",
     "tensorflow_datasets": "train",

@@ -33,6 +33,8 @@ from g2npan_tf.images.still import open_still
 KNOWN = "PNG, JPEG, BMP, TIFF, DICOM or NIfTI"
 # Width and height that every scorer works on (sec. 4.1.1).
 SCORER_SIZE = TILE_SIZE
+# How the note ends that an image is no square.
+SQUEEZED = "squeezed to a square"
 # Names that not every system has.
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
@@ -130,7 +132,7 @@ def decode_frames(
         height, width = pixels.shape[:2]
         notes = image.notes
         if height != width:
-            notes = (*notes, f"{width} x {height} squeezed to a square")
+            notes = (*notes, f"{width} x {height} {SQUEEZED}")
         own_name = f"{name}#{number}" if count > 1 else name
         yield Frame(own_name, pixels, notes)
 

@@ -222,10 +222,10 @@ def write_table(rows: Iterable[ScoreRow], stream: TextIO) -> None:
         status = "; ".join((row.status, *row.notes))
         mos = _number(row.mos, 2) or "-"
         quality = _number(row.quality, 3) or "-"
-        lines.append((mos, quality, _printable(row.path), _printable(status)))
-    width = min(max(_width(path) for _, _, path, _ in lines), _MAX_WIDTH)
+        lines.append((mos, quality, printable(row.path), printable(status)))
+    width = min(max(text_width(path) for _, _, path, _ in lines), _MAX_WIDTH)
     for mos, quality, path, status in lines:
-        gap = " " * (width - _width(path))
+        gap = " " * (width - text_width(path))
         stream.write(f"{mos:>4}  {quality:>7}  {path}{gap}  {status}\n")
 
 
@@ -243,13 +243,13 @@ def _number(value: float | None, digits: int) -> str:
 
 def csv_line(row: ScoreRow) -> str:
     """A row under `COLUMNS`; no cell is a spreadsheet's formula."""
-    return _csv(
+    return cells_line(
         (
-            _no_formula(row.path),
+            no_formula(row.path),
             _number(row.mos, 4),
             _number(row.quality, 4),
-            _no_formula(row.status),
-            _no_formula("; ".join(row.notes)),
+            no_formula(row.status),
+            no_formula("; ".join(row.notes)),
         )
     )
 
@@ -259,7 +259,7 @@ def json_line(row: ScoreRow) -> str:
     return json.dumps(dataclasses.asdict(row), allow_nan=False) + "\n"
 
 
-def _csv(cells: Iterable[str]) -> str:
+def cells_line(cells: Iterable[str]) -> str:
     """A line of CSV."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(cells)
@@ -280,14 +280,14 @@ def _write_lines(
 
 
 # Formats of one line per row: what stands above them, and what makes one.
-LINES = {"csv": (_csv(COLUMNS), csv_line), "jsonl": ("", json_line)}
+LINES = {"csv": (cells_line(COLUMNS), csv_line), "jsonl": ("", json_line)}
 WRITERS: dict[str, Callable[[Iterable[ScoreRow], TextIO], None]] = {
     "table": write_table,
     **{name: functools.partial(_write_lines, *x) for name, x in LINES.items()},
 }
 
 
-def _no_formula(cell: str) -> str:
+def no_formula(cell: str) -> str:
     """Makes a spreadsheet show a cell instead of running it."""
     ink = _first_ink(cell)
     is_formula = ink != "" and ink in _FORMULA_SIGNS
@@ -303,12 +303,12 @@ def _first_ink(cell: str) -> str:
     return ""
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Keeps line breaks and escape sequences away from a terminal."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
-def _width(text: str) -> int:
+def text_width(text: str) -> int:
     """Columns that a text takes in a terminal; Chinese signs take two."""
     return sum(
         0

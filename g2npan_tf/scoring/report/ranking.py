@@ -84,7 +84,7 @@ def ranking(
     the error of the model. Several images of one algorithm and source pair
     are possible: frames, or unknown pairs under one name.
     """
-    places = _mean_places(scores)
+    places = mean_places(scores)
     ranks = []
     for algorithm, pairs in scores.items():
         values = np.concatenate([np.asarray(v, float) for v in pairs.values()])
@@ -117,7 +117,7 @@ def _interval(
     return float(low), float(high)
 
 
-def _mean_places(
+def mean_places(
     scores: Mapping[str, Mapping[str, Sequence[float]]],
 ) -> dict[str, float]:
     """Mean place of each algorithm in the pairs that all of them fused."""
