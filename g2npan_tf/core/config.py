@@ -213,6 +213,15 @@ class Config:
     spectrum_filters: int = _field(
         32, "Width of the spectral stem.", "Choice", low=1
     )
+    use_scene_statistics: bool = _field(
+        False,
+        "The quality network also sees how levels, colours and local "
+        "contrasts are spread in the image.",
+        "Choice: Mittal et al. 2012",
+    )
+    statistics_filters: int = _field(
+        128, "Width of the layers on these statistics.", "Choice", low=1
+    )
     backbone_weights: str = _field(
         "",
         "Pretrained backbone: a .safetensors file in torchvision's layout.",
@@ -419,11 +428,13 @@ class Config:
                 "train_algorithms must come with protocol=leave_algorithm_out "
                 f"or {BOTH}. Received: protocol={self.protocol}"
             )
-        # Both would be given an operation of one name in a loaded scorer.
-        if self.use_spectrum and self.use_local_contrast:
+        # Two would be given an operation of one name in a loaded scorer.
+        stems = ("use_local_contrast", "use_spectrum", "use_scene_statistics")
+        used = [name for name in stems if getattr(self, name)]
+        if len(used) > 1:
             raise InputError(
-                "use_spectrum takes the place of use_local_contrast; "
-                "expected one of them. Received: both"
+                f"expected one of {', '.join(stems)}, which take each other's "
+                f"place. Received: {' and '.join(used)}"
             )
         last = num_parts(self.protocol) - 1
         if self.fold > last:

@@ -88,7 +88,7 @@ def table(found: "Findings") -> str:
                 for name, part in {
                     "F_last": score.ufw,
                     "backbone, of image and nuance": score.backbone,
-                    "spectra of image and nuance": score.spectrum,
+                    "spectra or scene statistics": score.stem,
                 }.items()
                 if part
             ),

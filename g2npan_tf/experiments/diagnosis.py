@@ -93,8 +93,8 @@ class ScoreParts:
 
     ufw: ScorePart
     backbone: ScorePart
-    # None: the network has no spectral stem.
-    spectrum: ScorePart | None
+    # Of spectra or scene statistics. None: the network has neither.
+    stem: ScorePart | None
     # Means of I_sub, and of the squared difference from I_GT of I_hq and of
     # the image itself.
     nuance: float
@@ -357,13 +357,13 @@ def what_feeds_the_score(
     nuances, generated_error, image_error, *parts = (
         np.concatenate(column) for column in zip(*rows, strict=True)
     )
-    ufw, backbone, *spectrum = (
+    ufw, backbone, *stem = (
         ScorePart(float(np.std(part)), srcc(mos, part)) for part in parts
     )
     return ScoreParts(
         ufw=ufw,
         backbone=backbone,
-        spectrum=spectrum[0] if spectrum else None,
+        stem=stem[0] if stem else None,
         nuance=float(np.mean(nuances)),
         nuance_srcc=srcc(mos, nuances),
         generated_error=float(np.mean(generated_error)),
@@ -376,16 +376,16 @@ def _parts_of_the_logit(
 ) -> list[tf.Tensor]:
     """What each part of the features adds to Q_pre, without its offset.
 
-    F_last, the backbone and, where there is one, the spectral stem; of each
-    `[batch]`.
+    F_last, the backbone and, where there is one, the stem of spectra or
+    statistics; of each `[batch]`.
     """
     cam = quality_network.get_layer("cam")
     outputs = {"features": cam.input}
     sizes = [quality_network.get_layer("ufw_pool").output.shape[-1], -1]
     if WEIGHTS in quality_network.output:
         outputs[WEIGHTS] = quality_network.output[WEIGHTS]
-        stem = quality_network.get_layer("spectrum_features")
-        sizes.append(stem.output.shape[-1])
+        _, stem = quality_network.get_layer("all_features").input
+        sizes.append(stem.shape[-1])
     seen = keras.Model(quality_network.input, outputs)(inputs, training=False)
     weighted = seen["features"] * cam.kernel[0, 0, :, 0]
     return [

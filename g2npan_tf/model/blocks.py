@@ -79,3 +79,18 @@ def residual_block(x: Tensor, name: str, num_convs: int = 3) -> Tensor:
 def upsample(x: Tensor, name: str, scale: int = 2) -> Tensor:
     """Nearest-neighbour up-sampling by a whole factor."""
     return keras.layers.UpSampling2D(scale, name=name)(x)
+
+
+def window_mean(x: Tensor, side: int) -> Tensor:
+    """Mean over a window round each pixel; at the border over what is there.
+
+    By rows, then by columns: the same mean for 2 and not `side` times the
+    work of a pixel.
+
+    Args:
+        x: `[batch, height, width, channels]`.
+        side: Of the window, in pixels; odd.
+    """
+    for window in ((side, 1), (1, side)):
+        x = keras.ops.average_pool(x, window, strides=1, padding="same")
+    return x

@@ -114,13 +114,19 @@ def _window_mean(layer: Any, x: Tensor) -> Tensor:
     TensorFlow's pooling takes up to 15 times as long.
     """
     shape = (-1, *x.shape[1:])
-    x = ops.reshape(x, shape[:3])
+    made = [ops.reshape(x, shape[:3])]
     rows, columns = layer.pool_size
     if rows > 1:
-        x = ops.matmul(_means(shape[1], rows), x)
+        made.append(ops.matmul(_means(shape[1], rows), made[-1]))
     if columns > 1:
-        x = ops.matmul(x, _means(shape[2], columns).T)
-    return ops.reshape(x, shape)
+        made.append(ops.matmul(made[-1], _means(shape[2], columns).T))
+    made.append(ops.reshape(made[-1], shape))
+    # Keras counts operations by process, and those of a loaded network have
+    # numbers of another one.
+    for number, tensor in enumerate(made):
+        if isinstance(tensor, keras.KerasTensor):
+            tensor._keras_history.operation.name = f"{layer.name}_as_{number}"
+    return made[-1]
 
 
 def _means(size: int, window: int) -> np.ndarray:

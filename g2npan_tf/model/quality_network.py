@@ -9,6 +9,8 @@ from g2npan_tf.model.blocks import BATCH_NORM_MOMENTUM
 from g2npan_tf.model.blocks import Tensor
 from g2npan_tf.model.blocks import batch_norm
 from g2npan_tf.model.blocks import conv
+from g2npan_tf.model.blocks import window_mean
+from g2npan_tf.model.scene_statistics import cell_statistics
 from g2npan_tf.model.spectrum import cell_weights
 from g2npan_tf.model.spectrum import log_power
 from g2npan_tf.model.spectrum import neighbourhood_mean
@@ -32,9 +34,9 @@ BAND_UNIT = 0.05
 DETAIL_UNIT = 0.1
 # Logarithms of power lie about this far below 0 and this far apart.
 LOG_POWER_MEAN, LOG_POWER_UNIT = -7.0, 2.0
-# The layer that standardises the image's spectrum; see `adapt`.
+# The layer that standardises the image's spectrum or statistics; see `adapt`.
 STANDARD = "spectrum_standard"
-# The output that only a network with spectra has.
+# The output that only a network with one of these stems has.
 WEIGHTS = "cell_weights"
 # The input that only a network with spectra and a GAN has.
 SIGNED = "signed_discrepancy"
@@ -49,6 +51,7 @@ def build_quality_network(
     use_local_contrast: bool = False,
     stem_filters: int = 0,
     spectrum_filters: int = 0,
+    statistics_filters: int = 0,
 ) -> keras.Model:
     """Builds the AQA network with its class activation map.
 
@@ -81,6 +84,8 @@ def build_quality_network(
         spectrum_filters: Above 0: width of the spectral stem (`_spectral`),
             whose features stand beside F_last and the VGG's; cells count by
             `cell_weights` then.
+        statistics_filters: Likewise, of `_statistical`, where cells count by
+            their share of tissue. Only one of both can be above 0.
 
     Returns:
         Model from a dict, `image` and (with a GAN) `discrepancy`, float
@@ -113,6 +118,10 @@ def build_quality_network(
         levels = log_power(inputs["image"])
         weights = cell_weights(inputs["image"], levels)
         y = _spectral(inputs, levels, weights, spectrum_filters)
+        x = keras.layers.Concatenate(name="all_features")([x, y])
+    elif statistics_filters:
+        statistics, weights = cell_statistics(inputs["image"])
+        y = _statistical(statistics, weights, statistics_filters)
         x = keras.layers.Concatenate(name="all_features")([x, y])
     cam_logits = keras.layers.Conv2D(1, 1, dtype="float32", name="cam")(x)
     cam_logits = keras.layers.Reshape(
@@ -191,15 +200,7 @@ def _spectral(
     of the training part (`adapt`), the nuance's, which changes with the
     generator, by those of the batch.
     """
-    # Levels lie near -14, where bfloat16 has steps of 1/16.
-    standard = keras.layers.BatchNormalization(
-        center=False,
-        scale=False,
-        trainable=False,
-        dtype="float32",
-        name=STANDARD,
-    )
-    x = standard(neighbourhood_mean(levels, weights))
+    x = _standard()(neighbourhood_mean(levels, weights))
     if SIGNED in inputs:
         nuance = log_power(inputs[SIGNED])
         y = keras.layers.BatchNormalization(
@@ -214,6 +215,33 @@ def _spectral(
     return keras.layers.Conv2D(
         filters, 1, activation="tanh", name="spectrum_features"
     )(x)
+
+
+def _statistical(statistics: Tensor, weights: Tensor, filters: int) -> Tensor:
+    """Features of the statistics of an image round each cell.
+
+    Choice: two layers, on values that training images have: within four
+    deviations of their mean.
+    """
+    x = _standard()(neighbourhood_mean(statistics, weights))
+    x = keras.ops.clip(x, -4.0, 4.0)
+    for number in (1, 2):
+        x = keras.layers.Conv2D(
+            filters, 1, activation="relu", name=f"statistics_features{number}"
+        )(x)
+    return x
+
+
+def _standard() -> keras.layers.Layer:
+    """Brings each channel to what it is in the training part, once adapted."""
+    # Levels lie near -14, where bfloat16 has steps of 1/16.
+    return keras.layers.BatchNormalization(
+        center=False,
+        scale=False,
+        trainable=False,
+        dtype="float32",
+        name=STANDARD,
+    )
 
 
 def local_contrast(image: Tensor) -> Tensor:
@@ -234,24 +262,13 @@ def local_contrast(image: Tensor) -> Tensor:
     finer = keras.ops.mean(image, axis=-1, keepdims=True)
     grey, channels = finer, []
     for side in BAND_WINDOWS:
-        coarser = _window_mean(grey, side)
+        coarser = window_mean(grey, side)
         band = finer - coarser
-        power = _window_mean(keras.ops.square(band), POWER_WINDOW)
+        power = window_mean(keras.ops.square(band), POWER_WINDOW)
         level = keras.ops.log(power + POWER_FLOOR**2) - LOG_POWER_MEAN
         channels += [band / BAND_UNIT, level / LOG_POWER_UNIT]
         finer = coarser
     return keras.ops.concatenate(channels, axis=-1)
-
-
-def _window_mean(x: Tensor, side: int) -> Tensor:
-    """Mean over a window round each pixel; at the border over what is there.
-
-    By rows, then by columns: the same mean for 2 and not `side` times the
-    work of a pixel.
-    """
-    for window in ((side, 1), (1, side)):
-        x = keras.ops.average_pool(x, window, strides=1, padding="same")
-    return x
 
 
 def _with_local_contrast(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -159,6 +159,7 @@ def _networks(config: Config) -> tuple[keras.Model | None, ...]:
         config.use_local_contrast,
         config.stem_filters,
         config.spectrum_filters if config.use_spectrum else 0,
+        config.statistics_filters if config.use_scene_statistics else 0,
     )
     if generator is not None:
         discriminator = build_discriminator(

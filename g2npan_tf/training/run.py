@@ -159,7 +159,7 @@ def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
         build.compile_model(model, config, steps)
         progress, best = checkpoints.restore(model, workdir / "checkpoints")
         if not progress.epoch:
-            if config.use_spectrum:
+            if config.use_spectrum or config.use_scene_statistics:
                 _adapt(model, sources)
             start_weights.load(model, config, facts)
     return _Ready(

@@ -31,6 +31,7 @@ _PLAIN_FIELDS = (
     "stem_filters",
     "use_local_contrast",
     "use_spectrum",
+    "use_scene_statistics",
 )
 # What is said of the columns of `_apart`.
 _APART = {"case_id": "cases", "pair_id": "pairs", "algorithm": "algorithms"}
@@ -202,6 +203,7 @@ def _network_fields(config: Config) -> tuple[str, ...]:
     return (
         _PLAIN_FIELDS
         + (("spectrum_filters",) if config.use_spectrum else ())
+        + (("statistics_filters",) if config.use_scene_statistics else ())
         + (_GAN_FIELDS if config.use_gan else ())
     )
 

@@ -114,6 +114,7 @@ def test_a_run_that_used_a_removed_option_needs_retraining(name):
         {"epochs": 3, "generator_epochs": 4},
         {"extra_only": True},
         {"use_spectrum": True, "use_local_contrast": True},
+        {"use_spectrum": True, "use_scene_statistics": True},
         {"data_repeats": 2},
         {"data_repeats": 2, "extra_data": "more", "extra_only": True},
     ],

@@ -56,7 +56,7 @@ def test_everything_is_reported_and_nothing_changed(run):
     assert f"| train | {found.fit['train'].images} |" in text
     assert ("Mean nuance" in text) == has_gan
     assert ("| F_last | " in text) == has_gan
-    assert ("| spectra of image and nuance | " in text) == settings.use_spectrum
+    assert ("| spectra or scene statistics | " in text) == settings.use_spectrum
     assert bool(found.nearness) == has_gan
     assert ("| SSIM | " in text) == has_gan
     assert before == {path: path.read_bytes() for path in workdir.iterdir()}

@@ -179,17 +179,17 @@ def images_and_references(count=6, size=64):
     return np.repeat(np.repeat(coarse, times, axis=2), times, axis=3)
 
 
-@pytest.mark.parametrize("spectrum_filters", [0, 3])
-def test_parts_are_those_of_the_score_and_errors_are_means_of_the_pixels(
-    spectrum_filters,
-):
-    model = g2npan(spectrum_filters=spectrum_filters)
+@pytest.mark.parametrize(
+    "stem", [{}, {"spectrum_filters": 3}, {"statistics_filters": 3}], ids=str
+)
+def test_parts_are_those_of_the_score_and_errors_are_means_of_the_pixels(stem):
+    model = g2npan(**stem)
     images, references = images_and_references(size=32)
-    # Cells count unequally where there are spectra.
+    # Cells count unequally where there is a stem.
     images[:, :, 16:] //= 64
     mos = np.arange(6.0)
     found = diagnosis.what_feeds_the_score(model, images, references, mos, 1)
-    assert (found.spectrum is None) == (spectrum_filters == 0)
+    assert (found.stem is None) == (not stem)
     scores = model.scorer.predict(images, verbose=0)
     assert found.nuance == pytest.approx(scores["nuance"].mean(), rel=1e-4)
     difference = images / 255 - references / 255
@@ -199,10 +199,10 @@ def test_parts_are_those_of_the_score_and_errors_are_means_of_the_pixels(
     cam = model.quality_network.get_layer("cam")
     kernel, bias = cam.get_weights()
     # Channels of F_last's projection, of the VGG and of the stem.
-    widths = [8, 32, spectrum_filters]
+    widths = [8, 32, sum(stem.values())]
     assert kernel.shape[2] == sum(widths)
     owner = np.repeat([0, 1, 2], widths)[:, None]
-    for index, part in enumerate([found.ufw, found.backbone, found.spectrum]):
+    for index, part in enumerate([found.ufw, found.backbone, found.stem]):
         if part:
             # The score of nothing else.
             cam.set_weights([np.where(owner == index, kernel, 0), bias])

@@ -140,6 +140,20 @@ def test_window_means_by_products_are_those_of_the_pooling(window):
         np.testing.assert_array_equal(inference_form(net)(x), net(x))
 
 
+def test_a_network_of_another_process_may_have_the_names_of_new_operations():
+    image = keras.Input((8, 8, 1))
+    x = ops.average_pool(image, (3, 1), strides=1, padding="same")
+    for _ in range(2):
+        x = ops.matmul(ops.reshape(x, (-1, 8, 8)), np.eye(8, dtype="f"))
+        x = ops.reshape(x, (-1, 8, 8, 1))
+    net = keras.Model(image, x)
+    expected = net(small_map((8, 8, 1)))
+    # As in a new process, which counts operations from the first.
+    keras.utils.clear_session()
+    found = inference_form(net)(small_map((8, 8, 1)))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_the_network_stays_as_it_was():
     net = pair((3, 3, 2))
     config = net.get_config()

@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from g2npan_tf.model import quality_network
 from g2npan_tf.model.quality_network import build_quality_network
+from g2npan_tf.model.scene_statistics import cell_statistics
 from g2npan_tf.model.spectrum import log_power
 from g2npan_tf.model.spectrum import neighbourhood_mean
 from tests.tiny import GRID
@@ -15,6 +16,8 @@ from tests.tiny import check_net
 from tests.tiny import tiny_quality_network
 
 TINY_PARAMETERS = 37113
+# Options with which cells count differently.
+STEMS = {"spectrum_filters", "statistics_filters"}
 
 
 def inputs(with_spectrum=False):
@@ -43,6 +46,8 @@ def inputs(with_spectrum=False):
         # Statistics of 135 bands of image and nuance, four units on both, and
         # four more for the CAM.
         ({"spectrum_filters": 4}, 2 * 2 * 135 + (2 * 135 + 1) * 4 + 4),
+        # Statistics of 480 statistics, twice four units, four for the CAM.
+        ({"statistics_filters": 4}, 2 * 480 + 481 * 4 + 5 * 4 + 4),
     ],
     ids=str,
 )
@@ -53,7 +58,7 @@ def test_quality_network_keeps_the_contract_of_a_network(
         tiny_quality_network(**options),
         inputs(bool(options.get("spectrum_filters"))),
         {"cam_logits": GRID, "quality_logit": ()}
-        | ({"cell_weights": GRID} if "spectrum_filters" in options else {}),
+        | ({"cell_weights": GRID} if STEMS & options.keys() else {}),
         TINY_PARAMETERS + more,
         tmp_path,
     )
@@ -210,6 +215,22 @@ def test_the_spectrum_is_standardised_by_what_it_was_adapted_to():
     square = np.average(cells**2, axis=0, weights=weights)
     np.testing.assert_allclose(square, 1, atol=0.05)
     assert not standard.trainable_weights
+
+
+def test_scene_statistics_are_standardised_and_no_outlier_goes_far():
+    model = tiny_quality_network(statistics_filters=4)
+    images = np.random.default_rng(0).random((9, SIZE, SIZE, 3), np.float32)
+    images *= np.linspace(0.2, 1, 9, dtype=np.float32)[:, None, None, None]
+    quality_network.adapt(model, images)
+    standard = model.get_layer(quality_network.STANDARD)
+    values, weights = cell_statistics(images)
+    cells = np.array(standard(neighbourhood_mean(values, weights)))
+    mean = np.average(cells, axis=(0, 1, 2))
+    np.testing.assert_allclose(mean, 0, atol=0.02)
+    assert 0.5 < cells.std(axis=(0, 1, 2)).max() < 1.05
+    units = model.get_layer("statistics_features1")
+    inverted = keras.Model(model.input["image"], units.input)(1 - images)
+    assert np.abs(inverted).max() == 4
 
 
 def test_a_network_without_spectrum_has_nothing_to_adapt():

@@ -200,20 +200,28 @@ def test_a_generator_alone_may_stop_and_go_on_with_all(
                 assert float(value) == wanted, name
 
 
-def test_a_run_with_spectra_resumes_calibrates_and_is_scored_elsewhere(
-    config, tmp_path
+@pytest.mark.parametrize(
+    "stem",
+    [
+        {"use_spectrum": True, "spectrum_filters": 4},
+        {"use_scene_statistics": True, "statistics_filters": 4},
+    ],
+    ids=["spectra", "statistics"],
+)
+def test_a_run_with_a_stem_resumes_calibrates_and_is_scored_elsewhere(
+    stem, config, tmp_path
 ):
-    config = dataclasses.replace(
-        config, use_spectrum=True, spectrum_filters=4, calibrate_scores=True
-    )
+    config = dataclasses.replace(config, **stem, calibrate_scores=True)
     run.run(dataclasses.replace(config, epochs=1), tmp_path)
     run.run(config, tmp_path)
     model = start_weights.read_networks(config, tmp_path / "best.weights.h5")
     standard = model.quality_network.get_layer("spectrum_standard")
     mean, variance = standard.get_weights()
-    # Logarithms of a picture's power, and no start values.
-    assert -16 < mean.min() < mean.max() < 1
-    assert variance.min() > 0
+    # Of training images, and no start values.
+    assert abs(mean).max() > 0.1
+    assert -16 < mean.min() < mean.max() < 5
+    assert variance.min() >= 0
+    assert variance.max() != 1
     # In another process, whose operations' names begin anew.
     done = run_python("evaluate.py", f"--workdir={tmp_path}")
     assert done.returncode == 0, done.stderr
