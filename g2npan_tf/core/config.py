@@ -224,7 +224,8 @@ class Config:
     )
     backbone_weights: str = _field(
         "",
-        "Pretrained backbone: a .safetensors file in torchvision's layout.",
+        "Pretrained backbone: a .safetensors file in torchvision's layout, a "
+        ".h5 file of Keras Applications, or imagenet to fetch that one.",
         "Table 2 (+pre)",
     )
     init_from: str = _field(

@@ -65,9 +65,9 @@ def build_quality_network(
     Choice: F_last passes a 1 x 1 projection to a quarter of the VGG's width
     (normalised and rectified where the VGG's features are) and is
     average-pooled to the VGG's grid; `I_org` and `I_sub` have one convolution
-    each of half the VGG's first width, so that pretrained weights fit from the
-    second convolution on; the last max-pool is left out (8 x 8 grid, as Zhou
-    et al., CVPR 2016, do for VGG); no 4096-wide layers.
+    each of half the VGG's first width, so that pretrained weights fit; the
+    last max-pool is left out (8 x 8 grid, as Zhou et al., CVPR 2016, do for
+    VGG); no 4096-wide layers.
 
     Args:
         backbone: A key of `VGG_REPEATS`.

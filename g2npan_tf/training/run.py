@@ -269,7 +269,7 @@ def _open_bases(
     The second one is that of `extra_data`, if there is one.
     """
     before = run_folder.earlier_facts(workdir, config)
-    if config.init_from and before is None:
+    if before is None:
         # Before the minutes that a data set may take to be built.
         start_weights.check(config)
 

@@ -8,8 +8,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import safetensors
-import safetensors.numpy
 import tensorflow as tf
 
 from g2npan_tf.core import config as config_module
@@ -17,10 +15,10 @@ from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.outputs import BEST
 from g2npan_tf.data import base
-from g2npan_tf.model.quality_network import VGG_REPEATS
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.model.train_step import TrainingModel
 from g2npan_tf.training import build
+from g2npan_tf.training import pretrained
 
 # What the shapes of the weights depend on, without and with a GAN.
 _PLAIN_FIELDS = (
@@ -64,8 +62,7 @@ def load(model: TrainingModel, config: Config, facts: dict[str, Any]) -> None:
     """
     if not config.init_from:
         if config.backbone_weights:
-            path = pathlib.Path(config.backbone_weights)
-            load_vgg_weights(model.quality_network, config.backbone, path)
+            pretrained.load(model.quality_network, config)
         return
     check(config)
     check_data(config, facts)
@@ -77,11 +74,15 @@ def load(model: TrainingModel, config: Config, facts: dict[str, Any]) -> None:
 
 
 def check(config: Config) -> None:
-    """Refuses another run of other networks, before anything is built.
+    """Refuses weights of other networks, before anything is built.
 
     Choice: all networks are taken or none. A quality network without GAN
     sees no nuance and no UFW features, so that `use_gan` must agree as well.
     """
+    if not config.init_from:
+        if config.backbone_weights:
+            pretrained.check(config)
+        return
     workdir = pathlib.Path(config.init_from)
     source, _ = config_module.load(workdir / "config.json")
     if not (workdir / BEST).is_file():
@@ -282,81 +283,3 @@ def read_networks(config: Config, path: pathlib.Path) -> TrainingModel:
     if not all(np.isfinite(w).all() for w in source.get_weights()):
         raise InputError(f"{path}: has values that are not finite")
     return source
-
-
-def load_vgg_weights(
-    quality_network: keras.Model, backbone: str, path: pathlib.Path
-) -> None:
-    """Loads a VGG from its second convolution on into the quality network.
-
-    The first convolution sees image and nuance apart, so that it has no
-    pretrained counterpart.
-
-    The `.safetensors` file has torchvision's names (`features.3.weight` float32
-    `[out, in, 3, 3]`, `features.3.bias` `[out]`, ...); timm's `vgg11.tv_in1k`
-    has the same. Other tensors in it are ignored. If one is missing, not finite
-    or of another shape than the network, whose width is 1, nothing is loaded.
-    """
-    tensors = _read(path)
-    weights = {}
-    for layer_name, index in _layers(backbone).items():
-        layer = quality_network.get_layer(layer_name)
-        name = f"features.{index}"
-        kernel = _tensor(tensors, f"{name}.weight", path)
-        bias = _tensor(tensors, f"{name}.bias", path)
-        expected = tuple(layer.kernel.shape)
-        # torchvision: [out, in, rows, columns]; Keras: [rows, columns, in, out]
-        if kernel.ndim != 4 or kernel.transpose(2, 3, 1, 0).shape != expected:
-            raise InputError(
-                f"{path}: tensor {name}.weight has shape {kernel.shape}, "
-                f"the network's {layer_name} needs "
-                f"{tuple(expected[i] for i in (3, 2, 0, 1))} (another "
-                "--backbone, --stem_filters, or --vgg_width is not 1?)"
-            )
-        if bias.shape != (expected[3],):
-            raise InputError(
-                f"{path}: tensor {name}.bias has shape {bias.shape}, "
-                f"the network's {layer_name} needs {(expected[3],)}"
-            )
-        weights[layer] = [kernel.transpose(2, 3, 1, 0), bias]
-    for layer, values in weights.items():
-        layer.set_weights(values)
-
-
-def _layers(backbone: str) -> dict[str, int]:
-    """Our layer names and torchvision's indices, without the first layer.
-
-    torchvision counts convolution and ReLU as one each, and each block's
-    max-pool as one.
-    """
-    layers, index = {}, 0
-    for block, repeats in enumerate(VGG_REPEATS[backbone], start=1):
-        for number in range(1, repeats + 1):
-            if index:
-                layers[f"block{block}_conv{number}"] = index
-            index += 2
-        index += 1
-    return layers
-
-
-def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
-    try:
-        return safetensors.numpy.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
-        raise InputError(
-            f"{path}: not readable as .safetensors ({error})"
-        ) from error
-
-
-def _tensor(
-    tensors: dict[str, np.ndarray], name: str, path: pathlib.Path
-) -> np.ndarray:
-    """One finite tensor by name, as float32."""
-    if name not in tensors:
-        raise InputError(f"{path}: tensor {name} is missing")
-    values = np.asarray(tensors[name], np.float32)
-    if not np.isfinite(values).all():
-        raise InputError(
-            f"{path}: tensor {name} has values that are not finite"
-        )
-    return values

@@ -1,22 +1,17 @@
-"""Start weights: all of another run's, or a VGG's, and nothing else."""
+"""Start weights: all of another run's and nothing else."""
 
 import dataclasses
-import itertools
 import shutil
 
 import h5py
 import keras
 import numpy as np
 import pytest
-import safetensors.numpy
-from keras import layers
-from scipy import signal
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
-from g2npan_tf.model.quality_network import build_quality_network
 from g2npan_tf.training import build
 from g2npan_tf.training import run
 from g2npan_tf.training import start_weights
@@ -447,134 +442,3 @@ def test_a_run_loads_at_its_start_only(data_dir, tmp_path):
     shutil.rmtree(tmp_path / "other")
     longer = dataclasses.replace(config, epochs=2)
     assert run.run(longer, tmp_path / "run").epochs == 2
-
-
-# torchvision's vgg11: index in `features` and channels of each convolution.
-CHANNELS = (3, 64, 128, 256, 256, 512, 512, 512, 512)
-VGG11 = dict(
-    zip((0, 3, 6, 8, 11, 13, 16, 18), itertools.pairwise(CHANNELS), strict=True)
-)
-
-
-@pytest.fixture(scope="module")
-def tensors():
-    rng = np.random.default_rng(0)
-    made = {}
-    for index, (inputs, outputs) in VGG11.items():
-        scale = np.float32(np.sqrt(2 / (9 * inputs)))
-        shape = (outputs, inputs, 3, 3)
-        made[f"features.{index}.weight"] = scale * rng.standard_normal(
-            shape, np.float32
-        )
-        made[f"features.{index}.bias"] = 0.1 * rng.standard_normal(
-            outputs, np.float32
-        )
-    made["classifier.6.weight"] = np.zeros((10, 4), np.float32)
-    return made
-
-
-def write_tensors(path, tensors):
-    safetensors.numpy.save_file(tensors, path)
-    return path
-
-
-@pytest.fixture
-def vgg_file(tensors, tmp_path):
-    return write_tensors(tmp_path / "vgg.safetensors", tensors)
-
-
-def convolved(x, kernel, bias):
-    """Cross-correlation with zero padding; x `[in, rows, columns]`."""
-    planes = [
-        sum(
-            signal.correlate2d(plane, weights, mode="same")
-            for plane, weights in zip(x, kernels, strict=True)
-        )
-        for kernels in kernel
-    ]
-    return np.stack(planes) + bias[:, None, None]
-
-
-def pooled(x):
-    return x.reshape(len(x), x.shape[1] // 2, 2, x.shape[2] // 2, 2).max((2, 4))
-
-
-def test_activations_equal_an_independent_vgg(tensors, vgg_file):
-    model = build_quality_network(ufw_shape=None, image_size=16)
-    start_weights.load_vgg_weights(model, "vgg11", vgg_file)
-    image = np.random.default_rng(1).random((1, 16, 16, 3), np.float32)
-    stem = keras.Model(model.inputs, model.get_layer("block1_pool").output)
-    x = np.asarray(stem([image], training=False))[0].transpose(2, 0, 1)
-    for index, pool in ((3, True), (6, False), (8, True)):
-        kernel, bias = (
-            tensors[f"features.{index}.{part}"] for part in ("weight", "bias")
-        )
-        x = np.maximum(convolved(x, kernel, bias), 0)
-        x = pooled(x) if pool else x
-    ours = keras.Model(model.inputs, model.get_layer("block3_pool").output)
-    found = np.asarray(ours([image], training=False))[0].transpose(2, 0, 1)
-    np.testing.assert_allclose(found, x, atol=1e-4, rtol=1e-4)
-
-
-def test_every_convolution_but_the_first_is_loaded(tensors, vgg_file):
-    model = build_quality_network(image_size=32, ufw_shape=(8, 8, 8))
-    before = model.get_layer("image_conv").get_weights()[0].copy()
-    start_weights.load_vgg_weights(model, "vgg11", vgg_file)
-    convolutions = (x for x in model.layers if isinstance(x, layers.Conv2D))
-    loaded = [x for x in convolutions if x.name.startswith("block")]
-    assert len(loaded) == 7
-    for layer, index in zip(loaded, list(VGG11)[1:], strict=True):
-        np.testing.assert_array_equal(
-            layer.get_weights()[0],
-            tensors[f"features.{index}.weight"].transpose(2, 3, 1, 0),
-        )
-    np.testing.assert_array_equal(
-        before, model.get_layer("image_conv").get_weights()[0]
-    )
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"features.8.bias": None}, r"tensor features\.8\.bias is missing"),
-        (
-            {"features.3.weight": np.zeros((128, 64, 3, 1))},
-            r"features\.3\.weight has shape \(128, 64, 3, 1\)",
-        ),
-        ({"features.3.bias": np.zeros(7)}, r"3\.bias has shape \(7,\)"),
-        ({"features.18.bias": np.full(512, np.nan)}, r"18\.bias .* not finite"),
-    ],
-)
-def test_wrong_tensors_are_refused_by_name_and_nothing_is_loaded(
-    tensors, tmp_path, change, message
-):
-    changed = {
-        name: value
-        for name, value in {**tensors, **change}.items()
-        if value is not None
-    }
-    model = build_quality_network(ufw_shape=None, image_size=16)
-    before = model.get_layer("block2_conv1").get_weights()[0].copy()
-    path = write_tensors(tmp_path / "bad.safetensors", changed)
-    with pytest.raises(InputError, match=message):
-        start_weights.load_vgg_weights(model, "vgg11", path)
-    np.testing.assert_array_equal(
-        before, model.get_layer("block2_conv1").get_weights()[0]
-    )
-
-
-def test_truncated_or_missing_files_are_refused(vgg_file):
-    model = build_quality_network(ufw_shape=None, image_size=16)
-    vgg_file.write_bytes(vgg_file.read_bytes()[:100_000])
-    with pytest.raises(InputError, match=r"vgg\.safetensors: not readable"):
-        start_weights.load_vgg_weights(model, "vgg11", vgg_file)
-    vgg_file.unlink()
-    with pytest.raises(InputError, match=r"vgg\.safetensors"):
-        start_weights.load_vgg_weights(model, "vgg11", vgg_file)
-
-
-def test_narrow_networks_are_refused(vgg_file):
-    model = build_quality_network(width=0.25, ufw_shape=None, image_size=16)
-    message = r"block2_conv1 needs \(32, 16, 3, 3\)"
-    with pytest.raises(InputError, match=message):
-        start_weights.load_vgg_weights(model, "vgg11", vgg_file)
