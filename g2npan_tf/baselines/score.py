@@ -72,6 +72,11 @@ def table_command(
         rows = [measured(triple, limits, assessor) for triple in shown]
         table = score_table.make(columns, rows, _remarks(model))
         stream.write(WRITERS[file_format](table))
+    if not table.num_shared:
+        print(
+            "note: no means, as no pair was measured for every algorithm",
+            file=sys.stderr,
+        )
     failed = sum(row.status != OK for row in rows)
     if not failed:
         return 0

@@ -88,7 +88,8 @@ def _sections(table: Table) -> Iterator[_Section]:
     names = tuple(column.name for column in table.columns)
     yield _Section("image", "Images", table.images, names)
     number = table.num_shared
-    over = f"over {number} pair{'s' * (number != 1)} that all algorithms fused"
+    pairs = f"pair{'s' * (number != 1)}"
+    over = f"over {number} {pairs} measured for every algorithm"
     if table.means:
         yield _Section(
             "mean",

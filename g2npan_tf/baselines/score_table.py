@@ -36,7 +36,8 @@ class Table:
     Attributes:
         remarks: What must be known of the figures, one line each.
         images: One row an image.
-        num_shared: Pairs that every algorithm fused, and only these count in
+        num_shared: Pairs that were measured for every algorithm; only these
+            count in
         means: of each algorithm; of the absolute value where 0 is best, and
         ranks: mean rank among the algorithms of a pair, 1 is best; none of a
             single algorithm.
@@ -57,22 +58,22 @@ def make(
 ) -> Table:
     """Adds means and mean ranks by algorithm to rows of images.
 
-    Means of different images cannot be compared, so only pairs that every
-    algorithm fused count; of these, column by column, those on which it is
-    defined for all.
+    Means of different images cannot be compared, so only pairs that were
+    measured for every algorithm count, unless it has none; of these, column
+    by column, those on which it is defined for all.
     """
     served: dict[str, dict[str, Values]] = {}
     for row in images:
-        own = served.setdefault(row.algorithm, {})
         if row.status == OK:
-            own[row.image] = row.values
-    shared = sorted(set.intersection(*map(set, served.values())))
+            served.setdefault(row.algorithm, {})[row.image] = row.values
+    pairs = [set(own) for own in served.values()]
+    shared = sorted(set.intersection(*pairs)) if pairs else []
     means: dict[str, dict[Column, float]] = {name: {} for name in served}
     ranks: dict[str, dict[Column, float]] = {name: {} for name in served}
     for column in columns:
         found = _defined(column, served, shared)
-        for algorithm, pairs in found.items():
-            values = [column.to_mean(x) for x in pairs.values()]
+        for algorithm, own in found.items():
+            values = [column.to_mean(x) for x in own.values()]
             means[algorithm][column] = float(np.mean(values))
         for algorithm, rank in _ranks(column, found).items():
             ranks[algorithm][column] = rank

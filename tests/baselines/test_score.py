@@ -136,11 +136,22 @@ def test_what_cannot_be_measured_has_a_row_and_its_neighbours_too(
         "2.png: 60 x 30 pixels; expected 60 x 48, as the fused image has"
     )
     assert "no file of this name in --a=" in rows["mean", "9"]["status"]
-    # No pair is shared by both algorithms.
-    assert all(row["row"] == "image" for row in rows.values())
+    # Of `mean` nothing could be measured: it has no figures.
+    summary = [x for x in rows_of(output) if x["row"] != "image"]
+    assert [(x["row"], x["algorithm"]) for x in summary] == [("mean", "first")]
     for file_format in score_formats.WRITERS:
         score.table_command(*folders(folder), file_format=file_format)
         assert "60 x 30 pixels" in capsys.readouterr().out
+
+
+def test_without_a_pair_of_all_algorithms_there_are_no_means(folder, capsys):
+    (folder / "fused" / "mean" / "1.png").unlink()
+    (folder / "fused" / "first" / "2.png").unlink()
+    assert score.table_command(*folders(folder), file_format="csv") == 0
+    output, errors = capsys.readouterr()
+    assert [row["row"] for row in rows_of(output)] == ["image", "image"]
+    assert "note: not fused by first: 2\nnote: not fused by mean: 1" in errors
+    assert "note: no means, as no pair was measured for every" in errors
 
 
 def test_g2npan_scores_the_colours_of_the_fused_image(
@@ -202,7 +213,8 @@ def test_means_and_ranks_are_of_pairs_that_all_algorithms_fused():
             "z": {"1": (3, 0.4), "2": (6, 0.1)},
         }
     )
-    failed = [Row("z", "3", status="unreadable")]
+    # The last one is no algorithm with a rank.
+    failed = [Row(name, "3", status="unreadable") for name in ("z", "none")]
     table = score_table.make([HIGH, NEAR], [*images, *failed])
     assert table.num_shared == 2
     assert figures(table.means, HIGH) == {"x": 3, "y": 3.5, "z": 4.5}
@@ -260,7 +272,7 @@ def test_text_is_aligned_and_says_directions_and_ranges():
     assert ends == {images.splitlines()[5].find("0.050")}
     assert means.splitlines()[1].split() == ["algorithm", "high", "|near|"]
     assert means.splitlines()[-1].split() == ["=b", "3.000", "0.050"]
-    assert "over 1 pair that all algorithms fused" in ranks
+    assert "over 1 pair measured for every algorithm" in ranks
     assert ranks.splitlines()[-1].split() == ["=b", "2.000", "1.000"]
 
 
