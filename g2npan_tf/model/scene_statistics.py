@@ -112,7 +112,9 @@ def cell_statistics(image: Tensor) -> tuple[Tensor, Tensor]:
     ]
     for name in ("luma", "chroma"):
         place = [*MAPS].index(name)
-        away = keras.ops.abs(maps[..., place : place + 1] - np.float32(LEVELS))
+        away = keras.ops.abs(
+            maps[..., place : place + 1] - np.array(LEVELS, np.float32)
+        )
         members = tissue * keras.ops.relu(1.0 - 2.0 * away)
         sums = keras.ops.matmul(keras.ops.swapaxes(members, -1, -2), maps)
         rows, columns, pixels, _ = maps.shape[1:]
