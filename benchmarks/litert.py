@@ -287,7 +287,8 @@ def main(argv: list[str]) -> None:
     outputs.check(
         {"output": [values.output]}, [*outputs.run_files(workdir), *found]
     )
-    config_module.load(workdir / "config.json")
+    settings, _ = config_module.load(workdir / "config.json")
+    config_module.expect_test_part(settings, "expected another run")
     text = report(workdir, models, values.seconds)
     print(text)
     if values.output:

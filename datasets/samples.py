@@ -36,7 +36,8 @@ def main(argv: list[str]) -> None:
     import datasets.fusion_quality.fusion_quality_dataset_builder  # noqa: F401
 
     builder = base.reopen(settings, facts)
-    rows = base.read(builder, base.divide(builder, settings).test)
+    parts = base.divide(builder, settings)
+    rows = base.read(builder, parts.test if parts.test.size else parts.train)
     chosen = spread(rows["mos"], flags.FLAGS.count)
     for index in chosen:
         name = "_".join(str(rows[n][index]) for n in ("pair_id", "algorithm"))

@@ -66,6 +66,8 @@ def load(workdir: pathlib.Path) -> FinishedRun:
 def probe_from_base(run: FinishedRun) -> Probe:
     """Takes images spread over the test part of the run's data set.
 
+    Over the training part where all images train.
+
     The data set is opened in the version that the run was trained on and is
     never built anew.
 
@@ -78,16 +80,19 @@ def probe_from_base(run: FinishedRun) -> Probe:
         raise InputError(
             f"{error}; give other images by --images=FOLDER"
         ) from error
-    test = base.divide(builder, run.config).test
-    images = base.read(builder, test)["image"]
+    parts = base.divide(builder, run.config)
+    name, places = "test", parts.test
+    if not places.size:
+        name, places = "training", parts.train
+    images = base.read(builder, places)["image"]
     shows = np.array([has_content(image) for image in images], bool)
     if not shows.any():
         raise InputError(
-            f"{run.facts['name']}: no test image with content; "
+            f"{run.facts['name']}: no {name} image with content; "
             "give other images by --images=FOLDER"
         )
     source = (
-        f"test part of {run.facts['name']}, {protocols.describe(run.config)}"
+        f"{name} part of {run.facts['name']}, {protocols.describe(run.config)}"
     )
     images = images[shows]
     return Probe(images[_spread(len(images))], source)

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from g2npan_tf.data import protocols
+
 if TYPE_CHECKING:
     from export.finished_run import FinishedRun
     from export.finished_run import Probe
@@ -136,6 +138,7 @@ def write(
         "num_images": len(probe.images),
         "outputs": differences,
         "data": run.facts,
+        "protocol": protocols.describe(run.config),
         **more,
     }
     path.write_text(json.dumps(content, indent=2) + "\n")

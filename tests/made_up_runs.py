@@ -99,15 +99,15 @@ class Trainer:
         return found[0] if found else 1.0
 
 
-def write_summary(workdir, epochs):
-    """What is left of training: its best epoch is the first."""
+def write_summary(workdir, epochs, best_epoch=1):
+    """What is left of training."""
     Summary(
         data=FACTS,
         protocol="group",
         preset="compact",
         changes=[],
         epochs=epochs,
-        best_epoch=1,
+        best_epoch=best_epoch,
         best_val_srcc=0.5,
         ended="all epochs",
         calibration=None,

@@ -20,6 +20,7 @@ from export import parity
 from export.litert.conversion import SIGNATURE
 from g2npan_tf.core import mos
 from g2npan_tf.core import plain_json
+from g2npan_tf.core.config import ALL
 from g2npan_tf.data import protocols
 from g2npan_tf.scoring.model_facts import learned_from
 
@@ -76,7 +77,7 @@ def card(
         "data": run.facts,
         "preset": run.config.preset,
         "protocol": protocols.describe(run.config),
-        "test_fold": run.config.fold,
+        "test_fold": None if run.config.protocol == ALL else run.config.fold,
     }
 
 

@@ -88,6 +88,7 @@ def main(argv: list[str]) -> None:
             "into the JSON file of the same name"
         )
     settings = config.from_flags()
+    config.expect_test_part(settings, "expected another --protocol")
     pooled = options.split == "all"
     if pooled and (options["fold"].present or settings.protocol in UNPOOLED):
         command.fail(

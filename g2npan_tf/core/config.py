@@ -9,6 +9,7 @@ import os
 import pathlib
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -26,6 +27,9 @@ NUM_FOLDS = 5
 # Side in pixels of what the networks see: a whole fused image, or a tile.
 TILE_SIZE = 128
 BOTH = "leave_both_out"
+# The protocol that tests nothing.
+ALL = "all"
+NO_TEST = "EVERY scored image trains and none tests"
 # The key of the trained network among the methods of results.json.
 METHOD = "g2npan"
 
@@ -37,8 +41,8 @@ def _field(default: Any, help_text: str, source: str, **checks: Any) -> Any:
 
 
 def num_parts(protocol: str) -> int:
-    """How many parts a protocol has, at most: 5, or 25 for `BOTH`."""
-    return NUM_FOLDS**2 if protocol == BOTH else NUM_FOLDS
+    """How many parts a protocol has, at most: 5, 25 of `BOTH`, 1 of `ALL`."""
+    return {BOTH: NUM_FOLDS**2, ALL: 1}.get(protocol, NUM_FOLDS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,7 +88,8 @@ class Config:
         "group",
         "What is tested: unseen cases, images (the paper's, optimistic), "
         "algorithms, algorithms on unseen cases, a modality, or all but a "
-        "share of the cases.",
+        "share of the cases. all: every scored image trains and none tests, "
+        "with --like=CV_FOLDER, or with --epochs and --nocalibrate_scores.",
         "sec. 4.1.3, 4.3",
         choices=(
             "group",
@@ -93,7 +98,16 @@ class Config:
             BOTH,
             "leave_modality_out",
             "ratio",
+            ALL,
         ),
+    )
+    like: str = _field(
+        "",
+        "Folder of a finished cross-validation of the same data set, for "
+        "--protocol=all: gives the settings that no flag names, the number of "
+        "epochs (the mean of its runs' best ones), the calibration by what its "
+        "runs predicted of their own test parts, and the model card's figures.",
+        "Choice",
     )
     fold: int = _field(
         0,
@@ -429,6 +443,7 @@ class Config:
                 "train_algorithms must come with protocol=leave_algorithm_out "
                 f"or {BOTH}. Received: protocol={self.protocol}"
             )
+        self._check_all()
         # Two would be given an operation of one name in a loaded scorer.
         stems = ("use_local_contrast", "use_spectrum", "use_scene_statistics")
         used = [name for name in stems if getattr(self, name)]
@@ -448,6 +463,27 @@ class Config:
             raise InputError(
                 f"generator_epochs must be at most epochs={self.epochs}. "
                 f"Received: {self.generator_epochs}"
+            )
+
+    def _check_all(self) -> None:
+        """Checks what training on every image does not go with."""
+        if self.like and self.protocol != ALL:
+            raise InputError(
+                f"like must come with protocol={ALL}. Received: "
+                f"protocol={self.protocol}"
+            )
+        if self.protocol != ALL:
+            return
+        if self.extra_only:
+            raise InputError(
+                f"protocol={ALL} trains on the images of data; expected no "
+                "extra_only. Received: extra_only=True"
+            )
+        if self.calibrate_scores and not self.like:
+            raise InputError(
+                f"protocol={ALL} leaves no unseen image to calibrate on; "
+                "expected like=CV_FOLDER or calibrate_scores=False. Received: "
+                "neither"
             )
 
     @property
@@ -524,7 +560,7 @@ def with_whole_paths(config: Config) -> Config:
     """The same with absolute folders, so that a run may be read elsewhere."""
     folders: dict[str, Any] = {
         name: os.path.abspath(getattr(config, name))
-        for name in ("data_dir", "manual_dir", "init_from")
+        for name in ("data_dir", "manual_dir", "init_from", "like")
         if getattr(config, name)
     }
     return dataclasses.replace(config, **folders)
@@ -568,7 +604,7 @@ def changes(config: Config) -> list[str]:
     """
     last_names: dict[str, Any] = {
         name: os.path.basename(getattr(config, name))
-        for name in ("init_from", "backbone_weights")
+        for name in ("init_from", "backbone_weights", "like")
     }
     names = set(differing(config)) - _SAID_ELSEWHERE
     shortened = to_flags(dataclasses.replace(config, **last_names))
@@ -625,15 +661,26 @@ def define_flags(names: Iterable[str] | None = None) -> None:
             _DEFINERS[type(field.default)](field.name, None, text)
 
 
-def from_flags() -> Config:
-    """Makes the configuration: the preset, then the flags that were given."""
+def expect_test_part(config: Config, expected: str) -> None:
+    """Refuses what needs images that did not train where there are none."""
+    if config.protocol == ALL:
+        raise InputError(f"--protocol={ALL} has no test part; {expected}")
+
+
+def from_flags(start: Mapping[str, Any] | None = None) -> Config:
+    """Makes the configuration: the preset, then the flags that were given.
+
+    With a start its values take the place of the preset's.
+    """
     given = {
         field.name: _value(field, flags.FLAGS[field.name].value)
         for field in dataclasses.fields(Config)
         if field.name in flags.FLAGS and flags.FLAGS[field.name].present
     }
     preset = given.get("preset", DEFAULT_PRESET)
-    return Config(**{**PRESETS[preset], **given, "preset": preset})
+    if start is None:
+        start = {**PRESETS[preset], "preset": preset}
+    return Config(**{**start, **given})
 
 
 def to_flags(config: Config) -> list[str]:

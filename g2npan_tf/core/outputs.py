@@ -16,10 +16,12 @@ from g2npan_tf.core.errors import InputError
 
 # What a run of train.py has and others read.
 BEST = "best.weights.h5"
+# Of a run with --like: the figures of that cross-validation.
+CROSS_VALIDATION = "cross_validation.json"
 LOG = "log.csv"
 SCORER = "scorer.keras"
 SUMMARY = "training.json"
-RUN_FILES = (BEST, "config.json", LOG, SCORER, SUMMARY)
+RUN_FILES = (BEST, CROSS_VALIDATION, "config.json", LOG, SCORER, SUMMARY)
 # What a folder of the user's data has beside images.
 _DATA_FILES = ("scores.csv", "scale.json")
 
@@ -117,7 +119,7 @@ def check_settings(
 ) -> None:
     """Checks the outputs of a command that reads a data set, and `files`.
 
-    Of the settings `data_dir`, `manual_dir` and, where they are there,
+    Of the settings `data_dir`, `manual_dir` and, where they are there, `like`,
     `init_from` and `backbone_weights` name what is read.
     """
 
@@ -132,6 +134,8 @@ def check_settings(
 
     base = settings.data_dir
     folders = [pathlib.Path(base, "fusion_quality")] if base else []
+    if like := getattr(settings, "like", ""):
+        folders.append(pathlib.Path(like))
     check(outputs, inputs(), folders=folders)
 
 

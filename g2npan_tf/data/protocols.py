@@ -4,7 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from g2npan_tf.core.config import ALL
 from g2npan_tf.core.config import BOTH
+from g2npan_tf.core.config import NO_TEST
 from g2npan_tf.core.config import NUM_FOLDS
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.config import num_parts
@@ -73,6 +75,7 @@ def divide(rows: Rows, config: Config) -> Parts:
     * `ratio`: `train_share` of the cases of each modality train, drawn with
       `fold` as seed; the others test. What tests at one share tests at every
       smaller one too, so that Table 3's rows can be compared on it.
+    * `all`: every image trains; nothing chooses or tests.
 
     With `train_algorithms` the images of only so many algorithms are left in
     training and validation part, drawn with `fold` as seed; those of a smaller
@@ -99,6 +102,9 @@ def divide(rows: Rows, config: Config) -> Parts:
         InputError: If training or test would have no image, or training has
             fewer algorithms.
     """
+    none = np.zeros(0, np.int64)
+    if config.protocol == ALL:
+        return Parts(train=np.sort(rows.index), validation=none, test=none)
     is_test = _is_test(rows, config)
     is_seen = ~is_test
     if config.protocol == BOTH:
@@ -201,7 +207,14 @@ def describe(config: Config) -> str:
         "leave_modality_out": f"leave_modality_out, modality {config.fold}",
         "ratio": f"ratio, {config.train_share:.0%} of the cases train, "
         f"draw {config.fold}",
+        ALL: f"{ALL}, {NO_TEST}",
     }[config.protocol]
+
+
+def left_out(config: Config) -> str:
+    """Likewise of a model: what it has not seen."""
+    words = describe(config)
+    return words if config.protocol == ALL else f"{words} left out"
 
 
 def _is_test(rows: Rows, config: Config) -> np.ndarray:

@@ -7,6 +7,7 @@ head in YAML is what model hubs read.
 import importlib.metadata
 import json
 import math
+import os
 import pathlib
 import platform
 import zipfile
@@ -17,14 +18,17 @@ from typing import Any
 import yaml
 
 from g2npan_tf.core import config as config_module
+from g2npan_tf.core.config import ALL
 from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.config import name_of
 from g2npan_tf.core.files import written_aside
+from g2npan_tf.core.outputs import CROSS_VALIDATION
 from g2npan_tf.core.outputs import SUMMARY
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation.results import TEST
 from g2npan_tf.evaluation.results import Agreement
+from g2npan_tf.evaluation.results import CrossValidation
 from g2npan_tf.evaluation.results import Facts
 from g2npan_tf.evaluation.results import Results
 from g2npan_tf.evaluation.results import read
@@ -36,6 +40,10 @@ from g2npan_tf.scoring.model_facts import whose
 
 FILE = "model_card.md"
 USE = "Research use only. This is not a medical device."
+NOT_TESTED = (
+    "It trained on every scored image of its data set: no figure of that data "
+    "set is one of this very model."
+)
 # What hubs call the figures.
 TYPES = {
     "plcc": "pearsonr",
@@ -108,6 +116,7 @@ def write(
     paths = list(dict.fromkeys(path.resolve() for path in paths))
     evaluations = [read(path, Results) for path in paths if path.exists()]
     summary = workdir / SUMMARY
+    others = workdir / CROSS_VALIDATION
     origin = attribution(facts)
     parts = {
         "Use": f"{USE} It predicts without a reference how good a fused "
@@ -128,8 +137,13 @@ def write(
             f"({whose(one.data)})": table(one)
             for place, one in enumerate(evaluations, 1)
         },
+        **(_of_folds(read(others, CrossValidation)) if others.exists() else {}),
         "Limits": "\n".join(
-            f"- {line}" for line in limits(facts, evaluations, size)
+            f"- {line}"
+            for line in [
+                *([NOT_TESTED] if settings.protocol == ALL else []),
+                *limits(facts, evaluations, size),
+            ]
         ),
         "Versions": _versions(),
         "Citation": _CITATION,
@@ -179,7 +193,7 @@ def _training(
     named = {
         "Data": facts["name"],
         **({"Extra data": extra} if extra else {}),
-        "Protocol": f"{protocols.describe(settings)} left out",
+        "Protocol": protocols.left_out(settings),
         **sizes,
         "Settings": ", ".join(
             f"{name} {getattr(settings, name)}" for name in _SETTINGS
@@ -192,6 +206,11 @@ def _training(
             f"{summary['epochs']}, the best one {summary['best_epoch']}"
             + (f" (validation SRCC {best:.3f})" if best is not None else "")
         )
+    if settings.like:
+        named["Like"] = (
+            f"the cross-validation {os.path.basename(settings.like)}: epochs "
+            "are the mean of its runs' best ones"
+        )
     if found := summary.get("calibration"):
         alone = facts.get("extra_only")
         part = "the extra data" if alone else "training and validation part"
@@ -199,7 +218,24 @@ def _training(
             f"logit * {found['scale']:.2f} {found['offset']:+.2f}, fitted to "
             f"{found['images']} images of {part}"
         )
+        if last := found.get("unseen"):
+            named["Calibration"] += (
+                f", then (logit * {last['scale']:.2f} {last['offset']:+.2f}) "
+                f"to what that cross-validation's runs predict of "
+                f"{last['images']} images which each of them had not seen"
+            )
     return "\n".join(f"- {name}: {value}" for name, value in named.items())
+
+
+def _of_folds(results: CrossValidation) -> dict[str, str]:
+    """Figures of a cross-validation of the same settings, by title."""
+    return {
+        f"Figures of {len(results.folds)} other models, seed {seed}: "
+        "cross-validation of the same settings": "**Not of this model**, which "
+        "has seen these images: each is predicted by a model of the same "
+        f"settings that had not.\n\n{table(results.of_seed(seed))}"
+        for seed in results.seeds
+    }
 
 
 def _versions() -> str:

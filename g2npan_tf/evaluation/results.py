@@ -451,6 +451,35 @@ class Results(Judged, Header):
         return preset_words(str(self.preset), self.changes)
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CrossValidation(Header):
+    """What results.json of cross-validated runs holds.
+
+    Attributes:
+        preset: Of the training.
+        changes: Settings that are not the preset's.
+        settings: All of them.
+        seeds: Figures of the pooled folds by seed.
+        folds: SRCC of each run by `(seed, fold)`.
+    """
+
+    preset: str
+    changes: Sequence[str] | None = None
+    settings: dict[str, Any]
+    seeds: dict[str, Judged]
+    folds: dict[str, float]
+
+    def of_seed(self, seed: str) -> Results:
+        """The figures of one seed, with what they were measured on."""
+        return Results.of(
+            self.seeds[seed],
+            data=self.data,
+            protocol=self.protocol,
+            preset=self.preset,
+            changes=self.changes,
+        )
+
+
 def write(path: pathlib.Path, results: object) -> None:
     """Writes JSON, replaced whole; None is left out and NaN is null."""
     text = json.dumps(_plain(results), indent=2, allow_nan=False)

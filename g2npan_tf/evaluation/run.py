@@ -208,12 +208,18 @@ def select(settings: Config, facts: Facts, choice: Choice) -> Selection:
         InputError: If there is no such data set, or no image is left, or the
             run's own data set is asked for and has changed.
     """
+    split = choice.split or (ALL if choice.data else TEST)
+    if split == TEST and not choice.data:
+        config_module.expect_test_part(
+            settings,
+            "expected --data=DATA_SET, another one; or --split=all, images "
+            "that have trained",
+        )
     # First, since what is built now may be the run's own data set again.
     asked = _opened(settings, choice) if choice.data else None
     own = _own_data(settings, facts, choice)
     builder: tfds.core.DatasetBuilder = own if asked is None else asked
     parts = base.divide(own, settings) if own else None
-    split = choice.split or (ALL if choice.data else TEST)
     if split not in SPLITS:
         raise InputError(f"--split={split}: expected {', '.join(SPLITS)}")
     rows = base.judged(builder)
@@ -234,7 +240,8 @@ def select(settings: Config, facts: Facts, choice: Choice) -> Selection:
         known = _known(settings, parts) if is_own and parts else None
         part = _part(split, places, known)
         protocol = (
-            f"{part}; the model is of {facts['name']}, {protocol} left out"
+            f"{part}; the model is of {facts['name']}, "
+            f"{protocols.left_out(settings)}"
         )
     return Selection(builder, places, split, protocol, own, parts)
 

@@ -18,7 +18,6 @@ import sys
 from collections.abc import Iterable
 from collections.abc import Mapping
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from absl import flags
@@ -33,12 +32,15 @@ from g2npan_tf.core.config import name_of
 from g2npan_tf.core.config import num_parts
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
+from g2npan_tf.core.folds import folder_of
+from g2npan_tf.core.folds import predictions_of
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation import figures
 from g2npan_tf.evaluation import report
 from g2npan_tf.evaluation import results as kept
 from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation import table as evaluation_table
+from g2npan_tf.evaluation.results import CrossValidation
 from g2npan_tf.evaluation.results import Judged
 from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.evaluation.results import Results
@@ -57,35 +59,6 @@ FILES = (
     "scatter.png",
     "table.md",
 )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class CrossValidation(kept.Header):
-    """What results.json of cross-validated runs holds.
-
-    Attributes:
-        preset: Of the training.
-        changes: Settings that are not the preset's.
-        settings: All of them.
-        seeds: Figures of the pooled folds by seed.
-        folds: SRCC of each run by `(seed, fold)`.
-    """
-
-    preset: str
-    changes: Sequence[str] | None = None
-    settings: dict[str, Any]
-    seeds: dict[str, Judged]
-    folds: dict[str, float]
-
-    def of_seed(self, seed: str) -> Results:
-        """The figures of one seed, with what they were measured on."""
-        return Results.of(
-            self.seeds[seed],
-            data=self.data,
-            protocol=self.protocol,
-            preset=self.preset,
-            changes=self.changes,
-        )
 
 
 # Configuration of each run by seed and fold.
@@ -114,6 +87,7 @@ def main(argv: list[str]) -> int:
         if options[name].present:
             command.fail(f"--{name}: expected --{name}s=..., a list")
     settings = config_module.from_flags()
+    config_module.expect_test_part(settings, "expected another --protocol")
     if not settings.epochs:
         command.fail("--epochs=0: train.py makes a dry run; expected 1 or more")
     output = pathlib.Path(options.output)
@@ -180,16 +154,6 @@ def runs_of(config: Config, seeds: Iterable[int], folds: Sequence[int]) -> Runs:
         for seed in seeds
         for fold in folds
     }
-
-
-def folder_of(output: pathlib.Path, seed: int, fold: int) -> pathlib.Path:
-    """The workdir of a run."""
-    return output / f"seed_{seed}" / f"fold_{fold}"
-
-
-def predictions_of(output: pathlib.Path, seed: int, fold: int) -> pathlib.Path:
-    """What the evaluation of a run predicted."""
-    return folder_of(output, seed, fold) / "evaluation" / "predictions.csv"
 
 
 def run_all(runs: Runs, output: pathlib.Path, jobs: int) -> None:

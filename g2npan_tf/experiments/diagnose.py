@@ -39,7 +39,8 @@ def main(argv: list[str]) -> None:
         command.fail("expected --workdir=FOLDER of a run, and nothing else")
     workdir = pathlib.Path(options.workdir)
     outputs.check({"output": [options.output]}, outputs.run_files(workdir))
-    config_module.load(workdir / "config.json")
+    settings, _ = config_module.load(workdir / "config.json")
+    config_module.expect_test_part(settings, "expected another run")
     with command.quiet_stderr():
         from g2npan_tf.evaluation import results
         from g2npan_tf.experiments import diagnosis

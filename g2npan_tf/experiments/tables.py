@@ -110,7 +110,9 @@ def _base(table: str) -> Config:
             expected = f"--{name}s=LIST" if name in ("fold", "seed") else "none"
             command.fail(f"--{name}: the rows set it; expected {expected}")
     if table != "3":
-        return config_module.from_flags()
+        base = config_module.from_flags()
+        config_module.expect_test_part(base, "expected another --protocol")
+        return base
     if options["train_share"].present:
         command.fail("--train_share: the rows of Table 3 set it; expected none")
     if options.protocol not in (None, "ratio"):

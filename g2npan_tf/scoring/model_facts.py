@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from g2npan_tf.core import plain_json
+from g2npan_tf.core.config import ALL
+from g2npan_tf.core.config import NO_TEST
 
 SIMULATED = "simulated"
 UNKNOWN = "unknown"
@@ -113,9 +115,10 @@ def _further(side: dict[str, Any]) -> dict[str, str]:
     settings = side.get("config")
     settings = settings if isinstance(settings, dict) else {}
     protocol = settings.get("protocol")
+    part = f"fold {settings.get('fold')}" if protocol != ALL else NO_TEST
     values = {
         "Protocol": side.get("protocol")
-        or (protocol and f"{protocol}, fold {settings.get('fold')}"),
+        or (protocol and f"{protocol}, {part}"),
         "Precision": side.get("precision"),
         "Version": side.get("version"),
         "SHA-256": side.get("sha256"),

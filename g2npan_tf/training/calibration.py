@@ -7,6 +7,7 @@ run to run: harmless within a run, but not beside the scores of another.
 
 import dataclasses
 import pathlib
+from typing import Any
 
 import keras
 import numpy as np
@@ -31,11 +32,41 @@ _LARGEST_LOGIT = 30.0
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """What was done to the logit, and the number of images it was fitted to."""
+    """What was done to the logit.
+
+    Attributes:
+        scale: Of the logit.
+        offset: Added to the scaled logit.
+        images: To how many images it was fitted.
+        unseen: The last step in it, if it was fitted to images that have not
+            trained: to other runs' test parts.
+    """
 
     scale: float
     offset: float
     images: int
+    unseen: "Calibration | None" = None
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Calibration":
+        """Reads what `dataclasses.asdict` wrote, also in earlier versions."""
+        unseen = values.get("unseen")
+        last = {"unseen": cls.from_json(unseen)} if unseen else {}
+        return cls(**{**values, **last})
+
+    def then(self, last: "Calibration | None") -> "Calibration":
+        """This one and then the last step, as one."""
+        if last is None:
+            return self
+        return Calibration(
+            last.scale * self.scale,
+            last.scale * self.offset + last.offset,
+            self.images,
+            last,
+        )
+
+    def __str__(self) -> str:
+        return f"logit * {self.scale:.2f} {self.offset:+.2f}"
 
 
 def fit(
@@ -69,6 +100,7 @@ def recalibrate(
     images: np.ndarray,
     quality: np.ndarray,
     tiles_per_side: int,
+    last: Calibration | None = None,
 ) -> tuple[bytes, Calibration]:
     """Fits a saved scorer to readers' scores that it may know.
 
@@ -76,23 +108,27 @@ def recalibrate(
     and class activation map stay one, and nothing is added to the graph.
 
     `images` are uint8 `[n, size, size, 3]`, n > 0, of the scorer's size,
-    `quality` is the readers', `[n]` in [0, 1]. Gives the content of the new
-    `scorer.keras` and what was done; the old file is not changed.
+    `quality` is the readers', `[n]` in [0, 1]. A last step comes after what is
+    found. Gives the content of the new `scorer.keras` and what was done; the
+    old file is not changed.
     """
     scorer = keras.saving.load_model(path, compile=False, safe_mode=True)
-    logits, weights = _tile_logits(scorer, images, tiles_per_side)
-    scale, offset = fit(logits, weights, np.asarray(quality, np.float64))
-    last = scorer.get_layer("quality_network").get_layer("cam")
-    kernel, bias = last.get_weights()
-    last.set_weights([scale * kernel, scale * bias + offset])
-    done = Calibration(scale, offset, len(images))
+    logits, weights = tile_logits(scorer, images, tiles_per_side)
+    found = fit(logits, weights, np.asarray(quality, np.float64))
+    done = Calibration(*found, len(images)).then(last)
+    layer = scorer.get_layer("quality_network").get_layer("cam")
+    kernel, bias = layer.get_weights()
+    layer.set_weights([done.scale * kernel, done.scale * bias + done.offset])
     return checkpoints.content(scorer.save, checkpoints.SCORER), done
 
 
-def _tile_logits(
+def tile_logits(
     scorer: keras.Model, images: np.ndarray, tiles_per_side: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logit and weight of each tile, float64 `[n, tiles]` both."""
+    """Logit and weight of each tile, float64 `[n, tiles]` both.
+
+    `images` are as for `recalibrate`.
+    """
     counted = weights_of_cells(scorer.get_layer("quality_network"))
     cam_only = keras.Model(scorer.input, scorer.output["cam"])
     logits, weights = [], []

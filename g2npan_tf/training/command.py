@@ -18,6 +18,7 @@ from absl import flags
 from g2npan_tf.core import command
 from g2npan_tf.core import config
 from g2npan_tf.core import outputs
+from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.errors import WorkerLostError
 from g2npan_tf.core.files import NO_SPACE
 from g2npan_tf.scoring.model_facts import extra_words
@@ -25,6 +26,7 @@ from g2npan_tf.scoring.model_facts import has_no_readers
 from g2npan_tf.scoring.model_facts import whose
 
 if TYPE_CHECKING:
+    from g2npan_tf.training.calibration import Calibration
     from g2npan_tf.training.workdir import Summary
 
 
@@ -40,7 +42,7 @@ def main(argv: list[str]) -> int:
         command.fail(f"unexpected argument {argv[1]}; all settings are flags")
     if not flags.FLAGS.workdir:
         command.fail("--workdir is required: the folder of the run")
-    settings = config.from_flags()
+    settings = _settings()
     outputs.check_settings(
         {"workdir": outputs.run_files(flags.FLAGS.workdir)}, settings
     )
@@ -70,10 +72,31 @@ def main(argv: list[str]) -> int:
         WorkerLostError,
     ) as error:
         return stopped(error, workdir)
-    print(report(summary, workdir))
+    print(report(summary, workdir, settings.protocol != config.ALL))
     if has_no_readers(summary.data):
         print(start_command(settings, workdir))
     return 0
+
+
+def _settings() -> config.Config:
+    """What the flags say; what none says is the preset's, or that of --like."""
+    like = flags.FLAGS["like"].value
+    if not like:
+        settings = config.from_flags()
+        is_all = settings.protocol == config.ALL
+        if is_all and not flags.FLAGS["epochs"].present:
+            raise InputError(
+                f"--protocol={config.ALL} has no validation part to choose "
+                "the last epoch by; expected --like=CV_FOLDER, or --epochs "
+                "and --nocalibrate_scores"
+            )
+        return settings
+    with command.quiet_stderr():
+        from g2npan_tf.training import like as others
+
+    settings = config.from_flags(others.settings(pathlib.Path(like)))
+    others.check(settings)
+    return settings
 
 
 def stopped(error: BaseException, workdir: pathlib.Path) -> int:
@@ -110,7 +133,9 @@ def saved(workdir: pathlib.Path) -> str:
     return f"{state}: --workdir={workdir}"
 
 
-def report(summary: "Summary", workdir: pathlib.Path) -> str:
+def report(
+    summary: "Summary", workdir: pathlib.Path, has_test_part: bool = True
+) -> str:
     """What a finished run says: figures, where everything is, what is next."""
     losses = "only the generator was trained"
     if summary.quality_loss:
@@ -124,8 +149,8 @@ def report(summary: "Summary", workdir: pathlib.Path) -> str:
     found, scale = summary.calibration, ""
     if found:
         scale = (
-            f"scores calibrated on {found.images} images: logit * "
-            f"{found.scale:.2f} {found.offset:+.2f}\n"
+            f"scores calibrated on {found.images} images{_last(found)}: "
+            f"{found}\n"
         )
     said = extra_words(summary.data)
     extra = f"extra data: {said}\n" if said else ""
@@ -137,12 +162,21 @@ def report(summary: "Summary", workdir: pathlib.Path) -> str:
         f"{summary.wall_seconds:.0f} s, "
         f"{summary.peak_memory_mib:.0f} MiB of memory at most\n"
         f"run:        {workdir} (scorer.keras, log.csv, training.json, "
-        "events, checkpoints)\n" + next_commands(workdir)
+        "events, checkpoints)\n" + next_commands(workdir, has_test_part)
     )
 
 
-def next_commands(workdir: pathlib.Path) -> str:
+def _last(found: "Calibration") -> str:
+    """What a calibration has beside the run's own images, in words."""
+    if not found.unseen:
+        return ""
+    return f", then on {found.unseen.images} that other runs tested"
+
+
+def next_commands(workdir: pathlib.Path, has_test_part: bool = True) -> str:
     """What to do with a finished run, a command a line."""
+    from g2npan_tf.evaluation import card as model_card
+
     # As it was called: python, python3, .venv/bin/python ...
     python = shlex.quote(sys.orig_argv[0])
     run, models, samples = (
@@ -157,10 +191,11 @@ def next_commands(workdir: pathlib.Path) -> str:
         "samples": f"datasets.samples --workdir={run} --output={samples}",
         "scores": f"g2npan_tf.scoring.score --model={run} {samples}",
     }
-    return "\n".join(
-        f"{name + ':':<11} {python} -m {command}"
-        for name, command in commands.items()
-    )
+    lines = {name: f"{python} -m {line}" for name, line in commands.items()}
+    if not has_test_part:
+        card = shlex.quote(str(workdir / model_card.FILE))
+        lines["figures"] = f"none of its own; {card} has what is known"
+    return "\n".join(f"{name + ':':<11} {x}" for name, x in lines.items())
 
 
 def start_command(settings: config.Config, workdir: pathlib.Path) -> str:

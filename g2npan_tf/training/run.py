@@ -17,10 +17,13 @@ import tqdm.keras
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core import mos
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.folds import Fold
 from g2npan_tf.core.outputs import LOG
 from g2npan_tf.data import base
 from g2npan_tf.data import batches as training_data
 from g2npan_tf.data import protocols
+from g2npan_tf.evaluation import card
 from g2npan_tf.model import precision
 from g2npan_tf.model.quality_network import adapt
 from g2npan_tf.model.scorer import split_tiles
@@ -31,6 +34,7 @@ from g2npan_tf.training import callbacks
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training import distribution
 from g2npan_tf.training import dry_run
+from g2npan_tf.training import like
 from g2npan_tf.training import start_weights
 from g2npan_tf.training import tensorboard
 from g2npan_tf.training import workdir as run_folder
@@ -50,6 +54,7 @@ class _Ready:
     parts: protocols.Parts
     sources: Sequence[base.Source]  # What trains.
     facts: dict[str, Any]  # Of all data.
+    folds: Sequence[Fold]  # Of the cross-validation in `like`, if any.
     model: TrainingModel
     steps: int
     progress: checkpoints.Progress
@@ -86,6 +91,8 @@ def run(
     steps_left = (config.epochs - progress.epoch) * ready.steps
     tensorboard.profiled_steps(config.profile, None if ended else steps_left)
     run_folder.claim(own, config, ready.facts)
+    if config.like:
+        like.keep(config, own)
     keeper = callbacks.Keeper(own, progress, ready.best)
     keeper.publish()
     done = run_folder.read_summary(workdir) if ended else None
@@ -117,6 +124,9 @@ def run(
         quality_loss=run_folder.quality_losses(own),
     )
     summary.write(own)
+    if config.protocol == config_module.ALL:
+        # What others have of their evaluation.
+        card.write(own, ready.model.tiles_per_side * config.tile_size)
     return summary
 
 
@@ -143,7 +153,8 @@ def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
     config = config_module.with_whole_paths(config)
     tensorboard.profiled_steps(config.profile)
     strategy = distribution.strategy(config)
-    builder, extra = _open_bases(strategy, config, workdir)
+    folds = like.check(config) if config.like else []
+    builder, extra = _open_bases(strategy, config, workdir, folds)
     facts = base.run_facts(builder, extra, config)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
@@ -169,6 +180,7 @@ def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
         parts=parts,
         sources=sources,
         facts=facts,
+        folds=folds,
         model=model,
         steps=steps,
         progress=progress,
@@ -196,7 +208,8 @@ def _fit(
     config, model = ready.config, ready.model
     validation = base.read(ready.builder, ready.parts.validation)
     patience = config.early_stopping_epochs
-    if patience and not len(validation["image"]):
+    is_expected = config.protocol == config_module.ALL
+    if patience and not len(validation["image"]) and not is_expected:
         print("no validation part: no early stopping", file=sys.stderr)
     events = keeper.workdir / "events"
     step_time = tensorboard.StepTime(config.batch_size)
@@ -246,23 +259,31 @@ def _calibrate(
     """Fits the best epoch's scorer to scores that a method may use.
 
     Those of the run's own data set; where it does not train, of what does.
+    Where all of it trains, the folds' test parts come last.
     """
     sources = ready.sources
     if not ready.config.extra_only:
         sources = [base.Source(ready.builder, ready.parts.known)]
     rows = base.read_some(sources, calibration.MAX_IMAGES)
+    tiles = ready.model.tiles_per_side
     scorer, done = calibration.recalibrate(
         keeper.workdir / checkpoints.SCORER,
         rows["image"],
         mos.to_quality(rows["mos"]),
-        ready.model.tiles_per_side,
+        tiles,
+        like.calibrate(ready.folds, ready.builder, tiles)
+        if ready.folds
+        else None,
     )
     keeper.replace_scorer(ready.model, scorer)
     return done
 
 
 def _open_bases(
-    strategy: tf.distribute.Strategy, config: Config, workdir: pathlib.Path
+    strategy: tf.distribute.Strategy,
+    config: Config,
+    workdir: pathlib.Path,
+    folds: Sequence[Fold],
 ) -> tuple[tfds.core.DatasetBuilder, tfds.core.DatasetBuilder | None]:
     """Opens the data set, once it is sure that this is the workdir's run.
 
@@ -272,11 +293,14 @@ def _open_bases(
     if before is None:
         # Before the minutes that a data set may take to be built.
         start_weights.check(config)
+    if folds:
+        before = _same_facts(folds[0], before, workdir)
 
     def opened() -> tuple[
         tfds.core.DatasetBuilder, tfds.core.DatasetBuilder | None
     ]:
-        # A run resumes on the very version of the data set that it began with.
+        # A run resumes on the very version of the data set that it began with,
+        # and one that is like others takes theirs.
         if before:
             return (
                 base.reopen(config, before),
@@ -293,6 +317,18 @@ def _open_bases(
     return builder, extra
 
 
+def _same_facts(
+    fold: Fold, before: dict[str, Any] | None, workdir: pathlib.Path
+) -> dict[str, Any]:
+    """Facts of a fold's data, which the workdir's run must have, too."""
+    if before not in (None, fold.facts):
+        raise InputError(
+            f"{workdir} already contains a run on other data than that in "
+            f"{fold.folder} ({fold.facts['name']}); expected another --workdir"
+        )
+    return fold.facts
+
+
 def _facts_in_common(
     config: Config, facts: dict[str, Any], workdir: pathlib.Path
 ) -> dict[str, Any]:
@@ -301,7 +337,7 @@ def _facts_in_common(
     flags = {
         f"--{name}": value
         for name, value in config.to_json().items()
-        if name not in ("data_dir", "manual_dir", "init_from")
+        if name not in ("data_dir", "manual_dir", "init_from", "like")
     }
     return {
         "the last checkpoint": newest.name if newest else "none",

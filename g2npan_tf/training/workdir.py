@@ -63,7 +63,7 @@ def read_summary(workdir: pathlib.Path) -> Summary | None:
         return None
     kept = {"changes": [], "calibration": None} | json.loads(path.read_text())
     if kept["calibration"]:
-        kept["calibration"] = Calibration(**kept["calibration"])
+        kept["calibration"] = Calibration.from_json(kept["calibration"])
     fields = (field.name for field in dataclasses.fields(Summary))
     return Summary(**{name: kept[name] for name in fields})
 

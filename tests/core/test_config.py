@@ -117,6 +117,10 @@ def test_a_run_that_used_a_removed_option_needs_retraining(name):
         {"use_spectrum": True, "use_scene_statistics": True},
         {"data_repeats": 2},
         {"data_repeats": 2, "extra_data": "more", "extra_only": True},
+        {"like": "runs/cv"},
+        {"protocol": "all", "fold": 1},
+        {"protocol": "all", "calibrate_scores": True},
+        {"protocol": "all", "extra_data": "more", "extra_only": True},
     ],
 )
 def test_values_outside_their_range_are_refused(change):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.config import num_parts
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import protocols
 
@@ -63,6 +64,19 @@ def test_no_case_is_in_two_parts(protocol):
     parts = divide(protocol=protocol, fold=1)
     cases = [values("case_id", part) for part in dataclasses.astuple(parts)]
     assert sum(map(len, cases)) == len(set.union(*cases)) == CASES
+
+
+def test_all_images_train_and_none_chooses_or_tests():
+    parts = divide(protocol="all")
+    np.testing.assert_array_equal(parts.train, TABLE.index)
+    np.testing.assert_array_equal(parts.known, TABLE.index)
+    assert not parts.validation.size
+    assert not parts.test.size
+    words = protocols.left_out(Config(protocol="all"))
+    assert words == "all, EVERY scored image trains and none tests"
+    assert protocols.left_out(Config()).endswith("fold 0 of 5 left out")
+    # Nothing is held out of further images.
+    assert len(extra_rows(protocol="all")[1]) == len(EXTRA.index)
 
 
 def test_the_papers_protocol_splits_pairs_and_chooses_on_the_test_part():
@@ -249,6 +263,7 @@ def test_the_images_themselves_under_other_case_names_do_not_train(
     protocol, fold, are_sets
 ):
     rows, extra = (TABLE, RENAMED) if are_sets else (RENAMED, TABLE)
+    fold %= num_parts(protocol)
     config = Config(protocol=protocol, fold=fold)
     parts = protocols.divide(rows, config)
     places = protocols.may_train_too(extra, rows, parts, config)

@@ -79,7 +79,7 @@ def saved(request, tmp_path_factory):
 def test_logits_and_weights_are_those_of_the_scorer(saved):
     path, tiles, images = saved
     scorer = keras.saving.load_model(path, compile=False)
-    logits, weights = calibration._tile_logits(scorer, images, tiles)
+    logits, weights = calibration.tile_logits(scorer, images, tiles)
     assert logits.shape == weights.shape == (10, tiles**2)
     quality = np.average(special.expit(logits), axis=1, weights=weights)
     outputs = scorer.predict_on_batch(images)
@@ -94,7 +94,7 @@ def test_a_map_of_exactly_0_and_1_has_a_finite_logit(saved):
     # Both ends in one map, as far as a float32 goes.
     for size, bias in ((1e9, -1e3), (1e9, 1e3), (0.0, 1e3), (0.0, -1e3)):
         last.set_weights([size * kernel, np.float32([bias])])
-        logits, weights = calibration._tile_logits(scorer, images, tiles)
+        logits, weights = calibration.tile_logits(scorer, images, tiles)
         assert np.isfinite(logits).all()
         found = calibration.fit(logits, weights, np.linspace(0.1, 0.9, 10))
         assert np.isfinite(found).all()
@@ -129,7 +129,7 @@ def test_the_new_scorer_has_the_scale_and_nothing_else_is_changed(
 def test_a_second_time_changes_nothing(saved, tmp_path):
     path, tiles, images = saved
     scorer = keras.saving.load_model(path, compile=False)
-    logits, weights = calibration._tile_logits(scorer, images, tiles)
+    logits, weights = calibration.tile_logits(scorer, images, tiles)
     reached = special.expit(3 * logits + 0.2)
     quality = np.average(reached, axis=1, weights=weights)
     content, done = calibration.recalibrate(path, images, quality, tiles)

@@ -74,9 +74,13 @@ def run_main(monkeypatch, tmp_path):
 
     def call(outcome):
         settings = types.SimpleNamespace(
-            epochs=1, grace_seconds=30, data_dir="", manual_dir=""
+            epochs=1,
+            grace_seconds=30,
+            data_dir="",
+            manual_dir="",
+            protocol="group",
         )
-        monkeypatch.setattr(training.config, "from_flags", lambda: settings)
+        monkeypatch.setattr(training, "_settings", lambda: settings)
         given = types.SimpleNamespace(workdir=str(tmp_path))
         monkeypatch.setattr(training.flags, "FLAGS", given)
         handlers = {
