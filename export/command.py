@@ -14,6 +14,7 @@ from export.parity import Differences
 from export.parity import ParityError
 from g2npan_tf.core import command
 from g2npan_tf.core import config
+from g2npan_tf.core import folds
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.scoring.model_facts import learned_from
@@ -46,7 +47,13 @@ _Export = Callable[["FinishedRun", "Probe", pathlib.Path, str], Exported]
 
 def define_flags() -> None:
     """Defines the flags that every export command has."""
-    flags.DEFINE_string("workdir", "", "Folder of the run. Required.")
+    flags.DEFINE_string(
+        "workdir",
+        "",
+        "Folder of the run; or of a finished cross-validation, whose runs are "
+        "packed as one: mean outputs, and mos_spread between their MOS. "
+        "Required.",
+    )
     flags.DEFINE_string("output", "", "Folder to export to. Required.")
     flags.DEFINE_string("name", "g2npan", "Name of the model.")
     flags.DEFINE_string(
@@ -74,12 +81,11 @@ def run(
     values = flags.FLAGS
     _check_flags(argv)
     workdir, output = pathlib.Path(values.workdir), pathlib.Path(values.output)
+    # Before the seconds that TensorFlow takes to load.
     outputs.check(
         {"output": [output / name for name in files]},
-        outputs.run_files(workdir),
+        [file for run in _runs(workdir) for file in outputs.run_files(run)],
     )
-    # Before the seconds that TensorFlow takes to load.
-    config.load(workdir / "config.json")
     with command.quiet_stderr():
         from export import finished_run
     finished = finished_run.load(workdir)
@@ -102,6 +108,14 @@ def run(
     return 0
 
 
+def _runs(workdir: pathlib.Path) -> list[pathlib.Path]:
+    """The folders of the runs that are exported, if they can be."""
+    if folds.is_cross_validation(workdir):
+        return [one.folder for one in folds.finished(workdir)]
+    config.load(workdir / "config.json")
+    return [workdir]
+
+
 def _check_flags(argv: list[str]) -> None:
     """Raises for what needs no look at the run."""
     values = flags.FLAGS
@@ -112,7 +126,7 @@ def _check_flags(argv: list[str]) -> None:
     if not pathlib.Path(values.workdir or "-").is_dir():
         raise InputError(
             f"--workdir={values.workdir}: expected the folder of a run of "
-            "train.py"
+            "train.py, or of a cross-validation"
         )
     if not values.output:
         raise InputError("--output is required: the folder to export to")
@@ -130,6 +144,8 @@ def _print_summary(
         f"{name} {found['max']:.1e}"
         for name, found in exported.differences.items()
     )
+    if finished.members > 1:
+        print(f"packed: {finished.members} models as one, with mos_spread")
     for note in exported.notes:
         print(f"note:   {note}")
     print(

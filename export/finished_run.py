@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from g2npan_tf.core import config as config_module
+from g2npan_tf.core import folds
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.outputs import SCORER
@@ -19,6 +20,7 @@ from g2npan_tf.images.content import scorer_image
 from g2npan_tf.images.paths import find_images
 from g2npan_tf.images.read import SCORER_SIZE
 from g2npan_tf.images.read import load_image
+from g2npan_tf.model.packed import pack
 from g2npan_tf.scoring.assessor import load_keras
 
 # Enough for every modality and algorithm to be among them.
@@ -27,11 +29,31 @@ MAX_IMAGES = 32
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
-    """A run of train.py; its facts are those of its data set."""
+    """A run of train.py, or those of a cross-validation packed as one.
+
+    Attributes:
+        config: Of the first run.
+        facts: Of the data set.
+        scorer: Of all runs.
+        members: How many they are.
+    """
 
     config: Config
     facts: dict[str, Any]
     scorer: keras.Model
+    members: int = 1
+
+    @property
+    def protocol(self) -> str:
+        """What trained and what did not, in words."""
+        words = protocols.describe(self.config)
+        if self.members == 1:
+            return words
+        return (
+            f"{self.members} models of a cross-validation as one, so that "
+            f"every image has trained some of them ({words} and likewise the "
+            "others)"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +70,22 @@ class Probe:
 
 
 def load(workdir: pathlib.Path) -> FinishedRun:
-    """Loads what an export needs of a run.
+    """Loads what an export needs of a run, or of a cross-validation.
+
+    Choice: of a cross-validation the runs of all seeds are packed, folds of
+    each alike, so that no part of the data set counts more than another.
 
     Raises:
         InputError: If the folder, its `config.json` or its `scorer.keras` is
-            missing or damaged.
+            missing or damaged, or the cross-validation is not finished.
     """
+    if folds.is_cross_validation(workdir):
+        found = folds.finished(workdir)
+        scorers = [load_keras(one.folder / SCORER) for one in found]
+        first = found[0]
+        return FinishedRun(
+            first.config, first.facts, pack(scorers), len(scorers)
+        )
     config, facts = config_module.load(workdir / "config.json")
     path = workdir / SCORER
     if not path.is_file():

@@ -11,8 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from g2npan_tf.data import protocols
-
 if TYPE_CHECKING:
     from export.finished_run import FinishedRun
     from export.finished_run import Probe
@@ -138,7 +136,8 @@ def write(
         "num_images": len(probe.images),
         "outputs": differences,
         "data": run.facts,
-        "protocol": protocols.describe(run.config),
+        "protocol": run.protocol,
+        "models": run.members,
         **more,
     }
     path.write_text(json.dumps(content, indent=2) + "\n")

@@ -13,14 +13,15 @@ from export.litert import conversion
 SHAPE = (128, 128, 3)
 
 
-def tiny_scorer(use_gan=True):
+def tiny_scorer(use_gan=True, gain=1.0):
     """Quality is the mean brightness, its map that of 8 x 8 cells.
 
-    The generated reference is the negative; a convolution holds variables.
+    The generated reference is the negative; a convolution holds variables. A
+    gain is of the quality and its map.
     """
     image = keras.Input(SHAPE, dtype="uint8", name="image")
     scaled = layers.Rescaling(1 / 255)(image)
-    third = initializers.Constant(1 / 3)
+    third = initializers.Constant(gain / 3)
     grey = layers.Conv2D(1, 1, kernel_initializer=third)(scaled)
     cells = layers.AveragePooling2D(16)(grey)
     quality = keras.ops.mean(cells, axis=(1, 2, 3))

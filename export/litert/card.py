@@ -21,7 +21,6 @@ from export.litert.conversion import SIGNATURE
 from g2npan_tf.core import mos
 from g2npan_tf.core import plain_json
 from g2npan_tf.core.config import ALL
-from g2npan_tf.data import protocols
 from g2npan_tf.scoring.model_facts import learned_from
 
 if TYPE_CHECKING:
@@ -35,6 +34,11 @@ _MEANINGS = {
     "cam": "local quality, 1 is good",
     "reference": "generated best version of the image, RGB",
     "nuance": "|reference - image|",
+    "mos_spread": "standard deviation between the packed models' MOS",
+}
+_RANGES = {
+    "mos": [mos.MOS_MIN, mos.MOS_MAX],
+    "mos_spread": [0.0, mos.MOS_MAX - mos.MOS_MIN],
 }
 
 
@@ -52,6 +56,7 @@ def card(
         outputs: Of the file on some images.
         calibration: Facts of `conversion.calibration`, for full int8.
     """
+    has_test_part = run.members == 1 and run.config.protocol != ALL
     calibrated = {"calibration": calibration} if calibration else {}
     return {
         "format": "LiteRT (TensorFlow Lite)",
@@ -76,8 +81,9 @@ def card(
         "use": "research only; not a medical device",
         "data": run.facts,
         "preset": run.config.preset,
-        "protocol": protocols.describe(run.config),
-        "test_fold": None if run.config.protocol == ALL else run.config.fold,
+        "protocol": run.protocol,
+        "test_fold": run.config.fold if has_test_part else None,
+        "models": run.members,
     }
 
 
@@ -134,6 +140,6 @@ def _describe(name: str, values: Any, meaning: str) -> dict[str, Any]:
     return {
         "dtype": str(values.dtype),
         "shape": [1, *values.shape[1:]],
-        "range": [mos.MOS_MIN, mos.MOS_MAX] if name == "mos" else [0.0, 1.0],
+        "range": _RANGES.get(name, [0.0, 1.0]),
         "meaning": meaning,
     }

@@ -13,6 +13,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from g2npan_tf.core import command
 from g2npan_tf.images.content import NEAR_LEVELS
+from g2npan_tf.model.packed import FIRST
 
 if TYPE_CHECKING:
     import keras
@@ -211,8 +212,13 @@ def float_operations(model: bytes, scorer: "keras.Model") -> list[str]:
 
 
 def _number_of_up_blocks(scorer: "keras.Model") -> int:
-    """Up-sampling blocks of the generator; 0 if there is none."""
+    """Up-sampling blocks of the generator; 0 if there is none.
+
+    Of scorers packed as one those of the first: they are alike.
+    """
     layers = {layer.name: layer for layer in scorer.layers}
+    if FIRST in layers:
+        return _number_of_up_blocks(layers[FIRST])
     if "generator" not in layers:
         return 0
     names = [layer.name for layer in layers["generator"].layers]

@@ -9,8 +9,10 @@
 
 `image_bytes` is a string `[batch]` of whole PNG, JPEG or BMP files; `image` is
 uint8 `[batch, height, width, 3]`, RGB. Scores: `mos` float32 `[batch]`, 1..5;
-`quality` float32 `[batch]`, 0..1; `status` int32 `[batch]`, a code of
-`export.serving.status`; `version` int64 `[batch]`, that of the model's folder.
+`quality` float32 `[batch]`, 0..1; of models packed as one `mos_spread` float32
+`[batch]`, the standard deviation between their MOS; `status` int32 `[batch]`,
+a code of `export.serving.status`; `version` int64 `[batch]`, that of the
+model's folder.
 """
 
 import pathlib
@@ -22,6 +24,7 @@ import tensorflow as tf
 from export import graph
 from export.serving import image_bytes
 from export.serving import status as statuses
+from g2npan_tf.model.packed import SPREAD
 
 Outputs = dict[str, tf.Tensor]
 
@@ -161,7 +164,8 @@ def _finish(
 
 def _scores(outputs: Outputs) -> Outputs:
     """Drops the maps."""
-    return {name: outputs[name] for name in (*SCORES, "status", "version")}
+    names = (*SCORES, SPREAD, "status", "version")
+    return {name: outputs[name] for name in names if name in outputs}
 
 
 def _draw(values: tf.Tensor, status: tf.Tensor, size: int) -> tf.Tensor:

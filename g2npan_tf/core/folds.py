@@ -76,6 +76,10 @@ def finished(output: pathlib.Path) -> list[Fold]:
                 f"{one.folder}: {', '.join(differing)} in {RESULTS}; expected "
                 "runs of one setting, pooled after the last of them had ended"
             )
+    if any(one.facts != found[0].facts for one in found):
+        raise InputError(
+            f"{output}: its runs are of different data; expected one data set"
+        )
     is_open = settings.protocol == "leave_modality_out"
     needed = range(2 if is_open else NUM_FOLDS)
     wanted = {(seed, fold) for seed, _ in keys for fold in needed}

@@ -39,6 +39,9 @@ MEMBERS = {"metadata.json", "config.json", "model.weights.h5"}
 MAX_BYTES = 2**31
 MAX_CONFIG_BYTES = 2**24
 
+# Numbers of an image that only some artefacts give beside its score.
+FURTHER = ("mos_spread",)
+
 # Named float32 outputs, batch first.
 _Outputs = dict[str, np.ndarray]
 # Maps uint8 `[batch, size, size, 3]` to outputs; the flag says whether the
@@ -53,6 +56,8 @@ class Assessment:
     Attributes:
         mos: Predicted mean opinion score, range [1, 5].
         quality: The same on the range [0, 1].
+        mos_spread: Standard deviation between the scores of the models that
+            are packed as one; None of a single model.
         cam: Local quality, float32 `[8, 8]`, range [0, 1], 1 is good.
         reference: Generated best version of the image, float32
             `[128, 128, 3]`, RGB, range [0, 1].
@@ -68,6 +73,7 @@ class Assessment:
     cam: np.ndarray | None = None
     reference: np.ndarray | None = None
     nuance: np.ndarray | None = None
+    mos_spread: float | None = None
 
 
 class Assessor:
@@ -79,8 +85,13 @@ class Assessor:
         batch_size: int = 16,
         size: int = SCORER_SIZE,
         check_content: bool = True,
+        further: tuple[str, ...] = (),
     ):
-        """Wraps what runs a scorer on a batch of uint8 `[size, size, 3]`."""
+        """Wraps what runs a scorer on a batch of uint8 `[size, size, 3]`.
+
+        `further` are those of `FURTHER` that it gives.
+        """
+        self.further = further
         self._runner = runner
         self._check_content = check_content
         self.batch_size = batch_size
@@ -126,8 +137,8 @@ class Assessor:
                 runner, size = _keras_runner(file)
             else:
                 runner, size = _litert_runner(file, num_threads)
-            _try(runner, size)
-        return cls(runner, batch_size, size, check_content)
+            further = _try(runner, size)
+        return cls(runner, batch_size, size, check_content, further)
 
     def score(self, images: Sequence[np.ndarray]) -> np.ndarray:
         """Predicts the mean opinion score of every image.
@@ -142,12 +153,26 @@ class Assessor:
         Raises:
             InputError: If an image is another array.
         """
-        scores = [
-            np.where(shown, self._run(batch, False)["mos"], np.nan)
-            for batch, shown in self._batches(images)
-        ]
+        return self.numbers(images)["mos"]
+
+    def numbers(self, images: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Predicts as `score` does.
+
+        Returns:
+            `mos` and what is in `further` by name, float32 `[len(images)]`
+            each; NaN likewise.
+        """
+        names = ("mos", *self.further)
+        found: list[list[np.ndarray]] = [[] for _ in names]
+        for batch, shown in self._batches(images):
+            outputs = self._run(batch, False)
+            for name, column in zip(names, found, strict=True):
+                column.append(np.where(shown, outputs[name], np.nan))
         empty = np.zeros(0, np.float32)
-        return np.concatenate([empty, *scores]).astype(np.float32)
+        return {
+            name: np.concatenate([empty, *column]).astype(np.float32)
+            for name, column in zip(names, found, strict=True)
+        }
 
     def explain(self, images: Sequence[np.ndarray]) -> list[Assessment]:
         """Predicts as `score` does and also returns the maps."""
@@ -280,7 +305,10 @@ def _assessment(outputs: _Outputs, index: int) -> Assessment:
         if name in outputs
     }
     mos = float(outputs["mos"][index])
-    return Assessment(mos, float(outputs["quality"][index]), **maps)
+    further = {
+        name: float(outputs[name][index]) for name in FURTHER if name in outputs
+    }
+    return Assessment(mos, float(outputs["quality"][index]), **maps, **further)
 
 
 def _model_file(path: pathlib.Path) -> pathlib.Path:
@@ -361,11 +389,15 @@ def _to_numpy(outputs: dict) -> _Outputs:
     return {name: tensor.numpy() for name, tensor in outputs.items()}
 
 
-def _try(runner: _Runner, size: int) -> None:
-    """Scores one black image: a model that is no scorer shows it here."""
+def _try(runner: _Runner, size: int) -> tuple[str, ...]:
+    """Scores one black image: a model that is no scorer shows it here.
+
+    Gives the names of the further numbers.
+    """
     black = np.zeros((1, size, size, 3), np.uint8)
     for maps in (False, True):
         outputs = runner(black, maps)
         for name in ("mos", "quality"):
             if name not in outputs or outputs[name].shape != (1,):
                 raise ValueError(f"expected an output {name} of shape [batch]")
+    return tuple(name for name in FURTHER if name in outputs)

@@ -82,7 +82,7 @@ class LineScorer:
         for image in rows.score_frames(assessor, files):
             state = SCORED if image.row.status == rows.OK else FAILED
             Metrics.counter(COUNTERS, state).inc()
-            yield encoded(line(image.row))
+            yield encoded(line(image.row, assessor.further))
 
     def load(self) -> Assessor:
         """Loads the artefact, also a `.tflite` or `.keras` at an address."""
@@ -140,14 +140,14 @@ def score_archive(
     options = _options(beam_flags)
     # Here too, so that a wrong model is one line before anything runs.
     with command.quiet_stderr():
-        scorer.load()
+        further = scorer.load().further
     header, _ = rows.LINES[file_format]
     pipeline = beam.Pipeline(options=options)
     made = lines(pipeline | beam.Create([tuple(patterns)]), scorer)
     _ = made | beam.io.WriteToText(
         output,
         coder=beam.coders.BytesCoder(),
-        header=header.rstrip() or None,
+        header=header(further).rstrip() or None,
         **names,
     )
     result = pipeline.run()

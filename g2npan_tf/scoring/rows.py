@@ -14,6 +14,9 @@ import unicodedata
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
+from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 from typing import TextIO
 from typing import TypeVar
 
@@ -30,6 +33,7 @@ from g2npan_tf.images.read import Frame
 from g2npan_tf.images.read import read_frames
 from g2npan_tf.report.pictures import DISPLAY_SIZE
 from g2npan_tf.report.pictures import shrunk
+from g2npan_tf.scoring.assessor import FURTHER
 from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.assessor import Assessor
 
@@ -51,7 +55,8 @@ class ScoreRow:
 
     The path is as given, or as found below a folder; MOS is predicted, 1..5,
     quality the same on 0..1, both None if there is no score: the status, else
-    `ok`, says in one line why. Notes are conversions that it went through.
+    `ok`, says in one line why. Notes are conversions that it went through. The
+    fields of `assessor.FURTHER` are None of a model that does not give them.
     """
 
     path: str
@@ -59,6 +64,7 @@ class ScoreRow:
     quality: float | None = None
     status: str = OK
     notes: tuple[str, ...] = ()
+    mos_spread: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,8 +128,11 @@ def score_frames(
         pixels = [item.scored for item in batch]
         if maps:
             return map(_scored, batch, assessor.explain(pixels))
-        scores = map(float, assessor.score(pixels))
-        assessments = (Assessment(x, mos.to_quality(x)) for x in scores)
+        found = assessor.numbers(pixels)
+        assessments = (
+            Assessment(quality=mos.to_quality(row["mos"]), **row)
+            for row in _dicts(found)
+        )
         return map(_scored, batch, assessments)
 
     waiting = (
@@ -133,6 +142,12 @@ def score_frames(
     )
     for item in in_batches(waiting, assess, assessor.batch_size):
         yield ScoredImage(item) if isinstance(item, ScoreRow) else item
+
+
+def _dicts(columns: Mapping[str, np.ndarray]) -> Iterator[dict[str, float]]:
+    """The rows of columns by name."""
+    for row in zip(*columns.values(), strict=True):
+        yield dict(zip(columns, map(float, row), strict=True))
 
 
 def in_batches(
@@ -210,23 +225,33 @@ def _scored(item: _Waiting, assessment: Assessment) -> ScoredImage:
         status = "the model gave no finite score"
         return ScoredImage(dataclasses.replace(row, status=status))
     row = dataclasses.replace(
-        row, mos=assessment.mos, quality=assessment.quality
+        row,
+        mos=assessment.mos,
+        quality=assessment.quality,
+        **{name: getattr(assessment, name) for name in FURTHER},
     )
     return dataclasses.replace(item.result, row=row, assessment=assessment)
 
 
-def write_table(rows: Iterable[ScoreRow], stream: TextIO) -> None:
+def write_table(
+    rows: Iterable[ScoreRow], stream: TextIO, further: Sequence[str] = ()
+) -> None:
     """Writes aligned columns, after the last row is known."""
-    lines = [("MOS", "quality", "path", "status")]
+    lines = [(("MOS", "quality", *further), "path", "status")]
     for row in rows:
         status = "; ".join((row.status, *row.notes))
-        mos = _number(row.mos, 2) or "-"
-        quality = _number(row.quality, 3) or "-"
-        lines.append((mos, quality, printable(row.path), printable(status)))
-    width = min(max(text_width(path) for _, _, path, _ in lines), _MAX_WIDTH)
-    for mos, quality, path, status in lines:
+        numbers = (
+            _number(row.mos, 2) or "-",
+            _number(row.quality, 3) or "-",
+            *(_number(getattr(row, name), 2) or "-" for name in further),
+        )
+        lines.append((numbers, printable(row.path), printable(status)))
+    width = min(max(text_width(path) for _, path, _ in lines), _MAX_WIDTH)
+    widths = (4, 7, *map(len, further))
+    for numbers, path, status in lines:
+        cells = (f"{x:>{n}}" for x, n in zip(numbers, widths, strict=True))
         gap = " " * (width - text_width(path))
-        stream.write(f"{mos:>4}  {quality:>7}  {path}{gap}  {status}\n")
+        stream.write(f"{'  '.join(cells)}  {path}{gap}  {status}\n")
 
 
 def open_text(path: str | os.PathLike[str]) -> TextIO:
@@ -241,22 +266,36 @@ def _number(value: float | None, digits: int) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
-def csv_line(row: ScoreRow) -> str:
-    """A row under `COLUMNS`; no cell is a spreadsheet's formula."""
+def csv_header(further: Sequence[str] = ()) -> str:
+    """`COLUMNS`, and the further numbers after the quality."""
+    place = COLUMNS.index("quality") + 1
+    return cells_line((*COLUMNS[:place], *further, *COLUMNS[place:]))
+
+
+def csv_line(row: ScoreRow, further: Sequence[str] = ()) -> str:
+    """A row under `csv_header`; no cell is a spreadsheet's formula."""
     return cells_line(
         (
             no_formula(row.path),
             _number(row.mos, 4),
             _number(row.quality, 4),
+            *(_number(getattr(row, name), 4) for name in further),
             no_formula(row.status),
             no_formula("; ".join(row.notes)),
         )
     )
 
 
-def json_line(row: ScoreRow) -> str:
+def json_line(row: ScoreRow, further: Sequence[str] = ()) -> str:
     """A row as one JSON object."""
-    return json.dumps(dataclasses.asdict(row), allow_nan=False) + "\n"
+    return json.dumps(plain(row, further), allow_nan=False) + "\n"
+
+
+def plain(row: ScoreRow, further: Sequence[str] = ()) -> dict[str, Any]:
+    """A row by name, with those numbers only that its model gives."""
+    absent = set(FURTHER) - set(further)
+    values = dataclasses.asdict(row)
+    return {name: x for name, x in values.items() if name not in absent}
 
 
 def cells_line(cells: Iterable[str]) -> str:
@@ -267,21 +306,26 @@ def cells_line(cells: Iterable[str]) -> str:
 
 
 def _write_lines(
-    header: str,
-    line: Callable[[ScoreRow], str],
+    header: Callable[[Sequence[str]], str],
+    line: Callable[[ScoreRow, Sequence[str]], str],
     rows: Iterable[ScoreRow],
     stream: TextIO,
+    further: Sequence[str] = (),
 ) -> None:
     """Writes a header and one line per row, each as soon as it is there."""
-    stream.write(header)
+    stream.write(header(further))
     for row in rows:
-        stream.write(line(row))
+        stream.write(line(row, further))
         stream.flush()
 
 
-# Formats of one line per row: what stands above them, and what makes one.
-LINES = {"csv": (cells_line(COLUMNS), csv_line), "jsonl": ("", json_line)}
-WRITERS: dict[str, Callable[[Iterable[ScoreRow], TextIO], None]] = {
+# Formats of one line per row: what makes what stands above them, and one. All
+# take the names of the numbers that the model gives beside the score.
+LINES = {
+    "csv": (csv_header, csv_line),
+    "jsonl": (lambda further=(): "", json_line),
+}
+WRITERS: dict[str, Callable[..., None]] = {
     "table": write_table,
     **{name: functools.partial(_write_lines, *x) for name, x in LINES.items()},
 }

@@ -83,7 +83,11 @@ def score_command(
     assessor = load_quietly(model, batch_size, num_threads)
     if caution := model_facts.caution(model_facts.read(model)):
         print(f"note: {caution} Research use only.", file=sys.stderr)
-    with _reported(report, model, table) as made, opened(output) as stream:
+    further = assessor.further
+    with (
+        _reported(report, model, table, further) as made,
+        opened(output) as stream,
+    ):
         pictures = _pictures(explain)
 
         def scored(paths: Iterable[pathlib.Path]) -> Iterator[rows.ScoreRow]:
@@ -96,7 +100,7 @@ def score_command(
                 yield image.row
 
         with _progress(found.paths, file_format, stream) as paths:
-            return write(scored(paths), file_format, stream)
+            return write(scored(paths), file_format, stream, further)
 
 
 def find(arguments: Sequence[str], follow_links: bool) -> ImagePaths:
@@ -150,9 +154,15 @@ def opened(output: str) -> Iterator[TextIO]:
 
 
 def write(
-    scored: Iterable[rows.ScoreRow], file_format: str, stream: TextIO
+    scored: Iterable[rows.ScoreRow],
+    file_format: str,
+    stream: TextIO,
+    further: Sequence[str] = (),
 ) -> int:
-    """Writes rows as they come, and on stderr how many failed; exit code."""
+    """Writes rows as they come, and on stderr how many failed; exit code.
+
+    `further` names the numbers that the model gives beside the score.
+    """
     statuses: Counter[bool] = Counter()
 
     def counted() -> Iterator[rows.ScoreRow]:
@@ -160,7 +170,7 @@ def write(
             statuses[row.status == rows.OK] += 1
             yield row
 
-    rows.WRITERS[file_format](counted(), stream)
+    rows.WRITERS[file_format](counted(), stream, further)
     if not statuses[False]:
         return 0
     print(f"{statuses[False]} of {statuses.total()} failed", file=sys.stderr)
@@ -210,7 +220,10 @@ def _origins(report: str, algorithms: str) -> "dict[str, Origin] | None":
 
 @contextlib.contextmanager
 def _reported(
-    name: str, model: str, table: "dict[str, Origin] | None"
+    name: str,
+    model: str,
+    table: "dict[str, Origin] | None",
+    further: Sequence[str],
 ) -> "Iterator[Report | None]":
     """Yields what takes the rows of a report, which appears whole or not."""
     if not name:
@@ -220,7 +233,9 @@ def _reported(
 
     facts = model_facts.read(model)
     try:
-        with writer.reported(pathlib.Path(name), model, facts, table) as report:
+        with writer.reported(
+            pathlib.Path(name), model, facts, table, further
+        ) as report:
             yield report
     except BrokenPipeError:
         # Of stdout, not of the report.

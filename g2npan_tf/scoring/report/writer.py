@@ -18,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,6 @@ FORMAT = {"format": "g2npan-score report"}
 _PAGE = re.compile(r"[0-9]{5,}\.html")
 _EXPECTED = "expected a new or empty folder, or an earlier report"
 _THUMBNAILS = ".thumbnails"
-_CSV_HEADER, _csv_line = rows.LINES["csv"]
 
 
 class Report:
@@ -62,6 +62,7 @@ class Report:
         facts: Mapping[str, Any],
         table: Mapping[str, origins.Origin] | None,
         files: contextlib.ExitStack,
+        further: Sequence[str] = (),
     ):
         """Starts a report in an empty folder; see `reported`."""
         self.rule = ""
@@ -80,12 +81,13 @@ class Report:
         thumbnails = open(folder / _THUMBNAILS, "w+b")
         self._thumbnails = files.enter_context(thumbnails)
         self._scores = files.enter_context(rows.open_text(folder / SCORES))
-        self._scores.write(_CSV_HEADER)
+        self._further = further
+        self._scores.write(rows.csv_header(further))
 
     def add(self, image: rows.ScoredImage) -> None:
         """Takes the next row, with its maps and pixels if it has a score."""
         row, assessment, pixels = image.row, image.assessment, image.pixels
-        self._scores.write(_csv_line(row))
+        self._scores.write(rows.csv_line(row, self._further))
         if row.status != rows.OK or assessment is None or pixels is None:
             self._failed.append((row.path, row.status))
             return
@@ -192,14 +194,16 @@ def reported(
     model: str,
     facts: Mapping[str, Any],
     table: Mapping[str, origins.Origin] | None = None,
+    further: Sequence[str] = (),
 ) -> Iterator[Report]:
     """Yields a report, which is finished if the block succeeds.
 
     Errors are those of `written_aside`; without `origins.read_table`'s table
-    the paths may say which algorithms there are.
+    the paths may say which algorithms there are. `further` names the numbers
+    that the model gives beside the score.
     """
     with written_aside(directory) as aside, contextlib.ExitStack() as files:
-        report = Report(aside, model, facts, table, files)
+        report = Report(aside, model, facts, table, files, further)
         yield report
         report.finish()
 
