@@ -15,6 +15,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
@@ -305,7 +306,7 @@ def _assessment(outputs: _Outputs, index: int) -> Assessment:
         if name in outputs
     }
     mos = float(outputs["mos"][index])
-    further = {
+    further: dict[str, Any] = {
         name: float(outputs[name][index]) for name in FURTHER if name in outputs
     }
     return Assessment(mos, float(outputs["quality"][index]), **maps, **further)

@@ -144,7 +144,7 @@ def score_frames(
         yield ScoredImage(item) if isinstance(item, ScoreRow) else item
 
 
-def _dicts(columns: Mapping[str, np.ndarray]) -> Iterator[dict[str, float]]:
+def _dicts(columns: Mapping[str, np.ndarray]) -> Iterator[dict[str, Any]]:
     """The rows of columns by name."""
     for row in zip(*columns.values(), strict=True):
         yield dict(zip(columns, map(float, row), strict=True))
