@@ -164,8 +164,9 @@ def fetch(backbone: str) -> pathlib.Path:
             f"{backbone}; expected --backbone={' or '.join(FILES)}, or a file"
         )
     name, md5 = FILES[backbone]
-    home = pathlib.Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser()
-    path, url = home / "models" / name, f"{URL}{backbone}/{name}"
+    home = os.path.expanduser(os.environ.get("KERAS_HOME", "~/.keras"))
+    path = pathlib.Path(home, "models", name).absolute()
+    url = f"{URL}{backbone}/{name}"
     if path.is_file() and hashlib.md5(path.read_bytes()).hexdigest() == md5:
         return path
     try:

@@ -122,6 +122,14 @@ def test_image_and_nuance_share_the_first_filters(keras_vgg, keras_file):
         )
 
 
+def test_vgg19_of_keras_is_known(tmp_path):
+    model = keras.applications.VGG19(
+        weights=None, include_top=False, input_shape=(32, 32, 3)
+    )
+    path = save(model, tmp_path / "vgg19.weights.h5")
+    pretrained.check(config_of(path, "vgg19"))
+
+
 def small_vgg(backbone):
     """A VGG of two channels everywhere, by its layers' names in Keras."""
     model = keras.Sequential([keras.Input((32, 32, 3))], name="trunk")
