@@ -81,11 +81,13 @@ def run(
     values = flags.FLAGS
     _check_flags(argv)
     workdir, output = pathlib.Path(values.workdir), pathlib.Path(values.output)
-    # Before the seconds that TensorFlow takes to load.
+    # All before the seconds that TensorFlow takes to load.
+    runs = _runs(workdir)
     outputs.check(
         {"output": [output / name for name in files]},
-        [file for run in _runs(workdir) for file in outputs.run_files(run)],
+        [file for folder in runs for file in outputs.run_files(folder)],
     )
+    config.load(runs[0] / "config.json")
     with command.quiet_stderr():
         from export import finished_run
     finished = finished_run.load(workdir)
@@ -109,10 +111,9 @@ def run(
 
 
 def _runs(workdir: pathlib.Path) -> list[pathlib.Path]:
-    """The folders of the runs that are exported, if they can be."""
+    """The folders of the runs that are exported."""
     if folds.is_cross_validation(workdir):
         return [one.folder for one in folds.finished(workdir)]
-    config.load(workdir / "config.json")
     return [workdir]
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import types
 
@@ -5,11 +6,12 @@ import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
+from export.finished_run import FinishedRun
 from export.litert import card as litert_card
 from g2npan_tf.core.config import Config
 from tests.artefacts import save_litert
 
-RUN = types.SimpleNamespace(
+RUN = FinishedRun(
     config=Config(preset="compact"),
     facts={"name": "base/1.0.0", "scores": "simulated"},
     scorer=types.SimpleNamespace(input_shape=(None, 512, 512, 3)),
@@ -36,6 +38,21 @@ def test_input_outputs_and_origin_are_those_of_the_run():
     assert card["data"] == RUN.facts
     assert card["preset"] == "compact"
     assert "test fold 0" in card["protocol"]
+    assert (card["test_fold"], card["models"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"config": Config(protocol="all")}, "EVERY scored image trains"),
+        ({"members": 5}, "5 models of a cross-validation as one"),
+    ],
+)
+def test_a_model_that_saw_every_image_has_no_test_fold(changed, words):
+    run = dataclasses.replace(RUN, **changed)
+    card = litert_card.card(run, "float16", OUTPUTS)
+    assert words in card["protocol"]
+    assert card["test_fold"] is None
 
 
 def test_the_description_names_precision_data_and_its_scores():
