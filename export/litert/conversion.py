@@ -13,7 +13,6 @@ from ai_edge_litert import schema_py_generated as schema
 
 from g2npan_tf.core import command
 from g2npan_tf.images.content import NEAR_LEVELS
-from g2npan_tf.model.packed import FIRST
 
 if TYPE_CHECKING:
     import keras
@@ -216,6 +215,9 @@ def _number_of_up_blocks(scorer: "keras.Model") -> int:
 
     Of scorers packed as one those of the first: they are alike.
     """
+    # It loads TensorFlow.
+    from g2npan_tf.model.packed import FIRST
+
     layers = {layer.name: layer for layer in scorer.layers}
     if FIRST in layers:
         return _number_of_up_blocks(layers[FIRST])
