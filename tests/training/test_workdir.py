@@ -49,6 +49,7 @@ NEEDS = {
     "extra_only": {"extra_data": "more"},
     "data_repeats": {"extra_data": "more"},
     "train_algorithms": {"protocol": "leave_both_out"},
+    "like": {"protocol": "all", "calibrate_scores": False},
 }
 
 
@@ -144,7 +145,12 @@ def test_a_summary_is_read_as_it_was_written(tmp_path):
     # Of earlier versions, which said less.
     path = tmp_path / "training.json"
     values = json.loads(path.read_text())
-    assert values["calibration"] == {"scale": 2.0, "offset": 0.1, "images": 9}
+    assert values["calibration"] == {
+        "scale": 2.0,
+        "offset": 0.1,
+        "images": 9,
+        "unseen": None,
+    }
     del values["changes"], values["calibration"]
     path.write_text(json.dumps(values))
     assert run_folder.read_summary(tmp_path) == dataclasses.replace(
