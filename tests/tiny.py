@@ -180,7 +180,9 @@ def check_net(net, inputs, output_shapes, num_parameters, tmp_path):
     )
     # Another batch size may take another kernel, which sums in another order.
     assert_same(run(net, alone), first, atol=1e-4, rtol=1e-7)
-    assert_same(run(saved_and_loaded(net, tmp_path), inputs), both)
+    # Matrix products may round otherwise where memory lies otherwise.
+    loaded = saved_and_loaded(net, tmp_path)
+    assert_same(run(loaded, inputs), both, atol=1e-6)
     assert net.count_params() == num_parameters
     names = [layer.name for layer in net.layers]
     assert len(names) == len(set(names))

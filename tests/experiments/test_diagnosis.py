@@ -208,7 +208,9 @@ def test_parts_are_those_of_the_score_and_errors_are_means_of_the_pixels(stem):
             cam.set_weights([np.where(owner == index, kernel, 0), bias])
             quality = model.scorer.predict(images, verbose=0)["quality"]
             logit = np.log(quality / (1 - quality))
-            assert part.sd == pytest.approx(np.std(logit), rel=1e-3)
+            # A logit of float32 scores near one half is known to some 1e-6.
+            wanted = pytest.approx(np.std(logit), rel=1e-3, abs=1e-5)
+            assert part.sd == wanted
             wanted = stats.spearmanr(mos, logit).statistic
             assert part.srcc == pytest.approx(wanted)
 
