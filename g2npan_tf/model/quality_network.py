@@ -155,7 +155,7 @@ def mean_of_cells(cam_logits: Tensor, weights: Tensor | None) -> Tensor:
 
 
 def adapt(network: keras.Model, images: np.ndarray) -> None:
-    """Sets what standardises the image's spectrum, if the network has a stem.
+    """Sets what standardises a stem's input, if the network has one.
 
     The statistics are weights: saved, shipped and given on like the others.
 

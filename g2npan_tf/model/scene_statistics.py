@@ -12,11 +12,13 @@ import numpy as np
 from g2npan_tf.model.blocks import Tensor
 from g2npan_tf.model.blocks import window_mean
 from g2npan_tf.model.spectrum import CELL
-from g2npan_tf.model.spectrum import FOREGROUND_LEVEL
 from g2npan_tf.model.spectrum import LEAST_WEIGHT
 
 # Luma of BT.601.
 _LUMA = (0.299, 0.587, 0.114)
+# Tissue is where the mean of 5 x 5 pixels lies above this. A rounder number
+# would be the mean of some 25 grey levels, which rounding puts on either side.
+_TISSUE_LEVEL = 0.0401
 # Below this, on [0, 1], a deviation or a gradient is quantisation.
 _LEAST_CONTRAST = 2e-3
 # Mean and deviation of each map over the tissue of 300 random fusions.
@@ -141,7 +143,7 @@ def _tissue(image: Tensor) -> Tensor:
     """1 where the picture shows something, else 0; at every second pixel."""
     brightest = keras.ops.max(image, axis=-1, keepdims=True)
     near = _half(window_mean(brightest, 5))
-    return keras.ops.cast(near > FOREGROUND_LEVEL, "float32")
+    return keras.ops.cast(near > _TISSUE_LEVEL, "float32")
 
 
 def _deviation(x: Tensor, side: int) -> Tensor:

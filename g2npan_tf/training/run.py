@@ -189,7 +189,7 @@ def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
 
 
 def _adapt(model: TrainingModel, sources: Sequence[base.Source]) -> None:
-    """Standardises the image's spectrum by some of the training images."""
+    """Standardises what a stem sees by some of the training images."""
     images = base.read_some(sources, ADAPTED_IMAGES)["image"]
     tiles = split_tiles(images.astype(np.float32) / 255, model.tiles_per_side)
     adapt(model.quality_network, keras.ops.convert_to_numpy(tiles))

@@ -81,7 +81,7 @@ def test_statistics_are_shares_and_sums_over_the_tissue_of_a_cell(image):
     maps = np.asarray(scene_statistics.local_maps(image[None])[0], float)
     near = ndimage.uniform_filter(image.max(-1), 5, mode="constant")
     inside = ndimage.uniform_filter(np.ones((SIZE, SIZE)), 5, mode="constant")
-    tissue = (near / inside > 0.04)[::2, ::2]
+    tissue = (near / inside > 0.0401)[::2, ::2]
     found, share = scene_statistics.cell_statistics(image[None])
     assert found.shape == (1, 3, 3, scene_statistics.NUM_STATISTICS)
     assert found.shape[-1] == 480
@@ -126,3 +126,12 @@ def test_a_transposed_image_has_the_transposed_statistics(image):
     np.testing.assert_allclose(
         np.swapaxes(swapped, 1, 2), straight, rtol=1e-3, atol=1e-3
     )
+
+
+@pytest.mark.parametrize("pixels", [9, 12, 15, 16, 20, 25])
+def test_no_mean_of_grey_levels_is_at_the_level_of_tissue(pixels):
+    # Exported graphs sum in another order; windows are cut at the border.
+    means = np.arange(255 * pixels + 1) / (255 * pixels)
+    level = scene_statistics._TISSUE_LEVEL
+    assert np.abs(means - level).min() > 1e-5
+    assert np.abs(level - 0.04) < 2e-4
