@@ -1,6 +1,7 @@
 """Parts never share a case; a base is opened as it was."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,14 @@ from g2npan_tf.data import base
 from tests import extra_base
 from tests.tiled_base import TiledBase
 from tests.tiny import run_python
+
+
+@pytest.fixture(scope="module")
+def data_dir(data_dir, tmp_path_factory):
+    """A copy: data sets are built beside that no other test should find."""
+    folder = tmp_path_factory.mktemp("base")
+    shutil.copytree(data_dir, folder, dirs_exist_ok=True)
+    return str(folder)
 
 
 @pytest.fixture(scope="module")
