@@ -16,6 +16,11 @@ from g2npan_tf.images.content import SAMPLED_SIDE
 from g2npan_tf.images.read import SCORER_SIZE
 from g2npan_tf.model.inference_form import inference_form
 
+_WORST = {
+    "mos": mos.MOS_MIN,
+    "mos_low": mos.MOS_MIN,
+    "mos_high": mos.MOS_MAX,
+}
 # Takes the scorer, to be called with `training=False`, and the input.
 Function = Callable[[Callable, tf.Tensor], dict[str, tf.Tensor]]
 
@@ -124,12 +129,15 @@ def has_content(image: tf.Tensor) -> tf.Tensor:
 def worst_unless(
     good: tf.Tensor, outputs: Mapping[str, tf.Tensor]
 ) -> dict[str, tf.Tensor]:
-    """Gives rows that are not good the worst score, and maps of zeros."""
+    """Gives rows that are not good the worst score, and maps of zeros.
+
+    Their interval is the whole scale: nothing is known of them.
+    """
     return {
         name: tf.where(
             tf.reshape(good, [-1] + [1] * (values.shape.rank - 1)),
             values,
-            mos.MOS_MIN if name == "mos" else 0.0,
+            _WORST.get(name, 0.0),
         )
         for name, values in outputs.items()
     }

@@ -11,6 +11,7 @@ were not, 2 if nothing could be done or the server failed for good.
 
 import dataclasses
 import functools
+import itertools
 import os
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -28,6 +29,7 @@ from g2npan_tf.images.limits import HIGHEST
 from g2npan_tf.images.paths import why_no_file
 from g2npan_tf.images.read import read_file
 from g2npan_tf.scoring import score
+from g2npan_tf.scoring.assessor import FURTHER
 from g2npan_tf.scoring.rows import ScoreRow
 from g2npan_tf.scoring.rows import in_batches
 
@@ -70,7 +72,22 @@ def client_command(
     predict = transport.connect(server)
     with score.opened(output) as stream:
         rows = score_files(predict, found.paths, batch_size, tries)
-        return score.write(rows, file_format, stream)
+        further, rows = _with_further(rows)
+        return score.write(rows, file_format, stream, further)
+
+
+def _with_further(
+    rows: Iterator[ScoreRow],
+) -> tuple[list[str], Iterator[ScoreRow]]:
+    """Which further numbers the server gives, by the first score; all rows."""
+    first = []
+    for row in rows:
+        first.append(row)
+        if row.mos is not None:
+            break
+    given = [dataclasses.asdict(row) for row in first[-1:]]
+    names = [x for x in FURTHER for row in given if row[x] is not None]
+    return names, itertools.chain(first, rows)
 
 
 def score_files(
@@ -117,10 +134,11 @@ def _row(file: _File, found: transport.Score) -> ScoreRow:
     if found.status != status.OK:
         return ScoreRow(file.path, status=status.message(found.status))
     on_scale = mos.MOS_MIN <= found.mos <= mos.MOS_MAX
+    on_scale &= all(0 <= x <= mos.MOS_MAX for x in found.further.values())
     # Also not if one is NaN.
     if not (on_scale and 0 <= found.quality <= 1):
         return ScoreRow(file.path, status=NO_SCORE)
-    return ScoreRow(file.path, found.mos, found.quality)
+    return ScoreRow(file.path, found.mos, found.quality, **found.further)
 
 
 def main(argv: list[str]) -> int:

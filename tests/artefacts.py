@@ -9,15 +9,18 @@ from keras import layers
 
 from export import saved_model
 from export.litert import conversion
+from g2npan_tf.model.scorer import with_interval
 
 SHAPE = (128, 128, 3)
+# Of the interval of what `save_artefacts` writes, in MOS.
+HALF_WIDTH = 1.75
 
 
-def tiny_scorer(use_gan=True, gain=1.0):
+def tiny_scorer(use_gan=True, gain=1.0, half_width=None):
     """Quality is the mean brightness, its map that of 8 x 8 cells.
 
     The generated reference is the negative; a convolution holds variables. A
-    gain is of the quality and its map.
+    gain is of the quality and its map; with `half_width` it has an interval.
     """
     image = keras.Input(SHAPE, dtype="uint8", name="image")
     scaled = layers.Rescaling(1 / 255)(image)
@@ -34,12 +37,13 @@ def tiny_scorer(use_gan=True, gain=1.0):
         outputs["reference"] = layers.Rescaling(-1.0, 1.0)(scaled)
         difference = layers.Rescaling(-2.0, 1.0)(scaled)
         outputs["nuance"] = keras.ops.absolute(difference)
-    return keras.Model(image, outputs)
+    scorer = keras.Model(image, outputs)
+    return scorer if half_width is None else with_interval(scorer, half_width)
 
 
 def save_artefacts(folder):
     """Writes `scorer.keras`, `saved_model/` and `scorer.tflite`."""
-    scorer = tiny_scorer()
+    scorer = tiny_scorer(half_width=HALF_WIDTH)
     scorer.save(folder / "scorer.keras")
     saved_model.write(scorer, folder / "saved_model")
     save_litert(folder, scorer)

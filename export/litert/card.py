@@ -34,10 +34,15 @@ _MEANINGS = {
     "cam": "local quality, 1 is good",
     "reference": "generated best version of the image, RGB",
     "nuance": "|reference - image|",
+    "mos_low": "lower end of the 90 % prediction interval of the readers' MOS",
+    "mos_high": "its upper end",
     "mos_spread": "standard deviation between the packed models' MOS",
 }
+_SCALE = [mos.MOS_MIN, mos.MOS_MAX]
 _RANGES = {
-    "mos": [mos.MOS_MIN, mos.MOS_MAX],
+    "mos": _SCALE,
+    "mos_low": _SCALE,
+    "mos_high": _SCALE,
     "mos_spread": [0.0, mos.MOS_MAX - mos.MOS_MIN],
 }
 

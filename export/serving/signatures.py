@@ -9,7 +9,8 @@
 
 `image_bytes` is a string `[batch]` of whole PNG, JPEG or BMP files; `image` is
 uint8 `[batch, height, width, 3]`, RGB. Scores: `mos` float32 `[batch]`, 1..5;
-`quality` float32 `[batch]`, 0..1; of models packed as one `mos_spread` float32
+`quality` float32 `[batch]`, 0..1; of a scorer with an interval `mos_low` and
+`mos_high` float32 `[batch]`, 1..5; of models packed as one `mos_spread` float32
 `[batch]`, the standard deviation between their MOS; `status` int32 `[batch]`,
 a code of `export.serving.status`; `version` int64 `[batch]`, that of the
 model's folder.
@@ -17,6 +18,7 @@ model's folder.
 
 import pathlib
 from collections.abc import Callable
+from collections.abc import Iterable
 from collections.abc import Mapping
 
 import tensorflow as tf
@@ -24,11 +26,12 @@ import tensorflow as tf
 from export import graph
 from export.serving import image_bytes
 from export.serving import status as statuses
-from g2npan_tf.model.packed import SPREAD
+from g2npan_tf.scoring.assessor import FURTHER
 
 Outputs = dict[str, tf.Tensor]
 
-SCORES = ("mos", "quality")
+# The further ones may be lacking.
+SCORES = ("mos", "quality", *FURTHER)
 # Of what a client may want to show; TF Serving's REST interface sends outputs
 # of names that end in _bytes in base 64.
 PICTURES = {
@@ -88,6 +91,12 @@ def signatures(
         "explain": (explain, files),
         "explain_pixels": (by_pixels, image),
     }
+
+
+def scores_of(outputs: Iterable[str]) -> list[str]:
+    """Names of the scores among outputs of a scorer."""
+    there = set(outputs)
+    return [name for name in SCORES if name in there]
 
 
 def write_warmup(folder: pathlib.Path, name: str, size: int) -> bool:
@@ -151,7 +160,8 @@ def _finish(
 ) -> Outputs:
     """Replaces what is no score, and adds status and version."""
     finite = tf.reduce_all(
-        [tf.math.is_finite(outputs[name]) for name in SCORES], axis=0
+        [tf.math.is_finite(outputs[name]) for name in scores_of(outputs)],
+        axis=0,
     )
     scored = status == statuses.OK
     failed = tf.logical_and(scored, tf.logical_not(finite))
@@ -164,8 +174,8 @@ def _finish(
 
 def _scores(outputs: Outputs) -> Outputs:
     """Drops the maps."""
-    names = (*SCORES, SPREAD, "status", "version")
-    return {name: outputs[name] for name in names if name in outputs}
+    names = (*scores_of(outputs), "status", "version")
+    return {name: outputs[name] for name in names}
 
 
 def _draw(values: tf.Tensor, status: tf.Tensor, size: int) -> tf.Tensor:

@@ -17,6 +17,7 @@ import numpy as np
 from g2npan_tf.core import command
 from g2npan_tf.core import plain_json
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.scoring.assessor import FURTHER
 
 SIGNATURE = "serving_default"
 INPUT = "image_bytes"
@@ -107,11 +108,13 @@ class Score:
         mos: Predicted mean opinion score, 1..5.
         quality: The same on 0..1.
         status: A code of `export.serving.status`.
+        further: Those of `assessor.FURTHER` that the server gives.
     """
 
     mos: float
     quality: float
     status: int
+    further: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
 
 # Sends whole files; returns one score for each, in the same order. Raises
@@ -171,7 +174,15 @@ def scores(
             _numbers(columns[name], kinds, count)
             for name, kinds in zip(OUTPUTS, ("iuf", "iuf", "iu"), strict=True)
         ]
-        return [Score(*row) for row in zip(*numbers, strict=True)]
+        further = {
+            name: _numbers(columns[name], "iuf", count)
+            for name in FURTHER
+            if name in columns
+        }
+        return [
+            Score(*row, {name: x[n] for name, x in further.items()})
+            for n, row in enumerate(zip(*numbers, strict=True))
+        ]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{server}: expected outputs {', '.join(OUTPUTS)} of {count} images"
@@ -252,7 +263,9 @@ def _columns(answer: bytes) -> dict[str, list]:
     """The outputs of an answer in rows; none of an answer of another kind."""
     try:
         rows = plain_json.parse(answer)["predictions"]
-        return {name: [row[name] for row in rows] for name in OUTPUTS}
+        further = [x for x in FURTHER if rows and x in rows[0]]
+        names = (*OUTPUTS, *further)
+        return {name: [row[name] for row in rows] for name in names}
     except _NO_ANSWER:
         return {}
 
@@ -304,7 +317,7 @@ def _grpc(server: Server) -> Predict:
         columns = {
             name: array(tensor, len(files))
             for name, tensor in response.outputs.items()
-            if name in OUTPUTS
+            if name in (*OUTPUTS, *FURTHER)
         }
         return scores(server, columns, len(files))
 

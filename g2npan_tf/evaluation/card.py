@@ -224,6 +224,12 @@ def _training(
                 f"to what that cross-validation's runs predict of "
                 f"{last['images']} images which each of them had not seen"
             )
+    if around := summary.get("interval"):
+        named["Interval"] = (
+            f"{around['coverage']:.0%}, MOS +- {around['half_width']:.2f}, "
+            f"from {around['images']} images of {around['cases']} cases of "
+            "the validation part"
+        )
     return "\n".join(f"- {name}: {value}" for name, value in named.items())
 
 

@@ -23,7 +23,8 @@ def pack(scorers: Sequence[keras.Model]) -> keras.Model:
 
     Args:
         scorers: From `build_scorer`, two at least, with the same outputs;
-            their names are changed.
+            their names are changed. An interval that some have not is left
+            out; else its ends are means, too.
 
     Returns:
         Functional model from the scorers' input to the means of their outputs
@@ -37,7 +38,9 @@ def pack(scorers: Sequence[keras.Model]) -> keras.Model:
         scorer.name = _NAME.format(number)
         found.append(scorer(image, training=False))
     means = {
-        name: layers.average([one[name] for one in found]) for name in found[0]
+        name: layers.average([one[name] for one in found])
+        for name in found[0]
+        if all(name in one for one in found)
     }
     spread = _deviation([one["mos"] for one in found], means["mos"])
     return keras.Model(image, {**means, SPREAD: spread}, name="packed")

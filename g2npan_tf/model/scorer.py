@@ -162,6 +162,41 @@ def build_scorer(
     return keras.Model(image, outputs, name="scorer")
 
 
+def with_interval(scorer: keras.Model, half_width: float) -> keras.Model:
+    """Adds the ends of an interval around the score, cut to the scale.
+
+    Choice: layers of Keras with constants, so that any client loads it; what
+    the quality has left to an end of the scale is cut at 0. An interval that
+    the scorer has is replaced.
+
+    Args:
+        scorer: From `build_scorer`.
+        half_width: In MOS, at least 0; infinite for the whole scale.
+
+    Returns:
+        A model of the same layers with two more outputs, `mos_low` and
+        `mos_high`, float32 `[batch]`, 1..5.
+    """
+    span = mos.MOS_MAX - mos.MOS_MIN
+    half_width = min(half_width, span)
+    outputs = dict(scorer.output)
+    for name, towards, offset, end in (
+        ("mos_low", 1.0, 0.0, mos.MOS_MIN),
+        ("mos_high", -1.0, span, mos.MOS_MAX),
+    ):
+        left = keras.layers.Rescaling(
+            towards * span,
+            offset - half_width,
+            dtype="float32",
+            name=f"{name}_left",
+        )(outputs["quality"])
+        cut = keras.layers.ReLU(dtype="float32", name=f"{name}_cut")(left)
+        outputs[name] = keras.layers.Rescaling(
+            towards, end, dtype="float32", name=name
+        )(cut)
+    return keras.Model(scorer.input, outputs, name=scorer.name)
+
+
 def predict(
     scorer: keras.Model, images: np.ndarray, batch_size: int
 ) -> dict[str, np.ndarray]:

@@ -41,7 +41,7 @@ MAX_BYTES = 2**31
 MAX_CONFIG_BYTES = 2**24
 
 # Numbers of an image that only some artefacts give beside its score.
-FURTHER = ("mos_spread",)
+FURTHER = ("mos_low", "mos_high", "mos_spread")
 
 # Named float32 outputs, batch first.
 _Outputs = dict[str, np.ndarray]
@@ -57,6 +57,9 @@ class Assessment:
     Attributes:
         mos: Predicted mean opinion score, range [1, 5].
         quality: The same on the range [0, 1].
+        mos_low: Lower end of the 90 % prediction interval of the readers' MOS
+            (`training.calibration.half_width`), range [1, 5].
+        mos_high: Its upper end.
         mos_spread: Standard deviation between the scores of the models that
             are packed as one; None of a single model.
         cam: Local quality, float32 `[8, 8]`, range [0, 1], 1 is good.
@@ -74,6 +77,8 @@ class Assessment:
     cam: np.ndarray | None = None
     reference: np.ndarray | None = None
     nuance: np.ndarray | None = None
+    mos_low: float | None = None
+    mos_high: float | None = None
     mos_spread: float | None = None
 
 

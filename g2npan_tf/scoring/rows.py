@@ -64,6 +64,8 @@ class ScoreRow:
     quality: float | None = None
     status: str = OK
     notes: tuple[str, ...] = ()
+    mos_low: float | None = None
+    mos_high: float | None = None
     mos_spread: float | None = None
 
 

@@ -152,6 +152,12 @@ def report(
             f"scores calibrated on {found.images} images{_last(found)}: "
             f"{found}\n"
         )
+    if around := summary.interval:
+        scale += (
+            f"interval of {around.coverage:.0%}: MOS +- "
+            f"{around.half_width:.2f}, from {around.images} images of "
+            f"{around.cases} cases that did not train\n"
+        )
     said = extra_words(summary.data)
     extra = f"extra data: {said}\n" if said else ""
     return (

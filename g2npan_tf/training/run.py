@@ -103,6 +103,7 @@ def run(
         with ready.strategy.scope():
             _fit(ready, keeper, last_callbacks)
     calibrated = _calibrate(ready, keeper) if config.calibrate_scores else None
+    interval = _add_interval(ready, keeper)
     seconds = time.monotonic() - start
     steps = (keeper.progress.epoch - progress.epoch) * ready.steps
     figure = keeper.progress.best_figure
@@ -118,6 +119,7 @@ def run(
         best_val_srcc=figure if has_figure else None,
         ended=run_folder.end_of(keeper.progress, config),
         calibration=calibrated,
+        interval=interval,
         images_per_second=steps * config.batch_size / seconds,
         wall_seconds=seconds,
         peak_memory_mib=dry_run.peak_mib(),
@@ -274,6 +276,28 @@ def _calibrate(
         like.calibrate(ready.folds, ready.builder, tiles)
         if ready.folds
         else None,
+    )
+    keeper.replace_scorer(ready.model, scorer)
+    return done
+
+
+def _add_interval(
+    ready: _Ready, keeper: callbacks.Keeper
+) -> calibration.Interval | None:
+    """Adds an interval to the best epoch's scorer, from unseen cases.
+
+    Those of the validation part; where it is the test part (`image`) or there
+    is none, nothing is added.
+    """
+    unseen = np.setdiff1d(ready.parts.validation, ready.parts.test)
+    if not len(unseen):
+        return None
+    rows = base.read(ready.builder, unseen)
+    scorer, done = calibration.add_interval(
+        keeper.workdir / checkpoints.SCORER,
+        rows["image"],
+        rows["mos"],
+        rows["case_id"],
     )
     keeper.replace_scorer(ready.model, scorer)
     return done

@@ -16,6 +16,7 @@ from g2npan_tf.core.outputs import LOG
 from g2npan_tf.core.outputs import SUMMARY
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training.calibration import Calibration
+from g2npan_tf.training.calibration import Interval
 
 # What may differ in a resumed run: how long, where, on what.
 MAY_CHANGE = (
@@ -42,6 +43,7 @@ class Summary:
     best_val_srcc: float | None  # None: there is none, the last is kept.
     ended: str  # Why, in words.
     calibration: Calibration | None
+    interval: Interval | None
     # Of the session that trained last, all in all.
     images_per_second: float
     wall_seconds: float
@@ -61,9 +63,12 @@ def read_summary(workdir: pathlib.Path) -> Summary | None:
     path = workdir / SUMMARY
     if not path.exists():
         return None
-    kept = {"changes": [], "calibration": None} | json.loads(path.read_text())
+    old = {"changes": [], "calibration": None, "interval": None}
+    kept = old | json.loads(path.read_text())
     if kept["calibration"]:
         kept["calibration"] = Calibration.from_json(kept["calibration"])
+    if kept["interval"]:
+        kept["interval"] = Interval(**kept["interval"])
     fields = (field.name for field in dataclasses.fields(Summary))
     return Summary(**{name: kept[name] for name in fields})
 

@@ -146,6 +146,12 @@ def test_training_is_told_where_it_was_summed_up(workdir, card):
     assert "Calibration" not in card
     summary = {"epochs": 9, "best_epoch": 4, "best_val_srcc": 0.5}
     summary["calibration"] = {"scale": 2.0, "offset": -0.25, "images": 192}
+    summary["interval"] = {
+        "half_width": 0.75,
+        "coverage": 0.9,
+        "images": 48,
+        "cases": 2,
+    }
     (workdir / "training.json").write_text(json.dumps(summary))
     try:
         text = model_card.write(workdir, 128).read_text()
@@ -153,6 +159,7 @@ def test_training_is_told_where_it_was_summed_up(workdir, card):
         (workdir / "training.json").unlink()
     assert "- Epochs: 9, the best one 4 (validation SRCC 0.500)\n" in text
     assert "- Calibration: logit * 2.00 -0.25, fitted to 192 images" in text
+    assert "- Interval: 90%, MOS +- 0.75, from 48 images of 2 cases" in text
 
 
 def test_what_trained_alone_is_told(workdir, tmp_path):

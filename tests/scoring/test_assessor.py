@@ -18,6 +18,7 @@ from g2npan_tf.model.scorer import build_scorer
 from g2npan_tf.scoring import assessor as assessor_module
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.assessor import load_keras
+from tests.artefacts import HALF_WIDTH
 from tests.artefacts import save_artefacts
 from tests.artefacts import tiny_scorer
 from tests.pictures import shades
@@ -65,6 +66,21 @@ def test_every_artefact_gives_the_hand_worked_score_and_maps(assessor, pixels):
         assert assessment.mos == pytest.approx(brightness_mos(image), abs=1e-5)
         assert assessment.quality == pytest.approx(scaled.mean(), abs=1e-5)
     np.testing.assert_allclose(mos, list(map(brightness_mos, pixels)), 1e-5)
+
+
+def test_every_artefact_gives_the_interval_cut_to_the_scale(assessor):
+    images = [rgb(value) for value in (20, 128, 240)]
+    numbers = assessor.numbers(images)
+    assert list(numbers) == ["mos", "mos_low", "mos_high"]
+    low = np.maximum(numbers["mos"] - HALF_WIDTH, 1)
+    high = np.minimum(numbers["mos"] + HALF_WIDTH, 5)
+    assert low[0] == 1
+    assert high[-1] == 5
+    np.testing.assert_allclose(numbers["mos_low"], low, atol=1e-5)
+    np.testing.assert_allclose(numbers["mos_high"], high, atol=1e-5)
+    found = assessor.explain(images)
+    np.testing.assert_allclose([x.mos_low for x in found], low, atol=1e-5)
+    np.testing.assert_allclose([x.mos_high for x in found], high, atol=1e-5)
 
 
 def test_scores_do_not_depend_on_batch_mates(assessor, pixels):

@@ -23,6 +23,7 @@ from g2npan_tf.training import checkpoints
 from g2npan_tf.training import command as training
 from g2npan_tf.training import run
 from g2npan_tf.training.calibration import Calibration
+from g2npan_tf.training.calibration import Interval
 from tests.tiny import REPOSITORY
 from tests.tiny import SUMMARY
 from tests.tiny import TINY
@@ -44,6 +45,10 @@ PLAIN = {**TINY, "use_gan": False, "use_local_contrast": True}
         (
             {"calibration": Calibration(2.511, -0.2, 192)},
             "calibrated on 192 images: logit * 2.51 -0.20\n",
+        ),
+        (
+            {"interval": Interval(0.754, 0.9, 48, 2)},
+            "interval of 90%: MOS +- 0.75, from 48 images of 2 cases that",
         ),
     ],
 )

@@ -19,6 +19,7 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
 from g2npan_tf.evaluation import results
 from g2npan_tf.evaluation import run as evaluation
+from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.training import calibration
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training import run
@@ -96,6 +97,8 @@ def test_scores_are_calibrated_on_what_is_known_and_stay_so(
     builder = base.open_base(config)
     known = base.divide(builder, config).known
     assert summary.calibration.images == len(known)
+    unseen = base.divide(builder, config).validation
+    assert summary.interval.images == len(unseen) > 0
     assert not np.intersect1d(known, base.divide(builder, config).test).size
     path = tmp_path / "scorer.keras"
     published = path.read_bytes()
@@ -113,6 +116,12 @@ def test_scores_are_calibrated_on_what_is_known_and_stay_so(
     # Asked a second time, and when the run goes on, it is not undone.
     assert run.run(config, tmp_path) == summary
     assert path.read_bytes() == published
+    # The validation part's MOS are within what it was found from.
+    held = base.read(builder, unseen)
+    found = Assessor.load(path, check_content=False).numbers(held["image"])
+    above = held["mos"] - found["mos_low"] >= -1e-4
+    below = found["mos_high"] - held["mos"] >= -1e-4
+    assert np.mean(above & below) >= 0.9
     longer = run.run(dataclasses.replace(config, epochs=2), tmp_path)
     assert longer.calibration.images == len(known)
     assert offset_left() == pytest.approx(0.0, abs=0.02)

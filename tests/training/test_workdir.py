@@ -11,6 +11,7 @@ from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.training import workdir as run_folder
 from g2npan_tf.training.calibration import Calibration
+from g2npan_tf.training.calibration import Interval
 from g2npan_tf.training.checkpoints import Progress
 from tests.tiny import SUMMARY
 from tests.tiny import TINY
@@ -139,7 +140,10 @@ def test_quality_losses_leave_out_a_generator_alone(tmp_path):
 def test_a_summary_is_read_as_it_was_written(tmp_path):
     assert run_folder.read_summary(tmp_path) is None
     changes, found = ["vgg_width=0.25"], Calibration(2.0, 0.1, 9)
-    summary = dataclasses.replace(SUMMARY, changes=changes, calibration=found)
+    around = Interval(0.75, 0.9, 40, 4)
+    summary = dataclasses.replace(
+        SUMMARY, changes=changes, calibration=found, interval=around
+    )
     summary.write(tmp_path)
     assert run_folder.read_summary(tmp_path) == summary
     # Of earlier versions, which said less.
@@ -151,10 +155,10 @@ def test_a_summary_is_read_as_it_was_written(tmp_path):
         "images": 9,
         "unseen": None,
     }
-    del values["changes"], values["calibration"]
+    del values["changes"], values["calibration"], values["interval"]
     path.write_text(json.dumps(values))
     assert run_folder.read_summary(tmp_path) == dataclasses.replace(
-        summary, changes=[], calibration=None
+        summary, changes=[], calibration=None, interval=None
     )
 
 
