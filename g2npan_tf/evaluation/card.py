@@ -228,7 +228,7 @@ def _training(
         named["Interval"] = (
             f"{around['coverage']:.0%}, MOS +- {around['half_width']:.2f}, "
             f"from {around['images']} images of {around['cases']} cases of "
-            "the validation part"
+            "that none of the scores' models learned from"
         )
     return "\n".join(f"- {name}: {value}" for name, value in named.items())
 

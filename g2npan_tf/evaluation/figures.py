@@ -164,6 +164,33 @@ def _by_modality(
     return found
 
 
+def inside(rows: results.Predictions) -> dict[str, results.Inside]:
+    """How many MOS are inside the model's intervals; empty if it has none.
+
+    Of `all` images, and of each modality where there are several. The limits
+    are by the bootstrap that all figures have.
+    """
+    if rows.low is None or rows.high is None:
+        return {}
+    split = rows.split
+    is_held = (rows.low <= split.mos) & (split.mos <= rows.high)
+    every = np.ones(len(is_held), bool)
+    found = {}
+    for name, chosen in [("all", every), *_modalities(split)]:
+        held = is_held[chosen].astype(np.float64)
+        drawn = statistics.bootstrap(
+            [split.at(chosen).unit],
+            lambda parts, held=held: [held[parts[0]].mean()],
+        )
+        found[name] = results.Inside(
+            float(drawn.measured[0]),
+            Interval(*drawn.limits(0)),
+            int(chosen.sum()),
+            float(np.mean((rows.high - rows.low)[chosen])),
+        )
+    return found
+
+
 def _modalities(split: Split) -> list[tuple[str, np.ndarray]]:
     """Rows of each modality; none where there is one only."""
     names = np.unique(split.modality).tolist()

@@ -110,6 +110,8 @@ class Predictions:
         seed: Of the run, where runs are pooled. Text.
         fold: Likewise.
         measure: What a compared method measured, if it is one number an image.
+        low: Lower end of the model's interval, if it gives one.
+        high: Its upper end.
     """
 
     image: np.ndarray
@@ -121,6 +123,8 @@ class Predictions:
     seed: np.ndarray | None = None
     fold: np.ndarray | None = None
     measure: np.ndarray | None = None
+    low: np.ndarray | None = None
+    high: np.ndarray | None = None
 
     def at(self, rows: np.ndarray) -> "Predictions":
         """Some of the images, by their numbers or a bool `[n]`."""
@@ -169,6 +173,8 @@ class Predictions:
             "seed": self.seed,
             "fold": self.fold,
             "value": places(self.measure, ".9g"),
+            "mos_low": places(self.low),
+            "mos_high": places(self.high),
         }
         return {name: x for name, x in columns.items() if x is not None}
 
@@ -224,6 +230,8 @@ def read_predictions(path: pathlib.Path) -> Predictions:
         np.stack(grades, axis=1) if grades else None,
         texts("seed"),
         texts("fold"),
+        low=numbers("mos_low"),
+        high=numbers("mos_high"),
     )
 
 
@@ -324,6 +332,22 @@ class OfImages(Measured):
 
 
 @dataclasses.dataclass(frozen=True)
+class Inside:
+    """How many of the readers' MOS are inside the model's intervals.
+
+    Attributes:
+        share: Of the images, 0..1.
+        interval: The 95 % limits of that share.
+        width: Mean width of the model's intervals, in MOS.
+    """
+
+    share: float
+    interval: Interval
+    images: int
+    width: float
+
+
+@dataclasses.dataclass(frozen=True)
 class FoldMean:
     """SRCC within each fold, averaged, and its 95 % limits."""
 
@@ -361,6 +385,7 @@ class Judged:
         mean_of_folds: Where folds are pooled.
         readers: A single reader, where grades are known.
         network: What the trained network is called.
+        inside: Of `all` images and by modality, if the model gives intervals.
     """
 
     images: int
@@ -376,6 +401,7 @@ class Judged:
     mean_of_folds: FoldMeans | None = None
     readers: dict[str, Agreement] = dataclasses.field(default_factory=dict)
     network: str | None = None
+    inside: dict[str, Inside] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, judged: "Judged", **more: Any) -> Self:

@@ -110,7 +110,8 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
         figures.split_of(known) if known else None, split, chosen.split == TEST
     )
     assessor = Assessor.load(workdir, check_content=False)
-    predicted = assessor.score(list(rows["image"]))
+    numbers = assessor.numbers(list(rows["image"]))
+    predicted = numbers["mos"]
     data = base.facts(chosen.builder)
     grades = _grades(data, rows)
     if chosen.split != TEST:
@@ -118,6 +119,17 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
         learned = _learned(settings, facts, chosen)
         trained = differences.Side(facts, learned, assessor.size)
         notes = [*differences.lines(trained, scored), *notes]
+    spread = reader_spread(rows["grades"]) if more else None
+    predictions = Predictions(
+        split.image,
+        split,
+        predicted,
+        baselines,
+        spread,
+        grades,
+        low=numbers.get("mos_low"),
+        high=numbers.get("mos_high"),
+    )
     results = Results.of(
         figures.judge(
             split, {METHOD: predicted, **baselines}, METHOD, grades=grades
@@ -134,15 +146,10 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
         group_by=choice.group_by,
         excluded=list(choice.exclude),
         differs=notes,
+        inside=figures.inside(predictions),
         baselines={name: figures.MEANINGS[name] for name in baselines},
     )
-    spread = reader_spread(rows["grades"]) if more else None
-    return Scored(
-        results,
-        Predictions(split.image, split, predicted, baselines, spread, grades),
-        rows["image"],
-        assessor,
-    )
+    return Scored(results, predictions, rows["image"], assessor)
 
 
 def folder(workdir: pathlib.Path, results: Results) -> pathlib.Path:

@@ -300,7 +300,9 @@ def _judge(rows: Predictions, config: Config) -> Judged:
         rows.fold,
         rows.grades,
     )
-    return dataclasses.replace(judged, network=name_of(config))
+    return dataclasses.replace(
+        judged, network=name_of(config), inside=figures.inside(rows)
+    )
 
 
 def _srcc(rows: Predictions) -> float:

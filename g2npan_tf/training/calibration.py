@@ -127,37 +127,41 @@ def half_width(
     return float([*distances[order], np.inf][place])
 
 
-def add_interval(
+def interval(residuals: np.ndarray, cases: np.ndarray) -> Interval:
+    """The interval of `half_width`, at most the whole scale to each side."""
+    found = min(half_width(residuals, cases), mos.MOS_MAX - mos.MOS_MIN)
+    return Interval(found, COVERAGE, len(residuals), len(np.unique(cases)))
+
+
+def unseen_interval(
     path: pathlib.Path,
     images: np.ndarray,
     scores: np.ndarray,
     cases: np.ndarray,
-) -> tuple[bytes, Interval]:
-    """Adds `half_width` around a saved scorer's score to its graph.
+) -> Interval:
+    """The interval of a saved scorer, by images that it has not seen.
 
     Choice: the epoch was chosen by these images, and two numbers were fitted
     to them among others (`recalibrate`), which makes their residuals smaller
     by little.
 
     Args:
-        path: `scorer.keras`; it is not changed.
+        path: `scorer.keras`.
         images: uint8 `[n, size, size, 3]`, n > 0, of cases that no network
             learned from.
         scores: Readers' MOS, `[n]`.
         cases: Text `[n]`.
-
-    Returns:
-        The content of the new `scorer.keras` and what was added.
     """
     scorer = keras.saving.load_model(path, compile=False, safe_mode=True)
     predicted = predict(scorer, images, _BATCH)["mos"]
-    found = half_width(predicted - np.asarray(scores, np.float64), cases)
-    whole = mos.MOS_MAX - mos.MOS_MIN
-    done = Interval(
-        min(found, whole), COVERAGE, len(images), len(np.unique(cases))
-    )
-    wider = with_interval(scorer, done.half_width)
-    return checkpoints.content(wider.save, checkpoints.SCORER), done
+    return interval(predicted - np.asarray(scores, np.float64), cases)
+
+
+def add_interval(path: pathlib.Path, added: Interval) -> bytes:
+    """The content of a saved scorer's file with an interval in its graph."""
+    scorer = keras.saving.load_model(path, compile=False, safe_mode=True)
+    wider = with_interval(scorer, added.half_width)
+    return checkpoints.content(wider.save, checkpoints.SCORER)
 
 
 def fit(
@@ -175,15 +179,22 @@ def fit(
     the same shape and above 0, are how much each tile counts; `quality` is the
     readers', `[n]` in [0, 1].
     """
-    shares = weights / weights.sum(axis=1, keepdims=True)
 
     def errors(values: np.ndarray) -> np.ndarray:
-        scaled = special.expit(np.exp(values[0]) * logits + values[1])
-        return (shares * scaled).sum(axis=1) - quality
+        scale, offset = np.exp(values[0]), values[1]
+        return quality_of(logits, weights, scale, offset) - quality
 
     limits = list(zip(np.log(_SCALE), _OFFSET, strict=True))
     found = optimize.least_squares(errors, np.zeros(2), bounds=limits)
     return float(np.exp(found.x[0])), float(found.x[1])
+
+
+def quality_of(
+    logits: np.ndarray, weights: np.ndarray, scale: float, offset: float
+) -> np.ndarray:
+    """The quality `[n]` of images from what `fit` takes and finds."""
+    shares = weights / weights.sum(axis=1, keepdims=True)
+    return (shares * special.expit(scale * logits + offset)).sum(axis=1)
 
 
 def recalibrate(

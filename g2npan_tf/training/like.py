@@ -49,11 +49,13 @@ class Unseen(NamedTuple):
         logits: Of each tile of each image, float64 `[n, tiles]`.
         weights: How much each tile counts, likewise.
         quality: The readers', `[n]`, 0..1.
+        case_id: Text `[n]`.
     """
 
     logits: np.ndarray
     weights: np.ndarray
     quality: np.ndarray
+    case_id: np.ndarray
 
 
 def settings(output: pathlib.Path) -> dict[str, Any]:
@@ -122,7 +124,31 @@ def calibrate(
     trained have better scores than others.
     """
     found = unseen(folds, builder, tiles_per_side)
-    return Calibration(*calibration.fit(*found), len(found.quality))
+    fitted = calibration.fit(found.logits, found.weights, found.quality)
+    return Calibration(*fitted, len(found.quality))
+
+
+def interval(
+    folds: Sequence[Fold],
+    builder: tfds.core.DatasetBuilder,
+    tiles_per_side: int,
+    last: Calibration | None,
+) -> calibration.Interval:
+    """The interval of a run on every image: of folds' scores of test parts.
+
+    Choice: a run on every image has no image that it has not seen, but more
+    to learn from than a fold has, whose errors stand for its own.
+
+    `last` is the step that corrects what folds predict of unseen images.
+    """
+    found = unseen(folds, builder, tiles_per_side)
+    scale, offset = (last.scale, last.offset) if last else (1.0, 0.0)
+    predicted = calibration.quality_of(
+        found.logits, found.weights, scale, offset
+    )
+    return calibration.interval(
+        mos.to_mos(predicted) - mos.to_mos(found.quality), found.case_id
+    )
 
 
 def unseen(
@@ -144,5 +170,5 @@ def unseen(
         logits, weights = calibration.tile_logits(
             scorer, rows["image"], tiles_per_side
         )
-        parts.append((logits, weights, quality))
+        parts.append((logits, weights, quality, rows["case_id"]))
     return Unseen(*map(np.concatenate, zip(*parts, strict=True)))

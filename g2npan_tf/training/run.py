@@ -103,7 +103,7 @@ def run(
         with ready.strategy.scope():
             _fit(ready, keeper, last_callbacks)
     calibrated = _calibrate(ready, keeper) if config.calibrate_scores else None
-    interval = _add_interval(ready, keeper)
+    interval = _add_interval(ready, keeper, calibrated)
     seconds = time.monotonic() - start
     steps = (keeper.progress.epoch - progress.epoch) * ready.steps
     figure = keeper.progress.best_figure
@@ -282,25 +282,34 @@ def _calibrate(
 
 
 def _add_interval(
-    ready: _Ready, keeper: callbacks.Keeper
+    ready: _Ready,
+    keeper: callbacks.Keeper,
+    calibrated: calibration.Calibration | None,
 ) -> calibration.Interval | None:
     """Adds an interval to the best epoch's scorer, from unseen cases.
 
-    Those of the validation part; where it is the test part (`image`) or there
+    Those of the validation part, or, where all images train, of the folds'
+    test parts. Where the validation part is the test part (`image`) or there
     is none, nothing is added.
     """
+    path = keeper.workdir / checkpoints.SCORER
     unseen = np.setdiff1d(ready.parts.validation, ready.parts.test)
-    if not len(unseen):
+    if ready.folds:
+        added = like.interval(
+            ready.folds,
+            ready.builder,
+            ready.model.tiles_per_side,
+            calibrated and calibrated.unseen,
+        )
+    elif len(unseen):
+        rows = base.read(ready.builder, unseen)
+        added = calibration.unseen_interval(
+            path, rows["image"], rows["mos"], rows["case_id"]
+        )
+    else:
         return None
-    rows = base.read(ready.builder, unseen)
-    scorer, done = calibration.add_interval(
-        keeper.workdir / checkpoints.SCORER,
-        rows["image"],
-        rows["mos"],
-        rows["case_id"],
-    )
-    keeper.replace_scorer(ready.model, scorer)
-    return done
+    keeper.replace_scorer(ready.model, calibration.add_interval(path, added))
+    return added
 
 
 def _open_bases(

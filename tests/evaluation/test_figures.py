@@ -206,6 +206,29 @@ def test_each_modality_is_judged_alone(few_resamples):
     assert evaluation.judge(BIG, {"o": GOOD}, "o").by_modality == {}
 
 
+def test_what_is_inside_an_interval_is_counted_by_hand(few_resamples):
+    names = np.array(list("aabbcc"))
+    modality = np.repeat(["CT", "MR"], [4, 2])
+    scores = np.float64([1, 2, 3, 4, 5, 3])
+    whole = Split(names, names, modality, scores, names)
+    centre = np.full(6, 3.0)
+    rows = Predictions(
+        names,
+        whole,
+        centre,
+        low=centre - 1,
+        high=np.float64([4, 4, 4, 4, 5, 5]),
+    )
+    found = evaluation.inside(rows)
+    shares = {name: one.share for name, one in found.items()}
+    assert shares == pytest.approx({"all": 5 / 6, "CT": 0.75, "MR": 1.0})
+    assert [one.images for one in found.values()] == [6, 4, 2]
+    assert found["all"].width == pytest.approx(14 / 6)
+    limits = found["all"].interval
+    assert limits.low <= 5 / 6 <= limits.high
+    assert evaluation.inside(Predictions(names, whole, centre)) == {}
+
+
 def test_pairs_of_any_size_count_alike():
     scores = split(
         [1.0, 2.0, *range(1, 6)],

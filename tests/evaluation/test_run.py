@@ -29,6 +29,10 @@ class BrightnessAssessor:
     def score(self, images):
         return np.array([1 + 4 * x.mean() / 255 for x in images], np.float32)
 
+    def numbers(self, images):
+        mos = self.score(images)
+        return {"mos": mos, "mos_low": mos - 0.5, "mos_high": mos + 0.5}
+
     explain = score
 
 
@@ -71,6 +75,11 @@ def test_without_a_base_it_is_the_test_part_and_nothing_differs(run, tmp_path):
     written = kept.read(output / "results.json", kept.Results)
     assert written.methods["g2npan"].raw == results.methods["g2npan"].raw
     rows = kept.read_predictions(output / "predictions.csv")
+    inside = np.abs(rows.predicted - rows.split.mos) <= 0.5
+    assert results.inside["all"].share == pytest.approx(inside.mean())
+    assert results.inside["all"].width == pytest.approx(1.0)
+    assert written.inside == results.inside
+    np.testing.assert_allclose(rows.high - rows.low, 1.0, atol=2e-4)
     assert rows.grades.shape == (6, 8)
     assert (rows.spread >= 0).all()
 

@@ -1,5 +1,6 @@
 """Scale and offset of the logits: found, put into the network, ranks kept."""
 
+import dataclasses
 import itertools
 import math
 
@@ -173,7 +174,8 @@ def test_the_interval_is_added_and_nothing_else_is_changed(saved, tmp_path):
     old = keras.saving.load_model(path, compile=False).predict_on_batch(images)
     scores = np.linspace(1, 5, 10)
     cases = np.repeat(["a", "b"], 5)
-    content, done = calibration.add_interval(path, images, scores, cases)
+    done = calibration.unseen_interval(path, images, scores, cases)
+    content = calibration.add_interval(path, done)
     assert path.read_bytes() == before
     expected = max(np.abs(old["mos"] - scores))
     assert done.half_width == pytest.approx(expected, abs=1e-5)
@@ -189,12 +191,16 @@ def test_the_interval_is_added_and_nothing_else_is_changed(saved, tmp_path):
     for end, sign in zip(ends, (-1, 1), strict=True):
         expected = np.clip(old["mos"] + sign * done.half_width, 1, 5)
         np.testing.assert_allclose(end, expected, atol=1e-5)
-    # Once more replaces it.
-    _, again = calibration.add_interval(new_path, images, scores, cases)
-    assert again.half_width == pytest.approx(done.half_width, abs=1e-5)
+    # Another one replaces it.
+    other = dataclasses.replace(done, half_width=0.125)
+    new_path.write_bytes(calibration.add_interval(new_path, other))
+    new = keras.saving.load_model(new_path, compile=False, safe_mode=True)
+    found = new.predict_on_batch(images)
+    expected = np.clip(old["mos"] - 0.125, 1, 5)
+    np.testing.assert_allclose(found["mos_low"], expected, atol=1e-5)
     # Too few to say anything: the whole scale.
-    few = calibration.add_interval(path, images[:5], scores[:5], cases[:5])
-    assert few[1].half_width == 4.0
+    few = calibration.interval(scores[:5], cases[:5])
+    assert few.half_width == 4.0
 
 
 def test_a_second_time_changes_nothing(saved, tmp_path):

@@ -164,6 +164,10 @@
     Object.assign(byId("meter"), {min: low, max: high, value: row.mos});
     byId("low").textContent = `${low}, worst`;
     byId("high").textContent = `${high}, best`;
+    const bounded = typeof row.mos_low === "number";
+    byId("interval-name").hidden = byId("interval").hidden = !bounded;
+    byId("interval").textContent = bounded
+      ? `MOS ${row.mos_low.toFixed(2)} to ${row.mos_high.toFixed(2)}` : "";
     byId("quality").textContent = `${row.quality.toFixed(3)} (0 to 1)`;
     byId("size").textContent = `${pictures.width} × ${pictures.height} pixels`;
     byId("notes").textContent = row.notes.join("; ") || "none";

@@ -56,7 +56,7 @@ class Entry:
 
     The name is its path, with a frame's number; `page` its own page's file.
     The deviation from its like is None if there are too few; algorithm and
-    source pair are empty if they are not known.
+    source pair are empty if they are not known, and the interval's ends None.
     """
 
     name: str
@@ -66,6 +66,8 @@ class Entry:
     deviation: float | None = None
     algorithm: str = ""
     pair: str = ""
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +127,8 @@ def image_page(
         folder=folder,
         model=model,
         mos=assessment.mos,
+        low=row.mos_low,
+        high=row.mos_high,
         lowest=round(mos.MOS_MIN),
         highest=round(mos.MOS_MAX),
         notes=row.notes,
@@ -215,12 +219,22 @@ def _images(group: Group, thumbnails: Iterable[Markup]) -> page.Table:
         Column("Picture", sortable=False),
         Column("Image"),
         Column("MOS", digits=2, descending=True),
+        *(
+            [Column("90 % interval", digits=2, descending=True)]
+            if _has_intervals(group)
+            else []
+        ),
         Column("Deviation", digits=1, descending=True),
         *([Column("Algorithm")] if group.ranks else []),
         Column("Notes"),
     ]
     rows = (
-        _row(entry, thumbnail, with_algorithm=bool(group.ranks))
+        _row(
+            entry,
+            thumbnail,
+            with_algorithm=bool(group.ranks),
+            with_interval=_has_intervals(group),
+        )
         for entry, thumbnail in zip(
             group.entries[:MAX_ROWS], thumbnails, strict=False
         )
@@ -228,7 +242,18 @@ def _images(group: Group, thumbnails: Iterable[Markup]) -> page.Table:
     return page.Table(columns, rows, "Images and their predicted scores")
 
 
-def _row(entry: Entry, thumbnail: Markup, *, with_algorithm: bool) -> list:
+def _has_intervals(group: Group) -> bool:
+    """Whether the model gives them."""
+    return any(entry.low is not None for entry in group.entries)
+
+
+def _row(
+    entry: Entry,
+    thumbnail: Markup,
+    *,
+    with_algorithm: bool,
+    with_interval: bool,
+) -> list:
     """One image of the table."""
     link = Markup('<a href="{}">{}</a>').format(
         entry.page, page.breakable(entry.name)
@@ -239,7 +264,12 @@ def _row(entry: Entry, thumbnail: Markup, *, with_algorithm: bool) -> list:
         deviation = Cell(mark.format(entry.deviation), entry.deviation)
     algorithm = [_algorithm(entry.algorithm)] if with_algorithm else []
     name = Cell(link, entry.name)
-    return [thumbnail, name, entry.mos, deviation, *algorithm, entry.notes]
+    interval: list[Cell | None] = [None] if with_interval else []
+    if entry.low is not None and entry.high is not None:
+        words = f"{entry.low:.2f} to {entry.high:.2f}"
+        interval = [Cell(words, entry.low)]
+    numbers = [entry.mos, *interval, deviation]
+    return [thumbnail, name, *numbers, *algorithm, entry.notes]
 
 
 def _algorithm(name: str) -> Cell:

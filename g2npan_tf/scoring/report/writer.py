@@ -98,7 +98,14 @@ class Report:
         )
         notes = "; ".join(row.notes)
         name = f"{PAGES}/{following}"
-        entry = Entry(row.path, assessment.mos, notes, name)
+        entry = Entry(
+            row.path,
+            assessment.mos,
+            notes,
+            name,
+            low=row.mos_low,
+            high=row.mos_high,
+        )
         self._entries.append(entry)
         self._keep_thumbnail(entry.page, pixels)
 

@@ -107,6 +107,11 @@ def test_scores_are_rows_of_the_outputs():
         Score(2.0, 0.25, 0),
         Score(1.0, 0.0, 3),
     ]
+    columns |= {"mos_low": [1.5, 1], "mos_high": [2.5, 5]}
+    assert transport.scores(SERVER, columns, 2) == [
+        Score(2.0, 0.25, 0, {"mos_low": 1.5, "mos_high": 2.5}),
+        Score(1.0, 0.0, 3, {"mos_low": 1, "mos_high": 5}),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -116,6 +121,7 @@ def test_scores_are_rows_of_the_outputs():
         *({"mos": x} for x in ([1, 10**400], [[1], [2]], [[1], 2])),
         *({"status": x} for x in (None, [0.5, 0], [True, False])),
         {"quality": [0, None]},
+        {"mos_low": [1, "x"]},
     ],
 )
 def test_answers_of_another_kind_of_model_are_refused(changed):

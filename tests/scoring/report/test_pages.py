@@ -182,6 +182,37 @@ def test_the_mark_stands_on_the_scale_where_the_score_is():
     assert place(9) == place(5)
 
 
+def test_an_interval_is_a_whisker_and_a_column(tmp_path):
+    def bounded(batch, maps):
+        outputs = brightness(batch, maps)
+        low, high = outputs["mos"] - 0.5, outputs["mos"] + 1
+        return outputs | {"mos_low": low, "mos_high": high}
+
+    assessor = Assessor(bounded, further=("mos_low", "mos_high"))
+    paths = save_images(tmp_path / "x", ("a",), 1)
+    (row,) = write_report(tmp_path / "r", paths, assessor=assessor)
+    words = f"{row.mos - 0.5:.2f} to {row.mos + 1:.2f}"
+    index, page = (
+        read(tmp_path / "r", name)
+        for name in ("index.html", "images/00001.html")
+    )
+    check_page(index)
+    check_page(page)
+    assert "90 % interval" in index
+    assert words in index
+    assert f"{words}: 90 % prediction interval" in page
+    # 392 pixels are four steps of the scale.
+    (ends,) = re.findall(r'd="M([\d.]+) 21v10m0 -5H([\d.]+)m', page)
+    low, high = map(float, ends)
+    assert high - low == pytest.approx(1.5 * 392 / 4, abs=0.2)
+    assert low == pytest.approx(24 + (row.mos - 1.5) * 392 / 4, abs=0.2)
+    # A model without one says nothing of it.
+    write_report(tmp_path / "r", paths)
+    for name in ("index.html", "images/00001.html"):
+        assert "90 %" not in read(tmp_path / "r", name)
+        assert 'class="whisker"' not in read(tmp_path / "r", name)
+
+
 def test_only_a_report_loads_templates_and_plots():
     code = (
         "import sys; from g2npan_tf.scoring import beam, explain, score; "
