@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from typing import Any
 
@@ -375,6 +376,14 @@ def read(
     rows = list(found.as_numpy_iterator())
     columns: dict[str, Any] = {**_columns(rows, names)}
     return columns | {name: [row[name] for row in rows] for name in more}
+
+
+def cases(rows: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The case of each image of what `read` gives, text `[n]`.
+
+    With its modality, since a number that two of them share is no patient.
+    """
+    return np.char.add(np.char.add(rows["modality"], "/"), rows["case_id"])
 
 
 def read_some(sources: Sequence[Source], count: int) -> dict[str, Any]:

@@ -49,13 +49,13 @@ class Unseen(NamedTuple):
         logits: Of each tile of each image, float64 `[n, tiles]`.
         weights: How much each tile counts, likewise.
         quality: The readers', `[n]`, 0..1.
-        case_id: Text `[n]`.
+        cases: The case of each, text `[n]`.
     """
 
     logits: np.ndarray
     weights: np.ndarray
     quality: np.ndarray
-    case_id: np.ndarray
+    cases: np.ndarray
 
 
 def settings(output: pathlib.Path) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def interval(
         found.logits, found.weights, scale, offset
     )
     return calibration.interval(
-        mos.to_mos(predicted) - mos.to_mos(found.quality), found.case_id
+        mos.to_mos(predicted) - mos.to_mos(found.quality), found.cases
     )
 
 
@@ -170,5 +170,5 @@ def unseen(
         logits, weights = calibration.tile_logits(
             scorer, rows["image"], tiles_per_side
         )
-        parts.append((logits, weights, quality, rows["case_id"]))
+        parts.append((logits, weights, quality, base.cases(rows)))
     return Unseen(*map(np.concatenate, zip(*parts, strict=True)))

@@ -304,7 +304,7 @@ def _add_interval(
     elif len(unseen):
         rows = base.read(ready.builder, unseen)
         added = calibration.unseen_interval(
-            path, rows["image"], rows["mos"], rows["case_id"]
+            path, rows["image"], rows["mos"], base.cases(rows)
         )
     else:
         return None

@@ -60,6 +60,27 @@ def test_a_row_per_file_in_their_order(tmp_path):
     assert server.requests == [[3, 2], [5, 4], [3]]
 
 
+def test_numbers_that_the_server_gives_have_columns(tmp_path):
+    def predict(data):
+        further = {"mos_low": 2.0, "mos_high": 4.5}
+        return [
+            Score(3.0, 0.5, 0, further)
+            if len(one) > 2
+            else Score(1.0, 0.0, status.DAMAGED, further)
+            for one in data
+        ]
+
+    paths = files(tmp_path, 2, 3, 4)
+    rows = serving_client.score_files(predict, paths, 1, 1)
+    names, rows = serving_client._with_further(rows)
+    assert names == ["mos_low", "mos_high"]
+    broken, *scored = rows
+    assert broken.mos_low is None
+    assert [(row.mos_low, row.mos_high) for row in scored] == [(2.0, 4.5)] * 2
+    none, rows = serving_client._with_further(iter([broken]))
+    assert (none, list(rows)) == ([], [broken])
+
+
 def test_what_cannot_be_read_is_not_sent(tmp_path):
     empty, large, good = files(tmp_path, 0, 1, 3)
     os.truncate(large, 2**26 + 1)

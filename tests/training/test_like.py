@@ -126,15 +126,15 @@ def test_the_interval_is_of_corrected_scores_of_unseen_images(
     unseen, monkeypatch
 ):
     monkeypatch.setattr(like, "unseen", lambda *_: unseen)
-    assert unseen.case_id.shape == (30,)
+    assert unseen.cases.shape == (30,)
     last = Calibration(1.5, -0.25, 30)
     done = like.interval([], None, 1, last)
     shown = special.expit(1.5 * unseen.logits[:, 0] - 0.25)
     distances = 4 * np.abs(shown - unseen.quality)
     assert done.images == 30
-    assert done.cases == len(set(unseen.case_id))
+    assert done.cases == len(set(unseen.cases))
     # Cases of as many images each: the rank is ceil(31 * .9).
-    _, counts = np.unique(unseen.case_id, return_counts=True)
+    _, counts = np.unique(unseen.cases, return_counts=True)
     assert len(set(counts)) == 1
     assert done.half_width == pytest.approx(np.sort(distances)[27])
 

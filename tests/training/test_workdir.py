@@ -149,12 +149,8 @@ def test_a_summary_is_read_as_it_was_written(tmp_path):
     # Of earlier versions, which said less.
     path = tmp_path / "training.json"
     values = json.loads(path.read_text())
-    assert values["calibration"] == {
-        "scale": 2.0,
-        "offset": 0.1,
-        "images": 9,
-        "unseen": None,
-    }
+    written = {"scale": 2.0, "offset": 0.1, "images": 9, "unseen": None}
+    assert values["calibration"] == written
     del values["changes"], values["calibration"], values["interval"]
     path.write_text(json.dumps(values))
     assert run_folder.read_summary(tmp_path) == dataclasses.replace(
