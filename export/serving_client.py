@@ -12,10 +12,12 @@ were not, 2 if nothing could be done or the server failed for good.
 import dataclasses
 import functools
 import itertools
+import math
 import os
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
+from typing import Any
 
 from absl import flags
 
@@ -134,11 +136,13 @@ def _row(file: _File, found: transport.Score) -> ScoreRow:
     if found.status != status.OK:
         return ScoreRow(file.path, status=status.message(found.status))
     on_scale = mos.MOS_MIN <= found.mos <= mos.MOS_MAX
-    on_scale &= all(0 <= x <= mos.MOS_MAX for x in found.further.values())
+    on_scale &= all(map(math.isfinite, found.further.values()))
     # Also not if one is NaN.
     if not (on_scale and 0 <= found.quality <= 1):
         return ScoreRow(file.path, status=NO_SCORE)
-    return ScoreRow(file.path, found.mos, found.quality, **found.further)
+    row = ScoreRow(file.path, found.mos, found.quality)
+    further: dict[str, Any] = dict(found.further)
+    return dataclasses.replace(row, **further)
 
 
 def main(argv: list[str]) -> int:

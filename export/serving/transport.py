@@ -180,8 +180,10 @@ def scores(
             if name in columns
         }
         return [
-            Score(*row, {name: x[n] for name, x in further.items()})
-            for n, row in enumerate(zip(*numbers, strict=True))
+            Score(mos, quality, status, {x: further[x][n] for x in further})
+            for n, (mos, quality, status) in enumerate(
+                zip(*numbers, strict=True)
+            )
         ]
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

@@ -9,6 +9,7 @@ import numpy as np
 
 from g2npan_tf.core import mos
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.evaluation import conformal
 from g2npan_tf.evaluation import results
 from g2npan_tf.evaluation import statistics
 from g2npan_tf.evaluation.results import ALGORITHM_MEAN
@@ -165,30 +166,42 @@ def _by_modality(
 
 
 def inside(rows: results.Predictions) -> dict[str, results.Inside]:
-    """How many MOS are inside the model's intervals; empty if it has none.
+    """How many MOS are inside the model's intervals; empty if there are none.
 
     Of `all` images, and of each modality where there are several. The limits
-    are by the bootstrap that all figures have.
+    are by the bootstrap that all figures have. Pooled folds whose models give
+    no interval have that which the other folds' test parts give.
     """
-    if rows.low is None or rows.high is None:
-        return {}
     split = rows.split
-    is_held = (rows.low <= split.mos) & (split.mos <= rows.high)
+    is_own = rows.low is not None
+    if rows.low is not None and rows.high is not None:
+        low, high = rows.low, rows.high
+    elif rows.fold is not None and len(np.unique(rows.fold)) > 1:
+        residuals = rows.predicted - split.mos
+        widths = conformal.of_other_folds(residuals, split.unit, rows.fold)
+        low, high = conformal.limits(rows.predicted, widths)
+    else:
+        return {}
+    is_held = (low <= split.mos) & (split.mos <= high)
     every = np.ones(len(is_held), bool)
-    found = {}
+    counted = {}
     for name, chosen in [("all", every), *_modalities(split)]:
         held = is_held[chosen].astype(np.float64)
-        drawn = statistics.bootstrap(
-            [split.at(chosen).unit],
-            lambda parts, held=held: [held[parts[0]].mean()],
-        )
-        found[name] = results.Inside(
+
+        def share(
+            parts: Sequence[np.ndarray], held: np.ndarray = held
+        ) -> list[float]:
+            return [held[parts[0]].mean()]
+
+        drawn = statistics.bootstrap([split.at(chosen).unit], share)
+        counted[name] = results.Inside(
             float(drawn.measured[0]),
             Interval(*drawn.limits(0)),
             int(chosen.sum()),
-            float(np.mean((rows.high - rows.low)[chosen])),
+            float(np.mean((high - low)[chosen])),
+            is_own,
         )
-    return found
+    return counted
 
 
 def _modalities(split: Split) -> list[tuple[str, np.ndarray]]:

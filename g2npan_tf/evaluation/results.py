@@ -333,18 +333,20 @@ class OfImages(Measured):
 
 @dataclasses.dataclass(frozen=True)
 class Inside:
-    """How many of the readers' MOS are inside the model's intervals.
+    """How many of the readers' MOS are inside intervals around the scores.
 
     Attributes:
         share: Of the images, 0..1.
         interval: The 95 % limits of that share.
-        width: Mean width of the model's intervals, in MOS.
+        width: Mean width of the intervals, in MOS.
+        is_own: Whether the model gave them; else other folds' residuals did.
     """
 
     share: float
     interval: Interval
     images: int
     width: float
+    is_own: bool = True
 
 
 @dataclasses.dataclass(frozen=True)

@@ -162,8 +162,13 @@ def _by_modality(results: Results) -> list[str]:
 
 
 def _inside_lines(results: Results, drawn: str) -> list[str]:
+    whose = (
+        "the model's own interval"
+        if results.inside["all"].is_own
+        else "the interval that the other folds' test parts give"
+    )
     return [
-        "MOS inside the model's own interval, which is to hold 90 % of them "
+        f"MOS inside {whose}, which is to hold 90 % of them "
         f"(95 % interval of that share, bootstrap by {drawn}):",
         *(
             f"- {name}: {with_limits(found.share, found.interval)} of "

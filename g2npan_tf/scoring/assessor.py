@@ -58,7 +58,7 @@ class Assessment:
         mos: Predicted mean opinion score, range [1, 5].
         quality: The same on the range [0, 1].
         mos_low: Lower end of the 90 % prediction interval of the readers' MOS
-            (`training.calibration.half_width`), range [1, 5].
+            (`evaluation.conformal.half_width`), range [1, 5].
         mos_high: Its upper end.
         mos_spread: Standard deviation between the scores of the models that
             are packed as one; None of a single model.

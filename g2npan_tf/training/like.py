@@ -23,6 +23,7 @@ from g2npan_tf.core.folds import Fold
 from g2npan_tf.core.outputs import CROSS_VALIDATION
 from g2npan_tf.core.outputs import SCORER
 from g2npan_tf.data import base
+from g2npan_tf.evaluation import conformal
 from g2npan_tf.scoring.assessor import load_keras
 from g2npan_tf.training import calibration
 from g2npan_tf.training import workdir as run_folder
@@ -133,7 +134,7 @@ def interval(
     builder: tfds.core.DatasetBuilder,
     tiles_per_side: int,
     last: Calibration | None,
-) -> calibration.Interval:
+) -> conformal.Interval:
     """The interval of a run on every image: of folds' scores of test parts.
 
     Choice: a run on every image has no image that it has not seen, but more
@@ -146,7 +147,7 @@ def interval(
     predicted = calibration.quality_of(
         found.logits, found.weights, scale, offset
     )
-    return calibration.interval(
+    return conformal.interval(
         mos.to_mos(predicted) - mos.to_mos(found.quality), found.cases
     )
 

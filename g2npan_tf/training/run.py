@@ -24,6 +24,7 @@ from g2npan_tf.data import base
 from g2npan_tf.data import batches as training_data
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation import card
+from g2npan_tf.evaluation import conformal
 from g2npan_tf.model import precision
 from g2npan_tf.model.quality_network import adapt
 from g2npan_tf.model.scorer import split_tiles
@@ -285,7 +286,7 @@ def _add_interval(
     ready: _Ready,
     keeper: callbacks.Keeper,
     calibrated: calibration.Calibration | None,
-) -> calibration.Interval | None:
+) -> conformal.Interval | None:
     """Adds an interval to the best epoch's scorer, from unseen cases.
 
     Those of the validation part, or, where all images train, of the folds'

@@ -14,9 +14,9 @@ from g2npan_tf.core.files import remove_leftovers
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.core.outputs import LOG
 from g2npan_tf.core.outputs import SUMMARY
+from g2npan_tf.evaluation.conformal import Interval
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training.calibration import Calibration
-from g2npan_tf.training.calibration import Interval
 
 # What may differ in a resumed run: how long, where, on what.
 MAY_CHANGE = (
@@ -63,7 +63,7 @@ def read_summary(workdir: pathlib.Path) -> Summary | None:
     path = workdir / SUMMARY
     if not path.exists():
         return None
-    old = {"changes": [], "calibration": None, "interval": None}
+    old: dict[str, Any] = {"changes": [], "calibration": None, "interval": None}
     kept = old | json.loads(path.read_text())
     if kept["calibration"]:
         kept["calibration"] = Calibration.from_json(kept["calibration"])

@@ -226,7 +226,25 @@ def test_what_is_inside_an_interval_is_counted_by_hand(few_resamples):
     assert found["all"].width == pytest.approx(14 / 6)
     limits = found["all"].interval
     assert limits.low <= 5 / 6 <= limits.high
+    assert found["all"].is_own
     assert evaluation.inside(Predictions(names, whole, centre)) == {}
+
+
+def test_without_an_interval_folds_have_that_of_the_others(few_resamples):
+    names = np.arange(20).astype(str)
+    scores = np.full(20, 3.0)
+    whole = Split(names, names, np.full(20, "CT"), scores, names)
+    # Of ten residuals the largest: .5 of fold 1, .2 of fold 0.
+    errors = np.r_[np.full(9, 0.1), 0.2, np.full(6, 0.15), np.full(4, -0.5)]
+    rows = Predictions(
+        names, whole, scores + errors, fold=np.repeat(["0", "1"], 10)
+    )
+    (found,) = evaluation.inside(rows).values()
+    assert found.share == pytest.approx(16 / 20)
+    assert found.width == pytest.approx(0.7)
+    assert not found.is_own
+    alone = dataclasses.replace(rows, fold=np.full(20, "0"))
+    assert evaluation.inside(alone) == {}
 
 
 def test_pairs_of_any_size_count_alike():

@@ -19,11 +19,11 @@ from datasets.pretraining.slices import draw_slice
 from g2npan_tf.core import command as cli
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
+from g2npan_tf.evaluation.conformal import Interval
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training import command as training
 from g2npan_tf.training import run
 from g2npan_tf.training.calibration import Calibration
-from g2npan_tf.training.calibration import Interval
 from tests.tiny import REPOSITORY
 from tests.tiny import SUMMARY
 from tests.tiny import TINY

@@ -9,9 +9,9 @@ import pytest
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.evaluation.conformal import Interval
 from g2npan_tf.training import workdir as run_folder
 from g2npan_tf.training.calibration import Calibration
-from g2npan_tf.training.calibration import Interval
 from g2npan_tf.training.checkpoints import Progress
 from tests.tiny import SUMMARY
 from tests.tiny import TINY
