@@ -80,25 +80,25 @@ def export(
         side_file = litert_card.side_file(path, card)
         text = json.dumps(side_file, indent=2) + "\n"
         path.with_suffix(".json").write_text(text)
-        _move(path, output)
+        move(path, output)
     return command.Exported(output / path.name, differences)
 
 
-def _move(path: pathlib.Path, output: pathlib.Path) -> None:
+def move(path: pathlib.Path, output: pathlib.Path) -> None:
     """Replaces the files of an earlier export.
 
     Wherever it is stopped, no side file describes another model than the one
     that is there: a model without them is accepted, one with the SHA-256 of
     another is refused.
     """
-    model, *side_files = _files(path)
+    model, *side_files = files_of(path)
     for side_file in side_files:
         (output / side_file.name).unlink(missing_ok=True)
     for made in (model, *side_files):
         files.move(made, output / made.name)
 
 
-def _files(path: pathlib.Path) -> list[pathlib.Path]:
+def files_of(path: pathlib.Path) -> list[pathlib.Path]:
     """A `.tflite` file and those beside it."""
     return [path.with_suffix(s) for s in (".tflite", ".json", ".parity.json")]
 
@@ -149,7 +149,7 @@ def main(argv: list[str]) -> int:
     return command.run(
         [functools.partial(export, precision=one) for one in chosen],
         argv,
-        [file.name for name in names for file in _files(pathlib.Path(name))],
+        [file.name for name in names for file in files_of(pathlib.Path(name))],
     )
 
 

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "baselines": "core images data evaluation scoring",
     "experiments": "core model images report data scoring evaluation training"
     " baselines",
-    "export": "core model images data scoring",
+    "export": "core model images data scoring evaluation",
     "datasets": "core images report data evaluation scoring baselines",
 }
 # No flag is read below the commands: plain values are passed on.

@@ -31,8 +31,8 @@ from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.limits import LoadedImage
 from g2npan_tf.images.read import SQUEEZED
 from g2npan_tf.images.read import load_image
-from g2npan_tf.scoring import model_facts
 from g2npan_tf.scoring import score
+from g2npan_tf.scoring import shipped
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.rows import OK
 
@@ -42,7 +42,7 @@ def table_command(
     a: str,
     b: str,
     *,
-    model: str = "",
+    model: str | os.PathLike[str] = "",
     file_format: str = "text",
     output: str = "",
     limits: Limits = DEFAULT_LIMITS,
@@ -55,6 +55,7 @@ def table_command(
             that cannot be written to.
     """
     found = partners.find(fused, a, b, follow_links)
+    model = shipped.resolve(model) if model else ""
     outputs.check(
         {"output": [output] if output else []},
         [*found.files, *(outputs.model_files(model) if model else ())],
@@ -105,11 +106,12 @@ def measured(
     return Row(triple.algorithm, triple.name, values, notes=notes)
 
 
-def _load(model: str) -> Assessor | None:
+def _load(model: str | os.PathLike[str]) -> Assessor | None:
     """Loads the scorer, if one is named."""
     if not model:
         print(
-            "note: G2NPAN's score is left out (--model=ARTEFACT adds it)",
+            "note: G2NPAN's score is left out "
+            f"(--model={shipped.DEFAULT} adds it)",
             file=sys.stderr,
         )
         return None
@@ -117,13 +119,12 @@ def _load(model: str) -> Assessor | None:
         return Assessor.load(model)
 
 
-def _remarks(model: str) -> list[str]:
+def _remarks(model: str | os.PathLike[str]) -> list[str]:
     """How colour counts, and whose scores a scorer gives."""
     remarks = ["Measured on the luminance (BT.601, 8 bits) of all images."]
     if model:
-        caution = model_facts.caution(model_facts.read(model))
         sees = f"G2NPAN ({os.path.basename(model)}) sees the colours."
-        remarks.append(" ".join(filter(None, [sees, caution])))
+        remarks.append(" ".join(filter(None, [sees, shipped.note(model)])))
     return remarks
 
 

@@ -26,13 +26,11 @@ from g2npan_tf.core.outputs import SCORER
 from g2npan_tf.images.content import scorer_image
 from g2npan_tf.images.read import SCORER_SIZE
 from g2npan_tf.images.read import resize
+from g2npan_tf.scoring import shipped
 
 if TYPE_CHECKING:
     import keras
 
-ARTEFACTS = (
-    "a training workdir, scorer.keras, a SavedModel folder or a .tflite file"
-)
 # Side in pixels of a cell of the class activation map.
 CAM_CELL = 16
 # What Keras writes into a `.keras` file, and how large its scorers may be.
@@ -119,7 +117,8 @@ class Assessor:
         Args:
             path: `scorer.keras`, a training workdir that holds one, a
                 SavedModel folder, a folder of numbered versions of it (the
-                highest is taken) or a `.tflite` file.
+                highest is taken) or a `.tflite` file; or, as text, the name
+                of a model that comes with the package (`shipped.resolve`).
             batch_size: Images at once; limits the memory, changes no score.
             num_threads: For LiteRT; None takes every core.
             check_content: Whether pictures without content get NaN
@@ -130,7 +129,7 @@ class Assessor:
                 damaged, not a scorer, not the file that the side file of a
                 `.tflite` describes, or needs a package that is missing.
         """
-        path = pathlib.Path(path)
+        path = shipped.resolve(path)
         try:
             file = _model_file(path)
         except OSError as error:
@@ -319,11 +318,15 @@ def _assessment(outputs: _Outputs, index: int) -> Assessment:
 
 def _model_file(path: pathlib.Path) -> pathlib.Path:
     """The `.keras` or `.tflite` file, or the SavedModel's folder, of a path."""
+    expected = (
+        f"expected {', '.join(shipped.names())}, a training workdir, "
+        "scorer.keras, a SavedModel folder or a .tflite file"
+    )
     if not os.path.exists(path):
         # Says why, if it is something else than that.
         with contextlib.suppress(FileNotFoundError, ValueError):
             path.stat()
-        raise InputError(f"{path}: no such model; expected {ARTEFACTS}")
+        raise InputError(f"{path}: no such model; {expected}")
     if (path / SCORER).is_file():
         return path / SCORER
     if path.is_dir():
@@ -333,7 +336,7 @@ def _model_file(path: pathlib.Path) -> pathlib.Path:
     if not (path / "saved_model.pb").is_file() and not (
         path.is_file() and path.suffix in (".keras", ".tflite")
     ):
-        raise InputError(f"{path}: not a model; expected {ARTEFACTS}")
+        raise InputError(f"{path}: not a model; {expected}")
     if path.is_file() and path.suffix == ".tflite":
         _check_digest(path)
     return path

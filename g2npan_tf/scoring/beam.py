@@ -34,6 +34,7 @@ from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.paths import find_images
 from g2npan_tf.scoring import rows
 from g2npan_tf.scoring import score
+from g2npan_tf.scoring import shipped
 from g2npan_tf.scoring.assessor import Assessor
 
 if TYPE_CHECKING:
@@ -248,10 +249,11 @@ def _checked(model: str, patterns: Sequence[str], output: str) -> str:
             f"--output={output}: no regular file; Beam writes only those"
         )
     found = find_images([name for name in patterns if REMOTE not in name])
+    artefact = shipped.resolve(model)
     outputs.check(
         {"output": [output]},
-        [*found.paths, *found.lists, *outputs.model_files(model)],
-        folders=outputs.model_folders(model),
+        [*found.paths, *found.lists, *outputs.model_files(artefact)],
+        folders=outputs.model_folders(artefact),
     )
     return os.path.realpath(output)
 
@@ -290,7 +292,10 @@ def _counts(result: Any) -> dict[str, int]:
 def define_flags() -> None:
     """Defines the flags of the command; others are left to Beam."""
     flags.DEFINE_string(
-        "model", "", "Model: a path that every worker has, or an address."
+        "model",
+        "",
+        "Model: a name as for g2npan-score, a path that every "
+        "worker has, or an address.",
     )
     flags.DEFINE_multi_string("input", [], "File, folder, pattern or @list.")
     flags.DEFINE_string("output", "", "File (.csv, .jsonl) or start of names.")

@@ -1,13 +1,16 @@
 """Scores medical images: the predicted mean opinion score of each, 1..5.
 
-Usage: g2npan-score --model=ARTEFACT PATH...
-       g2npan-score --model=ARTEFACT --serve
+Usage: g2npan-score [--model=MODEL] PATH...
+       g2npan-score [--model=MODEL] --serve
+       g2npan-score --list_models
 
-ARTEFACT is a training workdir, a scorer.keras, a SavedModel folder or a
-.tflite file. Every PATH is an image file, a folder, which is searched with its
-subfolders, a pattern ("images/**/*.png", quoted or not), @list.txt for a file
-with one path or pattern a line, or - for such a list on stdin. Exit code: 0 if
-every image was scored, 1 if some were not, 2 if nothing could be done.
+MODEL is the name of a model that comes with the package (by default fusion;
+--list_models says what there is), a training workdir, a scorer.keras, a
+SavedModel folder or a .tflite file; ./fusion is a path. Every PATH is an image
+file, a folder, which is searched with its subfolders, a pattern
+("images/**/*.png", quoted or not), @list.txt for a file with one path or
+pattern a line, or - for such a list on stdin. Exit code: 0 if every image was
+scored, 1 if some were not, 2 if nothing could be done.
 """
 
 import contextlib
@@ -39,6 +42,7 @@ from g2npan_tf.images.paths import find_images
 from g2npan_tf.images.paths import why_no_file
 from g2npan_tf.scoring import model_facts
 from g2npan_tf.scoring import rows
+from g2npan_tf.scoring import shipped
 from g2npan_tf.scoring.assessor import Assessor
 
 if TYPE_CHECKING:
@@ -50,7 +54,7 @@ SOME_FAILED = 1
 
 
 def score_command(
-    model: str,
+    model: str | os.PathLike[str],
     arguments: Sequence[str],
     *,
     file_format: str = "table",
@@ -72,6 +76,7 @@ def score_command(
     if algorithms and not report:
         raise InputError("--algorithms is for --report=DIR, which is missing")
     found = find(arguments, follow_links)
+    model = shipped.resolve(model)
     outputs.check(
         {"output": [output] if output else []},
         [*found.paths, *found.lists, *outputs.model_files(model), algorithms],
@@ -81,8 +86,7 @@ def score_command(
     )
     table = _origins(report, algorithms)
     assessor = load_quietly(model, batch_size, num_threads)
-    if caution := model_facts.caution(model_facts.read(model)):
-        print(f"note: {caution} Research use only.", file=sys.stderr)
+    say_which(model)
     further = assessor.further
     with (
         _reported(report, model, table, further) as made,
@@ -120,8 +124,14 @@ def find(arguments: Sequence[str], follow_links: bool) -> ImagePaths:
     return found
 
 
+def say_which(model: str | os.PathLike[str]) -> None:
+    """Says on stderr what must be known of a model's scores."""
+    if note := shipped.note(model):
+        print(f"note: {note}", file=sys.stderr)
+
+
 def load_quietly(
-    model: str, batch_size: int, num_threads: int | None
+    model: str | os.PathLike[str], batch_size: int, num_threads: int | None
 ) -> Assessor:
     """Loads a model without the greetings of native libraries."""
     with command.quiet_stderr():
@@ -221,7 +231,7 @@ def _origins(report: str, algorithms: str) -> "dict[str, Origin] | None":
 @contextlib.contextmanager
 def _reported(
     name: str,
-    model: str,
+    model: str | os.PathLike[str],
     table: "dict[str, Origin] | None",
     further: Sequence[str],
 ) -> "Iterator[Report | None]":
@@ -252,8 +262,15 @@ def define_flags() -> None:
 
     Not done on import, so that other commands may have flags of these names.
     """
+    flags.DEFINE_string(
+        "model",
+        shipped.DEFAULT,
+        "Model: name (--list_models), workdir or exported model.",
+    )
+    flags.DEFINE_bool(
+        "list_models", False, "Say which models come with the package."
+    )
     for name, text in {
-        "model": "Model: workdir or exported model.",
         "explain": "Folder for pictures of each image: CAM, generated "
         "reference, nuance.",
         "report": "Folder for a report: index.html and a page for each image.",
@@ -319,8 +336,9 @@ def limits_of_flags() -> Limits:
 def main(argv: list[str]) -> int:
     """Scores what the command line names."""
     values = flags.FLAGS
-    if not values.model:
-        raise InputError("--model=ARTEFACT is missing (--help says more)")
+    if values.list_models:
+        print(shipped.listing())
+        return 0
     if values.serve:
         return _serve(argv[1:])
     for name in ("open", "port"):
@@ -341,9 +359,12 @@ def _serve(arguments: Sequence[str]) -> int:
     if arguments:
         raise InputError(f"--serve takes no PATH. Received: {arguments[0]}")
     values = flags.FLAGS
+    model = shipped.resolve(values.model)
+    assessor = load_quietly(model, 1, values.num_threads)
+    say_which(model)
     return server.serve(
-        load_quietly(values.model, 1, values.num_threads),
-        values.model,
+        assessor,
+        model,
         port=values.port,
         open_browser=values.open,
         limits=limits_of_flags(),

@@ -64,7 +64,7 @@ def test_each_measure_is_of_the_luminance_of_three_files(folder, capsys):
     assert score.table_command(*folders(folder), file_format="csv") == 0
     output, errors = capsys.readouterr()
     assert errors == (
-        "note: G2NPAN's score is left out (--model=ARTEFACT adds it)\n"
+        "note: G2NPAN's score is left out (--model=fusion adds it)\n"
     )
     rows = [row for row in rows_of(output) if row["row"] == "image"]
     assert [(row["algorithm"], row["image"]) for row in rows] == [

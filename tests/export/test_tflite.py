@@ -102,9 +102,9 @@ def test_a_replacement_stopped_anywhere_leaves_what_loads(
         patch.setattr(os, "unlink", stopping(os.unlink))
         if done < 5:
             with pytest.raises(KeyboardInterrupt):
-                tflite._move(new, old.parent)
+                tflite.move(new, old.parent)
         else:
-            tflite._move(new, old.parent)
+            tflite.move(new, old.parent)
     assert left[0] == (-1 if done < 5 else 0)
     digest = hashlib.sha256(old.read_bytes()).hexdigest()
     for side_file in old.parent.glob("*.json"):

@@ -58,7 +58,7 @@ class Report:
     def __init__(
         self,
         folder: pathlib.Path,
-        model: str,
+        model: str | os.PathLike[str],
         facts: Mapping[str, Any],
         table: Mapping[str, origins.Origin] | None,
         files: contextlib.ExitStack,
@@ -198,7 +198,7 @@ class Report:
 @contextlib.contextmanager
 def reported(
     directory: pathlib.Path,
-    model: str,
+    model: str | os.PathLike[str],
     facts: Mapping[str, Any],
     table: Mapping[str, origins.Origin] | None = None,
     further: Sequence[str] = (),
