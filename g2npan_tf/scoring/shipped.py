@@ -70,6 +70,8 @@ def _lines(name: str) -> Iterator[str]:
             f"RMSE [0, 1] {figures['rmse']:.3f}"
         )
     yield f"                {unseen['images']} images, {unseen['protocol']}"
+    if (share := unseen["inside_interval"]) is not None:
+        yield f"                {share:.1%} of MOS inside the 90 % interval"
     yield f"  not for       {words['not_for']}"
     yield f"  licences      {words['licences']}"
     yield f"  made by       {words['command']}"

@@ -141,6 +141,16 @@ def test_they_are_listed(tmp_path):
     assert "three radiologists" in done.stdout
 
 
+def test_what_share_an_interval_holds_is_listed_if_it_is_known(monkeypatch):
+    card = shipped.card("ct")
+    monkeypatch.setattr(shipped, "card", lambda name: card)
+    validated = card["shipped"]["cross_validation"]
+    validated["inside_interval"] = None
+    assert "interval" not in shipped.listing()
+    validated["inside_interval"] = 0.912
+    assert "91.2% of MOS inside the 90 % interval" in shipped.listing()
+
+
 def test_an_unknown_name_is_one_line(tmp_path):
     done = run(tmp_path, "--model=xray", SAMPLES)
     assert done.returncode == 2
