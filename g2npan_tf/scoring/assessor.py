@@ -319,7 +319,7 @@ def _assessment(outputs: _Outputs, index: int) -> Assessment:
 def _model_file(path: pathlib.Path) -> pathlib.Path:
     """The `.keras` or `.tflite` file, or the SavedModel's folder, of a path."""
     expected = (
-        f"expected {', '.join(shipped.names())}, a training workdir, "
+        f"expected a name ({', '.join(shipped.names())}), a training workdir, "
         "scorer.keras, a SavedModel folder or a .tflite file"
     )
     if not os.path.exists(path):

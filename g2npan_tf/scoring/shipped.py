@@ -83,7 +83,7 @@ def _said(name: str, found: dict[str, Any]) -> str:
     """The core of a card in one line."""
     words = found[SHIPPED]
     return (
-        f"model {name} predicts the scores of {words['readers']} for "
+        f"Model {name} predicts the scores of {words['readers']} for "
         f"{words['for']}; {found['use']}"
     )
 

@@ -123,7 +123,7 @@ def test_the_first_minute(tmp_path):
     done = run(tmp_path, image, "--format=jsonl")
     assert done.returncode == 0
     [note] = done.stderr.splitlines()
-    assert note.startswith("note: model fusion predicts the scores of simulat")
+    assert note.startswith("note: Model fusion predicts the scores of simulat")
     assert "research only" in note
     expected = shipped.card("fusion")["shipped"]["expected"][image.name]
     assert json.loads(done.stdout)["mos"] == pytest.approx(expected, abs=0.01)
@@ -154,8 +154,8 @@ def test_what_share_an_interval_holds_is_listed_if_it_is_known(monkeypatch):
 def test_an_unknown_name_is_one_line(tmp_path):
     done = run(tmp_path, "--model=xray", SAMPLES)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: xray: no such model; expected fusion")
-    assert ", ct, a training workdir" in done.stderr
+    assert done.stderr.startswith("error: xray: no such model; expected a name")
+    assert "(fusion, ct), a training workdir" in done.stderr
     assert done.stderr.count("\n") == 1
 
 
