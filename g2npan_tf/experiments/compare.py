@@ -6,7 +6,8 @@ r"""Compares methods on the images that all of them scored.
 Each word is what `evaluate.py`, `cross_validate` or `baselines.run` wrote: a
 folder with `predictions.csv` (or `evaluation/predictions.csv`) or that file,
 with a name before `=` if the folder's says nothing. The first is compared with
-each other one by paired bootstrap of the groups, with Holm's correction.
+each other one by paired bootstrap of the groups, with Holm's correction. Where
+a cross-validation has several seeds, all need the same ones.
 """
 
 import dataclasses
@@ -116,6 +117,7 @@ def collect(words: Sequence[str]) -> Results:
         figures.judge(split, predictions, names[0], fold),
         data=_data(methods),
         protocol="images that all of them scored"
+        + _seeds(tables[0])
         + (f" ({excluded} scored by some only are left out)" * bool(excluded))
         + _protocols(methods),
     )
@@ -142,18 +144,47 @@ def _beside(path: pathlib.Path) -> tuple[pathlib.Path, ...]:
 
 def _read(name: str, path: pathlib.Path) -> _Method:
     """The predictions of a file, each image once, and whose they are."""
-    rows = kept.read_predictions(path)
+    rows = _apart(kept.read_predictions(path))
     seen = set()
     for line, image in enumerate(rows.image, start=2):
         if image in seen:
             raise InputError(
                 f"{path}, line {line}: {image} for the second time; "
-                "expected one seed, each image once"
+                "expected each image once, or once a seed"
             )
         seen.add(image)
     beside = (place for place in _beside(path) if place.is_file())
     origin = next((kept.read(place, kept.Header) for place in beside), None)
     return _Method(name, path, rows, origin)
+
+
+def _apart(rows: Predictions) -> Predictions:
+    """Gives each of several seeds images, pairs and folds of its own.
+
+    So figures are of each seed's predictions, and means of folds those of all
+    seeds' folds. Cases stay common: resamples draw a case in every seed.
+    """
+    seed = rows.seed
+    if seed is None or rows.fold is None or len(set(seed)) == 1:
+        return rows
+    if rows.split.case_id is None:
+        raise InputError("several seeds: expected predictions with cases")
+
+    def named(column: np.ndarray) -> np.ndarray:
+        return np.char.add(np.char.add(seed, ": "), column)
+
+    split = dataclasses.replace(rows.split, pair_id=named(rows.split.pair_id))
+    return dataclasses.replace(
+        rows, image=named(rows.image), split=split, fold=named(rows.fold)
+    )
+
+
+def _seeds(rows: Predictions) -> str:
+    """Which seeds, if there are several."""
+    seeds = [] if rows.seed is None else sorted(set(rows.seed))
+    if len(seeds) < 2:
+        return ""
+    return f", once by each of the seeds {', '.join(seeds)}"
 
 
 def _chosen(method: _Method, images: Sequence[str]) -> _Method:

@@ -1,6 +1,7 @@
 """Methods compared by the files of their predictions."""
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
@@ -131,6 +132,38 @@ def test_cases_are_drawn_and_folds_averaged_where_they_are_known(tmp_path):
     assert "bootstrap by case" in text
     assert "Only 5 cases to draw from" in text
     assert "no p can be below 0.0625" in text
+
+
+def test_of_several_seeds_each_has_folds_of_its_own(tmp_path):
+    count = PAIRS * ALGORITHMS
+    case = np.repeat([f"c{i // 2}" for i in range(PAIRS)], ALGORITHMS)
+    folds = np.tile(["0", "1"], count // 2)
+    predicted = {}
+    for name, noise in (("good", 0.3), ("poor", 3.0)):
+        parts = []
+        for seed in ("0", "1"):
+            folder = tmp_path / f"{name}{seed}"
+            write(folder, noise, int(seed), case=case)
+            rows = kept.read_predictions(folder / "predictions.csv")
+            parts.append(
+                dataclasses.replace(rows, seed=np.full(count, seed), fold=folds)
+            )
+        (tmp_path / name).mkdir()
+        kept.pooled(parts).write(tmp_path / name / "predictions.csv")
+        predicted[name] = [part.predicted for part in parts]
+    results = collect(tmp_path, "good", "poor")
+    assert (results.images, results.pairs) == (2 * count, 2 * PAIRS)
+    assert results.units == len(set(case))
+    assert "once by each of the seeds 0, 1" in results.protocol
+    scores = true_mos()
+    for name, seeds in predicted.items():
+        each = [
+            stats.spearmanr(scores[folds == fold], x[folds == fold])[0]
+            for x in seeds
+            for fold in "01"
+        ]
+        mean = results.mean_of_folds.methods[name].srcc
+        assert mean == pytest.approx(np.mean(each), abs=1e-3)
 
 
 def test_a_name_may_be_given_and_a_runs_evaluation_is_found(tmp_path, two):
