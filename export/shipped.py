@@ -64,7 +64,8 @@ WORDS = {
     "ct": {
         "for": "denoised low-dose CT slices of brain and abdomen",
         "not_for": "clinical decisions; choosing between denoising methods by "
-        "this score alone; fused images, other organs and modalities",
+        "this score alone; fused images and other modalities; other organs "
+        "(SRCC .11 for the abdomen from brains alone, docs/results.md)",
         "licences": "weights: Apache-2.0; images and scores (reader study of "
         "babbu3682/MTD-GAN): MIT, none is in the package",
     },
