@@ -20,6 +20,7 @@ _WORST = {
     "mos": mos.MOS_MIN,
     "mos_low": mos.MOS_MIN,
     "mos_high": mos.MOS_MAX,
+    "distance": 100.0,
 }
 # Takes the scorer, to be called with `training=False`, and the input.
 Function = Callable[[Callable, tf.Tensor], dict[str, tf.Tensor]]
@@ -131,7 +132,8 @@ def worst_unless(
 ) -> dict[str, tf.Tensor]:
     """Gives rows that are not good the worst score, and maps of zeros.
 
-    Their interval is the whole scale: nothing is known of them.
+    Their interval is the whole scale, and they are far from all that trained:
+    nothing is known of them.
     """
     return {
         name: tf.where(

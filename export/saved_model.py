@@ -53,6 +53,7 @@ TOLERANCES = {
     "reference": 1e-4,
     "nuance": 1e-4,
     "mos_spread": 2e-4,
+    "distance": 0.1,
 }
 
 

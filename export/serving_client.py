@@ -17,7 +17,6 @@ import os
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
-from typing import Any
 
 from absl import flags
 
@@ -34,6 +33,7 @@ from g2npan_tf.scoring import score
 from g2npan_tf.scoring.assessor import FURTHER
 from g2npan_tf.scoring.rows import ScoreRow
 from g2npan_tf.scoring.rows import in_batches
+from g2npan_tf.scoring.rows import with_score
 
 # A message of gRPC has at most 2^31 bytes, one of REST a third more than these.
 MAX_REQUEST_BYTES = 2**28
@@ -140,9 +140,8 @@ def _row(file: _File, found: transport.Score) -> ScoreRow:
     # Also not if one is NaN.
     if not (on_scale and 0 <= found.quality <= 1):
         return ScoreRow(file.path, status=NO_SCORE)
-    row = ScoreRow(file.path, found.mos, found.quality)
-    further: dict[str, Any] = dict(found.further)
-    return dataclasses.replace(row, **further)
+    row = ScoreRow(file.path)
+    return with_score(row, found.mos, found.quality, found.further)
 
 
 def main(argv: list[str]) -> int:

@@ -4,16 +4,24 @@ Shared by the tests of everything that reads artefacts.
 """
 
 import keras
+import numpy as np
 from keras import initializers
 from keras import layers
 
 from export import saved_model
 from export.litert import conversion
+from g2npan_tf.model.scope import PERCENTS
+from g2npan_tf.model.scope import Scope
+from g2npan_tf.model.scope import with_scope
 from g2npan_tf.model.scorer import with_interval
 
 SHAPE = (128, 128, 3)
 # Of the interval of what `save_artefacts` writes, in MOS.
 HALF_WIDTH = 1.75
+# Of its scope: the distance is the mean luma's, in deviations of it over the
+# root of 31, and its percentile is 100 at 4.
+_LUMA = np.eye(31) * (np.arange(31) == 0)
+SCOPE = Scope(_LUMA, np.zeros(31), np.array(PERCENTS) / 100 * 4 / 31**0.5)
 
 
 def tiny_scorer(use_gan=True, gain=1.0, half_width=None):
@@ -43,7 +51,7 @@ def tiny_scorer(use_gan=True, gain=1.0, half_width=None):
 
 def save_artefacts(folder):
     """Writes `scorer.keras`, `saved_model/` and `scorer.tflite`."""
-    scorer = tiny_scorer(half_width=HALF_WIDTH)
+    scorer = with_scope(tiny_scorer(half_width=HALF_WIDTH), SCOPE)
     scorer.save(folder / "scorer.keras")
     saved_model.write(scorer, folder / "saved_model")
     save_litert(folder, scorer)

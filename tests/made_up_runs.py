@@ -112,6 +112,7 @@ def write_summary(workdir, epochs, best_epoch=1):
         ended="all epochs",
         calibration=None,
         interval=None,
+        scope=None,
         images_per_second=10.0,
         wall_seconds=1.0,
         peak_memory_mib=1.0,

@@ -44,6 +44,7 @@ SUMMARY = Summary(
     ended="early stopping: no better validation SRCC in 3 epochs",
     calibration=None,
     interval=None,
+    scope=None,
     images_per_second=10.0,
     wall_seconds=12.0,
     peak_memory_mib=900.0,

@@ -36,6 +36,8 @@ _MEANINGS = {
     "nuance": "|reference - image|",
     "mos_low": "lower end of the 90 % prediction interval of the readers' MOS",
     "mos_high": "its upper end",
+    "distance": "of the image from those that trained, as a percentile of "
+    "these; above 99 the score may mean nothing",
     "mos_spread": "standard deviation between the packed models' MOS",
 }
 _SCALE = [mos.MOS_MIN, mos.MOS_MAX]
@@ -43,6 +45,7 @@ _RANGES = {
     "mos": _SCALE,
     "mos_low": _SCALE,
     "mos_high": _SCALE,
+    "distance": [0.0, 100.0],
     "mos_spread": [0.0, mos.MOS_MAX - mos.MOS_MIN],
 }
 

@@ -10,10 +10,11 @@
 `image_bytes` is a string `[batch]` of whole PNG, JPEG or BMP files; `image` is
 uint8 `[batch, height, width, 3]`, RGB. Scores: `mos` float32 `[batch]`, 1..5;
 `quality` float32 `[batch]`, 0..1; of a scorer with an interval `mos_low` and
-`mos_high` float32 `[batch]`, 1..5; of models packed as one `mos_spread` float32
-`[batch]`, the standard deviation between their MOS; `status` int32 `[batch]`,
-a code of `export.serving.status`; `version` int64 `[batch]`, that of the
-model's folder.
+`mos_high` float32 `[batch]`, 1..5; of one with a scope `distance` from the
+training images, as a percentile of theirs, float32 `[batch]`, 0..100; of models
+packed as one `mos_spread` float32 `[batch]`, the standard deviation between
+their MOS; `status` int32 `[batch]`, a code of `export.serving.status`;
+`version` int64 `[batch]`, that of the model's folder.
 """
 
 import pathlib

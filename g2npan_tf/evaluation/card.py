@@ -230,6 +230,12 @@ def _training(
             f"from {around['images']} images of {around['cases']} cases of "
             "that none of the scores' models learned from"
         )
+    if known := summary.get("scope"):
+        named["Scope"] = (
+            "`distance` is the percentile of an image's distance from "
+            f"{known['images']} training images of {known['cases']} cases; "
+            "above 99 it is outside, and its score may mean nothing"
+        )
     return "\n".join(f"- {name}: {value}" for name, value in named.items())
 
 

@@ -19,6 +19,7 @@ from g2npan_tf.evaluation.statistics import METRICS
 from g2npan_tf.evaluation.statistics import Difference
 from g2npan_tf.evaluation.statistics import Figures
 from g2npan_tf.evaluation.statistics import Interval
+from g2npan_tf.scoring.assessor import is_outside
 
 # The mean of fewer images says too little of an algorithm or a modality.
 MIN_IMAGES = 3
@@ -183,25 +184,43 @@ def inside(rows: results.Predictions) -> dict[str, results.Inside]:
     else:
         return {}
     is_held = (low <= split.mos) & (split.mos <= high)
-    every = np.ones(len(is_held), bool)
-    counted = {}
-    for name, chosen in [("all", every), *_modalities(split)]:
-        held = is_held[chosen].astype(np.float64)
-
-        def share(
-            parts: Sequence[np.ndarray], held: np.ndarray = held
-        ) -> list[float]:
-            return [held[parts[0]].mean()]
-
-        drawn = statistics.bootstrap([split.at(chosen).unit], share)
-        counted[name] = results.Inside(
-            float(drawn.measured[0]),
-            Interval(*drawn.limits(0)),
-            int(chosen.sum()),
-            float(np.mean((high - low)[chosen])),
-            is_own,
+    return {
+        name: results.Inside(
+            **vars(_share(is_held[chosen], split.at(chosen))),
+            width=float(np.mean((high - low)[chosen])),
+            is_own=is_own,
         )
-    return counted
+        for name, chosen in _all_and_modalities(split)
+    }
+
+
+def outside(rows: results.Predictions) -> dict[str, results.Share]:
+    """How many images are outside (`assessor.is_outside`), as `inside` does.
+
+    Empty if the model gives no distances.
+    """
+    if rows.distance is None:
+        return {}
+    is_out = is_outside(rows.distance)
+    return {
+        name: _share(is_out[chosen], rows.split.at(chosen))
+        for name, chosen in _all_and_modalities(rows.split)
+    }
+
+
+def _share(chosen: np.ndarray, split: Split) -> results.Share:
+    """How many of the images of a split are chosen, bool `[n]`."""
+    values = chosen.astype(np.float64)
+    drawn = statistics.bootstrap(
+        [split.unit], lambda parts: [values[parts[0]].mean()]
+    )
+    return results.Share(
+        float(drawn.measured[0]), Interval(*drawn.limits(0)), len(values)
+    )
+
+
+def _all_and_modalities(split: Split) -> list[tuple[str, np.ndarray]]:
+    return [("all", np.ones(len(split.mos), bool)), *_modalities(split)]
 
 
 def _modalities(split: Split) -> list[tuple[str, np.ndarray]]:

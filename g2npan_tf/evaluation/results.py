@@ -112,6 +112,7 @@ class Predictions:
         measure: What a compared method measured, if it is one number an image.
         low: Lower end of the model's interval, if it gives one.
         high: Its upper end.
+        distance: From the training images, as a percentile, if it gives one.
     """
 
     image: np.ndarray
@@ -125,6 +126,7 @@ class Predictions:
     measure: np.ndarray | None = None
     low: np.ndarray | None = None
     high: np.ndarray | None = None
+    distance: np.ndarray | None = None
 
     def at(self, rows: np.ndarray) -> "Predictions":
         """Some of the images, by their numbers or a bool `[n]`."""
@@ -175,6 +177,7 @@ class Predictions:
             "value": places(self.measure, ".9g"),
             "mos_low": places(self.low),
             "mos_high": places(self.high),
+            "distance": places(self.distance),
         }
         return {name: x for name, x in columns.items() if x is not None}
 
@@ -232,6 +235,7 @@ def read_predictions(path: pathlib.Path) -> Predictions:
         texts("fold"),
         low=numbers("mos_low"),
         high=numbers("mos_high"),
+        distance=numbers("distance"),
     )
 
 
@@ -332,19 +336,23 @@ class OfImages(Measured):
 
 
 @dataclasses.dataclass(frozen=True)
-class Inside:
-    """How many of the readers' MOS are inside intervals around the scores.
-
-    Attributes:
-        share: Of the images, 0..1.
-        interval: The 95 % limits of that share.
-        width: Mean width of the intervals, in MOS.
-        is_own: Whether the model gave them; else other folds' residuals did.
-    """
+class Share:
+    """A share of images, 0..1, and its 95 % limits."""
 
     share: float
     interval: Interval
     images: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Inside(Share):
+    """How many of the readers' MOS are inside intervals around the scores.
+
+    Attributes:
+        width: Mean width of the intervals, in MOS.
+        is_own: Whether the model gave them; else other folds' residuals did.
+    """
+
     width: float
     is_own: bool = True
 
@@ -388,6 +396,7 @@ class Judged:
         readers: A single reader, where grades are known.
         network: What the trained network is called.
         inside: Of `all` images and by modality, if the model gives intervals.
+        outside: How many are outside, likewise, if it gives distances.
     """
 
     images: int
@@ -404,6 +413,7 @@ class Judged:
     readers: dict[str, Agreement] = dataclasses.field(default_factory=dict)
     network: str | None = None
     inside: dict[str, Inside] = dataclasses.field(default_factory=dict)
+    outside: dict[str, Share] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(cls, judged: "Judged", **more: Any) -> Self:

@@ -129,6 +129,7 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
         grades,
         low=numbers.get("mos_low"),
         high=numbers.get("mos_high"),
+        distance=numbers.get("distance"),
     )
     results = Results.of(
         figures.judge(
@@ -147,6 +148,7 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
         excluded=list(choice.exclude),
         differs=notes,
         inside=figures.inside(predictions),
+        outside=figures.outside(predictions),
         baselines={name: figures.MEANINGS[name] for name in baselines},
     )
     return Scored(results, predictions, rows["image"], assessor)

@@ -80,8 +80,7 @@ def table(results: Results) -> str:
         lines += ["", *_fold_lines(results, results.mean_of_folds, drawn)]
     if results.by_modality:
         lines += ["", *_by_modality(results)]
-    if results.inside:
-        lines += ["", *_inside_lines(results, drawn)]
+    lines += [*_inside_lines(results, drawn), *_outside_lines(results, drawn)]
     if few := few_units_words(results.units, drawn):
         lines += ["", few]
     return "\n".join(lines)
@@ -162,18 +161,37 @@ def _by_modality(results: Results) -> list[str]:
 
 
 def _inside_lines(results: Results, drawn: str) -> list[str]:
+    if not results.inside:
+        return []
     whose = (
         "the model's own interval"
         if results.inside["all"].is_own
         else "the interval that the other folds' test parts give"
     )
     return [
+        "",
         f"MOS inside {whose}, which is to hold 90 % of them "
         f"(95 % interval of that share, bootstrap by {drawn}):",
         *(
             f"- {name}: {with_limits(found.share, found.interval)} of "
             f"{found.images} images; mean width {found.width:.2f} MOS"
             for name, found in results.inside.items()
+        ),
+    ]
+
+
+def _outside_lines(results: Results, drawn: str) -> list[str]:
+    if not results.outside:
+        return []
+    return [
+        "",
+        "Images that the model says are outside of what it learned from: "
+        "farther from it than 99 % of its training images "
+        f"(95 % interval of that share, bootstrap by {drawn}):",
+        *(
+            f"- {name}: {with_limits(found.share, found.interval)} of "
+            f"{found.images} images"
+            for name, found in results.outside.items()
         ),
     ]
 

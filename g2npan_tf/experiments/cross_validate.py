@@ -301,7 +301,10 @@ def _judge(rows: Predictions, config: Config) -> Judged:
         rows.grades,
     )
     return dataclasses.replace(
-        judged, network=name_of(config), inside=figures.inside(rows)
+        judged,
+        network=name_of(config),
+        inside=figures.inside(rows),
+        outside=figures.outside(rows),
     )
 
 

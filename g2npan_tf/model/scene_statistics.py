@@ -87,6 +87,16 @@ def local_maps(image: Tensor) -> Tensor:
     return (keras.ops.concatenate(maps, axis=-1) - means) / units
 
 
+def is_tissue(image: Tensor) -> Tensor:
+    """1 where the picture shows something, else 0; at every second pixel.
+
+    Of an image as for `local_maps`; `[batch, height / 2, width / 2, 1]`.
+    """
+    brightest = keras.ops.max(image, axis=-1, keepdims=True)
+    near = _half(window_mean(brightest, 5))
+    return keras.ops.cast(near > _TISSUE_LEVEL, "float32")
+
+
 def cell_statistics(image: Tensor) -> tuple[Tensor, Tensor]:
     """What of a cell's tissue lies where, and what goes with what.
 
@@ -103,7 +113,7 @@ def cell_statistics(image: Tensor) -> tuple[Tensor, Tensor]:
         cell, above 0, `[batch, height / 16, width / 16]`.
     """
     maps = _by_cell(local_maps(image))
-    tissue = _by_cell(_tissue(image))
+    tissue = _by_cell(is_tissue(image))
     # So far down that no threshold counts it.
     inside = maps - 100.0 * (1.0 - tissue)
     counted = [
@@ -137,13 +147,6 @@ def _by_cell(x: Tensor) -> Tensor:
     channels = x.shape[-1]
     x = keras.ops.space_to_depth(x, side)
     return keras.ops.reshape(x, (-1, *x.shape[1:3], side**2, channels))
-
-
-def _tissue(image: Tensor) -> Tensor:
-    """1 where the picture shows something, else 0; at every second pixel."""
-    brightest = keras.ops.max(image, axis=-1, keepdims=True)
-    near = _half(window_mean(brightest, 5))
-    return keras.ops.cast(near > _TISSUE_LEVEL, "float32")
 
 
 def _deviation(x: Tensor, side: int) -> Tensor:

@@ -39,7 +39,9 @@ MAX_BYTES = 2**31
 MAX_CONFIG_BYTES = 2**24
 
 # Numbers of an image that only some artefacts give beside its score.
-FURTHER = ("mos_low", "mos_high", "mos_spread")
+FURTHER = ("mos_low", "mos_high", "mos_spread", "distance")
+# The percentile of `distance` above which an image is outside.
+OUTSIDE_ABOVE = 99.0
 
 # Named float32 outputs, batch first.
 _Outputs = dict[str, np.ndarray]
@@ -60,6 +62,8 @@ class Assessment:
         mos_high: Its upper end.
         mos_spread: Standard deviation between the scores of the models that
             are packed as one; None of a single model.
+        distance: How far the image is from those that the model learned from,
+            as the percentile of these (`model.scope`), range [0, 100].
         cam: Local quality, float32 `[8, 8]`, range [0, 1], 1 is good.
         reference: Generated best version of the image, float32
             `[128, 128, 3]`, RGB, range [0, 1].
@@ -78,6 +82,15 @@ class Assessment:
     mos_low: float | None = None
     mos_high: float | None = None
     mos_spread: float | None = None
+    distance: float | None = None
+
+
+def is_outside(distance: float | np.ndarray | None) -> Any:
+    """Whether images are unlike those that the model learned from; bool.
+
+    An image of a model that gives no `distance` is not said to be.
+    """
+    return False if distance is None else distance > OUTSIDE_ABOVE
 
 
 class Assessor:

@@ -36,8 +36,14 @@ from g2npan_tf.report.pictures import shrunk
 from g2npan_tf.scoring.assessor import FURTHER
 from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.assessor import is_outside
 
 OK = "ok"
+# The note of an image that is outside.
+OUTSIDE = (
+    "outside: less like the training images than 99 in 100 of them, "
+    "so that the score may mean nothing"
+)
 COLUMNS = ("path", "mos", "quality", "status", "notes")
 # A spreadsheet would run a cell that starts with one of these as a formula.
 _FORMULA_SIGNS = "=+-@\u2212"
@@ -55,8 +61,9 @@ class ScoreRow:
 
     The path is as given, or as found below a folder; MOS is predicted, 1..5,
     quality the same on 0..1, both None if there is no score: the status, else
-    `ok`, says in one line why. Notes are conversions that it went through. The
-    fields of `assessor.FURTHER` are None of a model that does not give them.
+    `ok`, says in one line why. Notes are conversions that it went through, and
+    `OUTSIDE`. The fields of `assessor.FURTHER` are None of a model that does
+    not give them.
     """
 
     path: str
@@ -67,6 +74,7 @@ class ScoreRow:
     mos_low: float | None = None
     mos_high: float | None = None
     mos_spread: float | None = None
+    distance: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,13 +234,23 @@ def _scored(item: _Waiting, assessment: Assessment) -> ScoredImage:
     if not math.isfinite(assessment.mos):
         status = "the model gave no finite score"
         return ScoredImage(dataclasses.replace(row, status=status))
-    row = dataclasses.replace(
-        row,
-        mos=assessment.mos,
-        quality=assessment.quality,
-        **{name: getattr(assessment, name) for name in FURTHER},
-    )
+    further = {name: getattr(assessment, name) for name in FURTHER}
+    row = with_score(row, assessment.mos, assessment.quality, further)
     return dataclasses.replace(item.result, row=row, assessment=assessment)
+
+
+def with_score(
+    row: ScoreRow, mos: float, quality: float, further: Mapping[str, Any]
+) -> ScoreRow:
+    """Adds a score and what there is of `FURTHER`; notes what is outside."""
+    notes = [OUTSIDE] if is_outside(further.get("distance")) else []
+    return dataclasses.replace(
+        row,
+        mos=mos,
+        quality=quality,
+        notes=(*notes, *row.notes),
+        **further,
+    )
 
 
 def write_table(

@@ -158,6 +158,11 @@ def report(
             f"{around.half_width:.2f}, from {around.images} images of "
             f"{around.cases} cases that did not train\n"
         )
+    if known := summary.scope:
+        scale += (
+            f"scope: distance from {known.images} training images of "
+            f"{known.cases} cases\n"
+        )
     said = extra_words(summary.data)
     extra = f"extra data: {said}\n" if said else ""
     return (

@@ -36,6 +36,7 @@ from g2npan_tf.training import checkpoints
 from g2npan_tf.training import distribution
 from g2npan_tf.training import dry_run
 from g2npan_tf.training import like
+from g2npan_tf.training import scope
 from g2npan_tf.training import start_weights
 from g2npan_tf.training import tensorboard
 from g2npan_tf.training import workdir as run_folder
@@ -105,6 +106,7 @@ def run(
             _fit(ready, keeper, last_callbacks)
     calibrated = _calibrate(ready, keeper) if config.calibrate_scores else None
     interval = _add_interval(ready, keeper, calibrated)
+    known = _add_scope(ready, keeper)
     seconds = time.monotonic() - start
     steps = (keeper.progress.epoch - progress.epoch) * ready.steps
     figure = keeper.progress.best_figure
@@ -121,6 +123,7 @@ def run(
         ended=run_folder.end_of(keeper.progress, config),
         calibration=calibrated,
         interval=interval,
+        scope=known,
         images_per_second=steps * config.batch_size / seconds,
         wall_seconds=seconds,
         peak_memory_mib=dry_run.peak_mib(),
@@ -311,6 +314,15 @@ def _add_interval(
         return None
     keeper.replace_scorer(ready.model, calibration.add_interval(path, added))
     return added
+
+
+def _add_scope(ready: _Ready, keeper: callbacks.Keeper) -> scope.Known:
+    """Adds to the best epoch's scorer how far images are from what trained."""
+    numbers, cases, _ = scope.sample(ready.sources)
+    found = scope.fit(numbers, cases)
+    scorer = scope.add(keeper.workdir / checkpoints.SCORER, found)
+    keeper.replace_scorer(ready.model, scorer)
+    return scope.Known(len(cases), len(np.unique(cases)))
 
 
 def _open_bases(

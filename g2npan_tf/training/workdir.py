@@ -17,6 +17,7 @@ from g2npan_tf.core.outputs import SUMMARY
 from g2npan_tf.evaluation.conformal import Interval
 from g2npan_tf.training import checkpoints
 from g2npan_tf.training.calibration import Calibration
+from g2npan_tf.training.scope import Known
 
 # What may differ in a resumed run: how long, where, on what.
 MAY_CHANGE = (
@@ -44,6 +45,7 @@ class Summary:
     ended: str  # Why, in words.
     calibration: Calibration | None
     interval: Interval | None
+    scope: Known | None
     # Of the session that trained last, all in all.
     images_per_second: float
     wall_seconds: float
@@ -63,12 +65,19 @@ def read_summary(workdir: pathlib.Path) -> Summary | None:
     path = workdir / SUMMARY
     if not path.exists():
         return None
-    old: dict[str, Any] = {"changes": [], "calibration": None, "interval": None}
+    old: dict[str, Any] = {
+        "changes": [],
+        "calibration": None,
+        "interval": None,
+        "scope": None,
+    }
     kept = old | json.loads(path.read_text())
     if kept["calibration"]:
         kept["calibration"] = Calibration.from_json(kept["calibration"])
     if kept["interval"]:
         kept["interval"] = Interval(**kept["interval"])
+    if kept["scope"]:
+        kept["scope"] = Known(**kept["scope"])
     fields = (field.name for field in dataclasses.fields(Summary))
     return Summary(**{name: kept[name] for name in fields})
 

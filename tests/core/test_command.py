@@ -135,6 +135,7 @@ sys.meta_path.insert(0, Teller())
         "-m g2npan_tf.experiments.cross_validate --output={0}/c",
         "-m g2npan_tf.experiments.tables --table=1 --output={0}/d",
         "-m g2npan_tf.experiments.diagnose --workdir={0}",
+        "-m g2npan_tf.experiments.scope --workdir={0}",
         "-m g2npan_tf.baselines.run --method=hossny --output={0}/e",
         "-m g2npan_tf.scoring.score --model={0} setup.cfg",
         "-m g2npan_tf.scoring.score --model={0} --serve",

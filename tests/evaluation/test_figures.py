@@ -230,6 +230,21 @@ def test_what_is_inside_an_interval_is_counted_by_hand(few_resamples):
     assert evaluation.inside(Predictions(names, whole, centre)) == {}
 
 
+def test_what_is_outside_is_counted_by_hand(few_resamples):
+    names = np.array(list("aabbcc"))
+    modality = np.repeat(["CT", "MR"], [4, 2])
+    whole = Split(names, names, modality, np.full(6, 3.0), names)
+    distance = np.float64([0, 99, 99.5, 100, 100, 50])
+    rows = Predictions(names, whole, np.ones(6), distance=distance)
+    found = evaluation.outside(rows)
+    shares = {name: one.share for name, one in found.items()}
+    assert shares == pytest.approx({"all": 0.5, "CT": 0.5, "MR": 0.5})
+    assert [one.images for one in found.values()] == [6, 4, 2]
+    limits = found["all"].interval
+    assert limits.low < 0.5 < limits.high
+    assert evaluation.outside(Predictions(names, whole, np.ones(6))) == {}
+
+
 def test_without_an_interval_folds_have_that_of_the_others(few_resamples):
     names = np.arange(20).astype(str)
     scores = np.full(20, 3.0)

@@ -31,7 +31,12 @@ class BrightnessAssessor:
 
     def numbers(self, images):
         mos = self.score(images)
-        return {"mos": mos, "mos_low": mos - 0.5, "mos_high": mos + 0.5}
+        return {
+            "mos": mos,
+            "mos_low": mos - 0.5,
+            "mos_high": mos + 0.5,
+            "distance": np.linspace(97, 100, len(mos)),
+        }
 
     explain = score
 
@@ -79,6 +84,10 @@ def test_without_a_base_it_is_the_test_part_and_nothing_differs(run, tmp_path):
     assert results.inside["all"].share == pytest.approx(inside.mean())
     assert results.inside["all"].width == pytest.approx(1.0)
     assert written.inside == results.inside
+    # 97.6, 98.2, 98.8, 99.4 and so on.
+    assert results.outside["all"].share == pytest.approx(2 / 6)
+    assert written.outside == results.outside
+    np.testing.assert_allclose(rows.distance, np.linspace(97, 100, 6))
     np.testing.assert_allclose(rows.high - rows.low, 1.0, atol=2e-4)
     assert rows.grades.shape == (6, 8)
     assert (rows.spread >= 0).all()

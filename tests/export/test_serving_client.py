@@ -11,6 +11,7 @@ from export.serving import status
 from export.serving import transport
 from export.serving.transport import Score
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.scoring.rows import OUTSIDE
 from g2npan_tf.scoring.rows import WRITERS
 from g2npan_tf.scoring.rows import ScoreRow
 from tests.image_files import GOOD
@@ -77,8 +78,20 @@ def test_numbers_that_the_server_gives_have_columns(tmp_path):
     broken, *scored = rows
     assert broken.mos_low is None
     assert [(row.mos_low, row.mos_high) for row in scored] == [(2.0, 4.5)] * 2
+    assert [row.notes for row in scored] == [()] * 2
     none, rows = serving_client._with_further(iter([broken]))
     assert (none, list(rows)) == ([], [broken])
+
+
+def test_what_is_outside_is_said_to_be(tmp_path):
+    def predict(data):
+        further = ({"distance": x} for x in (99.0, 99.5))
+        return [
+            Score(3.0, 0.5, 0, x) for _, x in zip(data, further, strict=True)
+        ]
+
+    rows = serving_client.score_files(predict, files(tmp_path, 3, 4), 2, 1)
+    assert [row.notes for row in rows] == [(), (OUTSIDE,)]
 
 
 def test_what_cannot_be_read_is_not_sent(tmp_path):

@@ -14,6 +14,7 @@ import pytest
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.model.generator import build_generator
 from g2npan_tf.model.quality_network import build_quality_network
+from g2npan_tf.model.scene_statistics import MAPS
 from g2npan_tf.model.scorer import build_scorer
 from g2npan_tf.scoring import assessor as assessor_module
 from g2npan_tf.scoring.assessor import Assessor
@@ -71,7 +72,7 @@ def test_every_artefact_gives_the_hand_worked_score_and_maps(assessor, pixels):
 def test_every_artefact_gives_the_interval_cut_to_the_scale(assessor):
     images = [rgb(value) for value in (20, 128, 240)]
     numbers = assessor.numbers(images)
-    assert list(numbers) == ["mos", "mos_low", "mos_high"]
+    assert list(numbers) == ["mos", "mos_low", "mos_high", "distance"]
     low = np.maximum(numbers["mos"] - HALF_WIDTH, 1)
     high = np.minimum(numbers["mos"] + HALF_WIDTH, 5)
     assert low[0] == 1
@@ -81,6 +82,30 @@ def test_every_artefact_gives_the_interval_cut_to_the_scale(assessor):
     found = assessor.explain(images)
     np.testing.assert_allclose([x.mos_low for x in found], low, atol=1e-5)
     np.testing.assert_allclose([x.mos_high for x in found], high, atol=1e-5)
+
+
+def test_every_artefact_gives_the_percentile_of_the_distance(assessor):
+    levels = np.array([20, 60, 128, 200, 230])[:, None, None, None]
+    noise = np.random.default_rng(0).integers(0, 25, (5, 128, 128, 3))
+    images = [*(levels + noise).astype(np.uint8)]
+    luma = np.mean(np.array(images)[:, ::2, ::2], (1, 2)) @ [
+        0.299,
+        0.587,
+        0.114,
+    ]
+    luma = (luma / 255 - MAPS["luma"][0]) / MAPS["luma"][1]
+    # All is tissue, but for the thousandth that a black picture has.
+    expected = np.minimum(25 * np.abs(luma) / 1.001, 100)
+    found = assessor.numbers(images)["distance"]
+    np.testing.assert_allclose(found, expected, atol=0.02)
+    explained = [x.distance for x in assessor.explain(images)]
+    np.testing.assert_allclose(explained, found, atol=1e-3)
+
+
+def test_what_is_outside_is_beyond_99_percent():
+    found = assessor_module.is_outside(np.float32([0, 99, 99.01, 100, np.nan]))
+    assert found.tolist() == [False, False, True, True, False]
+    assert assessor_module.is_outside(None) is False
 
 
 def test_scores_do_not_depend_on_batch_mates(assessor, pixels):

@@ -142,6 +142,29 @@ def written(rows, file_format):
     return stream.getvalue()
 
 
+def test_a_note_says_what_is_outside_and_the_score_stays(tmp_path):
+    def far(batch, maps):
+        outputs = brightness(batch, maps)
+        return outputs | {"distance": 100 * outputs["quality"] + 40}
+
+    assessor = Assessor(far, further=("distance",))
+    paths = [save_grey(tmp_path / f"{x}.png", x) for x in (60, 200)]
+    for maps in (False, True):
+        inside, outside = (
+            image.row for image in score_files(assessor, paths, maps=maps)
+        )
+        assert (inside.status, outside.status) == ("ok", "ok")
+        assert not any(note.startswith("outside") for note in inside.notes)
+        assert outside.notes[0].startswith("outside: ")
+        assert outside.mos == pytest.approx(1 + 4 * outside.quality)
+        assert outside.distance > 99 > inside.distance
+    stream = io.StringIO()
+    WRITERS["table"]([inside, outside], stream, ("distance",))
+    first, second = stream.getvalue().splitlines()[1:]
+    assert "outside" not in first
+    assert second.split(maxsplit=4)[4].startswith("ok; outside: ")
+
+
 def test_table_columns_are_aligned():
     assert written(ROWS, "table").splitlines() == [
         " MOS  quality  path     status",

@@ -122,6 +122,17 @@ def test_scores_are_calibrated_on_what_is_known_and_stay_so(
     above = held["mos"] - found["mos_low"] >= -1e-4
     below = found["mos_high"] - held["mos"] >= -1e-4
     assert np.mean(above & below) >= 0.9
+    # What trained is nearer than what is no fused image.
+    config_parts = base.divide(builder, config)
+    trained = base.read(builder, config_parts.train)["image"]
+    assert summary.scope.images == len(trained)
+    noise = np.random.default_rng(0).integers(0, 256, trained.shape, np.uint8)
+    near, far = (
+        Assessor.load(path, check_content=False).numbers(x)["distance"]
+        for x in (trained, noise)
+    )
+    assert near.mean() < 90
+    assert (far > 99).all()
     longer = run.run(dataclasses.replace(config, epochs=2), tmp_path)
     assert longer.calibration.images == len(known)
     assert offset_left() == pytest.approx(0.0, abs=0.02)

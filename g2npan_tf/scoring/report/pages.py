@@ -22,6 +22,7 @@ from g2npan_tf.report.picture_row import View
 from g2npan_tf.scoring import explain
 from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.report import ranking
+from g2npan_tf.scoring.rows import OUTSIDE
 from g2npan_tf.scoring.rows import ScoreRow
 
 # More rows than this make a page that no browser likes; the CSV has them all.
@@ -68,6 +69,7 @@ class Entry:
     pair: str = ""
     low: float | None = None
     high: float | None = None
+    outside: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +133,8 @@ def image_page(
         high=row.mos_high,
         lowest=round(mos.MOS_MIN),
         highest=round(mos.MOS_MAX),
-        notes=row.notes,
+        outside=OUTSIDE if OUTSIDE in row.notes else "",
+        notes=[note for note in row.notes if note != OUTSIDE],
         views=[
             (view.title, _picture(view, pixels.shape), _caption(view))
             for view in explain.views(assessment, pixels)
@@ -269,7 +272,15 @@ def _row(
         words = f"{entry.low:.2f} to {entry.high:.2f}"
         interval = [Cell(words, entry.low)]
     numbers = [entry.mos, *interval, deviation]
-    return [thumbnail, name, *numbers, *algorithm, entry.notes]
+    return [thumbnail, name, *numbers, *algorithm, _notes(entry)]
+
+
+def _notes(entry: Entry) -> Cell | str:
+    """What there is to say of an image; first that it is outside."""
+    if not entry.outside:
+        return entry.notes
+    mark = Markup('<strong class="bad">outside</strong>{}')
+    return Cell(mark.format(entry.notes.removeprefix("outside")), entry.notes)
 
 
 def _algorithm(name: str) -> Cell:

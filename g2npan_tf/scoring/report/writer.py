@@ -105,6 +105,7 @@ class Report:
             name,
             low=row.mos_low,
             high=row.mos_high,
+            outside=rows.OUTSIDE in row.notes,
         )
         self._entries.append(entry)
         self._keep_thumbnail(entry.page, pixels)

@@ -11,22 +11,29 @@ from export.litert.conversion import convert
 from g2npan_tf.core.config import Config
 from g2npan_tf.data import base
 from g2npan_tf.images.read import resize
+from g2npan_tf.model.scope import with_scope
+from g2npan_tf.training import scope
 from tests.finished_runs import finished_run
 from tests.finished_runs import random_images
 from tests.pictures import NO_CONTENT
 
-MAPS = {"mos", "quality", "cam"}
+MAPS = {"mos", "quality", "cam", "distance"}
+
+
+def scorer_of(precision):
+    """With a scope of random images, half of them darker."""
+    images = random_images(40)
+    images[20:] //= 2
+    known = scope.fit(scope.summaries(images), np.arange(40).astype(str))
+    use_gan = precision == "int8"
+    return with_scope(finished_run(use_gan=use_gan).scorer, known)
 
 
 @pytest.fixture(scope="module")
 def models():
     """By precision; only full int8 treats the generator in its own way."""
     return {
-        precision: convert(
-            finished_run(use_gan=precision == "int8").scorer,
-            precision,
-            random_images(4),
-        )
+        precision: convert(scorer_of(precision), precision, random_images(4))
         for precision in PRECISIONS
     }
 
@@ -60,12 +67,14 @@ def test_operations_are_built_in(models, precision):
     assert not [n for n in names if "Flex" in n or "CUSTOM" in n.upper()]
 
 
-def test_the_score_is_near_that_of_keras(runner, precision):
+def test_score_and_distance_are_near_those_of_keras(runner, precision):
     images = random_images(3, seed=5)
-    scorer = finished_run(use_gan=precision == "int8").scorer
-    expected = scorer.predict(images, verbose=0)["mos"]
-    found = [runner(image=x[None])["mos"][0] for x in images]
-    np.testing.assert_allclose(found, expected, atol=0.1)
+    images[0] = images[0] // 3 + 40
+    expected = scorer_of(precision).predict(images, verbose=0)
+    found = [runner(image=x[None]) for x in images]
+    for name, limit in (("mos", 0.1), ("distance", 2)):
+        values = [row[name][0] for row in found]
+        np.testing.assert_allclose(values, expected[name], atol=limit)
 
 
 @pytest.mark.parametrize("name", NO_CONTENT)
@@ -74,6 +83,7 @@ def test_a_blank_image_has_the_worst_score(runner, name):
     outputs = runner(image=resize(image)[None])
     if all(np.ptp(image[..., channel]) < 5 for channel in range(3)):
         assert outputs.pop("mos") == [1.0]
+        assert outputs.pop("distance") == [100.0]
         assert not any(values.any() for values in outputs.values())
     else:
         # Of two levels: who calls it has to look.

@@ -213,6 +213,27 @@ def test_an_interval_is_a_whisker_and_a_column(tmp_path):
         assert 'class="whisker"' not in read(tmp_path / "r", name)
 
 
+def test_what_is_outside_has_a_mark(tmp_path):
+    def far(batch, maps):
+        outputs = brightness(batch, maps)
+        return outputs | {"distance": 100 * (outputs["quality"] > 0.3)}
+
+    assessor = Assessor(far, further=("distance",))
+    paths = save_images(tmp_path / "x", ("a", "b"), 1)
+    rows = write_report(tmp_path / "r", paths, assessor=assessor)
+    assert [x.distance for x in rows] == [0, 100]
+    index, *pages = (
+        read(tmp_path / "r", f"{name}.html")
+        for name in ("index", "images/00001", "images/00002")
+    )
+    for text in (index, *pages):
+        check_page(text)
+    mark = '<strong class="bad">outside'
+    assert [text.count(mark) for text in (index, *pages)] == [1, 0, 1]
+    assert "score may mean nothing" in index
+    assert "How the file was read: outside" not in pages[1]
+
+
 def test_only_a_report_loads_templates_and_plots():
     code = (
         "import sys; from g2npan_tf.scoring import beam, explain, score; "

@@ -1,0 +1,136 @@
+"""How far an image is from those that a scorer learned from, in its graph."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import layers
+from keras import ops
+
+from g2npan_tf.model.blocks import Tensor
+from g2npan_tf.model.scene_statistics import is_tissue
+from g2npan_tf.model.scene_statistics import local_maps
+
+# The output that a scorer gets.
+DISTANCE = "distance"
+# Side in pixels, about, to which larger pictures are averaged.
+SIDE = 128
+# Percentiles of the training images whose distances the graph knows.
+PERCENTS = (0, 5, 10, 25, 50, 75, 90, 95, 97, 98, 99, 100)
+# So that a picture without tissue has numbers.
+_LEAST_SHARE = 1e-3
+
+
+class Scope(NamedTuple):
+    """What the graph knows of the training images.
+
+    Attributes:
+        kernel: With `offset` it brings what `summary` gives to no mean, unit
+            variance and no correlation; `[31, 31]`.
+        offset: `[31]`.
+        knots: The distance at each of `PERCENTS`, ascending.
+    """
+
+    kernel: np.ndarray
+    offset: np.ndarray
+    knots: np.ndarray
+
+
+def summary(image: Tensor) -> Tensor:
+    """What a picture is like, whatever a network has learned.
+
+    Choice: mean and deviation of the 15 local maps of brightness, colour,
+    contrast and edges over the tissue, and how much of the picture it is.
+    They depend on no training, and neither on where the patient lies nor on
+    how much background there is. The same over the whole image, spectra,
+    layout, shares above thresholds and correlations between maps, alone or
+    beside these, find less of other pictures, or as much.
+
+    Args:
+        image: `[batch, height, width, 3]`, range [0, 1], even sides.
+
+    Returns:
+        `[batch, 31]`.
+    """
+    maps, tissue = local_maps(image), is_tissue(image)
+    share = ops.mean(tissue, axis=(1, 2))
+    total = share + _LEAST_SHARE
+    mean = ops.mean(tissue * maps, axis=(1, 2)) / total
+    square = ops.mean(tissue * ops.square(maps), axis=(1, 2)) / total
+    deviation = ops.sqrt(ops.relu(square - ops.square(mean)))
+    return ops.concatenate([mean, deviation, share], axis=-1)
+
+
+def distance(whitened: Tensor) -> Tensor:
+    """Mahalanobis' distance `[n]`, by the root of the number of dimensions.
+
+    Choice: to one Gaussian of all training images, as of one class in Lee,
+    Lee, Lee and Shin, A simple unified framework for detecting
+    out-of-distribution samples (NeurIPS 2018). A mean, or a covariance, of
+    each modality and the nearest of 400 training images find no more.
+    """
+    return ops.sqrt(ops.mean(ops.square(whitened), axis=-1))
+
+
+def build_summary(size: int) -> keras.Model:
+    """`summary` of uint8 `[batch, size, size, 3]`.
+
+    Choice: a larger picture is averaged to 128 to 255 pixels a side: what it
+    shows is seen there, at a small part of the time of scoring by tiles.
+    """
+    image = keras.Input((size, size, 3), dtype="uint8", name="image")
+    x = layers.Rescaling(1 / 255, dtype="float32")(image)
+    if size >= 2 * SIDE:
+        x = layers.AveragePooling2D(size // SIDE, dtype="float32")(x)
+    return keras.Model(image, summary(x), name="scope_summary")
+
+
+def build_scope(size: int, known: Scope) -> keras.Model:
+    """From uint8 `[batch, size, size, 3]` to the distance's percentile.
+
+    The constants are weights of Keras' own layers, so that any client loads
+    it. Between `PERCENTS` the percentile is interpolated.
+
+    Returns:
+        A model with an output `[batch]`, 0..100: the share of training images
+        that are nearer. All of them are where it is 100.
+    """
+    image = keras.Input((size, size, 3), dtype="uint8", name="image")
+    seen = build_summary(size)(image)
+    far = distance(_affine(seen, known.kernel, known.offset, "whitened"))
+    gaps = np.diff(known.knots)[np.newaxis]
+    climbed = _affine(
+        far[:, np.newaxis], 1 / gaps, -known.knots[:-1] / gaps[0], "climbed"
+    )
+    climbed = layers.ReLU(max_value=1.0, dtype="float32")(climbed)
+    steps = np.diff(PERCENTS)[:, np.newaxis]
+    percentile = _affine(climbed, steps, np.zeros(1), "percentile")
+    return keras.Model(image, percentile[:, 0], name="scope")
+
+
+def with_scope(scorer: keras.Model, known: Scope) -> keras.Model:
+    """Adds how far an image is from those that the scorer learned from.
+
+    A scope that the scorer has is replaced.
+
+    Args:
+        scorer: From `build_scorer`.
+        known: From `training.scope.fit`.
+
+    Returns:
+        A model of the same layers with one more output, `distance`, float32
+        `[batch]`, 0..100, as of `build_scope`.
+    """
+    scope = build_scope(scorer.input.shape[1], known)
+    outputs = {**scorer.output, DISTANCE: scope(scorer.input)}
+    return keras.Model(scorer.input, outputs, name=scorer.name)
+
+
+def _affine(
+    x: Tensor, kernel: np.ndarray, offset: np.ndarray, name: str
+) -> Tensor:
+    """A layer of fixed weights."""
+    layer = layers.Dense(len(offset), dtype="float32", name=name)
+    y = layer(x)
+    layer.set_weights([kernel, offset])
+    return y
