@@ -53,12 +53,14 @@ def summary(image: Tensor) -> Tensor:
         `[batch, 31]`.
     """
     maps, tissue = local_maps(image), is_tissue(image)
-    share = ops.mean(tissue, axis=(1, 2))
-    total = share + _LEAST_SHARE
-    mean = ops.mean(tissue * maps, axis=(1, 2)) / total
-    square = ops.mean(tissue * ops.square(maps), axis=(1, 2)) / total
-    deviation = ops.sqrt(ops.relu(square - ops.square(mean)))
-    return ops.concatenate([mean, deviation, share], axis=-1)
+    share = ops.mean(tissue, axis=(1, 2), keepdims=True)
+    weights = tissue / (share + _LEAST_SHARE)
+    mean = ops.mean(weights * maps, axis=(1, 2), keepdims=True)
+    # Not the mean of squares less the square of the mean, whose rounding is
+    # the whole of it where a map is constant, as the colours of a grey image.
+    square = ops.mean(weights * ops.square(maps - mean), axis=(1, 2))
+    found = [mean[:, 0, 0], ops.sqrt(square), share[:, 0, 0]]
+    return ops.concatenate(found, axis=-1)
 
 
 def distance(whitened: Tensor) -> Tensor:

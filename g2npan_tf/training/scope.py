@@ -29,8 +29,9 @@ _BATCH = 16
 _PARTS = 25
 # Of the correlations' diagonal: what a few cases leave undetermined.
 _RIDGE = 0.05
-# A number that is the same in all images has at least this deviation.
-_LEAST_DEVIATION = 0.01
+# A number that is the same in all images, as are those of colour where all are
+# grey, has at least this deviation.
+_LEAST_DEVIATION = 0.05
 # The least distance from one knot to the next.
 _LEAST_GAP = 1e-4
 

@@ -43,9 +43,17 @@ def test_numbers_are_means_and_deviations_over_tissue(pictures):
         # Less by the thousandth that a black picture has.
         few = tissue.mean() / (tissue.mean() + 1e-3)
         mean = few * inside.mean(axis=0)
-        square = few * (inside**2).mean(axis=0)
-        expected = [*mean, *np.sqrt(square - mean**2), tissue.mean()]
+        square = few * ((inside - mean) ** 2).mean(axis=0)
+        expected = [*mean, *np.sqrt(square), tissue.mean()]
         np.testing.assert_allclose(numbers, expected, atol=2e-3)
+
+
+def test_what_is_constant_has_no_deviation():
+    """Colours of a grey picture, but for what rounding leaves."""
+    grey = np.repeat(RNG.integers(90, 200, (2, 64, 64, 1)), 3, axis=-1)
+    found = scope.build_summary(64).predict_on_batch(grey.astype(np.uint8))
+    colours = [k for k, name in enumerate(MAPS) if name in ("blue", "red")]
+    np.testing.assert_allclose(found[:, len(MAPS) :][:, colours], 0, atol=3e-4)
 
 
 def test_a_black_picture_has_numbers():
