@@ -31,7 +31,7 @@ _PARTS = 25
 _RIDGE = 0.05
 # A number that is the same in all images, as are those of colour where all are
 # grey, has at least this deviation.
-_LEAST_DEVIATION = 0.05
+_LEAST_DEVIATION = 0.2
 # The least distance from one knot to the next.
 _LEAST_GAP = 1e-4
 
