@@ -71,7 +71,7 @@ def test_sample_images_have_the_scores_of_the_trained_network(name, assessor):
     assert mos == pytest.approx(list(expected.values()), abs=0.01)
 
 
-@pytest.mark.parametrize("kind", ["ct_mr", "pet_mr"])
+@pytest.mark.parametrize("kind", ["ct_mr", "spect_mr"])
 def test_what_fuses_badly_or_blurs_has_less(assessor, kind):
     good = sample(f"{kind}_stationary_wavelet")
     blurred = cv2.GaussianBlur(good, (0, 0), 3)
@@ -119,7 +119,7 @@ def test_a_name_wins_and_a_path_is_meant_by_a_path(tmp_path, monkeypatch):
 
 
 def test_the_first_minute(tmp_path):
-    image = SAMPLES / "pet_mr_average.png"
+    image = SAMPLES / "spect_mr_average.png"
     done = run(tmp_path, image, "--format=jsonl")
     assert done.returncode == 0
     [note] = done.stderr.splitlines()
@@ -166,6 +166,6 @@ def test_whose_scores_they_are_is_said_of_files_too():
 
 
 def test_workers_of_beam_find_their_own():
-    mos = beam.LineScorer("ct").load().score([sample("pet_mr_average")])
+    mos = beam.LineScorer("ct").load().score([sample("spect_mr_average")])
     expected = shipped.card("ct")["shipped"]["expected"]
-    assert mos[0] == pytest.approx(expected["pet_mr_average.png"], abs=0.01)
+    assert mos[0] == pytest.approx(expected["spect_mr_average.png"], abs=0.01)
