@@ -227,8 +227,8 @@ def _training(
     if around := summary.get("interval"):
         named["Interval"] = (
             f"{around['coverage']:.0%}, MOS +- {around['half_width']:.2f}, "
-            f"from {around['images']} images of {around['cases']} cases of "
-            "that none of the scores' models learned from"
+            f"from {around['images']} images of {around['cases']} cases, "
+            "scored by models that had not learned from them"
         )
     if known := summary.get("scope"):
         named["Scope"] = (
