@@ -99,7 +99,7 @@ def export(
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=output) as aside:
         # Choice: float32, since such models are small all the same, and score
-        # as scorer.keras does to 1e-5 MOS: float16 moves a spectrum's by .008.
+        # as scorer.keras does to 3e-5 MOS: float16 moves a spectrum's by .008.
         made = tflite.export(run, probe, pathlib.Path(aside), name)
         if (size := made.path.stat().st_size) > MAX_BYTES:
             raise InputError(

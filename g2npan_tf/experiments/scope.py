@@ -50,9 +50,9 @@ def main(argv: list[str]) -> None:
         command.fail("expected --workdir=FOLDER of a run, and nothing else")
     workdir = pathlib.Path(options.workdir)
     runs = (
-        [config_module.load(workdir / "config.json")]
-        if not (folds.is_cross_validation(workdir))
-        else [(fold.config, fold.facts) for fold in folds.finished(workdir)]
+        [(fold.config, fold.facts) for fold in folds.finished(workdir)]
+        if folds.is_cross_validation(workdir)
+        else [config_module.load(workdir / "config.json")]
     )
     config_module.expect_test_part(runs[0][0], "expected another run")
     print("| kind | images | outside |\n|---|---|---|")
