@@ -1,8 +1,9 @@
-r"""Scores the test fold of a run, or another data set, and prints the figures.
+r"""Scores the test part of a run, or another data set, and prints the figures.
 
 python evaluate.py --workdir=runs/first
 python evaluate.py --workdir=runs/first --data=fusion_quality/custom \
     --manual_dir=DIR
+python evaluate.py --model=fusion --data=fusion_quality/phantom --output=figures
 """
 
 from absl import flags

@@ -116,11 +116,13 @@ def check_settings(
     outputs: Mapping[str, Iterable[_Path]],
     settings: Any,
     files: Iterable[_Path] = (),
+    folders: Iterable[_Path] = (),
 ) -> None:
-    """Checks the outputs of a command that reads a data set, and `files`.
+    """Checks the outputs of a command that reads a data set.
 
     Of the settings `data_dir`, `manual_dir` and, where they are there, `like`,
-    `init_from` and `backbone_weights` name what is read.
+    `init_from` and `backbone_weights` name what is read; `files` and `folders`
+    are what else is.
     """
 
     def inputs() -> Iterator[_Path]:
@@ -132,11 +134,12 @@ def check_settings(
         if weights := getattr(settings, "backbone_weights", ""):
             yield weights
 
-    base = settings.data_dir
-    folders = [pathlib.Path(base, "fusion_quality")] if base else []
+    read = [pathlib.Path(folder) for folder in folders]
+    if base := settings.data_dir:
+        read.append(pathlib.Path(base, "fusion_quality"))
     if like := getattr(settings, "like", ""):
-        folders.append(pathlib.Path(like))
-    check(outputs, inputs(), folders=folders)
+        read.append(pathlib.Path(like))
+    check(outputs, inputs(), folders=read)
 
 
 def _check_apart(written: Iterable[_Named], replaced: Iterable[_Named]) -> None:

@@ -1,11 +1,10 @@
-r"""The evaluation command: scores a run's model and prints the figures.
+r"""The evaluation command: scores images with a model, prints the figures.
 
     python -m g2npan_tf.evaluation.command --workdir=runs/first
 
 is what `evaluate.py` of a checkout calls.
 """
 
-import dataclasses
 import pathlib
 
 from absl import flags
@@ -13,6 +12,7 @@ from absl import flags
 from g2npan_tf.core import command
 from g2npan_tf.core import config
 from g2npan_tf.core import outputs
+from g2npan_tf.scoring import shipped
 
 FILES = ("results.json", "predictions.csv", "report.html", "model_card.md")
 PLACES = ("data", "data_dir", "manual_dir")
@@ -21,7 +21,13 @@ PLACES = ("data", "data_dir", "manual_dir")
 def define_flags() -> None:
     """Defines the flags; not at import, since commands share their names."""
     config.define_flags(PLACES)
-    flags.DEFINE_string("workdir", None, "Folder of a training run. Required.")
+    flags.DEFINE_string("workdir", None, "Folder of a training run.")
+    flags.DEFINE_string(
+        "model",
+        None,
+        "Instead of it, a model that comes with the package (fusion, ct) or an "
+        "exported one, on the images of --data; needs --output.",
+    )
     flags.DEFINE_string(
         "output", None, "Output folder. Default: in WORKDIR/evaluation."
     )
@@ -46,22 +52,20 @@ def define_flags() -> None:
 
 
 def main(argv: list[str]) -> None:
-    """Evaluates a run and writes a folder of figures."""
+    """Evaluates a run or an artefact and writes a folder of figures."""
     options = flags.FLAGS
-    if not options.workdir or len(argv) > 1:
-        command.fail("expected --workdir=FOLDER of a run, and nothing else")
-    workdir = pathlib.Path(options.workdir)
-    settings, _ = config.load(workdir / "config.json")
-    written = FILES if options.output else ()
-    outputs.check_settings(
-        {"output": [pathlib.Path(options.output, name) for name in written]},
-        dataclasses.replace(
-            settings,
-            manual_dir=options.manual_dir or "",
-            data_dir=options.data_dir or settings.data_dir,
-        ),
-        outputs.run_files(workdir),
-    )
+    if bool(options.workdir) == bool(options.model) or len(argv) > 1:
+        command.fail(
+            "expected --workdir=FOLDER of a run or --model=MODEL, one of them, "
+            "and nothing else"
+        )
+    if options.model and not (options.data and options.output):
+        command.fail(
+            "--model goes with --data=DATA_SET, which it is to score, and "
+            "--output=FOLDER"
+        )
+    workdir = pathlib.Path(options.workdir or "")
+    _check_output(workdir)
     with command.quiet_stderr():
         from g2npan_tf.evaluation import card as model_card
         from g2npan_tf.evaluation import report
@@ -74,8 +78,12 @@ def main(argv: list[str]) -> None:
         group_by=options.group_by,
         exclude=options.exclude,
     )
-    scored = run.score(workdir, choice)
+    if options.model:
+        scored = run.score_artefact(options.model, choice)
+    else:
+        scored = run.score(workdir, choice)
     output = pathlib.Path(options.output or run.folder(workdir, scored.results))
+    card = None
     try:
         run.write(scored, output)
         # As the file has them, whose digits are the readers' too.
@@ -84,19 +92,44 @@ def main(argv: list[str]) -> None:
             output / report.FILE,
             scored.results,
             [report.Part("", scored.results, rows)],
-            {"this run": workdir / "log.csv"},
+            {"this run": workdir / "log.csv"} if options.workdir else {},
             scored.explain,
         )
-        card = model_card.write(
-            workdir, scored.assessor.size, output if options.output else None
-        )
+        if options.workdir:
+            card = model_card.write(
+                workdir,
+                scored.assessor.size,
+                output if options.output else None,
+            )
     except OSError as error:
         command.fail(f"{output}: {error.strerror}")
     print(table(scored.results))
     print(f"\nfigures: {output / 'results.json'}")
     print(f"images:  {output / 'predictions.csv'}")
     print(f"report:  {output / 'report.html'}")
-    print(f"card:    {card}")
+    if card:
+        print(f"card:    {card}")
+
+
+def _check_output(workdir: pathlib.Path) -> None:
+    """Refuses an output that would overwrite what is read."""
+    options = flags.FLAGS
+    data_dir = options.data_dir or ""
+    if options.model:
+        model = shipped.resolve(options.model)
+        files = outputs.model_files(model)
+        folders = outputs.model_folders(model)
+    else:
+        settings, _ = config.load(workdir / "config.json")
+        data_dir = data_dir or settings.data_dir
+        files, folders = outputs.run_files(workdir), []
+    written = FILES if options.output else ()
+    outputs.check_settings(
+        {"output": [pathlib.Path(options.output, name) for name in written]},
+        config.Config(manual_dir=options.manual_dir or "", data_dir=data_dir),
+        files,
+        folders,
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 
+from g2npan_tf.core import command
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.config import NUM_FOLDS
@@ -27,6 +28,8 @@ from g2npan_tf.evaluation.results import TEST
 from g2npan_tf.evaluation.results import Facts
 from g2npan_tf.evaluation.results import Predictions
 from g2npan_tf.evaluation.results import Results
+from g2npan_tf.scoring import model_facts
+from g2npan_tf.scoring import shipped
 from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.assessor import Assessor
 
@@ -99,7 +102,64 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
         InputError: If there is no such run, data set or image.
     """
     settings, facts = config_module.load(workdir / "config.json")
-    chosen = select(settings, facts, choice)
+    return _scored(
+        _loaded(workdir),
+        choice,
+        settings,
+        facts,
+        select(settings, facts, choice),
+        preset=settings.preset,
+        changes=changes(settings),
+        network=name_of(settings),
+    )
+
+
+def score_artefact(model: str, choice: Choice) -> Scored:
+    """Scores any artefact, or a model that ships, on a data set and judges it.
+
+    Choice: the side file names the data sets that it learned from, not the
+    images; all of them are taken to have trained.
+
+    Args:
+        model: As in `Assessor.load`.
+        choice: What is to be scored; `data` is needed.
+
+    Raises:
+        InputError: If there is no such model, side file, data set or image.
+    """
+    path = shipped.resolve(model)
+    assessor = _loaded(path)
+    facts = model_facts.read(path)
+    if "name" not in facts:
+        raise InputError(
+            f"{path}: nothing says what it learned from; expected the side "
+            "file that the export wrote beside it"
+        )
+    if facts.get("extra_only"):
+        facts = facts["extra_data"]
+    settings = Config(protocol=config_module.ALL, data_dir=choice.data_dir)
+    chosen = select(settings, facts, choice, model_facts.protocol(path))
+    name = pathlib.Path(model).name
+    return _scored(assessor, choice, settings, facts, chosen, network=name)
+
+
+def _loaded(path: pathlib.Path) -> Assessor:
+    with command.quiet_stderr():
+        return Assessor.load(path, check_content=False)
+
+
+def _scored(
+    assessor: Assessor,
+    choice: Choice,
+    settings: Config,
+    facts: Facts,
+    chosen: Selection,
+    **said: Any,
+) -> Scored:
+    """Scores a model that learned from what settings and facts say.
+
+    What else is to be said of it in the results is `said`.
+    """
     more = {"grades"} & set(chosen.builder.info.features)
     rows = base.read(chosen.builder, chosen.places, more)
     known = None
@@ -109,7 +169,6 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
     baselines, notes = figures.external_baselines(
         figures.split_of(known) if known else None, split, chosen.split == TEST
     )
-    assessor = Assessor.load(workdir, check_content=False)
     numbers = assessor.numbers(list(rows["image"]))
     predicted = numbers["mos"]
     data = base.facts(chosen.builder)
@@ -137,9 +196,6 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
         ),
         data=data,
         protocol=chosen.protocol,
-        preset=settings.preset,
-        changes=changes(settings),
-        network=name_of(settings),
         trained_on=facts,
         modalities=np.unique(rows["modality"]).tolist(),
         algorithms=np.unique(rows["algorithm"]).tolist(),
@@ -150,6 +206,7 @@ def score(workdir: pathlib.Path, choice: Choice) -> Scored:
         inside=figures.inside(predictions),
         outside=figures.outside(predictions),
         baselines={name: figures.MEANINGS[name] for name in baselines},
+        **said,
     )
     return Scored(results, predictions, rows["image"], assessor)
 
@@ -208,10 +265,17 @@ def _grades(facts: Facts, rows: Mapping[str, Any]) -> np.ndarray | None:
     return np.array(rows["grades"], np.float64)
 
 
-def select(settings: Config, facts: Facts, choice: Choice) -> Selection:
+def select(
+    settings: Config, facts: Facts, choice: Choice, unseen: str = ""
+) -> Selection:
     """Opens the data sets and picks the images, one at least.
 
-    Settings and facts are of the run, from its config.json.
+    Args:
+        settings: Of the run, from its config.json.
+        facts: Likewise.
+        choice: What is to be scored.
+        unseen: What the model has not seen, in words, if no settings say it
+            and any image of its data set may have trained.
 
     Raises:
         InputError: If there is no such data set, or no image is left, or the
@@ -247,10 +311,10 @@ def select(settings: Config, facts: Facts, choice: Choice) -> Selection:
     if split != TEST:
         is_own = own is not None and base.facts(builder) == base.facts(own)
         known = _known(settings, parts) if is_own and parts else None
-        part = _part(split, places, known)
+        part = _part(split, places, known, "up to " if unseen else "")
         protocol = (
             f"{part}; the model is of {facts['name']}, "
-            f"{protocols.left_out(settings)}"
+            f"{unseen or protocols.left_out(settings)}"
         )
     return Selection(builder, places, split, protocol, own, parts)
 
@@ -283,13 +347,15 @@ def _known(settings: Config, parts: protocols.Parts) -> np.ndarray:
     return parts.validation if settings.extra_only else parts.known
 
 
-def _part(split: str, places: np.ndarray, known: np.ndarray | None) -> str:
+def _part(
+    split: str, places: np.ndarray, known: np.ndarray | None, at_most: str
+) -> str:
     """A split in words; what is known if the data set is the run's own."""
     where = "all images" if split == ALL else f"all images of {split}"
     if known is None:
         return f"external, {where}"
     count = np.isin(places, known).sum()
-    return f"own data set, {where}, includes {count} training images"
+    return f"own data set, {where}, includes {at_most}{count} training images"
 
 
 def _own_data(

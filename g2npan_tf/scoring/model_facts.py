@@ -21,6 +21,11 @@ def read(model: str | os.PathLike) -> dict[str, Any]:
     return _side_file(model).get("data", {})
 
 
+def protocol(model: str | os.PathLike) -> str:
+    """What trained the model and what did not, in words; perhaps empty."""
+    return str(_side_file(model).get("protocol", ""))
+
+
 def is_simulated(facts: Mapping[str, Any]) -> bool:
     """Whether the model's readers were simulated."""
     return facts.get("scores") == SIMULATED

@@ -1,6 +1,7 @@
 """What of a model's own data and of others is scored, refused and said."""
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -119,6 +120,46 @@ def test_another_base_is_scored_whole_and_what_differs_is_said(run, tiled):
     )
     folder = model_evaluation.folder(run, results)
     assert folder == run / "evaluation" / "tiled_base-1.0.0-all"
+
+
+def side_file(data_dir, **more):
+    """An artefact with nothing but the side file that says what it is."""
+    facts = base.facts(base.open_base(Config(data_dir=data_dir)))
+    return json.dumps({"data": {**facts, **more}, "protocol": "five as one"})
+
+
+def test_an_artefact_is_judged_by_what_its_side_file_says(
+    run, data_dir, tiled, tmp_path
+):
+    (tmp_path / "m.json").write_text(side_file(data_dir))
+    model = str(tmp_path / "m.tflite")
+    own = Choice(data="fusion_quality/phantom", data_dir=data_dir)
+    results = model_evaluation.score_artefact(model, own).results
+    assert results.protocol == (
+        "own data set, all images, includes up to 30 training images; the "
+        f"model is of {results.data['name']}, five as one"
+    )
+    assert (results.preset, results.network) == (None, "m.tflite")
+    assert "algorithm_modality_mean" in results.methods
+    assert results.inside["all"].width == pytest.approx(1.0)
+    other = model_evaluation.score_artefact(model, tiled).results
+    assert other.protocol.startswith("external, all images; the model is of")
+    assert set(other.methods) == {"g2npan", HERE}
+
+
+def test_an_artefact_of_further_images_alone_is_of_these(
+    run, data_dir, tiled, tmp_path
+):
+    extra = {"name": "extra_base/1.0.0", "scores": "simulated"}
+    text = side_file(data_dir, extra_data=extra, extra_only=True)
+    (tmp_path / "m.json").write_text(text)
+    scored = model_evaluation.score_artefact(str(tmp_path / "m.tflite"), tiled)
+    assert scored.results.trained_on == extra
+
+
+def test_an_artefact_that_nobody_knows_anything_of_is_refused(run, tmp_path):
+    with pytest.raises(InputError, match="nothing says what it learned from"):
+        model_evaluation.score_artefact(str(tmp_path / "m.tflite"), Choice())
 
 
 def test_own_base_whole_says_how_much_of_it_training_had(run):
