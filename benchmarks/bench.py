@@ -24,10 +24,10 @@ from benchmarks.timing import STEP
 from benchmarks.timing import measure
 from g2npan_tf.core import command
 from g2npan_tf.core import outputs
-from g2npan_tf.core.config import DEFAULT_PRESET
-from g2npan_tf.core.config import PRESETS
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.files import written_aside
+from g2npan_tf.core.presets import DEFAULT_PRESET
+from g2npan_tf.core.presets import PRESETS
 
 if TYPE_CHECKING:
     from benchmarks.timing import Figure

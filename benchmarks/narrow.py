@@ -132,8 +132,8 @@ def main(data_dir: str, seconds: float) -> None:
     GFLOP of a step.
     """
     from benchmarks import subjects
-    from g2npan_tf.core.config import PRESETS
     from g2npan_tf.core.config import Config
+    from g2npan_tf.core.presets import PRESETS
     from g2npan_tf.training import build
 
     subjects.prepare_small_base(pathlib.Path(data_dir), DATA)

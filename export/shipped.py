@@ -25,7 +25,8 @@ from export import command
 from export import tflite
 from export.parity import ParityError
 from g2npan_tf.core import command as cli
-from g2npan_tf.core import config as config_module
+from g2npan_tf.core import config_flags
+from g2npan_tf.core import presets
 from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
@@ -192,10 +193,10 @@ def _figures(found: Agreement) -> dict[str, float]:
 
 def commands(settings: Config, name: str) -> str:
     """What makes a model again, of a cross-validation's settings."""
-    names = set(config_module.differing(settings)) - _OWN
+    names = set(presets.differing(settings)) - _OWN
     given = [
         flag
-        for flag in config_module.to_flags(settings)
+        for flag in config_flags.to_flags(settings)
         if flag.removeprefix("--").partition("=")[0] in names
     ]
     lines = (

@@ -7,9 +7,9 @@ import types
 import numpy as np
 
 from g2npan_tf.core import config as config_module
-from g2npan_tf.core.config import PRESETS
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.presets import PRESETS
 from g2npan_tf.evaluation import results
 from g2npan_tf.experiments import table_runs
 from g2npan_tf.experiments import tables

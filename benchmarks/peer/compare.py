@@ -27,10 +27,10 @@ from benchmarks.peer import process
 from benchmarks.peer.process import PeerProcess
 from benchmarks.timing import take_turn
 from g2npan_tf.core import command
-from g2npan_tf.core.config import DEFAULT_PRESET
-from g2npan_tf.core.config import PRESETS
 from g2npan_tf.core.config import TILE_SIZE
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.presets import DEFAULT_PRESET
+from g2npan_tf.core.presets import PRESETS
 
 if TYPE_CHECKING:
     from benchmarks.timing import Subject

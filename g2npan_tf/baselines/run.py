@@ -15,6 +15,7 @@ from g2npan_tf.baselines.methods import METHODS
 from g2npan_tf.baselines.methods import Rows
 from g2npan_tf.core import command
 from g2npan_tf.core import config
+from g2npan_tf.core import config_flags
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import protocols
@@ -58,7 +59,7 @@ class MethodResults(Results):
 
 def define_flags() -> None:
     """Defines the flags; not at import, since commands share their names."""
-    config.define_flags(SETTINGS)
+    config_flags.define_flags(SETTINGS)
     flags.DEFINE_enum("method", None, sorted(METHODS), "What to run. Required.")
     flags.DEFINE_enum(
         "split",
@@ -87,7 +88,7 @@ def main(argv: list[str]) -> None:
             f"--output={options.output}: expected a CSV file; the figures go "
             "into the JSON file of the same name"
         )
-    settings = config.from_flags()
+    settings = config_flags.from_flags()
     config.expect_test_part(settings, "expected another --protocol")
     pooled = options.split == "all"
     if pooled and (options["fold"].present or settings.protocol in UNPOOLED):

@@ -1,26 +1,17 @@
 """Every hyper-parameter, written once: name, type, default, meaning, source.
 
-The command-line flags, `config.json` and the presets are made from `Config`.
+Flags (`config_flags`), config.json and presets are made from `Config`.
 """
 
 import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Callable
-from collections.abc import Iterable
-from collections.abc import Mapping
-from collections.abc import Sequence
 from typing import Any
-
-from absl import flags
 
 from g2npan_tf.core import plain_json
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
-
-# The flags belong to the command that asks for them, as --help shows them.
-flags.disclaim_key_flags()
 
 # Folds of every data set.
 NUM_FOLDS = 5
@@ -532,29 +523,6 @@ _REMOVED = {
     "lr_decay_unit": "epoch",
 }
 
-# What a preset changes against the paper's setting.
-PRESETS: dict[str, dict[str, Any]] = {
-    "paper": {},
-    # For two cores: few, wide, low-resolution layers, a rate and statistics
-    # that fit some hundred steps.
-    "compact": {
-        "generator_filters": (32, 32, 48),
-        "generator_strides": (2, 2, 1),
-        "up_filters": (48, 32, 32),
-        "up_scales": (1, 1, 2, 2),
-        "discriminator_filters": (32, 64, 96, 128),
-        "vgg_width": 0.375,
-        "vgg_batch_norm": True,
-        "adversarial_weight": 0.01,
-        "calibrate_scores": True,
-        "epochs": 60,
-        "early_stopping_epochs": 20,
-        "learning_rate": 1e-3,
-        "lr_decay_every": 2,
-    },
-}
-DEFAULT_PRESET = "compact"
-
 
 def with_whole_paths(config: Config) -> Config:
     """The same with absolute folders, so that a run may be read elsewhere."""
@@ -566,165 +534,10 @@ def with_whole_paths(config: Config) -> Config:
     return dataclasses.replace(config, **folders)
 
 
-def differing(config: Config) -> list[str]:
-    """The fields whose value is not the preset's, in the class's order."""
-    usual = Config(**{**PRESETS[config.preset], "preset": config.preset})
-    return [
-        field.name
-        for field in dataclasses.fields(Config)
-        if getattr(config, field.name) != getattr(usual, field.name)
-    ]
-
-
-# Figures say these in words of their own, or do not depend on them.
-_SAID_ELSEWHERE = frozenset(
-    {
-        "preset",
-        "data",
-        "data_dir",
-        "manual_dir",
-        "protocol",
-        "fold",
-        "train_share",
-        "train_algorithms",
-        "seed",
-        "distribute",
-        "profile",
-        "grace_seconds",
-    }
-)
-
-
-def changes(config: Config) -> list[str]:
-    """How a run differs from its preset, `name=value` in the fields' order.
-
-    For the line under every figure. Data, protocol, fold, seed, folders and
-    machines are left out, and of a path all but the last name: figures travel,
-    folders do not.
-    """
-    last_names: dict[str, Any] = {
-        name: os.path.basename(getattr(config, name))
-        for name in ("init_from", "backbone_weights", "like")
-    }
-    names = set(differing(config)) - _SAID_ELSEWHERE
-    shortened = to_flags(dataclasses.replace(config, **last_names))
-    texts = (flag.removeprefix("--") for flag in shortened)
-    return [text for text in texts if text.partition("=")[0] in names]
-
-
-def preset_words(preset: str, changes: Sequence[str] | None) -> str:
-    """`compact`, or `compact with vgg_width=0.25, ...`, as figures show it."""
-    return f"{preset} with {', '.join(changes)}" if changes else preset
-
-
-_BY_WHAT_IS_LACKING = {
-    (): "G2NPAN",
-    ("CAM",): "G2NPN",
-    ("Eq. 11", "CAM"): "G2NN",
-    ("UFW", "Eq. 11", "CAM"): "G2N",
-}
-
-
-def name_of(config: Config) -> str:
-    """The network's name in the paper's tables (sec. 4.3, Table 2, Fig. 6).
-
-    What is no row of them is named by what it lacks, e.g. `G2NPAN without UFW`.
-    Start weights of a network with GAN are not part of its name.
-    """
-    if not config.use_gan:
-        parts = {
-            config.backbone.upper(): True,
-            "pre": bool(config.init_from or config.backbone_weights),
-            "CAM": config.cam_weight > 0,
-        }
-        return " + ".join(part for part, is_there in parts.items() if is_there)
-    has = {
-        "UFW": config.num_ufw > 0,
-        "Eq. 11": config.use_perception_weight,
-        "CAM": config.cam_weight > 0,
-    }
-    lacking = tuple(part for part, is_there in has.items() if not is_there)
-    if lacking in _BY_WHAT_IS_LACKING:
-        return _BY_WHAT_IS_LACKING[lacking]
-    return f"{_BY_WHAT_IS_LACKING[()]} without {', '.join(lacking)}"
-
-
-def define_flags(names: Iterable[str] | None = None) -> None:
-    """Defines a flag for each field of `Config`, or for those of `names`."""
-    for field in dataclasses.fields(Config):
-        if names is not None and field.name not in names:
-            continue
-        choices, text = field.metadata.get("choices"), _help(field)
-        if choices:
-            flags.DEFINE_enum(field.name, None, list(choices), text)
-        else:
-            _DEFINERS[type(field.default)](field.name, None, text)
-
-
 def expect_test_part(config: Config, expected: str) -> None:
     """Refuses what needs images that did not train where there are none."""
     if config.protocol == ALL:
         raise InputError(f"--protocol={ALL} has no test part; {expected}")
-
-
-def from_flags(start: Mapping[str, Any] | None = None) -> Config:
-    """Makes the configuration: the preset, then the flags that were given.
-
-    With a start its values take the place of the preset's.
-    """
-    given = {
-        field.name: _value(field, flags.FLAGS[field.name].value)
-        for field in dataclasses.fields(Config)
-        if field.name in flags.FLAGS and flags.FLAGS[field.name].present
-    }
-    preset = given.get("preset", DEFAULT_PRESET)
-    if start is None:
-        start = {**PRESETS[preset], "preset": preset}
-    return Config(**{**start, **given})
-
-
-def to_flags(config: Config) -> list[str]:
-    """The flags of which `from_flags` makes the same configuration."""
-    return [
-        f"--{field.name}={_text(getattr(config, field.name))}"
-        for field in dataclasses.fields(config)
-    ]
-
-
-def _help(field: dataclasses.Field) -> str:
-    """Meaning, default of each preset and source."""
-    meaning, source = field.metadata["help"], field.metadata["source"]
-    defaults = {
-        preset: _text(values.get(field.name, field.default))
-        for preset, values in PRESETS.items()
-    }
-    if field.name == "preset":
-        shown = DEFAULT_PRESET
-    elif len(set(defaults.values())) == 1:
-        shown = defaults["paper"] or "empty"
-    else:
-        shown = ", ".join(f"{x} ({preset})" for preset, x in defaults.items())
-    return f"{meaning} Default: {shown}. Source: {source}."
-
-
-def _text(value: Any) -> str:
-    """A value as it is written on the command line."""
-    if isinstance(value, tuple):
-        return ",".join(str(item) for item in value)
-    return str(value)
-
-
-def _value(field: dataclasses.Field, value: Any) -> Any:
-    """A flag's value as the field's type."""
-    if not isinstance(field.default, tuple):
-        return value
-    try:
-        return tuple(int(item) for item in value)
-    except ValueError:
-        raise InputError(
-            f"--{field.name} must be whole numbers with commas between. "
-            f"Received: {_text(tuple(value))}"
-        ) from None
 
 
 def _check(field: dataclasses.Field, value: Any) -> None:
@@ -737,18 +550,7 @@ def _check(field: dataclasses.Field, value: Any) -> None:
     elif "high" in rules and not value <= rules["high"]:
         expected = f"at most {rules['high']}"
     if expected:
-        raise InputError(
-            f"{field.name} must be {expected}. Received: {_text(value)}"
-        )
-
-
-_DEFINERS: dict[type, Callable[[str, None, str], Any]] = {
-    bool: flags.DEFINE_bool,
-    int: flags.DEFINE_integer,
-    float: flags.DEFINE_float,
-    str: flags.DEFINE_string,
-    tuple: flags.DEFINE_list,
-}
+        raise InputError(f"{field.name} must be {expected}. Received: {value}")
 
 
 def save(config: Config, facts: dict[str, Any], path: pathlib.Path) -> None:

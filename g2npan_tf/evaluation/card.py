@@ -21,10 +21,10 @@ from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import ALL
 from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.config import Config
-from g2npan_tf.core.config import name_of
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.core.outputs import CROSS_VALIDATION
 from g2npan_tf.core.outputs import SUMMARY
+from g2npan_tf.core.run_names import name_of
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation.results import TEST
 from g2npan_tf.evaluation.results import Agreement

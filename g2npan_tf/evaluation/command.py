@@ -11,6 +11,7 @@ from absl import flags
 
 from g2npan_tf.core import command
 from g2npan_tf.core import config
+from g2npan_tf.core import config_flags
 from g2npan_tf.core import outputs
 from g2npan_tf.scoring import shipped
 
@@ -20,7 +21,7 @@ PLACES = ("data", "data_dir", "manual_dir")
 
 def define_flags() -> None:
     """Defines the flags; not at import, since commands share their names."""
-    config.define_flags(PLACES)
+    config_flags.define_flags(PLACES)
     flags.DEFINE_string("workdir", None, "Folder of a training run.")
     flags.DEFINE_string(
         "model",

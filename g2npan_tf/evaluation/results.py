@@ -21,9 +21,9 @@ import numpy as np
 from g2npan_tf.core import plain_json
 from g2npan_tf.core import table as text_table
 from g2npan_tf.core.config import METHOD
-from g2npan_tf.core.config import preset_words
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
+from g2npan_tf.core.run_names import preset_words
 from g2npan_tf.evaluation.statistics import Difference
 from g2npan_tf.evaluation.statistics import Figures
 from g2npan_tf.evaluation.statistics import Interval

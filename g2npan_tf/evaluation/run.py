@@ -15,9 +15,9 @@ from g2npan_tf.core import config as config_module
 from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.config import NUM_FOLDS
 from g2npan_tf.core.config import Config
-from g2npan_tf.core.config import changes
-from g2npan_tf.core.config import name_of
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.run_names import changes
+from g2npan_tf.core.run_names import name_of
 from g2npan_tf.data import base
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation import differences

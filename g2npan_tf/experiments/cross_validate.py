@@ -24,16 +24,18 @@ from absl import flags
 
 from g2npan_tf.core import command
 from g2npan_tf.core import config as config_module
+from g2npan_tf.core import config_flags
 from g2npan_tf.core import outputs
+from g2npan_tf.core import run_names
 from g2npan_tf.core.config import METHOD
 from g2npan_tf.core.config import NUM_FOLDS
 from g2npan_tf.core.config import Config
-from g2npan_tf.core.config import name_of
 from g2npan_tf.core.config import num_parts
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
 from g2npan_tf.core.folds import folder_of
 from g2npan_tf.core.folds import predictions_of
+from g2npan_tf.core.run_names import name_of
 from g2npan_tf.data import protocols
 from g2npan_tf.evaluation import figures
 from g2npan_tf.evaluation import report
@@ -67,7 +69,7 @@ Runs = dict[tuple[int, int], Config]
 
 def define_flags() -> None:
     """Defines the flags; not at import, since commands share their names."""
-    config_module.define_flags()
+    config_flags.define_flags()
     flags.DEFINE_string("output", None, "Folder of all runs. Required.")
     flags.DEFINE_list(
         "folds",
@@ -86,7 +88,7 @@ def main(argv: list[str]) -> int:
     for name in ("fold", "seed"):
         if options[name].present:
             command.fail(f"--{name}: expected --{name}s=..., a list")
-    settings = config_module.from_flags()
+    settings = config_flags.from_flags()
     config_module.expect_test_part(settings, "expected another --protocol")
     if not settings.epochs:
         command.fail("--epochs=0: train.py makes a dry run; expected 1 or more")
@@ -187,7 +189,7 @@ def _run(config: Config, workdir: pathlib.Path) -> None:
     print(f"{workdir}: running", file=sys.stderr, flush=True)
     log = workdir.with_suffix(".log")
     for room, options in (
-        ("training", config_module.to_flags(config)),
+        ("training", config_flags.to_flags(config)),
         ("evaluation", []),
     ):
         module = f"g2npan_tf.{room}.command"
@@ -247,7 +249,7 @@ def collect(runs: Runs, output: pathlib.Path) -> CrossValidation:
         protocol=f"{protocol} and likewise the others; folds "
         f"{', '.join(map(str, folds))} pooled",
         preset=first.preset,
-        changes=config_module.changes(first),
+        changes=run_names.changes(first),
         settings=first.to_json(),
         seeds={
             str(seed): _judge(rows.where(seed=str(seed)), first)

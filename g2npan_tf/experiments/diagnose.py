@@ -16,7 +16,7 @@ from absl import flags
 from g2npan_tf.core import command
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core import outputs
-from g2npan_tf.core.config import preset_words
+from g2npan_tf.core.run_names import preset_words
 from g2npan_tf.scoring.model_facts import whose
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core import outputs
+from g2npan_tf.core import run_names
 from g2npan_tf.data import base
 from g2npan_tf.data import batches as training_data
 from g2npan_tf.data import protocols
@@ -182,8 +183,8 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
         data=facts,
         protocol=protocols.describe(config),
         preset=config.preset,
-        changes=config_module.changes(config),
-        network=config_module.name_of(config),
+        changes=run_names.changes(config),
+        network=run_names.name_of(config),
         fit=fit,
         score=score,
         nearness=near,

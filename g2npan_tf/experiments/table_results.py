@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from g2npan_tf.core import config as config_module
-from g2npan_tf.core.config import PRESETS
+from g2npan_tf.core import run_names
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.config import num_parts
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.files import written_aside
+from g2npan_tf.core.presets import PRESETS
 from g2npan_tf.evaluation import figures
 from g2npan_tf.evaluation import results as kept
 from g2npan_tf.evaluation import statistics
@@ -203,7 +204,7 @@ def write(request: Request, filled: Filled) -> pathlib.Path:
         "folds": request.folds,
         "seeds": request.seeds,
         "preset": base.preset,
-        "changes": config_module.changes(base),
+        "changes": run_names.changes(base),
         "epochs": base.epochs,
         "settings": base.to_json(),
         "commands": request.commands,

@@ -13,6 +13,7 @@ from typing import Any
 from g2npan_tf.baselines import run as compared
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core import outputs
+from g2npan_tf.core import run_names
 from g2npan_tf.core.config import BOTH
 from g2npan_tf.core.config import NUM_FOLDS
 from g2npan_tf.core.config import Config
@@ -109,8 +110,8 @@ class Request:
     @property
     def preset_words(self) -> str:
         """The preset and what differs from it."""
-        return config_module.preset_words(
-            self.base.preset, config_module.changes(self.base)
+        return run_names.preset_words(
+            self.base.preset, run_names.changes(self.base)
         )
 
     @property

@@ -19,6 +19,7 @@ from absl import flags
 
 from g2npan_tf.core import command
 from g2npan_tf.core import config as config_module
+from g2npan_tf.core import config_flags
 from g2npan_tf.core import outputs
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
@@ -34,7 +35,7 @@ _ROWS_SET = ("fold", "seed", "backbone", "use_gan", "use_perception_weight")
 
 def define_flags() -> None:
     """Defines the flags; not at import, since commands share their names."""
-    config_module.define_flags()
+    config_flags.define_flags()
     flags.DEFINE_enum("table", None, list(TABLES), "Which. Required.")
     flags.DEFINE_string("output", "runs/tables", "Folder of runs and tables.")
     flags.DEFINE_list(
@@ -110,7 +111,7 @@ def _base(table: str) -> Config:
             expected = f"--{name}s=LIST" if name in ("fold", "seed") else "none"
             command.fail(f"--{name}: the rows set it; expected {expected}")
     if table != "3":
-        base = config_module.from_flags()
+        base = config_flags.from_flags()
         config_module.expect_test_part(base, "expected another --protocol")
         return base
     if options["train_share"].present:
@@ -121,7 +122,7 @@ def _base(table: str) -> Config:
         )
     options["protocol"].value = "ratio"
     options["protocol"].present = 1
-    return config_module.from_flags()
+    return config_flags.from_flags()
 
 
 def _rows(table: str, wanted: list[str]) -> tuple[str, ...]:

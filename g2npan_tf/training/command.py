@@ -17,6 +17,7 @@ from absl import flags
 
 from g2npan_tf.core import command
 from g2npan_tf.core import config
+from g2npan_tf.core import config_flags
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.errors import WorkerLostError
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 def define_flags() -> None:
     """Defines the flags; not at import, since commands share their names."""
-    config.define_flags()
+    config_flags.define_flags()
     flags.DEFINE_string("workdir", None, "Folder of the run. Required.")
 
 
@@ -82,7 +83,7 @@ def _settings() -> config.Config:
     """What the flags say; what none says is the preset's, or that of --like."""
     like = flags.FLAGS["like"].value
     if not like:
-        settings = config.from_flags()
+        settings = config_flags.from_flags()
         is_all = settings.protocol == config.ALL
         if is_all and not flags.FLAGS["epochs"].present:
             raise InputError(
@@ -94,7 +95,7 @@ def _settings() -> config.Config:
     with command.quiet_stderr():
         from g2npan_tf.training import like as others
 
-    settings = config.from_flags(others.settings(pathlib.Path(like)))
+    settings = config_flags.from_flags(others.settings(pathlib.Path(like)))
     others.check(settings)
     return settings
 

@@ -16,6 +16,7 @@ import tqdm.keras
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core import mos
+from g2npan_tf.core import run_names
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.folds import Fold
@@ -116,7 +117,7 @@ def run(
         data=ready.facts,
         protocol=protocols.describe(config),
         preset=config.preset,
-        changes=config_module.changes(config),
+        changes=run_names.changes(config),
         epochs=keeper.progress.epoch,
         best_epoch=keeper.progress.best_epoch,
         best_val_srcc=figure if has_figure else None,

@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from g2npan_tf.core import config as config_module
+from g2npan_tf.core import config_flags
+from g2npan_tf.core import presets
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.outputs import BEST
@@ -190,11 +192,11 @@ def flags_of_networks(config: Config) -> list[str]:
 
     That is the preset, and each network setting in which the run differs.
     """
-    differing = {*config_module.differing(config)}
+    differing = {*presets.differing(config)}
     names = {"preset"} | (differing & {*_network_fields(config)})
     return [
         flag
-        for flag in config_module.to_flags(config)
+        for flag in config_flags.to_flags(config)
         if flag.partition("=")[0].removeprefix("--") in names
     ]
 

@@ -38,7 +38,7 @@ class Summary:
     data: dict[str, Any]  # Facts of the data set.
     protocol: str  # In words.
     preset: str
-    changes: list[str]  # From `config.changes`.
+    changes: list[str]  # From `run_names.changes`.
     epochs: int  # Finished.
     best_epoch: int  # From 1.
     best_val_srcc: float | None  # None: there is none, the last is kept.

@@ -9,8 +9,8 @@ from benchmarks import bench
 from benchmarks import machine
 from benchmarks import narrow
 from benchmarks import subjects
-from g2npan_tf.core.config import PRESETS
 from g2npan_tf.core.config import Config
+from g2npan_tf.core.presets import PRESETS
 from g2npan_tf.model.train_step import G2NPAN
 from g2npan_tf.training import build
 from tests import artefacts

@@ -3,7 +3,7 @@
 import pytest
 
 from g2npan_tf.core.config import Config
-from g2npan_tf.core.config import name_of
+from g2npan_tf.core.run_names import name_of
 from g2npan_tf.experiments.paper_tables import TABLES
 from g2npan_tf.experiments.paper_tables import configured
 

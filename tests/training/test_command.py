@@ -18,6 +18,7 @@ from datasets.pretraining.groups import SCORES
 from datasets.pretraining.slices import draw_slice
 from g2npan_tf.core import command as cli
 from g2npan_tf.core import config as config_module
+from g2npan_tf.core import config_flags
 from g2npan_tf.core.config import Config
 from g2npan_tf.evaluation.conformal import Interval
 from g2npan_tf.training import checkpoints
@@ -183,7 +184,7 @@ def pretrained(tmp_path_factory):
         data_dir=str(folder / "tfds"),
         manual_dir=str(folder / "slices"),
     )
-    flags = config_module.to_flags(settings)
+    flags = config_flags.to_flags(settings)
     done = run_python("train.py", f"--workdir={folder / 'run'}", *flags)
     assert done.returncode == 0, done.stderr
     return folder / "run", done.stdout
@@ -215,7 +216,7 @@ def test_every_command_of_the_report_works_when_pasted(
     use_gan, data_dir, tmp_path
 ):
     changed = {**TINY, "epochs": 1, "use_gan": use_gan, "data_dir": data_dir}
-    flags = config_module.to_flags(Config(**changed))
+    flags = config_flags.to_flags(Config(**changed))
     done = run_python("train.py", f"--workdir={tmp_path}/a run", *flags)
     assert done.returncode == 0, done.stderr
     lines = [x for x in done.stdout.splitlines() if sys.executable in x]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from g2npan_tf.core.config import Config
-from g2npan_tf.core.config import to_flags
+from g2npan_tf.core.config_flags import to_flags
 from g2npan_tf.training import run as training
 from tests.tiny import REPOSITORY
 from tests.tiny import TINY

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from g2npan_tf.core import config as config_module
+from g2npan_tf.core import config_flags
 from g2npan_tf.core import mos
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
@@ -279,7 +280,7 @@ def test_a_run_does_not_go_on_with_another_version_of_its_base(
 
 
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(plain_config, tmp_path):
-    given = [f"--workdir={tmp_path}", *config_module.to_flags(plain_config)]
+    given = [f"--workdir={tmp_path}", *config_flags.to_flags(plain_config)]
     process = subprocess.Popen(
         [sys.executable, "train.py", *given, "--epochs=10000"],
         stderr=subprocess.PIPE,

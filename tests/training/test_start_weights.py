@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from g2npan_tf.core import config as config_module
+from g2npan_tf.core import presets
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
@@ -105,7 +106,7 @@ def test_flags_of_networks_are_those_that_differ_from_the_preset():
     # Without GAN its settings do not matter.
     other = {"use_gan": False, "vgg_width": 0.25}
     unimportant = {"learning_rate": 0.5, "num_ufw": 3}
-    compact = {**config_module.PRESETS["compact"], "preset": "compact"}
+    compact = {**presets.PRESETS["compact"], "preset": "compact"}
     config = Config(**{**compact, **other, **unimportant})
     expected = ["--preset=compact", "--use_gan=False", "--vgg_width=0.25"]
     assert start_weights.flags_of_networks(config) == expected

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from g2npan_tf.core.config import Config
-from g2npan_tf.core.config import to_flags
+from g2npan_tf.core.config_flags import to_flags
 from tests.tiny import REPOSITORY
 from tests.tiny import TINY
 from tests.tiny import arrays
