@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 ALL = "all"
 # Which difference is limited, and its limits. float32: other kernels than
 # TensorFlow's (XNNPACK), with other orders of summation in some forty layers;
-# a reader sees two decimals of the MOS, and a level of an 8-bit picture is
-# 4e-3. The others: a multiple of what trained models showed (docs/export.md).
-# Single pixels at steep edges may be far off in int8, so the mean counts.
+# a reader sees two decimals of the MOS, a level of an 8-bit picture is 4e-3,
+# and where training images lie densest half a percentile is a thousandth of
+# the distance. The others: a multiple of what trained models showed
+# (docs/export.md). Single pixels at steep edges may be far off in int8, so the
+# mean counts.
 _OUTPUTS = (
     "mos",
     "quality",
@@ -49,7 +51,7 @@ _OUTPUTS = (
     "distance",
 )
 _TOLERANCES = {
-    "float32": ("max", (1e-3, 2.5e-4, 1e-3, 1e-3, 1e-3, 2e-3, 0.2)),
+    "float32": ("max", (1e-3, 2.5e-4, 1e-3, 1e-3, 1e-3, 2e-3, 0.5)),
     "float16": ("max", (1e-2, 2.5e-3, 1e-2, 5e-2, 5e-2, 2e-2, 2.0)),
     "dynamic": ("mean", (0.05, 0.0125, 0.025, 0.025, 0.025, 0.05, 0.5)),
     "int8": ("mean", (0.1, 0.025, 0.05, 0.05, 0.05, 0.1, 0.5)),

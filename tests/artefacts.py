@@ -19,9 +19,9 @@ SHAPE = (128, 128, 3)
 # Of the interval of what `save_artefacts` writes, in MOS.
 HALF_WIDTH = 1.75
 # Of its scope: the distance is the mean luma's, in deviations of it over the
-# root of 31, and its percentile is 100 at 4.
-_LUMA = np.eye(31) * (np.arange(31) == 0)
-SCOPE = Scope(_LUMA, np.zeros(31), np.array(PERCENTS) / 100 * 4 / 31**0.5)
+# root of 32, and its percentile is 100 at 4.
+_LUMA = np.eye(32) * (np.arange(32) == 0)
+SCOPE = Scope(_LUMA, np.zeros(32), np.array(PERCENTS) / 100 * 4 / 32**0.5)
 
 
 def tiny_scorer(use_gan=True, gain=1.0, half_width=None):

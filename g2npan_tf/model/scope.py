@@ -19,15 +19,16 @@ SIDE = 128
 PERCENTS = (0, 5, 10, 25, 50, 75, 90, 95, 97, 98, 99, 100)
 # So that a picture without tissue has numbers.
 _LEAST_SHARE = 1e-3
+_LEAST_VARIANCE = 1e-4
 
 
 class Scope(NamedTuple):
     """What the graph knows of the training images.
 
     Attributes:
-        kernel: With `offset` it brings what `summary` gives to no mean, unit
-            variance and no correlation; `[31, 31]`.
-        offset: `[31]`.
+        kernel: With `offset` it brings what `summary` gives to no mean and no
+            correlation, in units that `distance` takes for equal; `[32, 32]`.
+        offset: `[32]`.
         knots: The distance at each of `PERCENTS`, ascending.
     """
 
@@ -40,17 +41,18 @@ def summary(image: Tensor) -> Tensor:
     """What a picture is like, whatever a network has learned.
 
     Choice: mean and deviation of the 15 local maps of brightness, colour,
-    contrast and edges over the tissue, and how much of the picture it is.
-    They depend on no training, and neither on where the patient lies nor on
-    how much background there is. The same over the whole image, spectra,
-    layout, shares above thresholds and correlations between maps, alone or
-    beside these, find less of other pictures, or as much.
+    contrast and edges over the tissue, how much of the picture it is, and its
+    width to height, since organs of one modality have the same greys. They
+    depend on no training, nor on where the patient lies. The same over the
+    whole image, spectra, layout, shares above thresholds and correlations
+    between maps, alone or beside these, find less of other pictures, or as
+    much, and so do skewness, flatness and slant of the outline.
 
     Args:
         image: `[batch, height, width, 3]`, range [0, 1], even sides.
 
     Returns:
-        `[batch, 31]`.
+        `[batch, 32]`, the last one the `outline`.
     """
     maps, tissue = local_maps(image), is_tissue(image)
     share = ops.mean(tissue, axis=(1, 2), keepdims=True)
@@ -59,8 +61,33 @@ def summary(image: Tensor) -> Tensor:
     # Not the mean of squares less the square of the mean, whose rounding is
     # the whole of it where a map is constant, as the colours of a grey image.
     square = ops.mean(weights * ops.square(maps - mean), axis=(1, 2))
-    found = [mean[:, 0, 0], ops.sqrt(square), share[:, 0, 0]]
+    found = [mean[:, 0, 0], ops.sqrt(square), share[:, 0, 0], outline(tissue)]
     return ops.concatenate(found, axis=-1)
+
+
+def outline(tissue: Tensor) -> Tensor:
+    """How much wider than high the tissue is, wherever it lies.
+
+    Args:
+        tissue: `[batch, height, width, 1]`, 0 or 1.
+
+    Returns:
+        Logarithm of the variance of its columns to that of its rows, in units
+        of width and height, `[batch, 1]`; 0 where there is none.
+    """
+    rows, columns = (ops.mean(tissue, axis=axis) for axis in (2, 1))
+    return ops.log(_variance(columns)) - ops.log(_variance(rows))
+
+
+def _variance(profile: Tensor) -> Tensor:
+    """Of the places in `[batch, length, 1]` weights; `[batch, 1]`, above 0."""
+    length = profile.shape[1]
+    places = (np.arange(length, dtype=np.float32) / length)[:, np.newaxis]
+    total = ops.mean(profile, axis=1, keepdims=True) + _LEAST_SHARE
+    weights = profile / total
+    mean = ops.mean(weights * places, axis=1, keepdims=True)
+    apart = ops.mean(weights * ops.square(mean - places), axis=1)
+    return apart + _LEAST_VARIANCE
 
 
 def distance(whitened: Tensor) -> Tensor:
@@ -70,6 +97,7 @@ def distance(whitened: Tensor) -> Tensor:
     Lee, Lee and Shin, A simple unified framework for detecting
     out-of-distribution samples (NeurIPS 2018). A mean, or a covariance, of
     each modality and the nearest of 400 training images find no more.
+    `training.scope.fit` makes the outline count as much as all else.
     """
     return ops.sqrt(ops.mean(ops.square(whitened), axis=-1))
 

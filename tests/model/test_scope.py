@@ -10,7 +10,7 @@ from g2npan_tf.model import scope
 from g2npan_tf.model.scene_statistics import MAPS
 from g2npan_tf.model.scene_statistics import local_maps
 
-NUM = 2 * len(MAPS) + 1
+NUM = 2 * len(MAPS) + 2
 RNG = np.random.default_rng(0)
 
 
@@ -44,7 +44,9 @@ def test_numbers_are_means_and_deviations_over_tissue(pictures):
         few = tissue.mean() / (tissue.mean() + 1e-3)
         mean = few * inside.mean(axis=0)
         square = few * ((inside - mean) ** 2).mean(axis=0)
-        expected = [*mean, *np.sqrt(square), tissue.mean()]
+        rows, columns = (np.var(x) / 32**2 for x in np.nonzero(tissue))
+        wider = np.log((few * columns + 1e-4) / (few * rows + 1e-4))
+        expected = [*mean, *np.sqrt(square), tissue.mean(), wider]
         np.testing.assert_allclose(numbers, expected, atol=2e-3)
 
 
@@ -68,14 +70,31 @@ def test_background_and_place_do_not_matter(pictures):
         scope.build_summary(side).predict_on_batch(x)
         for side, x in ((128, wide), (64, pictures))
     )
-    share = small[:, -1]
+    share = small[:, -2]
     few = share / (share + 1e-3), share / (share + 4e-3)
-    np.testing.assert_allclose(large[:, -1], share / 4, atol=1e-6)
+    np.testing.assert_allclose(large[:, -2], share / 4, atol=1e-6)
+    np.testing.assert_allclose(large[:, -1], small[:, -1], atol=2e-3)
     np.testing.assert_allclose(
         large[:, :15] / few[1][:, None],
         small[:, :15] / few[0][:, None],
         atol=0.02,
     )
+
+
+def test_the_outline_is_the_logarithm_of_width_to_height():
+    """Of rectangles and an ellipse: variances are as the sides squared."""
+    shapes = np.zeros((4, 96, 96, 1), np.float32)
+    shapes[0, 10:50, 40:60] = 1
+    shapes[1, 60:80, 8:48] = 1
+    shapes[2, 30:60, 30:60] = 1
+    y, x = np.mgrid[:96, :96]
+    ellipse = ((x - 50) / 36) ** 2 + ((y - 44) / 24) ** 2 < 1
+    shapes[3, ..., 0] = ellipse
+    found = keras.ops.convert_to_numpy(scope.outline(shapes))
+    expected = 2 * np.log([20 / 40, 40 / 20, 1, 36 / 24])
+    np.testing.assert_allclose(found[:, 0], expected, atol=0.05)
+    turned = scope.outline(shapes.transpose(0, 2, 1, 3))
+    np.testing.assert_allclose(turned, -found, atol=1e-5)
 
 
 @pytest.mark.parametrize(("size", "factor"), [(256, 2), (320, 2), (384, 3)])
