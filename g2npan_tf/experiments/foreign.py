@@ -118,9 +118,10 @@ def drawn(size: int) -> dict[str, np.ndarray]:
 
 
 def changed(images: np.ndarray) -> dict[str, np.ndarray]:
-    """Images with their levels inverted, and by maps of their luminance."""
+    """Images turned, inverted, and by colour maps of their luminance."""
     grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
     return {
+        "turned by 90 degrees": np.rot90(images, axes=(1, 2)),
         "inverted": 255 - images,
         **{
             f"colour map {name}": np.stack(

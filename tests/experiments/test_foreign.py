@@ -52,6 +52,8 @@ def test_levels_are_inverted_and_coloured():
     images = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8)
     found = foreign.changed(images)
     np.testing.assert_array_equal(found["inverted"] + images, 255)
+    upright = found["turned by 90 degrees"].transpose(0, 2, 1, 3)[:, :, ::-1]
+    np.testing.assert_array_equal(upright, images)
     grey = np.stack([cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in images])
     # As another library draws it.
     for name in ("turbo", "viridis"):
