@@ -45,9 +45,11 @@ class Column:
         return f"{self.low:.4g} to {self.high:.4g}"
 
     @property
-    def mean_name(self) -> str:
+    def of_means(self) -> "Column":
         """What a mean over images is of: signs must not cancel out."""
-        return f"|{self.name}|" if self.zero_is_best else self.name
+        if not self.zero_is_best:
+            return self
+        return dataclasses.replace(self, name=f"|{self.name}|", low=0)
 
     def to_mean(self, value: float) -> float:
         """What of an image's value enters the mean."""

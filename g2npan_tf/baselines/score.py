@@ -7,12 +7,14 @@ A fused image and its two sources have one name, suffixes aside. Folders below
 some were not, 2 if nothing could be done.
 """
 
+import math
 import os
 import sys
 from collections.abc import Iterable
 from collections.abc import Iterator
 from collections.abc import Sequence
 
+import numpy as np
 from absl import flags
 
 from g2npan_tf.baselines import partners
@@ -26,6 +28,7 @@ from g2npan_tf.baselines.score_table import Row
 from g2npan_tf.core import command
 from g2npan_tf.core import outputs
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.images.content import NO_CONTENT
 from g2npan_tf.images.limits import DEFAULT_LIMITS
 from g2npan_tf.images.limits import Limits
 from g2npan_tf.images.limits import LoadedImage
@@ -34,7 +37,10 @@ from g2npan_tf.images.read import load_image
 from g2npan_tf.scoring import score
 from g2npan_tf.scoring import shipped
 from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.assessor import is_outside
 from g2npan_tf.scoring.rows import OK
+from g2npan_tf.scoring.rows import OUTSIDE
+from g2npan_tf.scoring.rows import printable
 
 
 def table_command(
@@ -62,10 +68,8 @@ def table_command(
         folders=outputs.model_folders(model) if model else (),
     )
     assessor = _load(model)
-    for remark in _remarks(model)[1:]:
-        print(f"note: {remark}", file=sys.stderr)
-    for line in found.missing:
-        print(f"note: {line}", file=sys.stderr)
+    for line in (*_remarks(model)[1:], *found.missing):
+        print(f"note: {printable(line)}", file=sys.stderr)
     columns = [*MEASURES, *([G2NPAN] if assessor else [])]
     # First, so that minutes of work have a place to go.
     with score.opened(output) as stream:
@@ -100,10 +104,21 @@ def measured(
     values = {
         column: measure(a, b, fused) for column, measure in MEASURES.items()
     }
+    notes = list(_notes(images, assessor is not None))
     if assessor:
-        values[G2NPAN] = float(assessor.score([images[0].pixels])[0])
-    notes = tuple(_notes(images, assessor is not None))
-    return Row(triple.algorithm, triple.name, values, notes=notes)
+        values[G2NPAN], caution = _scored(assessor, images[0])
+        notes = [f"G2NPAN: {caution}", *notes] if caution else notes
+    return Row(triple.algorithm, triple.name, values, notes=tuple(notes))
+
+
+def _scored(assessor: Assessor, image: LoadedImage) -> tuple[float, str]:
+    """The score, and why there is none or it may mean nothing."""
+    found = assessor.numbers([image.pixels])
+    mos = float(found["mos"][0])
+    if not math.isfinite(mos):
+        return mos, NO_CONTENT
+    is_unlike = np.any(is_outside(found.get("distance")))
+    return mos, OUTSIDE if is_unlike else ""
 
 
 def _load(model: str | os.PathLike[str]) -> Assessor | None:
@@ -123,7 +138,8 @@ def _remarks(model: str | os.PathLike[str]) -> list[str]:
     """How colour counts, and whose scores a scorer gives."""
     remarks = ["Measured on the luminance (BT.601, 8 bits) of all images."]
     if model:
-        sees = f"G2NPAN ({os.path.basename(model)}) sees the colours."
+        name = printable(os.path.basename(model))
+        sees = f"G2NPAN ({name}) sees the colours."
         remarks.append(" ".join(filter(None, [sees, shipped.note(model)])))
     return remarks
 

@@ -18,6 +18,8 @@ from g2npan_tf.scoring.rows import text_width
 _SPECIAL = str.maketrans(
     {sign: f"\\{sign}" for sign in "&%$#_{}"}
     | {sign: f"${sign}$" for sign in "<>|"}
+    # After a line's end these would be arguments.
+    | {sign: f"{{{sign}}}" for sign in "[*"}
     | {
         "\\": r"\textbackslash{}",
         "~": r"\textasciitilde{}",
@@ -32,14 +34,14 @@ class _Section:
 
     Attributes:
         kind: What a row is of.
-        names: Of the columns.
+        headers: What its columns say: names, directions, ranges.
         goodness: By which the best of a column is found, if it is.
     """
 
     kind: str
     title: str
     rows: tuple[Row, ...]
-    names: tuple[str, ...]
+    headers: tuple[Column, ...]
     goodness: Callable[[Column, float], float] | None = None
 
 
@@ -73,7 +75,8 @@ def write_csv(table: Table) -> str:
 def write_latex(table: Table) -> str:
     """Tables for a paper, the best of each column in bold.
 
-    Images without values are comments, so that nobody misses them.
+    Images without values are comments, so that nobody misses them, and so are
+    notes.
     """
     parts = ["\n".join(f"% {remark}" for remark in table.remarks)]
     parts += ["\n".join(_tabular(table, x)) for x in _sections(table)]
@@ -85,8 +88,7 @@ WRITERS = {"text": write_text, "csv": write_csv, "latex": write_latex}
 
 def _sections(table: Table) -> Iterator[_Section]:
     """The tables that have rows."""
-    names = tuple(column.name for column in table.columns)
-    yield _Section("image", "Images", table.images, names)
+    yield _Section("image", "Images", table.images, table.columns)
     number = table.num_shared
     pairs = f"pair{'s' * (number != 1)}"
     over = f"over {number} {pairs} measured for every algorithm"
@@ -95,13 +97,17 @@ def _sections(table: Table) -> Iterator[_Section]:
             "mean",
             f"Means {over}",
             table.means,
-            tuple(column.mean_name for column in table.columns),
+            tuple(column.of_means for column in table.columns),
             lambda column, value: column.goodness(value),
         )
     if table.ranks:
         title = f"Mean ranks {over} (1 is best)"
         yield _Section(
-            "mean rank", title, table.ranks, names, lambda column, value: -value
+            "mean rank",
+            title,
+            table.ranks,
+            table.columns,
+            lambda column, value: -value,
         )
 
 
@@ -113,15 +119,16 @@ def _number(row: Row, column: Column, digits: str, missing: str = "") -> str:
 
 def _text_cells(table: Table, section: _Section) -> list[list[str]]:
     """The lines of a table as cells: two names, figures, the status."""
-    columns = table.columns
-    lines = [["algorithm", "", *section.names, ""]]
+    headers = section.headers
+    names = [column.name for column in headers]
+    lines = [["algorithm", "", *names, ""]]
     if section.kind == "image":
-        lines = [["algorithm", "image", *section.names, "status"]]
+        lines = [["algorithm", "image", *names, "status"]]
     if section.kind != "mean rank":
-        lines.append(["", "", *(column.better for column in columns), ""])
-        lines.append(["", "", *(column.range for column in columns), ""])
+        lines.append(["", "", *(column.better for column in headers), ""])
+        lines.append(["", "", *(column.range for column in headers), ""])
     for row in section.rows:
-        values = [_number(row, column, ".3f", "-") for column in columns]
+        values = [_number(row, column, ".3f", "-") for column in table.columns]
         status = "; ".join((row.status, *row.notes))
         if section.kind != "image":
             status = ""
@@ -149,24 +156,30 @@ def _tabular(table: Table, section: _Section) -> Iterator[str]:
     places = f"{'l' * len(labels)}{'r' * len(table.columns)}"
     yield rf"\begin{{tabular}}{{{places}}}"
     yield r"\hline"
-    names = map(_escaped, section.names)
+    names = [_escaped(column.name) for column in section.headers]
     if section.kind != "mean rank":
-        pairs = zip(names, table.columns, strict=True)
+        pairs = zip(names, section.headers, strict=True)
         yield _line([*labels, *(f"{name} {_arrow(c)}" for name, c in pairs)])
-        ranges = (_latex_range(column) for column in table.columns)
+        ranges = (_latex_range(column) for column in section.headers)
         yield _line([*("" for _ in labels), *ranges])
     else:
         yield _line([*labels, *names])
     yield r"\hline"
     best = [_best(section, column) for column in table.columns]
     for row in section.rows:
-        if row.status != OK:
-            yield printable(f"% {row.algorithm}/{row.image}: {row.status}")
-            continue
-        words = (row.algorithm, row.image)[: len(labels)]
-        yield _line([*map(_escaped, words), *_figures(table, row, best)])
+        yield from _comments(row)
+        if row.status == OK:
+            words = (row.algorithm, row.image)[: len(labels)]
+            yield _line([*map(_escaped, words), *_figures(table, row, best)])
     yield r"\hline"
     yield r"\end{tabular}"
+
+
+def _comments(row: Row) -> Iterator[str]:
+    """Why an image has no values, and its notes."""
+    reasons = () if row.status == OK else (row.status,)
+    for words in (*reasons, *row.notes):
+        yield printable(f"% {row.algorithm}/{row.image}: {words}")
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -21,7 +21,9 @@ from g2npan_tf.baselines.columns import Column
 from g2npan_tf.baselines.grey_levels import luminance
 from g2npan_tf.baselines.score_table import Row
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.images.content import NO_CONTENT
 from g2npan_tf.scoring.assessor import Assessor
+from g2npan_tf.scoring.rows import OUTSIDE
 from tests.fused_triple import average
 from tests.fused_triple import textured
 from tests.score_reports import SIMULATED
@@ -271,6 +273,8 @@ def test_text_is_aligned_and_says_directions_and_ranges():
     ends = {line.find("0.100") for line in images.splitlines()} - {-1}
     assert ends == {images.splitlines()[5].find("0.050")}
     assert means.splitlines()[1].split() == ["algorithm", "high", "|near|"]
+    # A mean of absolute values has no sign.
+    assert means.splitlines()[3].split() == [*("0", "to", "inf") * 2]
     assert means.splitlines()[-1].split() == ["=b", "3.000", "0.050"]
     assert "over 1 pair measured for every algorithm" in ranks
     assert ranks.splitlines()[-1].split() == ["=b", "2.000", "1.000"]
@@ -297,12 +301,55 @@ def test_latex_has_its_best_in_bold_and_special_signs_escaped():
     assert r"algorithm & high $\uparrow$ & $|$near$|$ $\to 0$ \\" in text
     assert r" & & $[0, \infty)$ & $[-1, \infty)$ \\" in text.replace("  ", " ")
     means = text.split("\n\n")[2]
+    assert r"$[0, \infty)$ & $[0, \infty)$ \\" in means
     assert r"a\_1 & $\mathbf{5.000}$ & $0.100$ \\" in means
     assert r"=b & $3.000$ & $\mathbf{0.050}$ \\" in means
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 3
     for line in text.splitlines():
         if line.endswith(r"\\"):
             assert line.replace(r"\&", "").count("&") in (2, 3)
+
+
+def test_latex_takes_no_name_for_an_argument_and_keeps_notes():
+    # What follows the end of a line is read as `\\[length]` or `\\*`.
+    names = ("[x]", "*y")
+    images = [Row(name, "1", {HIGH: 1}, notes=("sees 5%",)) for name in names]
+    text = score_formats.write_latex(score_table.make([HIGH], images))
+    assert "\n{[}x] & 1 & $1.000$" in text
+    assert "\n{*}y & 1 & $1.000$" in text
+    assert not any(line.startswith(("[", "*")) for line in text.splitlines())
+    assert "\n% [x]/1: sees 5%\n" in text
+
+
+def test_what_lacks_a_partner_is_a_line_whatever_its_name(folder, capsys):
+    name = "red\x1b[31m\nline"
+    save(folder / "a" / f"{name}.png", textured(0, SIZE))
+    assert score.table_command(*folders(folder)) == 0
+    errors = capsys.readouterr().err
+    assert "note: in --a alone: red?[31m?line\n" in errors
+    assert errors.count("\n") == 2
+
+
+def test_a_score_that_is_missing_or_means_nothing_says_so(
+    folder, monkeypatch, capsys
+):
+    def runner(batch, maps):
+        return {**brightness(batch, maps), "distance": np.array([99.5])}
+
+    unlike = Assessor(runner, size=48, further=("distance",))
+    monkeypatch.setattr(Assessor, "load", lambda model: unlike)
+    blank = np.zeros((*SIZE, 3), np.uint8)
+    save(folder / "fused" / "mean" / "1.png", blank)
+    options = {"model": "fusion", "file_format": "csv"}
+    assert score.table_command(*folders(folder), **options) == 0
+    rows = {
+        (x["algorithm"], x["image"]): x
+        for x in rows_of(capsys.readouterr().out)
+    }
+    assert rows["mean", "1"]["G2NPAN"] == ""
+    assert rows["mean", "1"]["notes"].startswith(f"G2NPAN: {NO_CONTENT}; ")
+    assert float(rows["mean", "2"]["G2NPAN"]) > 1
+    assert rows["mean", "2"]["notes"].startswith(f"G2NPAN: {OUTSIDE}; ")
 
 
 @pytest.mark.parametrize(
