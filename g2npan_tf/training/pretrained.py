@@ -39,6 +39,8 @@ FILES = {
 _KERAS_NAME = re.compile(r"(?:^|/)(block\d+_conv\d+)(?=/|$)")
 # Of a convolution whose name is not stored.
 _KERAS_NUMBER = re.compile(r"layers/conv2d_?(\d*)/vars/\d")
+# Numbers of the largest tensor of a VGG, a kernel of its last blocks.
+_MOST_NUMBERS = 3 * 3 * VGG_FILTERS[-1] ** 2
 _TORCH_NAME = re.compile(r"(features\.\d+)\.(?:weight|bias)")
 
 # The tensors of one convolution by their rank: 4 is the kernel `[rows,
@@ -283,7 +285,8 @@ def _of_torch(path: pathlib.Path) -> dict[str, _Tensors]:
     """The layers `features.N` of a `.safetensors` file."""
     try:
         tensors = safetensors.numpy.load_file(path)
-    except (OSError, safetensors.SafetensorError) as error:
+    except (OSError, AttributeError, safetensors.SafetensorError) as error:
+        # An AttributeError is a type that NumPy has not: "float8_e4m3fn".
         raise InputError(
             f"{path}: not readable as .safetensors ({first_line(error)}); "
             "expected such a file, or .h5 of Keras"
@@ -312,7 +315,7 @@ def _of_keras(path: pathlib.Path) -> dict[str, _Tensors]:
             tensors = found.setdefault(name, {})
             if item.ndim in tensors:
                 raise ValueError(f"{place} is not the only one of its name")
-            tensors[item.ndim] = item[()]
+            tensors[item.ndim] = _values(item)
 
     try:
         with h5py.File(path) as file:
@@ -328,6 +331,15 @@ def _of_keras(path: pathlib.Path) -> dict[str, _Tensors]:
             if len(names) == len(numbered):
                 return dict(zip(names, numbered, strict=True))
     return found
+
+
+def _values(item: h5py.Dataset) -> np.ndarray:
+    """What a VGG's tensor may be; a file can say that it has terabytes."""
+    if item.dtype.kind != "f" or (item.size or 0) > _MOST_NUMBERS:
+        raise ValueError(
+            f"{item.name} is {item.dtype} {item.shape}, no tensor of a VGG"
+        )
+    return item[()]
 
 
 def _keras_name(place: str, item: h5py.Group | h5py.Dataset) -> str:

@@ -1,6 +1,7 @@
 """Weights of others: Keras' files and torchvision's, and whose they are."""
 
 import itertools
+import json
 import pathlib
 
 import h5py
@@ -231,6 +232,11 @@ def put(file, name, values):
     file[name] = np.asarray(values, np.float32)
 
 
+def replace(file, name, **options):
+    del file[name]
+    file.create_dataset(name, **options)
+
+
 KERNEL = "block3_conv1/trunk/block3_conv1/kernel"
 BIAS = "block3_conv1/trunk/block3_conv1/bias"
 NO_VGG = "lacks block1_conv1, block1_conv2, block2_conv1; expected weights of "
@@ -269,6 +275,15 @@ NO_VGG = "lacks block1_conv1, block1_conv2, block2_conv1; expected weights of "
         (
             changed(lambda file: put(file, BIAS, [0, np.nan])),
             "bias of block3_conv1 has values that are not finite",
+        ),
+        (
+            changed(lambda file: replace(file, BIAS, data=[b"a", b"b"])),
+            r"/bias is object \(2,\), no tensor of a VGG",
+        ),
+        (
+            # Terabytes, of which a file has none.
+            changed(lambda file: replace(file, BIAS, shape=2**45, dtype="f4")),
+            r"/bias is float32 \(35184372088832,\), no tensor of a VGG",
         ),
     ],
 )
@@ -536,6 +551,15 @@ def test_truncated_safetensors_are_refused(vgg_file):
     vgg_file.write_bytes(vgg_file.read_bytes()[:100_000])
     with pytest.raises(InputError, match=r"vgg\.safetensors: not readable"):
         pretrained.check(config_of(vgg_file, "vgg11"))
+
+
+def test_numbers_that_numpy_has_not_are_refused(tmp_path):
+    entry = {"dtype": "F8_E4M3", "shape": [1], "data_offsets": [0, 1]}
+    header = json.dumps({"features.0.bias": entry}).encode()
+    path = tmp_path / "eighth.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + b"\0")
+    with pytest.raises(InputError, match=r"not readable as \.safetensors"):
+        pretrained.check(config_of(path, "vgg11"))
 
 
 def test_tensors_of_another_vgg_are_named(vgg_file):
