@@ -24,9 +24,9 @@ from datasets.random_fusion.rules import DETAIL_RULES
 from datasets.random_fusion.rules import mix
 from datasets.random_fusion.transforms import TRANSFORMS
 
-# Choice: shares of the algorithms that are a mix of two, that see one source
-# out of place, that fuse at twice the size, as published ones do, whose images
-# are shrunk afterwards; and of those with none to three kinds of damage.
+# Choice: shares of the algorithms that mix two others, that see one source
+# shifted, and that fuse at twice the size and shrink the result, as images of
+# published algorithms are shrunk; then of those with 0, 1, 2 and 3 damages.
 _MIXED = 0.2
 _SHIFTED = 0.06
 _ENLARGED = 0.12
@@ -40,7 +40,7 @@ _draw_bias = by_factor(0.75, 1.35)
 
 @dataclasses.dataclass(frozen=True)
 class Fusion:
-    """How two luminances are joined."""
+    """How two luminances are joined, by `join`."""
 
     transform: Step
     measure: Step
@@ -52,7 +52,7 @@ class Fusion:
 
 @dataclasses.dataclass(frozen=True)
 class Algorithm:
-    """What makes an image of two sources; equal ones make equal images."""
+    """Makes one image from two; equal algorithms make equal images."""
 
     shift: tuple[float, float]  # Of the grey source, pixels right and down.
     is_enlarged: bool  # Whether it fuses at twice the size.
@@ -84,7 +84,7 @@ def draw(rng: Generator) -> Algorithm:
 
 
 def draw_fusion(rng: Generator) -> Fusion:
-    """Draws how luminances are joined."""
+    """Draws the way in which luminances are joined."""
     return Fusion(
         transform=draw_step(TRANSFORMS, rng),
         measure=draw_step(MEASURES, rng),
@@ -98,7 +98,7 @@ def draw_fusion(rng: Generator) -> Fusion:
 def apply(
     algorithm: Algorithm, source_a: np.ndarray, source_b: np.ndarray
 ) -> np.ndarray:
-    """Makes an image of two co-registered ones, uint8 RGB `[h, w, 3]`.
+    """Fuses two co-registered images, uint8 RGB `[h, w, 3]`.
 
     Two grey sources give an exactly grey image.
 
@@ -143,7 +143,7 @@ def join(fusion: Fusion, a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _enlarge(image: np.ndarray) -> np.ndarray:
-    """To twice the size."""
+    """Doubles the size."""
     large = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
     return np.clip(large, 0, 1)
 
@@ -151,7 +151,7 @@ def _enlarge(image: np.ndarray) -> np.ndarray:
 def _fuse(
     algorithm: Algorithm, other: np.ndarray, channel: np.ndarray
 ) -> np.ndarray:
-    """One channel of the coloured source with the other source."""
+    """Fuses one channel of the coloured source with the other source."""
     fused = join(algorithm.first, channel, other)
     if algorithm.second is not None and algorithm.mixing is not None:
         second = join(algorithm.second, channel, other)
@@ -160,7 +160,7 @@ def _fuse(
 
 
 def _by_frequency(a: np.ndarray, b: np.ndarray, sd: float) -> np.ndarray:
-    """The coarse part of one and the fine part of the other."""
+    """The coarse part of `a` and the fine part of `b`."""
     return b + cv2.GaussianBlur(a - b, (0, 0), sd)
 
 
@@ -173,7 +173,10 @@ def _linear(image: np.ndarray, gain: float, offset: float) -> np.ndarray:
 
 
 def _stretched(image: np.ndarray, tail: float) -> np.ndarray:
-    """To the whole range, as published code often ends; but for `tail`."""
+    """Stretched to the whole range, as published code often does at the end.
+
+    A share `tail` of the pixels at each end goes beyond it.
+    """
     low, high = np.quantile(image, (tail, 1 - tail))
     return (image - np.float32(low)) / np.float32(max(high - low, 1e-3))
 

@@ -1,8 +1,8 @@
-"""How a fused luminance comes back into colour: models of colour.
+"""Colour models, by which a fused luminance becomes a coloured image.
 
 Each takes the coloured source, float32 `[height, width, 3]` in [0, 1], RGB,
-and what fuses one channel of it, float32 `[height, width]`, with the other
-source. The result may leave the range.
+and a function that fuses one channel of it, float32 `[height, width]`, with
+the other source. The result may leave the range.
 """
 
 from collections.abc import Callable
@@ -56,12 +56,12 @@ def lightness(image: np.ndarray, fuse: Fuse) -> np.ndarray:
 
 
 def brovey(image: np.ndarray, fuse: Fuse) -> np.ndarray:
-    """Channels times the change of luminance."""
+    """All channels scaled with the luminance."""
     return _scaled(image, _luma(image), fuse)
 
 
 def channels(image: np.ndarray, fuse: Fuse) -> np.ndarray:
-    """Red, green and blue fused, each alone."""
+    """Red, green and blue fused one by one."""
     planes = [np.ascontiguousarray(image[..., i]) for i in range(3)]
     return np.stack([fuse(plane) for plane in planes], axis=-1)
 

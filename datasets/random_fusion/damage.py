@@ -23,7 +23,7 @@ _BLOCK = 8
 
 
 def _seeded(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-    """Lets a function that needs a generator take the generator's seed."""
+    """Makes a function that takes a generator take the seed of one."""
 
     def damage(image: np.ndarray, seed: int, **values: Any) -> np.ndarray:
         return function(image, rng=np.random.default_rng(seed), **values)
@@ -79,7 +79,7 @@ def gamma(image: np.ndarray, exponent: float) -> np.ndarray:
 
 
 def brightness(image: np.ndarray, gain: float, offset: float) -> np.ndarray:
-    """A gain of all levels and an offset of what is shown, in levels."""
+    """A gain of all levels and an offset, in levels, where not background."""
     return to_uint8(gain * image + offset * distortions.shown(image))
 
 
@@ -135,7 +135,7 @@ def checkerboard(image: np.ndarray, strength: float, period: int) -> np.ndarray:
 
 
 def shift(image: np.ndarray, right: float, down: float) -> np.ndarray:
-    """Moves an image by parts of a pixel; what the frame lacks is repeated."""
+    """Moves an image by parts of a pixel; its border pixels are repeated."""
     matrix = np.array([[1, 0, right], [0, 1, down]], np.float64)
     size = (image.shape[1], image.shape[0])
     return cv2.warpAffine(image, matrix, size, borderMode=cv2.BORDER_REPLICATE)

@@ -1,4 +1,4 @@
-"""Groups of a pair's images, each by an algorithm of its own."""
+"""Groups of images of one pair, each by a random algorithm of its own."""
 
 import dataclasses
 import hashlib
@@ -21,13 +21,12 @@ FIRST_HEAD = 1_200_000
 
 @dataclasses.dataclass(frozen=True)
 class RandomGroup:
-    """A pair, how many images it gets, and the data set's seed."""
+    """A pair, the number of its images, and the data set's seed."""
 
     source: Entry[SourcePair]
     count: int
     seed: int
-    # Whether the sources are shown in other colours and windows.
-    is_altered: bool
+    is_altered: bool  # Whether the sources are altered (`sources.alter`).
 
     @property
     def pair_id(self) -> str:
@@ -64,9 +63,9 @@ def make_groups(
 def random_examples(group: RandomGroup) -> Examples:
     """Fuses a pair by algorithms of its own; the panel grades the results.
 
-    Choice: what a pair gets depends on its name and the seed, and each of its
-    algorithms on its number besides, not on how many there are.
-    Choice: the reference is the best of the pair's random images; no image of
+    Choice: an algorithm depends on the pair's name, the seed and its own
+    number, not on how many there are.
+    Choice: the reference is the best of the pair's random images; no image by
     a named algorithm is seen.
 
     Yields:
@@ -90,6 +89,6 @@ def random_examples(group: RandomGroup) -> Examples:
 
 
 def _unique_name(group: RandomGroup, number: int) -> str:
-    """Names an algorithm; 48 bits of a hash do not meet in a data set."""
+    """Names an algorithm; 48 bits of a hash are enough for a data set."""
     text = f"{group.seed}/{group.pair_id}/{number}"
     return f"random_{hashlib.sha256(text.encode()).hexdigest()[:12]}"

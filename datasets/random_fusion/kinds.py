@@ -1,4 +1,4 @@
-"""Steps of an algorithm: drawn from a table of kinds, then taken."""
+"""Steps of an algorithm: drawn from a table of kinds, then applied."""
 
 import bisect
 import dataclasses
@@ -15,16 +15,16 @@ Draw: TypeAlias = Callable[[Generator], Any]
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """What a step may be: how often, what it does, and its parameters."""
+    """One kind of step: how often it is drawn, what it does, its parameters."""
 
-    share: float  # Of the draws from its table, up to a common factor.
+    share: float  # Relative to the other kinds of its table.
     function: Callable[..., Any]
     draws: Mapping[str, Draw] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One step: a name of a table and the parameters' values."""
+    """One step: its kind's name in a table, and its parameters' values."""
 
     name: str
     values: tuple[tuple[str, Any], ...] = ()
@@ -43,7 +43,7 @@ def draw_step(table: Table, rng: Generator) -> Step:
 
 
 def take(table: Table, step: Step, *images: Any) -> Any:
-    """Does a step of a table to images."""
+    """Applies a step of a table to images."""
     return table[step.name].function(*images, **dict(step.values))
 
 
@@ -68,9 +68,9 @@ def odd(low: int, high: int) -> Draw:
 
 
 def one_of(*choices: Any) -> Draw:
-    """One of several, each as often."""
+    """One of several with equal chances."""
     return lambda rng: choices[rng.integers(len(choices))]
 
 
-# Of what is drawn while a step is taken: noise, or the filters of a network.
+# For what is drawn anew when a step is applied: noise, a network's filters.
 seed = whole(0, 2**31 - 1)

@@ -1,7 +1,7 @@
-"""How active or salient a place is: what rules of selection compare.
+"""How active or salient a place is, for the rules of selection to compare.
 
 Each measure maps coefficients or luminance, float32 `[height, width]`, to
-values from 0 on, of the same shape; larger is more.
+values of the same shape, at least 0; larger is more active.
 """
 
 import functools
@@ -81,8 +81,9 @@ def spectral_residual(values: np.ndarray, sd: float) -> np.ndarray:
     CVPR 2007.
     """
     height, width = values.shape
-    side = (min(_RESIDUAL_SIDE, width), min(_RESIDUAL_SIDE, height))
-    spectrum = np.fft.fft2(cv2.resize(values, side, interpolation=3))
+    size = (min(_RESIDUAL_SIDE, width), min(_RESIDUAL_SIDE, height))
+    small = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    spectrum = np.fft.fft2(small)
     amplitude = np.abs(spectrum) + 1e-6
     log = np.log(amplitude)
     residual = np.exp(log - cv2.blur(log, (3, 3)))
@@ -92,7 +93,7 @@ def spectral_residual(values: np.ndarray, sd: float) -> np.ndarray:
 
 
 def pulses(values: np.ndarray, iterations: int) -> np.ndarray:
-    """Firing times of a pulse-coupled neural network; stimulus for ties."""
+    """Firing times of a pulse-coupled network; the stimulus breaks ties."""
     stimulus = np.abs(values)
     stimulus = stimulus / max(float(stimulus.max()), 1e-6)
     return firing_times(stimulus, iterations) + stimulus / 2

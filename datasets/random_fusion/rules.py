@@ -1,4 +1,4 @@
-"""How two images' coefficients become one: details and low-pass rests.
+"""Rules that join two images' coefficients: details or low-pass residuals.
 
 Coefficients and their activities are float32 `[height, width]`.
 """
@@ -27,12 +27,14 @@ def mix(a: np.ndarray, b: np.ndarray, weight: np.ndarray | float) -> np.ndarray:
     return b + np.float32(weight) * (a - b)
 
 
-def share(of: np.ndarray, other: np.ndarray, power: float) -> np.ndarray:
-    """Soft choice: activities to a power, as a share of both; 0 to 1.
+def share(
+    active_a: np.ndarray, active_b: np.ndarray, power: float
+) -> np.ndarray:
+    """Weight of `a`, 0 to 1: its activity to a power, as a share of both.
 
     It is the softmax of the logarithms, with 1 / power as temperature.
     """
-    log_ratio = np.log((other + _TINY) / (of + _TINY))
+    log_ratio = np.log((active_b + _TINY) / (active_a + _TINY))
     exponent = np.clip(np.float32(power) * log_ratio, -60, 60)
     return 1 / (1 + np.exp(exponent))
 
@@ -68,7 +70,7 @@ def match(
     side: int,
     threshold: float,
 ) -> np.ndarray:
-    """Choice where the sources differ, weights where they match.
+    """The more active one where the sources differ, a mean where they match.
 
     P. J. Burt, R. J. Kolczynski, "Enhanced image capture through fusion",
     ICCV 1993.
@@ -87,7 +89,7 @@ def smooth(
     active_b: np.ndarray,
     sd: float,
 ) -> np.ndarray:
-    """The more active one, with seams that were blurred."""
+    """The more active one, with blurred seams."""
     choice = (active_a > active_b).astype(np.float32)
     return mix(a, b, cv2.GaussianBlur(choice, (0, 0), sd))
 
@@ -113,7 +115,7 @@ def constant(
     active_b: np.ndarray,
     weight: float,
 ) -> np.ndarray:
-    """One weight everywhere, 0 and 1 included."""
+    """One weight everywhere, cut to [0, 1]."""
     return mix(a, b, min(max(weight, 0.0), 1.0))
 
 
@@ -155,13 +157,13 @@ def by_saliency(
 
 
 def by_contrast(a: np.ndarray, b: np.ndarray, slope: float) -> np.ndarray:
-    """Weights by the distance to all other levels (Zhai and Shah 2006)."""
+    """Weights by how rare a pixel's level is (Zhai and Shah 2006)."""
     weight = 0.5 + np.float32(slope) * (_rarity(a) - _rarity(b))
     return mix(a, b, np.clip(weight, 0, 1))
 
 
 def _rarity(image: np.ndarray) -> np.ndarray:
-    """Mean distance of a pixel's level to the image's; 0 to 1."""
+    """Mean distance of a pixel's level from all pixels' levels; 0 to 1."""
     low, high = float(image.min()), float(image.max())
     levels = np.rint((image - low) * (255 / max(high - low, 1e-6)))
     levels = levels.astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Sources as another station would show them: colour tables and windows."""
+"""Sources as another workstation would show them: colours and windows."""
 
 import cv2
 import numpy as np
@@ -29,7 +29,7 @@ def exchanged(image: np.ndarray, order: tuple[int, ...]) -> np.ndarray:
     return np.ascontiguousarray(image[..., list(order)])
 
 
-# Choice: of OpenCV's tables those that are in use for uptake.
+# Choice: those of OpenCV's tables that are in use for PET and SPECT.
 _TABLES = (
     cv2.COLORMAP_JET,
     cv2.COLORMAP_HOT,
@@ -49,7 +49,7 @@ COLOURS = {
 
 
 def window(image: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Another window of display; its ends as shares of full scale."""
+    """Another display window; its ends are shares of full scale."""
     scaled = (image / 255.0 - low) / (high - low)
     return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8)
 

@@ -1,13 +1,13 @@
-"""Where two luminances are joined: pyramids, wavelets, layers, gradients.
+"""The transforms in which two luminances are joined.
 
-Each transform takes both luminances, float32 `[height, width]` in [0, 1], how
-details are joined, how low-pass rests are, and its own parameters; the result
+Each one takes both luminances, float32 `[height, width]` in [0, 1], the rules
+that join details and low-pass residuals, and its own parameters. The result
 may leave the range.
 """
 
 import functools
 from collections.abc import Callable
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 from typing import TypeAlias
 
@@ -33,15 +33,15 @@ Join: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def _join_levels(
-    split: Callable[[np.ndarray], Sequence[Any]],
+    split: Callable[[np.ndarray], Iterable[Any]],
     a: np.ndarray,
     b: np.ndarray,
     detail: Join,
     base: Join,
 ) -> list[np.ndarray]:
-    """Splits both into levels, fine to coarse, and joins each.
+    """Splits both into levels, fine to coarse, and joins level by level.
 
-    Levels of several planes are joined plane by plane.
+    A level of several planes is joined plane by plane.
     """
     *details_a, base_a = split(a)
     *details_b, base_b = split(b)
@@ -54,24 +54,30 @@ def _join_levels(
     return [*joined, base(base_a, base_b)]
 
 
-def laplacian(
-    a: np.ndarray, b: np.ndarray, detail: Join, base: Join, num_levels: int
+def _multiscale(
+    decompose: Callable[..., list[np.ndarray]],
+    reconstruct: Callable[[list[np.ndarray]], np.ndarray],
+    a: np.ndarray,
+    b: np.ndarray,
+    detail: Join,
+    base: Join,
+    num_levels: int,
 ) -> np.ndarray:
-    """In Laplacian pyramids."""
-    split = functools.partial(
-        pyramid.decompose_laplacian, num_levels=num_levels
-    )
-    joined = _join_levels(split, a, b, detail, base)
-    return pyramid.reconstruct_laplacian(joined)
+    """In a transform given by its two directions."""
+    split = functools.partial(decompose, num_levels=num_levels)
+    return reconstruct(_join_levels(split, a, b, detail, base))
 
 
-def contrast(
-    a: np.ndarray, b: np.ndarray, detail: Join, base: Join, num_levels: int
-) -> np.ndarray:
-    """In contrast pyramids."""
-    split = functools.partial(pyramid.decompose_contrast, num_levels=num_levels)
-    joined = _join_levels(split, a, b, detail, base)
-    return pyramid.reconstruct_contrast(joined)
+laplacian = functools.partial(
+    _multiscale, pyramid.decompose_laplacian, pyramid.reconstruct_laplacian
+)
+contrast = functools.partial(
+    _multiscale, pyramid.decompose_contrast, pyramid.reconstruct_contrast
+)
+# Undecimated, Haar.
+stationary = functools.partial(
+    _multiscale, wavelet.decompose_stationary, wavelet.reconstruct_stationary
+)
 
 
 def discrete(
@@ -93,27 +99,11 @@ def discrete(
     return wavelet.reconstruct_discrete(coefficients, a.shape, name)
 
 
-def stationary(
-    a: np.ndarray, b: np.ndarray, detail: Join, base: Join, num_levels: int
-) -> np.ndarray:
-    """In undecimated Haar wavelets."""
-    split = functools.partial(
-        wavelet.decompose_stationary, num_levels=num_levels
-    )
-    joined = _join_levels(split, a, b, detail, base)
-    return wavelet.reconstruct_stationary(joined)
-
-
 def directional(
     a: np.ndarray, b: np.ndarray, detail: Join, base: Join
 ) -> np.ndarray:
     """In undecimated directional sub-bands, as contourlets have them."""
-    bands = _join_levels(_directions, a, b, detail, base)
-    return np.sum(bands, axis=0)
-
-
-def _directions(image: np.ndarray) -> list[np.ndarray]:
-    return [*decompose(image)]
+    return np.sum(_join_levels(decompose, a, b, detail, base), axis=0)
 
 
 def layers(
@@ -125,7 +115,7 @@ def layers(
     smoother: Step,
     growth: float,
 ) -> np.ndarray:
-    """In layers that ever wider smoothing takes off; two-scale if one."""
+    """In layers that ever wider smoothing removes; one layer: two-scale."""
 
     def split(image: np.ndarray) -> list[np.ndarray]:
         found = []
@@ -171,10 +161,10 @@ def blocks(
 def frame(
     a: np.ndarray, b: np.ndarray, detail: Join, base: Join, side: int, seed: int
 ) -> np.ndarray:
-    """In the features of a random convolution that a second one inverts.
+    """In the features of a random convolution, which a second one inverts.
 
-    An encoder and a decoder with one layer each: all filters together are an
-    orthonormal basis of patches, so that nothing is lost between them.
+    An encoder and a decoder of one layer each. Together the filters are an
+    orthonormal basis of patches, so nothing is lost between the two.
     """
     kernels = _orthonormal(side, seed)
 
@@ -205,11 +195,11 @@ def _orthonormal(side: int, seed: int) -> np.ndarray:
 def gradients(
     a: np.ndarray, b: np.ndarray, detail: Join, base: Join, stiffness: float
 ) -> np.ndarray:
-    """The image whose levels and differences are nearest to joined ones.
+    """The image whose levels and differences are nearest to the joined ones.
 
-    What deep fusion networks are trained to: intensity near one target and
+    Deep fusion networks are trained for this: intensity near one target and
     gradients near another (J. Ma et al., "SwinFusion", IEEE/CAA JAS 9(7),
-    2022), here with squared errors and so in one step, by the DCT.
+    2022). Here errors are squared, so the DCT solves it in one step.
     """
     level = base(a, b)
     divergence = np.zeros_like(a)
@@ -233,9 +223,9 @@ def residual(
     strength: float,
     seed: int,
 ) -> np.ndarray:
-    """Two layers, and what a small random network of both sources adds.
+    """Two layers, plus the output of a small random network on both sources.
 
-    `strength` is the standard deviation of what it adds.
+    `strength` is the standard deviation of that output.
     """
     rng = np.random.default_rng(seed)
     kernels = rng.normal(size=(filters, 3, 3, 3)).astype(np.float32)
@@ -258,9 +248,9 @@ def _differences(image: np.ndarray, axis: int) -> np.ndarray:
 def pixels(
     a: np.ndarray, b: np.ndarray, detail: Join, base: Join, part: float
 ) -> np.ndarray:
-    """Without a transform: the sources themselves, by the rule for details.
+    """No transform: the sources themselves, by the rule for details.
 
-    A part of the rule for low-pass rests, 0 to 1, is mixed in.
+    `part`, 0 to 1, mixes in the rule for low-pass residuals.
     """
     return (1 - part) * detail(a, b) + part * base(a, b)
 
@@ -275,7 +265,7 @@ def _box(image: np.ndarray, scale: float, radius: int) -> np.ndarray:
 
 
 def _median(image: np.ndarray, scale: float, side: int) -> np.ndarray:
-    # OpenCV has larger windows for 8 bits only.
+    # OpenCV has larger windows only for 8-bit images. `scale` has no effect.
     return cv2.medianBlur(image, min(side, 5))
 
 
@@ -292,7 +282,7 @@ def _guided(
 
 
 def _morphological(image: np.ndarray, scale: float, radius: int) -> np.ndarray:
-    """Mean of opening and closing, softened: no bright or dark spots."""
+    """Mean of opening and closing, smoothed: no bright or dark spots."""
     side = 2 * round(radius * scale) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     opened = cv2.morphologyEx(image, cv2.MORPH_OPEN, kernel)
@@ -326,10 +316,7 @@ TRANSFORMS = {
     "discrete": Kind(
         2,
         discrete,
-        {
-            "num_levels": whole(1, 5),
-            "name": one_of(*_WAVELETS),
-        },
+        {"num_levels": whole(1, 5), "name": one_of(*_WAVELETS)},
     ),
     "stationary": Kind(3, stationary, {"num_levels": whole(2, 4)}),
     "directional": Kind(0.8, directional),
