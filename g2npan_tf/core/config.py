@@ -57,20 +57,20 @@ class Config:
     )
     extra_data: str = _field(
         "",
-        "TFDS name of a further data set whose images train too and never "
-        "choose or test; those of what the protocol holds out are dropped.",
+        "TFDS name of a further data set whose images train too, but never "
+        "choose the epoch or test; what the protocol holds out is dropped.",
         "Choice",
     )
     extra_only: bool = _field(
         False,
-        "Only the images of --extra_data train; those of --data choose the "
-        "epoch and test.",
+        "Only the images of --extra_data train; those of --data only choose "
+        "the epoch and test.",
         "Choice",
     )
     data_repeats: int = _field(
         1,
-        "How often an epoch shows each training image of --data, where those "
-        "of --extra_data are many more.",
+        "How often an epoch shows each training image of --data, for when "
+        "--extra_data has many more.",
         "Choice",
         low=1,
         high=100,
@@ -95,9 +95,10 @@ class Config:
     like: str = _field(
         "",
         "Folder of a finished cross-validation of the same data set, for "
-        "--protocol=all: gives the settings that no flag names, the number of "
-        "epochs (the mean of its runs' best ones), the calibration by what its "
-        "runs predicted of their own test parts, and the model card's figures.",
+        "--protocol=all. It gives the settings that no flag names, the number "
+        "of epochs (the mean of its runs' best ones), the calibration (by its "
+        "runs' predictions of their own test parts) and the model card's "
+        "figures.",
         "Choice",
     )
     fold: int = _field(
@@ -117,9 +118,9 @@ class Config:
     )
     train_algorithms: int = _field(
         0,
-        "Only so many of the algorithms that are not left out train and "
-        "choose, for a learning curve under --protocol=leave_algorithm_out or "
-        f"{BOTH}; 0: all.",
+        "How many of the algorithms that are not left out train and choose "
+        "the epoch, for a learning curve under --protocol=leave_algorithm_out "
+        f"or {BOTH}; 0: all.",
         "Choice",
         low=0,
     )
@@ -137,14 +138,13 @@ class Config:
     )
     crops_per_image: int = _field(
         4,
-        "Random crops of an image in an epoch, where images are cut in tiles.",
+        "Random crops of an image per epoch, where images are cut into tiles.",
         "Choice",
         low=1,
     )
-
     tile_size: int = _field(
         TILE_SIZE,
-        "Side in pixels of a tile, where images are cut in tiles.",
+        "Side in pixels of a tile, where images are cut into tiles.",
         "Choice",
         low=TILE_SIZE,
     )
@@ -176,9 +176,9 @@ class Config:
     )
     use_generator_detail: bool = _field(
         False,
-        "The generator's up layers also see the down blocks' features of their "
-        "resolution, and the image's own: fine texture does not pass the UFW's "
-        "grid.",
+        "The generator's up layers also see the down blocks' features at "
+        "their resolution, and the image's own: fine texture does not survive "
+        "the UFW's coarse grid.",
         "Choice: Ronneberger et al. 2015",
     )
     discriminator_filters: tuple[int, ...] = _field(
@@ -220,8 +220,8 @@ class Config:
     )
     use_scene_statistics: bool = _field(
         False,
-        "The quality network also sees how levels, colours and local "
-        "contrasts are spread in the image.",
+        "The quality network also sees how the image's levels, colours and "
+        "local contrasts are distributed.",
         "Choice: Mittal et al. 2012",
     )
     statistics_filters: int = _field(
@@ -281,9 +281,10 @@ class Config:
     )
     reference_head_weight: float = _field(
         0.0,
-        "Weight of an auxiliary loss. Above 0, a head that is not shipped "
-        "learns to predict what the true reference tells (SSIM, GMSD, spectral "
-        "transfer) from the UFW's features or, without GAN, the backbone's.",
+        "Weight of an auxiliary loss. Above 0, a head that exists only in "
+        "training learns to predict the SSIM, GMSD and spectral transfer "
+        "against the true reference from the UFW's features or, without GAN, "
+        "the backbone's.",
         "Choice",
         low=0.0,
     )
@@ -311,30 +312,30 @@ class Config:
     )
     calibrate_scores: bool = _field(
         False,
-        "Fit scale and offset of the finished network's logit to the scores "
-        "of training and validation part.",
+        "Fit a scale and an offset of the finished network's logit to the "
+        "scores of the training and validation parts.",
         "Choice: Platt 1999",
     )
 
     # Training
     epochs: int = _field(
         1500,
-        "Passes over the training part; 0: a dry run, which tries and measures "
-        "everything and saves nothing.",
+        "Passes over the training part; 0: a dry run, which tries and "
+        "measures everything and saves nothing.",
         "sec. 4.1.3",
         low=0,
     )
     generator_epochs: int = _field(
         0,
-        "So many of the epochs, the first ones, train the generator alone, by "
-        "Eq. 1; without GAN there are none.",
+        "How many of the epochs, the first ones, train the generator alone, "
+        "by Eq. 1; without GAN there are none.",
         "Choice",
         low=0,
     )
     generator_finetune: float = _field(
         0.1,
-        "Factor on the generator's rate once all networks train, where it "
-        "was trained alone before.",
+        "Factor on the generator's rate after --generator_epochs, when all "
+        "networks train.",
         "Choice",
         low=0.0,
         high=1.0,
@@ -348,9 +349,9 @@ class Config:
     lr_schedule: str = _field(
         "step",
         "How the rate falls: by steps (the paper's), or along half a cosine "
-        "to 0 at the last epoch, which suits some hundred steps; one_cycle "
-        "first rises to it. These two ignore --lr_decay and "
-        "--lr_decay_every.",
+        "to 0 at the last epoch, which suits runs of some hundred steps; "
+        "one_cycle first rises to --learning_rate. These two ignore --lr_decay "
+        "and --lr_decay_every.",
         "sec. 4.1.3 (step), Loshchilov & Hutter 2017 (cosine), Smith & Topin "
         "2019 (one_cycle)",
         choices=("step", "cosine", "one_cycle"),
@@ -396,7 +397,8 @@ class Config:
     )
     grace_seconds: int = _field(
         30,
-        "Seconds from SIGTERM to the end: the epoch is finished if it fits.",
+        "Seconds from SIGTERM to the end; the epoch is finished if they "
+        "suffice.",
         "Kubernetes (30)",
         low=0,
     )
@@ -409,8 +411,8 @@ class Config:
     )
     profile: str = _field(
         "",
-        "START:END: write a TensorBoard profile of these steps of this "
-        "session, from 1.",
+        "START:END: write a TensorBoard profile of these steps, counted from "
+        "1 in this session.",
         "TensorBoard",
     )
 
@@ -435,7 +437,7 @@ class Config:
                 f"or {BOTH}. Received: protocol={self.protocol}"
             )
         self._check_all()
-        # Two would be given an operation of one name in a loaded scorer.
+        # Two of them would have operations of one name in a loaded scorer.
         stems = ("use_local_contrast", "use_spectrum", "use_scene_statistics")
         used = [name for name in stems if getattr(self, name)]
         if len(used) > 1:
@@ -457,7 +459,7 @@ class Config:
             )
 
     def _check_all(self) -> None:
-        """Checks what training on every image does not go with."""
+        """Checks what cannot be combined with training on every image."""
         if self.like and self.protocol != ALL:
             raise InputError(
                 f"like must come with protocol={ALL}. Received: "
@@ -479,7 +481,7 @@ class Config:
 
     @property
     def epochs_alone(self) -> int:
-        """Epochs in which the generator, if there is one, trains alone."""
+        """Epochs in which the generator trains alone; 0 without GAN."""
         return self.generator_epochs if self.use_gan else 0
 
     @property
@@ -515,7 +517,7 @@ class Config:
         return cls(**fields)
 
 
-# Options of earlier versions with their defaults: they brought no gain.
+# Removed options with their defaults: they brought no gain.
 _REMOVED = {
     "conditional": False,
     "non_saturating": False,
@@ -525,7 +527,7 @@ _REMOVED = {
 
 
 def with_whole_paths(config: Config) -> Config:
-    """The same with absolute folders, so that a run may be read elsewhere."""
+    """Makes folders absolute, so that any working folder can read a run."""
     folders: dict[str, Any] = {
         name: os.path.abspath(getattr(config, name))
         for name in ("data_dir", "manual_dir", "init_from", "like")
@@ -535,7 +537,7 @@ def with_whole_paths(config: Config) -> Config:
 
 
 def expect_test_part(config: Config, expected: str) -> None:
-    """Refuses what needs images that did not train where there are none."""
+    """Refuses a run without a test part, for a command that needs one."""
     if config.protocol == ALL:
         raise InputError(f"--protocol={ALL} has no test part; {expected}")
 

@@ -40,7 +40,7 @@ def define_flags(names: Iterable[str] | None = None) -> None:
 def from_flags(start: Mapping[str, Any] | None = None) -> Config:
     """Makes the configuration: the preset, then the flags that were given.
 
-    With a start its values take the place of the preset's.
+    The values of `start`, if any, replace the preset's.
     """
     given = {
         field.name: _value(field, flags.FLAGS[field.name].value)
@@ -54,7 +54,7 @@ def from_flags(start: Mapping[str, Any] | None = None) -> Config:
 
 
 def to_flags(config: Config) -> list[str]:
-    """The flags of which `from_flags` makes the same configuration."""
+    """The flags from which `from_flags` makes this configuration."""
     return [
         f"--{field.name}={_text(getattr(config, field.name))}"
         for field in dataclasses.fields(config)

@@ -1,7 +1,4 @@
-"""The folder of a cross-validation: which runs it has, and that they are done.
-
-`g2npan_tf.experiments.cross_validate` writes it.
-"""
+"""The folder that `g2npan_tf.experiments.cross_validate` writes: its runs."""
 
 import dataclasses
 import pathlib
@@ -64,9 +61,9 @@ def finished(output: pathlib.Path) -> list[Fold]:
     """The runs that a cross-validation pooled, of all its seeds.
 
     Raises:
-        InputError: If there is none, it has not ended, it has gone on since,
-            or it has less than the protocol's first five parts (of
-            `leave_modality_out` than two).
+        InputError: If there is none, it has not ended, a run of it was changed
+            afterwards, or it lacks one of the protocol's first five parts (two
+            under `leave_modality_out`).
     """
     keys, settings = _pooled(output)
     found = [_fold(output, *key) for key in keys]
@@ -113,7 +110,7 @@ def _pooled(output: pathlib.Path) -> tuple[list[tuple[int, int]], Config]:
 
 
 def _fold(output: pathlib.Path, seed: int, fold: int) -> Fold:
-    """One run, if it has ended and its test part was judged."""
+    """One run, if it has ended and its test part was evaluated."""
     folder = folder_of(output, seed, fold)
     config, facts = config_module.load(folder / "config.json")
     for path in (

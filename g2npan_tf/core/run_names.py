@@ -9,7 +9,7 @@ from g2npan_tf.core.config import Config
 from g2npan_tf.core.config_flags import to_flags
 from g2npan_tf.core.presets import differing
 
-# Figures say these in words of their own, or do not depend on them.
+# Figures state these in other words, or do not depend on them.
 _SAID_ELSEWHERE = frozenset(
     {
         "preset",
@@ -32,8 +32,8 @@ def changes(config: Config) -> list[str]:
     """How a run differs from its preset, `name=value` in the fields' order.
 
     For the line under every figure. Data, protocol, fold, seed, folders and
-    machines are left out, and of a path all but the last name: figures travel,
-    folders do not.
+    machines are left out, and paths are cut to their last name, since figures
+    are read on other machines.
     """
     last_names: dict[str, Any] = {
         name: os.path.basename(getattr(config, name))
@@ -61,8 +61,8 @@ _BY_WHAT_IS_LACKING = {
 def name_of(config: Config) -> str:
     """The network's name in the paper's tables (sec. 4.3, Table 2, Fig. 6).
 
-    What is no row of them is named by what it lacks, e.g. `G2NPAN without UFW`.
-    Start weights of a network with GAN are not part of its name.
+    A network that is not in them is named by what it lacks, e.g. `G2NPAN
+    without UFW`. With a GAN, start weights are not part of the name.
     """
     if not config.use_gan:
         parts = {

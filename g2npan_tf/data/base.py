@@ -1,4 +1,4 @@
-"""A data set: found, built, opened as it was, divided, read into arrays."""
+"""A data set: it is found, built, reopened, divided and read into arrays."""
 
 import dataclasses
 import importlib.metadata
@@ -31,8 +31,8 @@ _ROWS = 256
 def _builder(name: str, config: Config) -> tfds.core.DatasetBuilder:
     """A data set that TFDS or a plug-in knows, or that is built already.
 
-    The data sets of a checkout are such a plug-in, and not in a wheel: there
-    TFDS reads what is built in `data_dir`.
+    A checkout's data sets are such a plug-in. A wheel does not have them;
+    there TFDS reads what is built in `data_dir`.
     """
     known = tfds.list_builders(with_community_datasets=False)
     if re.split("[/:]", name)[0] not in known:
@@ -48,7 +48,7 @@ def _load_plug_ins() -> None:
             try:
                 plug_in.load()
             except ModuleNotFoundError as error:
-                # A checkout that was moved, or a wheel: no data set of it.
+                # A checkout that was moved, or a wheel: it has no data sets.
                 if not plug_in.module.startswith(str(error.name)):
                     raise
 
@@ -62,11 +62,11 @@ class Source:
 
 
 def open_base(config: Config, field: str = "data") -> tfds.core.DatasetBuilder:
-    """Opens a data set, and builds it first where that was not done yet.
+    """Opens a data set, and builds it first if necessary.
 
     Args:
-        config: What names it.
-        field: Which of its fields does: `data` or `extra_data`.
+        config: Names the data set.
+        field: The field that names it: `data` or `extra_data`.
 
     Raises:
         InputError: If there is no such data set or it lacks the folds.
@@ -110,12 +110,12 @@ def open_base(config: Config, field: str = "data") -> tfds.core.DatasetBuilder:
 
 
 def open_extra(config: Config) -> tfds.core.DatasetBuilder | None:
-    """Likewise the data set of `extra_data`, if there is one."""
+    """Opens the data set of `extra_data`, if there is one."""
     return open_base(config, "extra_data") if config.extra_data else None
 
 
 def _build(builder: tfds.core.DatasetBuilder, config: Config) -> None:
-    """Builds a data set from what is in the manual folder, if it needs one."""
+    """Builds a data set, from the manual folder if it needs one."""
     try:
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(
@@ -143,8 +143,8 @@ def reopen(
         run_facts: What `facts` said when the run began.
 
     Raises:
-        InputError: If that version is not there any more, or has become
-            another data set of the same name.
+        InputError: If that version no longer exists, or has become another
+            data set of the same name.
     """
     name, _, version = run_facts["name"].rpartition("/")
     folder = config.data_dir or None
@@ -171,7 +171,7 @@ def reopen(
 def reopen_extra(
     config: Config, run_facts: dict[str, Any]
 ) -> tfds.core.DatasetBuilder | None:
-    """Likewise what a run trained on beside its data set, if anything."""
+    """Reopens the further data set that a run trained on, if any."""
     noted = run_facts.get("extra_data")
     return reopen(config, noted) if noted else None
 
@@ -220,10 +220,10 @@ def run_facts(
     extra: tfds.core.DatasetBuilder | None,
     config: Config,
 ) -> dict[str, Any]:
-    """The facts of a run's data set, with those of what else it trained on.
+    """The facts of a run's data set, and of the further one it trains on.
 
     Returns:
-        As `facts`; beside them, where there is a further data set, its own as
+        As `facts`; where there is a further data set, also its facts as
         `extra_data`, and `extra_only`.
     """
     if extra is None:
@@ -236,10 +236,10 @@ def run_facts(
 
 
 def is_tiled(builder: tfds.core.DatasetBuilder) -> bool:
-    """Whether images keep their size and are cut in tiles.
+    """Whether images keep their size and are cut into tiles.
 
-    That is where texture counts (`sampling` is `tiles` in the metadata):
-    networks learn from random crops and score a grid of tiles.
+    They are where texture counts (`sampling` is `tiles` in the metadata).
+    Networks then learn from random crops and score a grid of tiles.
     """
     return (builder.info.metadata or {}).get("sampling") == "tiles"
 
@@ -304,8 +304,8 @@ def training_sources(
 ) -> list[Source]:
     """The images that networks learn from: the training part, and further ones.
 
-    Those of `extra_data` are chosen by `protocols.may_train_too`; with
-    `extra_only` they train alone.
+    `protocols.may_train_too` chooses those of `extra_data`; with `extra_only`
+    they train alone.
 
     Args:
         builder: Of the run's data set.
@@ -347,7 +347,7 @@ def _sizes(builder: tfds.core.DatasetBuilder, tile_size: int) -> str:
 
 
 def _rows(builder: tfds.core.DatasetBuilder) -> protocols.Rows:
-    """What a protocol looks at."""
+    """The columns that protocols use."""
     rows = judged(builder)
     names = [field.name for field in dataclasses.fields(protocols.Rows)]
     return protocols.Rows(**{name: rows[name] for name in names})
@@ -379,18 +379,18 @@ def read(
 
 
 def cases(rows: Mapping[str, np.ndarray]) -> np.ndarray:
-    """The case of each image of what `read` gives, text `[n]`.
+    """The case of each row of `read`, text `[n]`.
 
-    With its modality, since a number that two of them share is no patient.
+    The modality is part of it: the same number in two of them is no patient.
     """
     return np.char.add(np.char.add(rows["modality"], "/"), rows["case_id"])
 
 
 def read_some(sources: Sequence[Source], count: int) -> dict[str, Any]:
-    """Reads some images of all sources together, one at least.
+    """Reads some images, at least one, from all sources together.
 
-    Drawn with one seed: every second one could be every second algorithm of
-    each group.
+    They are drawn with a fixed seed: every second image, say, could be every
+    second algorithm of each group.
 
     Returns:
         As `read`, at most `count` rows, source after source.
@@ -413,13 +413,13 @@ def read_some(sources: Sequence[Source], count: int) -> dict[str, Any]:
 def read_scores(
     builder: tfds.core.DatasetBuilder, places: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """Reads what `read` does but the images, which are not decoded."""
+    """Reads what `read` does, without the images, which are not decoded."""
     names = ("mos", *TEXTS)
     return _columns(_unbatched(examples(builder, names, places)), names)
 
 
 def _unbatched(found: tf.data.Dataset) -> list[dict[str, Any]]:
-    """Examples of scalars; by batches it takes a third of the time."""
+    """Examples of scalars; reading batches takes a third of the time."""
     return [
         dict(zip(batch, row, strict=True))
         for batch in found.batch(_ROWS).as_numpy_iterator()

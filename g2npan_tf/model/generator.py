@@ -11,7 +11,7 @@ from g2npan_tf.model.ufw import unique_feature_warehouse
 # spans black to white. From the usual 1, the reconstruction error after 120
 # steps is .087 instead of .044 (Whole Brain Atlas, preset compact).
 SIGMOID_SCALE = 4.0
-# The same where the image's own logits are added: a change that is hardly seen.
+# The same where the image's own logits are added: a hardly visible change.
 CHANGE_SCALE = 0.1
 # Black and white have no finite logit: half a grey level beside them has.
 HALF_LEVEL = 0.5 / 255
@@ -45,15 +45,15 @@ def build_generator(
         up_scales: Up-sampling factor of each up layer.
         num_ufw: 0 is "G2N".
         image_size: In pixels.
-        use_skip: What enters the last sigmoid is a change of the image's own
-            logits: I_hq begins near I_org and G learns what to mend, as in
-            residual denoising (Zhang et al., IEEE TIP 2017). The paper's
-            generator draws the whole image anew from the 32 x 32 grid.
+        use_skip: The last sigmoid gets the image's own logits plus a change:
+            I_hq begins near I_org and G learns what to mend, as in residual
+            denoising (Zhang et al., IEEE TIP 2017). The paper's generator
+            draws the whole image anew from the 32 x 32 grid.
         use_detail: The first up layer of each resolution above the UFW's also
-            sees what the last down block of that resolution made, and of the
-            image's own a further block (Ronneberger et al., "U-Net", MICCAI
-            2015). Through the 32 x 32 grid alone passes no fine texture: what
-            is asked there of the spectrum is answered by a pattern of dots.
+            sees the last down block of that resolution, and at the image's
+            own resolution a block of its own (Ronneberger et al., "U-Net",
+            MICCAI 2015). Fine texture does not pass the 32 x 32 grid: asked
+            for a spectrum, G would draw a pattern of dots.
 
     Returns:
         Model from `image`, float `[batch, size, size, 3]`, range [0, 1], to a
@@ -75,7 +75,7 @@ def build_generator(
     x = _up(x, up_filters, up_scales, details, spread)
     if use_skip:
         x = keras.layers.Add(dtype="float32", name="skip")([x, _logit(image)])
-    # float32 whatever the precision policy: losses and pictures come of it.
+    # float32 whatever the precision policy: losses and pictures are made of it.
     pseudo_reference = keras.layers.Activation(
         "sigmoid", dtype="float32", name="pseudo_reference"
     )(x)
@@ -103,7 +103,7 @@ def _down(
 def _details(
     image: blocks.Tensor, maps: list[blocks.Tensor], filters: int
 ) -> dict[int, blocks.Tensor]:
-    """What passes beside the UFW, by its side in pixels."""
+    """Feature maps that bypass the UFW, by their side in pixels."""
     full = blocks.conv_block(image, filters, name="detail")
     details = {x.shape[1]: x for x in (full, *maps)}
     del details[maps[-1].shape[1]]
@@ -117,7 +117,7 @@ def _up(
     details: dict[int, blocks.Tensor],
     last_spread: float,
 ) -> blocks.Tensor:
-    """What enters the last sigmoid; that begins with the `last_spread`."""
+    """The last sigmoid's input; its deviation starts at `last_spread`."""
     details = {**details}
     for index, (width, scale) in enumerate(
         zip((*filters, 3), scales, strict=True), start=1
@@ -126,7 +126,7 @@ def _up(
             x = blocks.upsample(x, name=f"up{index}_upsample", scale=scale)
         x = blocks.conv(x, width, name=f"up{index}_conv")
         if x.shape[1] in details:
-            # With the convolution before it, one of both maps side by side.
+            # Both convolutions together are one over both maps side by side.
             y = details.pop(x.shape[1])
             y = blocks.conv(y, width, name=f"up{index}_detail_conv")
             x = keras.layers.Add(name=f"up{index}_detail")([x, y])
@@ -139,7 +139,7 @@ def _up(
 
 
 def _logit(image: blocks.Tensor) -> blocks.Tensor:
-    """What the sigmoid makes the image of, half a level off black and white."""
+    """The inverse of the sigmoid, half a level off black and white."""
     inside = keras.ops.clip(image, HALF_LEVEL, 1.0 - HALF_LEVEL)
     return keras.ops.log(inside / (1.0 - inside))
 

@@ -1,4 +1,4 @@
-"""Several scorers as one: their mean, and how far their scores differ."""
+"""Several scorers as one: their mean, and the spread of their scores."""
 
 from collections.abc import Sequence
 
@@ -9,22 +9,21 @@ from keras import ops
 from g2npan_tf.model.blocks import Tensor
 
 SPREAD = "mos_spread"
-# What scorers are called once they are packed.
+# The names of scorers once they are packed.
 _NAME = "scorer_{}"
 FIRST = _NAME.format(0)
 
 
 def pack(scorers: Sequence[keras.Model]) -> keras.Model:
-    """Joins scorers, e.g. of a cross-validation's folds, to one graph.
+    """Joins scorers, e.g. of a cross-validation's folds, into one graph.
 
-    Choice: the plain mean of every output, so that the score is that of the
-    mean quality, whose map is the mean of the maps; the mean nuance is not
-    that of the mean reference.
+    Choice: the plain mean of every output. So the score is that of the mean
+    quality, and the map is the mean map; but the mean nuance is not the nuance
+    of the mean reference.
 
     Args:
-        scorers: From `build_scorer`, two at least, with the same outputs;
-            their names are changed. An interval that some have not is left
-            out; else its ends are means, too.
+        scorers: From `build_scorer`, at least two; their names are changed.
+            Outputs that some of them lack, such as an interval, are left out.
 
     Returns:
         Functional model from the scorers' input to the means of their outputs
@@ -34,7 +33,7 @@ def pack(scorers: Sequence[keras.Model]) -> keras.Model:
     image = keras.Input(scorers[0].input_shape[1:], dtype="uint8", name="image")
     found = []
     for number, scorer in enumerate(scorers):
-        # All of them were saved under one name.
+        # All of them were saved under the same name.
         scorer.name = _NAME.format(number)
         found.append(scorer(image, training=False))
     means = {

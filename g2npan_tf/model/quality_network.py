@@ -29,7 +29,7 @@ BAND_WINDOWS = (3, 5, 9, 17)
 POWER_WINDOW = 9
 # A deviation below this, on [0, 1], is quantisation.
 POWER_FLOOR = 0.8 / 255
-# What is small on [0, 1] but tells the quality is brought to these units.
+# Units of what is small on [0, 1] but important for the quality.
 BAND_UNIT = 0.05
 DETAIL_UNIT = 0.1
 # Logarithms of power lie about this far below 0 and this far apart.
@@ -137,16 +137,16 @@ def build_quality_network(
 
 
 def weights_of_cells(network: keras.Model) -> keras.Model | None:
-    """From an image to what its cells count for the score; None: all alike."""
+    """From an image to the weights of its cells; None if all count alike."""
     if WEIGHTS not in network.output:
         return None
     return keras.Model(network.input["image"], network.output[WEIGHTS])
 
 
 def mean_of_cells(cam_logits: Tensor, weights: Tensor | None) -> Tensor:
-    """Global average pooling (Eq. 5), of all cells or as they count.
+    """Global average pooling (Eq. 5), weighted if there are weights.
 
-    Both are `[batch, rows, columns]`; gives Q_pre, `[batch]`.
+    Both are `[batch, rows, columns]`; the result is Q_pre, `[batch]`.
     """
     if weights is None:
         return keras.ops.mean(cam_logits, axis=(1, 2))
@@ -155,9 +155,9 @@ def mean_of_cells(cam_logits: Tensor, weights: Tensor | None) -> Tensor:
 
 
 def adapt(network: keras.Model, images: np.ndarray) -> None:
-    """Sets what standardises a stem's input, if the network has one.
+    """Sets the statistics that standardise a stem's input, if there is a stem.
 
-    The statistics are weights: saved, shipped and given on like the others.
+    They are weights, saved and exported like the others.
 
     Args:
         network: From `build_quality_network`.
@@ -194,11 +194,11 @@ def _spectral(
 ) -> Tensor:
     """Features of the power spectra of the image and of the signed nuance.
 
-    Choice: one layer of tanh units on the mean spectrum round each cell;
-    rectified ones score algorithms that they have never seen clearly worse
+    Choice: one layer of tanh units on the mean spectrum around each cell;
+    rectified units score unseen algorithms clearly worse
     (docs/experiments.md). The image's spectrum is standardised by statistics
-    of the training part (`adapt`), the nuance's, which changes with the
-    generator, by those of the batch.
+    of the training part (`adapt`). The nuance's changes with the generator, so
+    it is standardised by those of the batch.
     """
     x = _standard()(neighbourhood_mean(levels, weights))
     if SIGNED in inputs:
@@ -218,10 +218,10 @@ def _spectral(
 
 
 def _statistical(statistics: Tensor, weights: Tensor, filters: int) -> Tensor:
-    """Features of the statistics of an image round each cell.
+    """Features of an image's statistics around each cell.
 
-    Choice: two layers, on values that training images have: within four
-    deviations of their mean.
+    Choice: two layers, on values cut to four deviations from the mean of the
+    training images.
     """
     x = _standard()(neighbourhood_mean(statistics, weights))
     x = keras.ops.clip(x, -4.0, 4.0)
@@ -233,8 +233,8 @@ def _statistical(statistics: Tensor, weights: Tensor, filters: int) -> Tensor:
 
 
 def _standard() -> keras.layers.Layer:
-    """Brings each channel to what it is in the training part, once adapted."""
-    # Levels lie near -14, where bfloat16 has steps of 1/16.
+    """Standardises each channel by the training part, once adapted."""
+    # float32, since levels lie near -14, where bfloat16 has steps of 1/16.
     return keras.layers.BatchNormalization(
         center=False,
         scale=False,
@@ -245,13 +245,13 @@ def _standard() -> keras.layers.Layer:
 
 
 def local_contrast(image: Tensor) -> Tensor:
-    """Texture and edges by their scale, and how strong they are where.
+    """Texture and edges by their scale, and their local power.
 
     Choice: noise and its removal change an image by some hundredths of full
-    scale, at scales that differ from method to method, which the start weights
-    of a network drown in anatomy. Bands of an octave and their local power are
-    the input of blind quality measures of images (Moorthy & Bovik, DIIVINE,
-    IEEE TIP 2011); a network learns squares of its input slowly.
+    scale, at scales that differ from method to method. A network's start
+    weights drown this in anatomy, and it is slow to learn squares of its input.
+    Blind quality measures use bands of an octave and their local power, too
+    (Moorthy & Bovik, DIIVINE, IEEE TIP 2011).
 
     Returns:
         `[batch, height, width, 8]`: for each of `BAND_WINDOWS` the difference
@@ -272,7 +272,7 @@ def local_contrast(image: Tensor) -> Tensor:
 
 
 def _with_local_contrast(inputs: dict[str, Any]) -> dict[str, Any]:
-    """The inputs with texture and nuance at the scale of the image."""
+    """The inputs with texture added and the nuance enlarged."""
     image = inputs["image"]
     seen = {
         **inputs,

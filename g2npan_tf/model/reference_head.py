@@ -1,6 +1,6 @@
-"""What the true reference tells of an image, and a head that learns to say it.
+"""What the true reference tells of an image, and a head that predicts it.
 
-In training only: what is shipped has no such head.
+The head exists only in training; exports do not have it.
 """
 
 from typing import Any
@@ -14,11 +14,11 @@ from g2npan_tf.model import spectrum
 Tensor = Any
 # Constant of Xue et al., IEEE TIP 23(2), 2014, eq. 4, for the range [0, 1].
 GMSD_C = 170 / 255**2
-# Radial frequencies of the spectral transfer, in waves of 16 pixels, rounded;
-# with what lies below and beyond.
+# Radial frequencies of the spectral transfer, in waves per 16 pixels, rounded;
+# lower and higher ones join the first and the last.
 NUM_RADII = 9
 NUM_TARGETS = 2 + NUM_RADII
-# Statistics of the targets follow those of some hundred images.
+# The targets' running statistics cover some hundred images.
 MOMENTUM = 0.95
 
 
@@ -53,13 +53,13 @@ class ReferenceHead(keras.layers.Layer):
         return self.dense(keras.ops.mean(features, axis=(1, 2)))
 
     def standardized(self, targets: Tensor) -> Tensor:
-        """The targets by the statistics so far, which learn from them."""
+        """Standardises the targets by running statistics, which it updates."""
         self.standard(targets, training=True)
         return self.standard(targets, training=False)
 
 
 def head_for(features: Tensor) -> ReferenceHead:
-    """A head that sees a network's `[batch, rows, columns, n]`."""
+    """A built head for features `[batch, rows, columns, n]`."""
     head = ReferenceHead()
     head.build(tuple(features.shape))
     return head
@@ -114,7 +114,7 @@ def gmsd(image: Tensor, reference: Tensor) -> Tensor:
 
 
 def _gradient(image: Tensor) -> Tensor:
-    """Prewitt magnitude of the channels' mean at half the size."""
+    """Prewitt magnitude of the channels' mean, at half the size."""
     grey = tf.reduce_mean(image, axis=-1, keepdims=True)
     half = tf.nn.avg_pool2d(grey, 2, 2, "VALID")
     across = np.array([[1, 0, -1]] * 3, np.float32) / 3
@@ -124,7 +124,7 @@ def _gradient(image: Tensor) -> Tensor:
 
 
 def _radial_means() -> np.ndarray:
-    """Weights of the bands in each radial one, `[NUM_BANDS, NUM_RADII]`."""
+    """Weights of each radius' mean over bands, `[NUM_BANDS, NUM_RADII]`."""
     # A frequency of 1 is half a wave in a window.
     waves = np.hypot(*np.transpose(spectrum.frequencies())) / spectrum.WINDOW
     radius = np.clip(np.rint(8 * waves), 1, NUM_RADII).astype(int)

@@ -1,9 +1,9 @@
-"""Local statistics of a fused image: how its levels and contrasts are spread.
+"""Local statistics of a fused image: its levels, colours and contrasts.
 
-What a fusion did to an image is told by how often which brightness, colour
-and local contrast occur in it, and which of them occur together: natural
-scene statistics, as blind quality measures of photographs use (Mittal, Moorthy
-& Bovik, BRISQUE, IEEE TIP 2012; Ye & Doermann, IEEE TIP 2012: codebooks).
+How often each brightness, colour and local contrast occurs in an image, and
+which of them occur together, shows what a fusion did to it. Blind quality
+measures of photographs use such natural scene statistics (Mittal, Moorthy &
+Bovik, BRISQUE, IEEE TIP 2012; Ye & Doermann, IEEE TIP 2012: codebooks).
 """
 
 import keras
@@ -16,8 +16,8 @@ from g2npan_tf.model.spectrum import LEAST_WEIGHT
 
 # Luma of BT.601.
 _LUMA = (0.299, 0.587, 0.114)
-# Tissue is where the mean of 5 x 5 pixels lies above this. A rounder number
-# would be the mean of some 25 grey levels, which rounding puts on either side.
+# Tissue is where the mean of 5 x 5 pixels lies above this. A rounder number can
+# be exactly the mean of 25 grey levels, and rounding would then decide.
 _TISSUE_LEVEL = 0.0401
 # Below this, on [0, 1], a deviation or a gradient is quantisation.
 _LEAST_CONTRAST = 2e-3
@@ -39,32 +39,33 @@ MAPS = {
     "shared edges of luma and blue": (-0.01, 0.063),
     "shared edges of luma and red": (0.0, 0.046),
 }
-# In deviations: where shares are taken; a pixel counts in full a sixth above.
+# In deviations: where shares are taken. A pixel counts in full from a sixth
+# above a threshold on.
 THRESHOLDS = tuple(np.linspace(-2.5, 2.5, 16))
 _STEEPNESS = 3.0
-# In deviations: for which luma and chroma means are taken; a pixel counts
-# from half above to half below.
+# In deviations: the luma and chroma for which means are taken. A pixel counts
+# within half a deviation.
 LEVELS = (-1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 NUM_STATISTICS = len(MAPS) * (len(THRESHOLDS) + 2 * len(LEVELS))
-# Pixels from one that is counted to the next.
+# Only every second pixel counts.
 _STEP = 2
 
 
 def local_maps(image: Tensor) -> Tensor:
     """Brightness, colour, contrast and edges at every second pixel.
 
-    Blue and red are the differences of these channels to the luma; deviations,
-    differences and gradients are logarithms; edges that luma and a colour share
-    are the product of both gradients, as its root with its sign.
+    Blue and red are these channels minus the luma. Deviations, differences and
+    gradients are logarithms. Edges that luma shares with a colour are the
+    signed root of the product of both gradients.
 
-    Choice: every second row and column, since neighbours tell the same.
+    Choice: every second row and column, since neighbours are much alike.
 
     Args:
         image: `[batch, height, width, 3]`, range [0, 1].
 
     Returns:
-        `[batch, height / 2, width / 2, 15]`, in the order and the units of
-        `MAPS`.
+        `[batch, height / 2, width / 2, 15]`, in the order of `MAPS` and
+        standardised by it.
     """
     red, green, blue = (image[..., k : k + 1] for k in range(3))
     luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
@@ -88,9 +89,9 @@ def local_maps(image: Tensor) -> Tensor:
 
 
 def is_tissue(image: Tensor) -> Tensor:
-    """1 where the picture shows something, else 0; at every second pixel.
+    """1 where the picture shows something, else 0, at every second pixel.
 
-    Of an image as for `local_maps`; `[batch, height / 2, width / 2, 1]`.
+    From an image as for `local_maps`; `[batch, height / 2, width / 2, 1]`.
     """
     brightest = keras.ops.max(image, axis=-1, keepdims=True)
     near = _half(window_mean(brightest, 5))
@@ -98,10 +99,10 @@ def is_tissue(image: Tensor) -> Tensor:
 
 
 def cell_statistics(image: Tensor) -> tuple[Tensor, Tensor]:
-    """What of a cell's tissue lies where, and what goes with what.
+    """The distribution of each map over a cell's tissue, also by level.
 
     For each of `THRESHOLDS`: the share of tissue in which a map lies above it.
-    For each of `LEVELS`, of luma and of chroma: the sum of each map over the
+    For each of `LEVELS` of luma and of chroma: the sum of each map over the
     tissue of this level, divided by the whole tissue. Memberships are
     piecewise linear.
 
@@ -114,7 +115,7 @@ def cell_statistics(image: Tensor) -> tuple[Tensor, Tensor]:
     """
     maps = _by_cell(local_maps(image))
     tissue = _by_cell(is_tissue(image))
-    # So far down that no threshold counts it.
+    # Elsewhere so low that no threshold counts it.
     inside = maps - 100.0 * (1.0 - tissue)
     counted = [
         keras.ops.mean(
@@ -158,7 +159,7 @@ def _deviation(x: Tensor, side: int) -> Tensor:
 
 def _level(square: Tensor) -> Tensor:
     """Logarithm of a contrast, given as its square."""
-    # A sum of squares hides what rounding leaves of a variance of 0.
+    # The floor, a square as well, hides the rounding error of a variance of 0.
     return 0.5 * keras.ops.log(square + _LEAST_CONTRAST**2)
 
 

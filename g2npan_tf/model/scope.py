@@ -1,4 +1,4 @@
-"""How far an image is from those that a scorer learned from, in its graph."""
+"""A part of a scorer's graph: how far an image is from its training images."""
 
 from typing import NamedTuple
 
@@ -11,23 +11,23 @@ from g2npan_tf.model.blocks import Tensor
 from g2npan_tf.model.scene_statistics import is_tissue
 from g2npan_tf.model.scene_statistics import local_maps
 
-# The output that a scorer gets.
+# The output that is added to a scorer.
 DISTANCE = "distance"
-# Side in pixels, about, to which larger pictures are averaged.
+# Approximate side in pixels to which larger pictures are averaged.
 SIDE = 128
-# Percentiles of the training images whose distances the graph knows.
+# Percentiles of the training images' distances that the graph stores.
 PERCENTS = (0, 5, 10, 25, 50, 75, 90, 95, 97, 98, 99, 100)
-# So that a picture without tissue has numbers.
+# So that a picture without tissue has a finite summary.
 _LEAST_SHARE = 1e-3
 _LEAST_VARIANCE = 1e-4
 
 
 class Scope(NamedTuple):
-    """What the graph knows of the training images.
+    """What the graph stores of the training images.
 
     Attributes:
-        kernel: With `offset` it brings what `summary` gives to no mean and no
-            correlation, in units that `distance` takes for equal; `[32, 32]`.
+        kernel: With `offset` it whitens summaries: zero mean, no correlation,
+            and units that count alike in `distance`. `[32, 32]`.
         offset: `[32]`.
         knots: The distance at each of `PERCENTS`, ascending.
     """
@@ -38,15 +38,15 @@ class Scope(NamedTuple):
 
 
 def summary(image: Tensor) -> Tensor:
-    """What a picture is like, whatever a network has learned.
+    """Describes a picture in 32 numbers that need no training.
 
-    Choice: mean and deviation of the 15 local maps of brightness, colour,
-    contrast and edges over the tissue, how much of the picture it is, and its
-    width to height, since organs of one modality have the same greys. They
-    depend on no training, nor on where the patient lies. The same over the
-    whole image, spectra, layout, shares above thresholds and correlations
-    between maps, alone or beside these, find less of other pictures, or as
-    much, and so do skewness, flatness and slant of the outline.
+    Choice: the mean and deviation of the 15 local maps of brightness, colour,
+    contrast and edges over the tissue, the tissue's share of the picture, and
+    its width to height, since organs of one modality have the same greys. None
+    depends on where the patient lies. The same over the whole image, spectra,
+    layout, shares above thresholds and correlations between maps, alone or in
+    addition, find no more foreign pictures; nor do skewness, flatness and
+    slant of the outline.
 
     Args:
         image: `[batch, height, width, 3]`, range [0, 1], even sides.
@@ -58,8 +58,8 @@ def summary(image: Tensor) -> Tensor:
     share = ops.mean(tissue, axis=(1, 2), keepdims=True)
     weights = tissue / (share + _LEAST_SHARE)
     mean = ops.mean(weights * maps, axis=(1, 2), keepdims=True)
-    # Not the mean of squares less the square of the mean, whose rounding is
-    # the whole of it where a map is constant, as the colours of a grey image.
+    # The mean of squares less the square of the mean would be mere rounding
+    # where a map is constant, such as the colours of a grey image.
     square = ops.mean(weights * ops.square(maps - mean), axis=(1, 2))
     found = [mean[:, 0, 0], ops.sqrt(square), share[:, 0, 0], outline(tissue)]
     return ops.concatenate(found, axis=-1)
@@ -72,15 +72,15 @@ def outline(tissue: Tensor) -> Tensor:
         tissue: `[batch, height, width, 1]`, 0 or 1.
 
     Returns:
-        Logarithm of the variance of its columns to that of its rows, in units
-        of width and height, `[batch, 1]`; 0 where there is none.
+        Logarithm of the variance of its columns over that of its rows, in
+        units of the picture's sides, `[batch, 1]`; 0 where there is none.
     """
     rows, columns = (ops.mean(tissue, axis=axis) for axis in (2, 1))
     return ops.log(_variance(columns)) - ops.log(_variance(rows))
 
 
 def _variance(profile: Tensor) -> Tensor:
-    """Of the places in `[batch, length, 1]` weights; `[batch, 1]`, above 0."""
+    """Variance of place under weights `[batch, length, 1]`; `[batch, 1]`."""
     length = profile.shape[1]
     places = (np.arange(length, dtype=np.float32) / length)[:, np.newaxis]
     total = ops.mean(profile, axis=1, keepdims=True) + _LEAST_SHARE
@@ -91,13 +91,13 @@ def _variance(profile: Tensor) -> Tensor:
 
 
 def distance(whitened: Tensor) -> Tensor:
-    """Mahalanobis' distance `[n]`, by the root of the number of dimensions.
+    """Mahalanobis distance over the root of the number of dimensions, `[n]`.
 
-    Choice: to one Gaussian of all training images, as of one class in Lee,
+    Choice: from one Gaussian of all training images, as for one class in Lee,
     Lee, Lee and Shin, A simple unified framework for detecting
-    out-of-distribution samples (NeurIPS 2018). A mean, or a covariance, of
+    out-of-distribution samples (NeurIPS 2018). A mean, or a covariance, for
     each modality and the nearest of 400 training images find no more.
-    `training.scope.fit` makes the outline count as much as all else.
+    In it `training.scope.fit` makes the outline count as much as all else.
     """
     return ops.sqrt(ops.mean(ops.square(whitened), axis=-1))
 
@@ -105,8 +105,8 @@ def distance(whitened: Tensor) -> Tensor:
 def build_summary(size: int) -> keras.Model:
     """`summary` of uint8 `[batch, size, size, 3]`.
 
-    Choice: a larger picture is averaged to 128 to 255 pixels a side: what it
-    shows is seen there, at a small part of the time of scoring by tiles.
+    Choice: a larger picture is averaged to 128 to 255 pixels a side. That
+    shows what it is, in a small part of the time that scoring by tiles takes.
     """
     image = keras.Input((size, size, 3), dtype="uint8", name="image")
     x = layers.Rescaling(1 / 255, dtype="float32")(image)
@@ -118,12 +118,12 @@ def build_summary(size: int) -> keras.Model:
 def build_scope(size: int, known: Scope) -> keras.Model:
     """From uint8 `[batch, size, size, 3]` to the distance's percentile.
 
-    The constants are weights of Keras' own layers, so that any client loads
-    it. Between `PERCENTS` the percentile is interpolated.
+    The constants are weights of Keras' own layers, so that any client can
+    load them. Between `PERCENTS` the percentile is interpolated.
 
     Returns:
-        A model with an output `[batch]`, 0..100: the share of training images
-        that are nearer. All of them are where it is 100.
+        A model with an output `[batch]`, 0..100: the percentage of training
+        images that are nearer.
     """
     image = keras.Input((size, size, 3), dtype="uint8", name="image")
     seen = build_summary(size)(image)
@@ -139,9 +139,9 @@ def build_scope(size: int, known: Scope) -> keras.Model:
 
 
 def with_scope(scorer: keras.Model, known: Scope) -> keras.Model:
-    """Adds how far an image is from those that the scorer learned from.
+    """Adds the distance from the training images to a scorer's outputs.
 
-    A scope that the scorer has is replaced.
+    Any earlier scope is replaced.
 
     Args:
         scorer: From `build_scorer`.

@@ -12,7 +12,7 @@ from g2npan_tf.model.spectrum import foreground
 
 
 def discrepancy_map(image: Tensor, pseudo_reference: Tensor) -> Tensor:
-    """The "nuance": what the best version of the image has and it has not.
+    """The "nuance": what the image lacks against its best version.
 
     Equation: 4
 
@@ -29,12 +29,12 @@ def discrepancy_map(image: Tensor, pseudo_reference: Tensor) -> Tensor:
 def assessed_features(
     network: keras.Model, image: Tensor, generated: dict[str, Tensor]
 ) -> dict[str, Tensor]:
-    """What a quality network sees of an image and of what G made of it.
+    """The inputs of a quality network, by name.
 
     Args:
         network: From `build_quality_network`.
         image: I_org, range [0, 1].
-        generated: What the generator gives; empty without GAN.
+        generated: The generator's outputs for the image; empty without GAN.
     """
     if not generated:
         return {"image": image}
@@ -65,7 +65,7 @@ def split_tiles(image: Tensor, tiles_per_side: int) -> Tensor:
     """
     size = image.shape[1] // tiles_per_side
     grid = (-1, tiles_per_side, size, tiles_per_side, size * 3)
-    # Five axes at most: LiteRT transposes no more without slow extra steps.
+    # At most five axes: LiteRT transposes more only in slow extra steps.
     tiles = ops.transpose(ops.reshape(image, grid), (0, 1, 3, 2, 4))
     return ops.reshape(tiles, (-1, size, size, 3))
 
@@ -88,9 +88,9 @@ def tile_weights(
 ) -> Tensor:
     """How much each tile of `split_tiles` counts for its image.
 
-    Choice: by how much of it is not background: more than half of a CT slice
-    is black, where nothing can be better or worse. Where the quality network
-    weighs its `cells`, `[tiles, rows, columns]`, by their mean.
+    Choice: by the share that is not background, since more than half of a CT
+    slice is black, where nothing can be better or worse. If the quality
+    network has weights of `cells`, `[tiles, rows, columns]`, by their mean.
 
     Returns:
         `[batch, tiles_per_side ** 2]`; above 0, so that a black image has a
@@ -104,7 +104,7 @@ def tile_weights(
 
 
 def mean_of_tiles(quality: Tensor, weights: Tensor) -> Tensor:
-    """The quality of whole images from that of their tiles, row by row.
+    """The weighted mean of tiles' qualities, for each image.
 
     `weights` are of `tile_weights`; a black image has the plain mean.
     """
@@ -117,11 +117,11 @@ def build_scorer(
     generator: keras.Model | None = None,
     tiles_per_side: int = 1,
 ) -> keras.Model:
-    """Joins the trained networks to the one graph that scores an image.
+    """Joins the trained networks into the one graph that scores an image.
 
     Choice: where texture counts (`tiles_per_side > 1`), an image is not
-    shrunk but cut into tiles; its quality is `mean_of_tiles` and its maps are
-    theirs side by side.
+    shrunk but cut into tiles. Its quality is `mean_of_tiles`; its maps are the
+    tiles' maps side by side.
 
     Args:
         quality_network: From `build_quality_network`.
@@ -165,9 +165,9 @@ def build_scorer(
 def with_interval(scorer: keras.Model, half_width: float) -> keras.Model:
     """Adds the ends of an interval around the score, cut to the scale.
 
-    Choice: layers of Keras with constants, so that any client loads it; what
-    the quality has left to an end of the scale is cut at 0. An interval that
-    the scorer has is replaced.
+    Choice: Keras layers with constants, so that any client can load them. The
+    distance from each end of the scale is cut at 0. Any earlier interval is
+    replaced.
 
     Args:
         scorer: From `build_scorer`.
@@ -200,10 +200,10 @@ def with_interval(scorer: keras.Model, half_width: float) -> keras.Model:
 def predict(
     scorer: keras.Model, images: np.ndarray, batch_size: int
 ) -> dict[str, np.ndarray]:
-    """Scores images batch by batch, also on more replicas than images.
+    """Scores images batch by batch, even with more replicas than images.
 
-    A replica without images would fail in TensorFlow, so that each batch is
-    filled up with copies whose scores are dropped.
+    TensorFlow fails on a replica without images, so each batch is filled up
+    with copies, whose scores are dropped.
 
     Args:
         scorer: From `build_scorer`.

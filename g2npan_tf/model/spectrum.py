@@ -1,4 +1,4 @@
-"""Local power spectra: the trace that an algorithm's noise and blur leave."""
+"""Local power spectra, in which an algorithm's noise and blur leave traces."""
 
 import math
 
@@ -14,8 +14,8 @@ STRIDE = 8
 # Side in windows of a cell, over which the power is averaged: 16 pixels.
 CELL_WINDOWS = 2
 CELL = STRIDE * CELL_WINDOWS
-# Pairs of frequencies, one of rows and one of columns in any order, but for
-# the constant one.
+# Unordered pairs of a frequency along rows and one along columns, without the
+# constant.
 NUM_BANDS = WINDOW * (WINDOW + 1) // 2 - 1
 # Power below this, on [0, 1] squared, is quantisation.
 POWER_FLOOR = 1e-7
@@ -24,18 +24,18 @@ POWER_FLOOR = 1e-7
 FOREGROUND_LEVEL = 0.04
 # The body is where the mean of about 20 x 20 pixels lies above this.
 BODY_LEVEL = 0.06
-# Lowest bands, whose level says how flat a cell is, and how steeply a cell's
-# weight falls round the mean level.
+# The lowest bands, whose level says how flat a cell is, and how steeply the
+# weight of a cell falls around the mean level.
 FLAT_BANDS = 14
 FLAT_SLOPE = 4.0
-# What cells outside the body count, so that a black image has a mean.
+# Added to all weights, so that a black image has a mean.
 LEAST_WEIGHT = 1e-4
 # Side in cells of the neighbourhood over which a cell's spectrum is averaged.
 NEIGHBOURHOOD = 7
 
 
 def foreground(image: Tensor) -> Tensor:
-    """Marks the pixels that show something: not the scanner's black.
+    """Marks the pixels that are not the scanner's black background.
 
     Args:
         image: Shape `[..., height, width, 3]`, range [0, 1].
@@ -51,13 +51,14 @@ def foreground(image: Tensor) -> Tensor:
 def log_power(image: Tensor) -> Tensor:
     """Logarithm of an image's power by place and frequency.
 
-    The orthonormal 16 x 16 DCT-II of windows that overlap by half, squared,
-    averaged over the windows of a cell; the image is mirrored at its frame.
+    The orthonormal 16 x 16 DCT-II of windows that overlap by half, squared and
+    averaged over the windows of a cell; the image is mirrored at its border.
 
-    Choice: what denoising, fusion and compression do to an image is told by
-    its power spectrum; a network learns squares of its input slowly. The
-    levels of the frequencies (u, v) and (v, u) are averaged: quality does not
-    depend on which way the patient lies, and half of the bands overfit less.
+    Choice: the power spectrum shows what denoising, fusion and compression do
+    to an image, and a network is slow to learn squares of its input. The
+    levels of the frequencies (u, v) and (v, u) are averaged, since quality
+    does not depend on how the patient lies and half as many bands overfit
+    less.
 
     Args:
         image: `[batch, height, width, channels]`, of which the channels' mean
@@ -114,9 +115,9 @@ def frequencies() -> list[tuple[int, int]]:
 def cell_weights(image: Tensor, levels: Tensor) -> Tensor:
     """How much each cell counts for the score of an image.
 
-    Choice: cells wholly inside the body, and flat ones more. At the border
-    the step to the black of the scanner drowns the spectrum of noise and
-    texture, and edges of the anatomy do so inside.
+    Choice: only cells wholly inside the body count, and flat ones count more.
+    At the body's border the step to black drowns the spectrum of noise and
+    texture, and inside it edges of the anatomy do.
 
     Args:
         image: `[batch, height, width, 3]`, range [0, 1].
@@ -139,15 +140,16 @@ def cell_weights(image: Tensor, levels: Tensor) -> Tensor:
 
 
 def neighbourhood_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean over the cells round each cell.
+    """Weighted mean over the cells around each cell.
 
-    Choice: the spectrum of one cell is too noisy to tell algorithms by.
+    Choice: the spectrum of one cell is too noisy to tell algorithms apart.
 
     `values` are `[batch, rows, columns, bands]`, `weights` those of
-    `cell_weights`; gives the shape of `values`.
+    `cell_weights`. The result has the shape of `values`.
     """
     weights = weights[..., None]
-    # Together: a mean of one channel would become products (`inference_form`).
+    # Pooled together: `inference_form` would turn a pool of one channel into
+    # matrix products.
     both = keras.ops.concatenate([values * weights, weights], axis=-1)
     sums = keras.ops.average_pool(
         both, NEIGHBOURHOOD, strides=1, padding="same"

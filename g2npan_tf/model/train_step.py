@@ -24,7 +24,7 @@ Batch = dict[str, Tensor]
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """The weights and options of the losses; see `Config` for their sources."""
+    """Weights and options of the losses; `Config` has their sources."""
 
     global_batch_size: int  # Over all replicas.
     reconstruction_weight: float = 0.5  # theta of Eq. 2
@@ -44,7 +44,7 @@ class Objective:
 
 
 class _Pass(NamedTuple):
-    """What a network's forward and backward pass give."""
+    """The results of a network's forward and backward pass."""
 
     terms: dict[str, Tensor]  # Losses per example.
     gradients: list[Tensor]  # Of the network's own loss and weights.
@@ -61,9 +61,9 @@ class TrainingModel(keras.Model):
     NETWORKS: tuple[str, ...] = ("quality_network",)
     OPTIMIZERS: tuple[str, ...] = ("quality_optimizer",)
     MEANS: tuple[str, ...] = ("cam_loss", "quality_loss", "assessment_loss")
-    # The network whose features the head sees, and with which it moves.
+    # The network whose features the head sees, and whose optimiser moves it.
     HEAD_OF = "quality_network"
-    # Whether the other networks, if there are any, stay as they are.
+    # Whether only the generator moves.
     generator_alone = False
 
     def _set_up(
@@ -72,14 +72,14 @@ class TrainingModel(keras.Model):
         tiles_per_side: int,
         reference_head: ReferenceHead | None,
     ) -> None:
-        """Makes the scorer; the networks are set."""
+        """Makes the scorer from the networks, which are already set."""
         self.reference_head = reference_head
         self.tiles_per_side = tiles_per_side
         self.scorer = build_scorer(
             self.quality_network, scoring_generator, tiles_per_side
         )
         self._train_quality_network = training_form(self.quality_network)
-        # Under a strategy `fit` would otherwise build by calling with a batch.
+        # Otherwise `fit` would build by a call with a batch, under a strategy.
         self.built = True
 
     def compile(
@@ -91,8 +91,8 @@ class TrainingModel(keras.Model):
 
         Args:
             objective: Weights and options of the losses.
-            *optimizers: Of generator (Eq. 12), discriminator (Eq. 11) and
-                quality network (Eq. 9), of which the last may be alone.
+            *optimizers: For the generator (Eq. 12), the discriminator (Eq.
+                11) and the quality network (Eq. 9), or only the last of these.
         """
         # Without optimizer=None Keras makes and saves a hidden RMSprop.
         super().compile(optimizer=None)
@@ -118,7 +118,7 @@ class TrainingModel(keras.Model):
         return self.scorer(inputs["image"], training=False)
 
     def _maybe_symbolic_build(self, *unused: Any, **unused_too: Any) -> None:
-        """Does nothing: the networks are built, and Keras' way fails."""
+        """Does nothing: the networks are built, and Keras' own way fails."""
 
     def train_step(self, batch: Batch) -> dict[str, Tensor]:
         """One step of every network that moves, from the weights before it.
@@ -164,8 +164,8 @@ class TrainingModel(keras.Model):
         trackers = [t for t in self.trackers if t.name in terms]
         for tracker in trackers:
             tracker.update_state(terms[tracker.name])
-        # Over several workers Keras averages logs along an axis that they must
-        # have (keras#20585).
+        # Over several workers Keras averages logs along an axis, which they
+        # must have (keras#20585).
         strategy = tf.distribute.get_strategy()
         many = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
         return {
@@ -209,7 +209,7 @@ class TrainingModel(keras.Model):
         return _Pass(terms | head, *tape.gradient(mean, (variables, generated)))
 
     def _mean(self, optimizer: keras.Optimizer, loss: Tensor) -> Tensor:
-        """The mean of a loss per example, scaled as its optimiser wants."""
+        """The mean of a loss per example, with its optimiser's loss scale."""
         size = self.objective.global_batch_size
         return optimizer.scale_loss(losses.reduce_mean(loss, size))
 
@@ -220,7 +220,7 @@ class TrainingModel(keras.Model):
         reference: Tensor,
         batch: Batch,
     ) -> dict[str, Tensor]:
-        """The head's loss per example by name, where it sees features."""
+        """The head's loss per example by name, if it sees these features."""
         if self.reference_head is None or features is None:
             return {}
         targets = self.reference_head.standardized(
@@ -293,17 +293,17 @@ class G2NPAN(TrainingModel):
 
     Choice: W (Eq. 10) is 0 during the warm-up, while AQA knows nothing yet.
 
-    Choice: before all that G may learn alone (`train_generator_alone`), by
-    Eq. 2 without its adversarial term. So AQA's first steps see the nuance
-    that its last ones will see, and a step costs a fraction.
+    Choice: before that G may learn alone (`train_generator_alone`), by Eq. 2
+    without its adversarial term. Such a step costs a fraction, and AQA's first
+    steps then see the same kind of nuance as its last ones.
 
     Args:
         generator: From `build_generator`.
         discriminator: From `build_discriminator`.
         quality_network: From `build_quality_network`.
         tiles_per_side: Of the scorer; training sees single tiles.
-        averaged_generator: Moving average of the generator, which the scorer
-            uses then; None: the scorer uses the generator itself.
+        averaged_generator: Moving average of the generator, for the scorer to
+            use; None: the scorer uses the generator itself.
         use_reference_head: A `ReferenceHead` sees F_last.
     """
 
@@ -347,20 +347,20 @@ class G2NPAN(TrainingModel):
         self._train_discriminator = training_form(discriminator)
 
     def train_generator_alone(self, alone: bool) -> None:
-        """Sets whether steps from now on move the generator only.
+        """Sets whether steps from now on move only the generator.
 
-        Between two epochs of `fit`, too, and at the start of a resumed run.
+        May be called between two epochs of `fit`, and in a resumed run.
         """
         self.generator_alone = alone
         if not alone:
             precision.share_scale(
                 [getattr(self, optimizer) for optimizer in self.OPTIMIZERS]
             )
-        # The graph of the step is another one.
+        # The step needs another graph.
         self.make_train_function(force=True)
 
     def moved(self) -> list[tuple[keras.Optimizer, list[keras.Variable]]]:
-        """As the base class; of the generator alone, if it is trained so."""
+        """As the base class, or of the generator alone if only that moves."""
         return super().moved()[: 1 if self.generator_alone else None]
 
     def _means_of(self, objective: Objective) -> tuple[str, ...]:
@@ -574,9 +574,9 @@ def _assessment_terms(
 def momentum_at(step: Tensor, momentum: float) -> Tensor:
     """How much of the averaged generator a step (from 1) keeps.
 
-    Choice: at most `(1 + step) / (10 + step)`, as TensorFlow's
+    Choice: at most `(1 + step) / (10 + step)`, as in TensorFlow's
     `ExponentialMovingAverage` with `num_updates`. With 0.999 alone the
-    average of a run of 180 steps would still be five sixths its start.
+    average after 180 steps would still be five sixths its start.
 
     Example:
     >>> float(momentum_at(8, 0.999)), float(momentum_at(90000, 0.999))
@@ -592,14 +592,14 @@ def update_average(
     """Moves an averaged network towards a trained one of its architecture.
 
     `average = momentum * average + (1 - momentum) * weight`. Called in a
-    replica, where every replica moves its own copy: they have equal weights,
-    so that nothing needs to be exchanged.
+    replica context: every replica moves its own copy, and as their weights
+    are equal, nothing is exchanged.
 
     Choice: the statistics of batch normalisation are averaged like the
-    weights, so that they are those of the same steps.
+    weights, so that both come from the same steps.
 
-    Choice: a second network, not Keras' `use_ema`. That leaves the statistics
-    out, and its average must be swapped with the weights to be used.
+    Choice: a second network, not Keras' `use_ema`, which leaves out the
+    statistics and must swap its average with the weights before use.
     """
     pairs = [
         (mean.value, weight.value)

@@ -21,7 +21,7 @@ from g2npan_tf.model.train_step import TrainingModel
 # of the peak that it starts from.
 RISE = 0.15
 RISE_FROM = 25
-# From a step, from 0, to a rate.
+# From the number of a step, from 0 on, to a rate.
 Schedule = Callable[[Any], Any]
 
 
@@ -49,12 +49,12 @@ def build(config: Config, tiles_per_side: int = 1) -> TrainingModel:
 def compile_model(model: TrainingModel, config: Config, steps: int) -> None:
     """Gives each network its Adam and the step its loss weights.
 
-    Section: 4.1.3. An epoch has so many `steps`.
+    Section: 4.1.3. `steps` are those of an epoch.
 
-    Choice: every schedule is of the steps that its network takes. That of a
-    generator which first trains alone runs to its end there, as in a run of
-    its own, and then once more with the other networks, at a lower rate: a
-    full one would draw anew what it has learned.
+    Choice: a network's schedule spans the steps that it takes. If the
+    generator first trains alone, its schedule runs to the end there, as in a
+    run of its own, and then again with the other networks at a lower rate: a
+    full one would undo what it has learned.
     """
     objective = Objective(
         global_batch_size=config.batch_size,
@@ -122,9 +122,9 @@ class _InTwoStages(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def _schedule(config: Config, steps: int, epochs: int) -> Schedule:
-    """How a rate falls in so many epochs of so many steps."""
+    """How the rate falls over `epochs` of `steps`."""
     if config.lr_schedule == "cosine":
-        # A dry run has no epoch, but two steps all the same.
+        # A dry run has no epochs, but it takes two steps.
         return keras.optimizers.schedules.CosineDecay(
             config.learning_rate, decay_steps=max(1, epochs) * steps
         )
@@ -165,7 +165,7 @@ def _networks(config: Config) -> tuple[keras.Model | None, ...]:
         discriminator = build_discriminator(
             config.discriminator_filters, config.tile_size
         )
-        # The last to be built: the other networks start as without it.
+        # Built last, so that the other networks start as without it.
         if config.generator_ema:
             average = _generator(config)
             average.set_weights(generator.get_weights())

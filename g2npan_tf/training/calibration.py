@@ -1,8 +1,8 @@
-"""Brings a trained scorer's scores to the readers' scale, and says how far off.
+"""Brings a trained scorer's scores to the readers' scale, and adds an interval.
 
-Networks that are trained on crops, and whose batch statistics move, predict
-scores that are too close to each other and off by something that differs from
-run to run: harmless within a run, but not beside the scores of another.
+Networks that train on crops, and whose batch statistics move, predict scores
+that are too close together and offset by an amount that differs from run to
+run. That is harmless within a run, but not beside the scores of another.
 """
 
 import dataclasses
@@ -23,10 +23,10 @@ from g2npan_tf.model.scorer import tile_weights
 from g2npan_tf.model.scorer import with_interval
 from g2npan_tf.training import checkpoints
 
-# So many images determine two numbers well enough.
+# Enough images to determine two numbers.
 MAX_IMAGES = 512
 _BATCH = 8
-# Limits of the scale, beyond which the network says nothing of the quality.
+# Limits of scale and offset; beyond them the network says nothing of quality.
 _SCALE = (0.1, 10.0)
 _OFFSET = (-10.0, 10.0)
 # A map of exactly 0 or 1 has no finite logit.
@@ -40,8 +40,8 @@ class Calibration:
     Attributes:
         scale: Of the logit.
         offset: Added to the scaled logit.
-        images: To how many images it was fitted.
-        unseen: The last step in it, if it was fitted to images that have not
+        images: How many images it was fitted to.
+        unseen: Its last step, if that was fitted to images that had not
             trained: to other runs' test parts.
     """
 
@@ -58,7 +58,7 @@ class Calibration:
         return cls(**{**values, **last})
 
     def then(self, last: "Calibration | None") -> "Calibration":
-        """This one and then the last step, as one."""
+        """Joins this one and a last step."""
         if last is None:
             return self
         return Calibration(
@@ -78,11 +78,11 @@ def unseen_interval(
     scores: np.ndarray,
     cases: np.ndarray,
 ) -> conformal.Interval:
-    """The interval of a saved scorer, by images that it has not seen.
+    """The interval of a saved scorer, from images that it has not seen.
 
-    Choice: the epoch was chosen by these images, and two numbers were fitted
-    to them among others (`recalibrate`), which makes their residuals smaller
-    by little.
+    Choice: these images chose the epoch and were among those that two numbers
+    were fitted to (`recalibrate`), which makes their residuals only a little
+    smaller.
 
     Args:
         path: `scorer.keras`.
@@ -97,7 +97,7 @@ def unseen_interval(
 
 
 def add_interval(path: pathlib.Path, added: conformal.Interval) -> bytes:
-    """The content of a saved scorer's file with an interval in its graph."""
+    """The bytes of a saved scorer's file after an interval was added to it."""
     scorer = keras.saving.load_model(path, compile=False, safe_mode=True)
     wider = with_interval(scorer, added.half_width)
     return checkpoints.content(wider.save, checkpoints.SCORER)
@@ -112,10 +112,10 @@ def fit(
     against the quality.
 
     Choice: Platt's scaling (1999), here for a regression. The scale is above
-    0, so that no order within a run changes where images are no tiles.
+    0, so that the order within a run does not change, unless there are tiles.
 
     `logits` are Q_pre of each tile of each image, `[n, tiles]`; `weights`, of
-    the same shape and above 0, are how much each tile counts; `quality` is the
+    the same shape and above 0, say how much each tile counts; `quality` is the
     readers', `[n]` in [0, 1].
     """
 
@@ -131,7 +131,7 @@ def fit(
 def quality_of(
     logits: np.ndarray, weights: np.ndarray, scale: float, offset: float
 ) -> np.ndarray:
-    """The quality `[n]` of images from what `fit` takes and finds."""
+    """The quality of images, `[n]`, from what `fit` takes and what it finds."""
     shares = weights / weights.sum(axis=1, keepdims=True)
     return (shares * special.expit(scale * logits + offset)).sum(axis=1)
 
@@ -143,15 +143,15 @@ def recalibrate(
     tiles_per_side: int,
     last: Calibration | None = None,
 ) -> tuple[bytes, Calibration]:
-    """Fits a saved scorer to readers' scores that it may know.
+    """Fits a saved scorer to readers' scores, which may have trained it.
 
-    What is found goes into the quality network's last layer, so that score
-    and class activation map stay one, and nothing is added to the graph.
+    The result goes into the quality network's last layer, so that the class
+    activation map still adds up to the score and the graph stays as it is.
 
     `images` are uint8 `[n, size, size, 3]`, n > 0, of the scorer's size,
-    `quality` is the readers', `[n]` in [0, 1]. A last step comes after what is
-    found. Gives the content of the new `scorer.keras` and what was done; the
-    old file is not changed.
+    `quality` is the readers', `[n]` in [0, 1]. `last` is applied after the
+    fit. Returns the bytes of the new `scorer.keras` and what was done; the old
+    file is not changed.
     """
     scorer = keras.saving.load_model(path, compile=False, safe_mode=True)
     logits, weights = tile_logits(scorer, images, tiles_per_side)

@@ -1,8 +1,8 @@
 """What a run on every image (`--protocol=all`) takes from a cross-validation.
 
-Such a run has no image that it has not learned from, so that nothing of its
-own could choose its last epoch, correct its scores or say how good they are.
-The runs of a cross-validation of the same settings have: each its test part.
+Such a run has learned from all its images, so it has none to choose its last
+epoch, correct its scores or say how good they are. The runs of a
+cross-validation with the same settings have some: their test parts.
 """
 
 import pathlib
@@ -29,8 +29,8 @@ from g2npan_tf.training import calibration
 from g2npan_tf.training import workdir as run_folder
 from g2npan_tf.training.calibration import Calibration
 
-# A run on every image may differ from the others in these: which images train,
-# and what no weight depends on.
+# A run on every image may differ from the others in which images train, and in
+# what no weight depends on.
 _MAY_DIFFER = {
     *run_folder.MAY_CHANGE,
     "like",
@@ -44,13 +44,13 @@ _MAY_DIFFER = {
 
 
 class Unseen(NamedTuple):
-    """What runs predict of images that they have not learned from.
+    """What runs predict for images that they have not learned from.
 
     Attributes:
         logits: Of each tile of each image, float64 `[n, tiles]`.
-        weights: How much each tile counts, likewise.
+        weights: How much each tile counts, of the same shape.
         quality: The readers', `[n]`, 0..1.
-        cases: The case of each, text `[n]`.
+        cases: The case of each. Text `[n]`.
     """
 
     logits: np.ndarray
@@ -74,8 +74,8 @@ def settings(output: pathlib.Path) -> dict[str, Any]:
 def epochs(folds: Sequence[Fold]) -> int:
     """How many epochs a run on every image trains, without a validation part.
 
-    Choice: the mean of the folds' best ones, rounded. A schedule that ends at
-    the last epoch ends at this one.
+    Choice: the mean of the folds' best epochs, rounded. Schedules that end at
+    the last epoch end there.
     """
     done = [run_folder.read_summary(fold.folder) for fold in folds]
     return round(np.mean([one.best_epoch for one in done if one]))
@@ -117,12 +117,12 @@ def calibrate(
     builder: tfds.core.DatasetBuilder,
     tiles_per_side: int,
 ) -> Calibration:
-    """Fits what folds predict of their own test parts, all together.
+    """Fits the folds' predictions of their own test parts, all together.
 
-    Choice: it comes after the calibration of a run on its training images,
-    which every fold has had as well and which takes away what differs from run
-    to run. What is left, the same in every run, is that images which have
-    trained have better scores than others.
+    Choice: this comes after the run's calibration on its training images. The
+    folds had that as well, and it removes what differs from run to run. What
+    remains is common to all runs: predictions are better for images that
+    trained than for others.
     """
     found = unseen(folds, builder, tiles_per_side)
     fitted = calibration.fit(found.logits, found.weights, found.quality)
@@ -135,12 +135,12 @@ def interval(
     tiles_per_side: int,
     last: Calibration | None,
 ) -> conformal.Interval:
-    """The interval of a run on every image: of folds' scores of test parts.
+    """The interval of a run on every image, from the folds' test parts.
 
-    Choice: a run on every image has no image that it has not seen, but more
-    to learn from than a fold has, whose errors stand for its own.
+    Choice: such a run has no unseen image, so the folds' errors stand for its
+    own, although it learned from more images than each of them.
 
-    `last` is the step that corrects what folds predict of unseen images.
+    `last`, from `calibrate`, corrects the folds' predictions first.
     """
     found = unseen(folds, builder, tiles_per_side)
     scale, offset = (last.scale, last.offset) if last else (1.0, 0.0)
@@ -157,10 +157,9 @@ def unseen(
     builder: tfds.core.DatasetBuilder,
     tiles_per_side: int,
 ) -> Unseen:
-    """What the scorers of folds say of their own test parts.
+    """What the scorers of folds predict for their own test parts.
 
-    At most `calibration.MAX_IMAGES` of each. The builder is that of their data
-    set.
+    At most `calibration.MAX_IMAGES` of each. `builder` is their data set's.
     """
     parts = []
     for fold in folds:

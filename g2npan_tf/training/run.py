@@ -1,4 +1,4 @@
-"""One run: data, networks, optimisers, fit, and what it leaves in a folder."""
+"""One run: data, networks, optimisers, fit, and the files in its folder."""
 
 import dataclasses
 import pathlib
@@ -49,7 +49,7 @@ ADAPTED_IMAGES = 64
 
 @dataclasses.dataclass(frozen=True)
 class _Ready:
-    """All that a run needs before its first step."""
+    """Everything that a run needs before its first step."""
 
     config: Config
     strategy: tf.distribute.Strategy
@@ -64,7 +64,7 @@ class _Ready:
     best: checkpoints.Files
 
     def batches(self, *share: int) -> tf.data.Dataset:
-        """Those that come next; see `batches.training_batches`."""
+        """The batches that come next; see `batches.training_batches`."""
         return training_data.training_batches(
             self.sources,
             build.sampling(self.config),
@@ -81,10 +81,10 @@ def run(
 ) -> Summary:
     """Trains in `workdir`, from the start or from where a run stopped.
 
-    It gets `config.json`, `events/` (TensorBoard), `log.csv`, `checkpoints/`,
-    `best.weights.h5`, `scorer.keras`, `training.json`. The last callbacks are
-    called after an epoch is saved. A loss that is not finite is a
-    `FloatingPointError`.
+    The folder gets `config.json`, `events/` (TensorBoard), `log.csv`,
+    `checkpoints/`, `best.weights.h5`, `scorer.keras` and `training.json`.
+    `last_callbacks` are called after an epoch is saved. A loss that is not
+    finite raises `FloatingPointError`.
     """
     start = time.monotonic()
     ready = _prepare(config, workdir)
@@ -132,7 +132,7 @@ def run(
     )
     summary.write(own)
     if config.protocol == config_module.ALL:
-        # What others have of their evaluation.
+        # Other runs get their card when they are evaluated.
         card.write(own, ready.model.tiles_per_side * config.tile_size)
     return summary
 
@@ -196,7 +196,7 @@ def _prepare(config: Config, workdir: pathlib.Path) -> _Ready:
 
 
 def _adapt(model: TrainingModel, sources: Sequence[base.Source]) -> None:
-    """Standardises what a stem sees by some of the training images."""
+    """Standardises a stem's input by some of the training images."""
     images = base.read_some(sources, ADAPTED_IMAGES)["image"]
     tiles = split_tiles(images.astype(np.float32) / 255, model.tiles_per_side)
     adapt(model.quality_network, keras.ops.convert_to_numpy(tiles))
@@ -265,8 +265,9 @@ def _calibrate(
 ) -> calibration.Calibration:
     """Fits the best epoch's scorer to scores that a method may use.
 
-    Those of the run's own data set; where it does not train, of what does.
-    Where all of it trains, the folds' test parts come last.
+    They are those of the run's own data set, or of the extra one if that
+    trains alone. Where every image trains, the fit to the folds' test parts
+    comes last.
     """
     sources = ready.sources
     if not ready.config.extra_only:
@@ -293,9 +294,9 @@ def _add_interval(
 ) -> conformal.Interval | None:
     """Adds an interval to the best epoch's scorer, from unseen cases.
 
-    Those of the validation part, or, where all images train, of the folds'
-    test parts. Where the validation part is the test part (`image`) or there
-    is none, nothing is added.
+    They are those of the validation part or, where every image trains, of the
+    folds' test parts. Nothing is added if the validation part is the test part
+    (`image`) or if there is none.
     """
     path = keeper.workdir / checkpoints.SCORER
     unseen = np.setdiff1d(ready.parts.validation, ready.parts.test)
@@ -318,7 +319,7 @@ def _add_interval(
 
 
 def _add_scope(ready: _Ready, keeper: callbacks.Keeper) -> scope.Known:
-    """Adds to the best epoch's scorer how far images are from what trained."""
+    """Adds a scope to the best epoch's scorer."""
     numbers, cases, _ = scope.sample(ready.sources)
     found = scope.fit(numbers, cases)
     scorer = scope.add(keeper.workdir / checkpoints.SCORER, found)
@@ -332,13 +333,13 @@ def _open_bases(
     workdir: pathlib.Path,
     folds: Sequence[Fold],
 ) -> tuple[tfds.core.DatasetBuilder, tfds.core.DatasetBuilder | None]:
-    """Opens the data set, once it is sure that this is the workdir's run.
+    """Opens the data set, and that of `extra_data`, if there is one.
 
-    The second one is that of `extra_data`, if there is one.
+    First it makes sure that this is the workdir's run.
     """
     before = run_folder.earlier_facts(workdir, config)
     if before is None:
-        # Before the minutes that a data set may take to be built.
+        # Before a data set is built, which may take minutes.
         start_weights.check(config)
     if folds:
         before = _same_facts(folds[0], before, workdir)
@@ -346,8 +347,8 @@ def _open_bases(
     def opened() -> tuple[
         tfds.core.DatasetBuilder, tfds.core.DatasetBuilder | None
     ]:
-        # A run resumes on the very version of the data set that it began with,
-        # and one that is like others takes theirs.
+        # A run resumes on the version of the data set that it began with, and
+        # a run with --like takes that of the cross-validation.
         if before:
             return (
                 base.reopen(config, before),
@@ -367,7 +368,7 @@ def _open_bases(
 def _same_facts(
     fold: Fold, before: dict[str, Any] | None, workdir: pathlib.Path
 ) -> dict[str, Any]:
-    """Facts of a fold's data, which the workdir's run must have, too."""
+    """The facts of a fold's data, which the workdir's run must share."""
     if before not in (None, fold.facts):
         raise InputError(
             f"{workdir} already contains a run on other data than that in "
@@ -379,7 +380,7 @@ def _same_facts(
 def _facts_in_common(
     config: Config, facts: dict[str, Any], workdir: pathlib.Path
 ) -> dict[str, Any]:
-    """What all workers must agree in, before they build networks together."""
+    """What all workers must agree on before they build networks together."""
     newest = checkpoints.newest(workdir / "checkpoints")
     flags = {
         f"--{name}": value

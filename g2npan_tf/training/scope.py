@@ -1,6 +1,6 @@
-"""What a scorer is told of its training images: how far others are from them.
+"""Fits a scorer's scope: where its training images lie, and how far others are.
 
-A score of a picture that is unlike all of these is a number like any other.
+Without it the score of a foreign picture looks like any other score.
 """
 
 import dataclasses
@@ -21,20 +21,20 @@ from g2npan_tf.model.scope import distance
 from g2npan_tf.model.scope import with_scope
 from g2npan_tf.training import checkpoints
 
-# A few hundred determine mean and covariance of 32 numbers; and so many bytes
-# of pixels are held in memory.
+# A few hundred images determine the mean and covariance of 32 numbers. Of large
+# images fewer are read, to bound the memory for their pixels.
 _MAX_IMAGES = 1024
 _MAX_BYTES = 2**28
 _BATCH = 16
 # Parts of the cases, each left out once.
 _PARTS = 25
-# Of the correlations' diagonal: what a few cases leave undetermined.
+# Added to the diagonal of the correlations, which a few cases leave uncertain.
 _RIDGE = 0.05
-# A number that is the same in all images, as are those of colour where all are
-# grey, has at least this deviation; and the outline this one.
+# The least deviation of a number over the images, since some are the same in
+# all, such as the colours of grey images; and that of the outline.
 _LEAST_DEVIATION = 0.2
 _LEAST_OUTLINE = 0.05
-# The quantile of distances that are taken for equal. From .95 to .99 it makes
+# The quantile at which both distances count alike. From .95 to .99 it makes
 # little difference.
 _EQUAL = 0.97
 # The least distance from one knot to the next.
@@ -43,19 +43,19 @@ _LEAST_GAP = 1e-4
 
 @dataclasses.dataclass(frozen=True)
 class Known:
-    """From what a scope was found."""
+    """How much a scope was fitted to."""
 
     images: int
     cases: int
 
 
 class Sample(NamedTuple):
-    """What is known of some training images.
+    """Some training images.
 
     Attributes:
         numbers: Their `summaries`.
-        cases: The case of each, text `[n]`.
-        algorithms: The algorithm of each, likewise.
+        cases: The case of each. Text `[n]`.
+        algorithms: The algorithm of each. Text `[n]`.
     """
 
     numbers: np.ndarray
@@ -64,13 +64,14 @@ class Sample(NamedTuple):
 
 
 def sample(sources: Sequence[base.Source]) -> Sample:
-    """Some of what a run trains on, the same ones each time.
+    """Reads some of a run's training images, the same ones each time.
 
-    Choice: of the run's own data set; where that does not train, of what does.
-    Beside 10,000 random fusions, whose colours and contrasts are of all kinds,
-    a third of photographs lay outside, and beside the atlas alone all.
+    Choice: only those of the run's own data set, or of the extra one where
+    that trains alone. Beside 10,000 random fusions, which have all kinds of
+    colours and contrasts, a third of photographs lay outside; beside the atlas
+    alone, all of them.
 
-    `sources` are of `base.training_sources`.
+    `sources` come from `base.training_sources`.
     """
     own = sources[0]
     size = own.builder.info.features["image"].shape[0]
@@ -84,7 +85,7 @@ def max_images(size: int) -> int:
 
 
 def add(path: pathlib.Path, known: Scope) -> bytes:
-    """The content of a saved scorer's file with a scope in its graph."""
+    """The bytes of a saved scorer's file after a scope was added to it."""
     scorer = keras.saving.load_model(path, compile=False, safe_mode=True)
     return checkpoints.content(
         with_scope(scorer, known).save, checkpoints.SCORER
@@ -98,25 +99,26 @@ def summaries(images: np.ndarray) -> np.ndarray:
 
 
 def fit(numbers: np.ndarray, cases: np.ndarray) -> Scope:
-    """Finds where training images lie, and how far unseen ones of them do.
+    """Fits a Gaussian to training images, and how far unseen ones are from it.
 
     Choice: the percentiles are those of images whose case was left out
-    (cross-fitting): an image is nearer to a mean and a covariance that it
-    went into, so that more than 1 % of unseen cases would lie outside.
+    (cross-fitting). An image is nearer to a mean and covariance that it went
+    into, so otherwise more than 1 % of unseen cases would lie outside.
 
-    Choice: the outline's distance and that of all else count alike, each by
-    its own 97th percentile: as one number among 32 the outline says nothing.
+    Choice: the outline's distance and that of all other numbers count alike,
+    each in units of its 97th percentile: as one number among 32 the outline
+    would say nothing.
 
     Args:
         numbers: `summaries` of training images, n > 1.
-        cases: The case of each, text `[n]`. If there is one case only, images
-            are left out.
+        cases: The case of each. Text `[n]`. If there is only one, single
+            images are left out instead.
     """
     x = np.asarray(numbers, np.float64)
     _, owner = np.unique(cases, return_inverse=True)
     if not owner.any():
         owner = np.arange(len(x))
-    # Of cases that the data set has side by side each part has one.
+    # Neighbouring cases of a data set go into different parts.
     part = owner % min(_PARTS, owner.max() + 1)
     whitened = np.zeros(x.shape)
     for out in (part == k for k in np.unique(part)):
@@ -133,7 +135,7 @@ def fit(numbers: np.ndarray, cases: np.ndarray) -> Scope:
 def distances(
     numbers: np.ndarray, kernel: np.ndarray, offset: np.ndarray
 ) -> np.ndarray:
-    """Those of `model.scope.distance`, `[n]`."""
+    """`model.scope.distance` of `summaries`; `[n]`."""
     return _distances(numbers @ kernel + offset)
 
 
@@ -142,9 +144,9 @@ def _distances(whitened: np.ndarray) -> np.ndarray:
 
 
 def _units(whitened: np.ndarray) -> np.ndarray:
-    """What to divide each number by, `[d]`, so that both distances are alike.
+    """What to divide each number by, so that both distances count alike; `[d]`.
 
-    The squared distance is then the sum of theirs by `_EQUAL`.
+    Each of the two is then in units of its quantile `_EQUAL`.
     """
     dimensions = whitened.shape[1]
     rest, last = whitened[:, :-1], whitened[:, -1:]
@@ -156,7 +158,7 @@ def _units(whitened: np.ndarray) -> np.ndarray:
 
 
 def _whitening(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel and offset that whiten `[n, d]`, the outline for itself."""
+    """Kernel and offset that whiten `[n, d]`, the outline by itself."""
     rest, rest_offset = _gaussian(x[:, :-1], _LEAST_DEVIATION)
     last, last_offset = _gaussian(x[:, -1:], _LEAST_OUTLINE)
     kernel = linalg.block_diag(rest, last)
@@ -164,7 +166,7 @@ def _whitening(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _gaussian(x: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel and offset that whiten what `[n, d]` come from."""
+    """Kernel and offset that whiten the distribution of `[n, d]`."""
     mean = x.mean(axis=0)
     deviation = np.maximum(x.std(axis=0), least)
     standard = (x - mean) / deviation

@@ -22,7 +22,7 @@ from g2npan_tf.model.train_step import TrainingModel
 from g2npan_tf.training import build
 from g2npan_tf.training import pretrained
 
-# What the shapes of the weights depend on, without and with a GAN.
+# What the weights' shapes depend on, without and with a GAN.
 _PLAIN_FIELDS = (
     "use_gan",
     "backbone",
@@ -33,7 +33,7 @@ _PLAIN_FIELDS = (
     "use_spectrum",
     "use_scene_statistics",
 )
-# What is said of the columns of `_apart`.
+# Words for the columns of `_apart`.
 _APART = {"case_id": "cases", "pair_id": "pairs", "algorithm": "algorithms"}
 _GAN_FIELDS = (
     "generator_filters",
@@ -51,16 +51,16 @@ def load(model: TrainingModel, config: Config, facts: dict[str, Any]) -> None:
     """Gives the networks their start weights, if the configuration names any.
 
     Those of another run (`init_from`) are of its best epoch. Optimisers,
-    schedule, epoch and log start afresh. The data set may be another, and so
-    may everything that is no network setting.
+    schedule, epoch and log start afresh. The data set and everything that is
+    no network setting may differ.
 
-    Choice: the networks are taken as the other run's scorer uses them, so
-    that the first figures continue its best ones: its averaged generator if
-    it has one, both as weights and as the start of an average.
+    Choice: the networks are those of the other run's scorer, so that the first
+    figures continue its best ones. If that has an averaged generator, it gives
+    both the weights and the start of a new average.
 
-    Config and facts are of the run that starts. If `check` or `check_data`
-    refuses, or a file is damaged, not finite or of another network, nothing is
-    loaded.
+    `config` and `facts` are of the run that starts. Nothing is loaded if
+    `check` or `check_data` refuses, or if a file is damaged, not finite or of
+    another network.
     """
     if not config.init_from:
         if config.backbone_weights:
@@ -114,15 +114,15 @@ def check(config: Config) -> None:
 def check_data(config: Config, facts: dict[str, Any]) -> None:
     """Refuses weights of a run that learned from what this one is tested on.
 
-    Choice: of the same data set only the same parts, since a run of another
-    fold was trained on the images that this one is to be tested on, and no
-    more algorithms than `train_algorithms` lets this run see. Between two data
-    sets no case of the test part may have the name of one that the weights
-    were trained on, no pair between two versions of one (cases may
-    have got other names), and, where algorithms are left out, none that does
-    not train here; where a data set is gone, a line says that this was not
-    checked. What the other run trained on beside its data set counts likewise;
-    of the same data set and parts it was chosen by the same rule.
+    Choice: with the same data set, both runs must have the same parts, since a
+    run of another fold trained on this one's test images, and the other run
+    may not have seen more algorithms than `train_algorithms` lets this one
+    see. With two data sets, names are compared: the other run may have trained
+    on no case of the test part, on no pair of it if they are versions of one
+    data set (whose cases may have new names) and, where algorithms are left
+    out, on none of those. Further data that the other run trained on counts,
+    too; with the same data set and parts the same rule chose it. Where a data
+    set no longer exists, a line says that this was not checked.
     """
     workdir = pathlib.Path(config.init_from)
     source_config, source_facts = config_module.load(workdir / "config.json")
@@ -168,7 +168,7 @@ def _check_parts(config: Config, source: Config) -> None:
                 f"seen; expected {name}={here}"
             )
     there, here = source.train_algorithms, config.train_algorithms
-    # Those of a smaller number are among those of a larger one; 0 is all.
+    # A smaller number's algorithms are among those of a larger one; 0 is all.
     if here and not 0 < there <= here:
         raise InputError(
             f"--init_from={config.init_from}: trained with train_algorithms="
@@ -178,7 +178,7 @@ def _check_parts(config: Config, source: Config) -> None:
 
 
 def _apart(config: Config, is_same_study: bool) -> list[str]:
-    """Of which columns start weights and `_held_out` may share no name."""
+    """Columns in which start weights and `_held_out` may share no name."""
     columns = ["case_id"]
     if is_same_study:
         columns.append("pair_id")
@@ -188,9 +188,9 @@ def _apart(config: Config, is_same_study: bool) -> list[str]:
 
 
 def flags_of_networks(config: Config) -> list[str]:
-    """The flags that a run needs to start from the weights of this one.
+    """The flags that another run needs to start from this one's weights.
 
-    That is the preset, and each network setting in which the run differs.
+    They are the preset, and the network settings that differ from it.
     """
     differing = {*presets.differing(config)}
     names = {"preset"} | (differing & {*_network_fields(config)})
