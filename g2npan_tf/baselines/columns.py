@@ -22,11 +22,10 @@ class Column:
     """One measure as a table shows it.
 
     Attributes:
-        name: As papers on fusion, or Table 1, call it.
+        name: Its name in papers on fusion, or in Table 1.
         low: Lower end of its range.
         high: Upper end, which may be infinite.
-        zero_is_best: Whether the value nearest to 0 is the best one; else it
-            is the highest.
+        zero_is_best: Whether the value nearest to 0 is best, not the highest.
     """
 
     name: str
@@ -46,22 +45,22 @@ class Column:
 
     @property
     def of_means(self) -> "Column":
-        """What a mean over images is of: signs must not cancel out."""
+        """The column of means over images, in which no signs cancel out."""
         if not self.zero_is_best:
             return self
         return dataclasses.replace(self, name=f"|{self.name}|", low=0)
 
     def to_mean(self, value: float) -> float:
-        """What of an image's value enters the mean."""
+        """What an image's value contributes to the mean."""
         return abs(value) if self.zero_is_best else value
 
     def goodness(self, value: float) -> float:
-        """The value, or a mean, turned so that higher is better."""
+        """A value, or a mean, as a number where higher is better."""
         return -abs(value) if self.zero_is_best else value
 
 
 def _of_fused(measure: Callable[[np.ndarray], float]) -> Measure:
-    """A measure that looks at no source."""
+    """A measure that ignores the sources."""
     return lambda source_a, source_b, fused: measure(fused)
 
 

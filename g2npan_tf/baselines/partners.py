@@ -14,7 +14,7 @@ from g2npan_tf.core.outputs import SUFFIXES
 from g2npan_tf.images.paths import find_images
 from g2npan_tf.images.paths import why_no_file
 
-# Of sources that lack something; fused images each have a row.
+# Sources without partners that one line names; a fused image has a row instead.
 _MOST_NAMES = 10
 
 
@@ -27,7 +27,7 @@ class Triple:
             own name.
         name: The file's name without its suffix.
         paths: Fused image, source A, source B; fewer if there is a problem.
-        problem: Why it has no sources, in one line; empty if it has.
+        problem: Why it has no sources, in one line; empty if it has them.
     """
 
     algorithm: str
@@ -42,8 +42,8 @@ class Partners:
 
     Attributes:
         triples: All fused images, by algorithm and name.
-        missing: What lacks a partner beside fused images, in lines.
-        files: All that was found, also what has no partner.
+        missing: Lines about sources without partners.
+        files: Everything that was found, with or without partners.
     """
 
     triples: tuple[Triple, ...]
@@ -54,8 +54,8 @@ class Partners:
 def find(fused: str, a: str, b: str, follow_links: bool = False) -> Partners:
     """Pairs files of three folders by their names without suffixes.
 
-    The folders are searched with those below. What lies in the source folders
-    is no fused image, so `fused` may hold them.
+    Folders are searched with their subfolders. Nothing in a source folder
+    counts as a fused image, so `fused` may contain the source folders.
 
     Raises:
         InputError: If a folder is missing or has no images, or the two source
@@ -90,7 +90,7 @@ def _images(
     """The image files of a folder; there must be some."""
     if not folder or not os.path.isdir(folder):
         raise InputError(f"--{flag}={folder}: no such folder")
-    # With a separator the name of a folder is never a list of paths.
+    # With a separator at its end the name is never taken for a list of paths.
     paths = find_images(
         [os.path.join(folder, "")], follow_links=follow_links
     ).paths
@@ -132,7 +132,7 @@ def _triple(
     sources: Mapping[str, Mapping[str, list[pathlib.Path]]],
     flags: Mapping[str, str],
 ) -> Triple:
-    """A fused image with its sources, or with why it has none."""
+    """A fused image with its sources, or with the reason why it has none."""
     algorithm, name = key
     if count > 1:
         problem = f"{path}: one of {count} files of this name; expected one"
@@ -154,7 +154,7 @@ def _missing(
     keys: Sequence[tuple[str, str]],
     sources: Mapping[str, Mapping[str, list[pathlib.Path]]],
 ) -> Iterator[str]:
-    """Sources without a partner; pairs that nobody fused, or not everybody."""
+    """Lines about sources without a partner, and pairs that are not fused."""
     in_a, in_b = (set(sources[flag]) for flag in ("a", "b"))
     made = {name for _, name in keys}
     for flag, names in (("a", in_a - in_b), ("b", in_b - in_a)):
@@ -168,7 +168,7 @@ def _missing(
 
 
 def _line(what: str, names: set[str]) -> Iterator[str]:
-    """One line that names some of them, if there are any."""
+    """A line that names some of them, if there are any."""
     if names:
         shown = ", ".join(sorted(names)[:_MOST_NAMES])
         more = len(names) - _MOST_NAMES

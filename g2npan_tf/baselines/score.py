@@ -54,7 +54,7 @@ def table_command(
     limits: Limits = DEFAULT_LIMITS,
     follow_links: bool = False,
 ) -> int:
-    """Does what the command does, see its flags; 0 or `score.SOME_FAILED`.
+    """Runs the command (see its flags); returns 0 or `score.SOME_FAILED`.
 
     Raises:
         InputError: If nothing can be done: no images, no model, or a place
@@ -71,7 +71,7 @@ def table_command(
     for line in (*_remarks(model)[1:], *found.missing):
         print(f"note: {printable(line)}", file=sys.stderr)
     columns = [*MEASURES, *([G2NPAN] if assessor else [])]
-    # First, so that minutes of work have a place to go.
+    # Opened first, so that minutes of work are not lost.
     with score.opened(output) as stream:
         shown = _shown(found.triples)
         rows = [measured(triple, limits, assessor) for triple in shown]
@@ -92,7 +92,7 @@ def table_command(
 def measured(
     triple: Triple, limits: Limits, assessor: Assessor | None = None
 ) -> Row:
-    """Reads three files and measures them, or says in a row why not."""
+    """Reads three files and measures them, or gives the reason in the row."""
     try:
         if triple.problem:
             raise InputError(triple.problem)
@@ -135,7 +135,7 @@ def _load(model: str | os.PathLike[str]) -> Assessor | None:
 
 
 def _remarks(model: str | os.PathLike[str]) -> list[str]:
-    """How colour counts, and whose scores a scorer gives."""
+    """How colour is treated, and whose scores a scorer gives."""
     remarks = ["Measured on the luminance (BT.601, 8 bits) of all images."]
     if model:
         name = printable(os.path.basename(model))
@@ -145,7 +145,7 @@ def _remarks(model: str | os.PathLike[str]) -> list[str]:
 
 
 def _shown(triples: Sequence[Triple]) -> Iterable[Triple]:
-    """Passes on; on a terminal a bar shows how many are done."""
+    """Passes them on; on a terminal a bar shows how many are done."""
     if not sys.stderr.isatty():
         return triples
     import tqdm

@@ -33,9 +33,9 @@ class _Section:
     """One of the tables: of images, of means or of mean ranks.
 
     Attributes:
-        kind: What a row is of.
-        headers: What its columns say: names, directions, ranges.
-        goodness: By which the best of a column is found, if it is.
+        kind: What a row stands for.
+        headers: The columns' names, directions and ranges.
+        goodness: Finds the best of a column; None: no best is marked.
     """
 
     kind: str
@@ -73,10 +73,11 @@ def write_csv(table: Table) -> str:
 
 
 def write_latex(table: Table) -> str:
-    """Tables for a paper, the best of each column in bold.
+    """Tables for a paper, with the best of each column in bold.
 
     Images without values are comments, so that nobody misses them, and so are
     notes.
+    Images without values become comments, so that nobody overlooks them.
     """
     parts = ["\n".join(f"% {remark}" for remark in table.remarks)]
     parts += ["\n".join(_tabular(table, x)) for x in _sections(table)]
@@ -98,7 +99,7 @@ def _sections(table: Table) -> Iterator[_Section]:
             f"Means {over}",
             table.means,
             tuple(column.of_means for column in table.columns),
-            lambda column, value: column.goodness(value),
+            Column.goodness,
         )
     if table.ranks:
         title = f"Mean ranks {over} (1 is best)"
@@ -112,7 +113,7 @@ def _sections(table: Table) -> Iterator[_Section]:
 
 
 def _number(row: Row, column: Column, digits: str, missing: str = "") -> str:
-    """A value in figures, or a sign for one that is not defined."""
+    """A formatted value, or `missing` if it is not defined."""
     value = row.values.get(column, math.nan)
     return f"{value:{digits}}" if math.isfinite(value) else missing
 
@@ -137,7 +138,7 @@ def _text_cells(table: Table, section: _Section) -> list[list[str]]:
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Names to the left, figures to the right."""
+    """Names flush left, figures flush right."""
     last = len(cells) - 1
     padded = []
     for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
@@ -148,7 +149,7 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _tabular(table: Table, section: _Section) -> Iterator[str]:
-    """A table in LaTeX, which needs no package."""
+    """A table in plain LaTeX, without packages."""
     labels = ["algorithm"]
     if section.kind == "image":
         labels.append("image")
@@ -189,7 +190,7 @@ def _line(cells: Sequence[str]) -> str:
 def _figures(
     table: Table, row: Row, best: Sequence[float | None]
 ) -> Iterator[str]:
-    """Figures of a row, bold where they are the best."""
+    """The figures of a row, the best ones in bold."""
     for column, value in zip(table.columns, best, strict=True):
         shown = _number(row, column, ".3f")
         if value is not None and row.values.get(column) == value:
@@ -219,5 +220,5 @@ def _latex_range(column: Column) -> str:
 
 
 def _escaped(text: str) -> str:
-    """What LaTeX prints as it stands."""
+    """Text that LaTeX prints literally."""
     return printable(text).translate(_SPECIAL)

@@ -1,4 +1,4 @@
-"""How much one grey image is like another one: SSIM and VIF."""
+"""How similar one grey image is to another: SSIM and VIF."""
 
 import math
 
@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 _SSIM_SD = 1.5
-# Of VIF: scales, the visual system's noise variance in squared grey levels,
-# and below what a variance counts as none.
+# For VIF: scales, the visual system's noise variance in squared grey levels,
+# and the variance below which a place counts as flat.
 _NUM_SCALES = 4
 _NOISE = 2.0
 _TINY = 1e-10
@@ -22,8 +22,8 @@ def structural_similarity(
     quality assessment: from error visibility to structural similarity", IEEE
     Trans. Image Processing 13(4), 600-612, 2004, K1 = .01, K2 = .03.
 
-    Choice: the mean is over places where the window fits; nothing is shrunk
-    before.
+    Choice: the mean is over the places where the window fits, without shrinking
+    the images first.
 
     Args:
         first: Grey `[height, width]`, at least 11 x 11.
@@ -56,8 +56,8 @@ def visual_information(reference: np.ndarray, image: np.ndarray) -> float:
     IEEE Trans. Image Processing 15(2), 430-444, 2006, in the multi-scale
     pixel-domain form of the authors' program (VIFp).
 
-    Choice: as there, a scale whose window does not fit counts nothing: from
-    41 x 41 pixels on there are all four.
+    Choice: as there, a scale whose window does not fit is left out. Images
+    from 41 x 41 pixels on have all four.
 
     Returns:
         Range [0, inf): 1 for equal images, above 1 where contrast is

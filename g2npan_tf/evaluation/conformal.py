@@ -1,4 +1,4 @@
-"""How far the readers' MOS is from a score, by split conformal prediction."""
+"""How far a readers' MOS may be from a score: split conformal prediction."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ COVERAGE = 0.9
 
 @dataclasses.dataclass(frozen=True)
 class Interval:
-    """How far MOS are from scores, and what that was found from."""
+    """How far MOS may be from scores, and what that was found from."""
 
     half_width: float  # In MOS.
     coverage: float
@@ -23,26 +23,26 @@ class Interval:
 def half_width(
     residuals: np.ndarray, cases: np.ndarray, coverage: float = COVERAGE
 ) -> float:
-    """How far from its score the MOS of an image is at most, mostly.
+    """How far the MOS of a share of images is from their scores at most.
 
-    Split conformal prediction: of n residuals that an image's own is
-    exchangeable with, the one of rank ceil((n + 1) * coverage); with a
-    further residual of any size among them, so large a share is not above it.
+    Split conformal prediction: of n absolute residuals, the one of rank
+    ceil((n + 1) * coverage). A further residual that is exchangeable with
+    these is at most as large with a probability of at least `coverage`.
     Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World (2005);
     Lei et al., J. Am. Stat. Assoc. 113 (2018) 1094-1111, section 2.2.
 
-    Choice: the nonconformity score is the absolute residual in MOS: it needs
-    no second model of how wrong the first one is, which a few images would
-    not determine, and two constants of the graph give its interval.
+    Choice: the nonconformity score is the absolute residual in MOS. It needs
+    no second model of how wrong the first one is, for which there are too few
+    images, and two constants in the graph give its interval.
 
-    Choice: cases, not images, are exchangeable: images of one are alike. So
-    every case counts alike, its images by an n-th of their number, as in
-    Dunn, Wasserman and Ramdas, J. Am. Stat. Assoc. 118 (2023) 2491-2502.
-    But the further residual counts as one image of n + 1, not as one case:
-    of fewer than nine cases, as most validation parts have, nothing finite
-    holds 90 % of another one's images for sure. So the share is promised
-    for cases of one image, and for others as near as these cases stand for
-    them: `evaluate.py` says what it is on the test part.
+    Choice: cases, not images, are exchangeable, since images of one case are
+    alike. So every case has the same total weight, shared by its images, as in
+    Dunn, Wasserman and Ramdas, J. Am. Stat. Assoc. 118 (2023) 2491-2502. But
+    the further residual counts as one image of n + 1, not as one case: with
+    fewer than nine cases, as in most validation parts, no finite width would
+    be sure to hold 90 % of another case's images. So `coverage` is guaranteed
+    only where every case has one image; elsewhere it depends on how well these
+    cases represent others, and `evaluate.py` reports it for the test part.
 
     Args:
         residuals: Score minus readers' MOS of images that no network learned
@@ -57,14 +57,14 @@ def half_width(
     _, owner, sizes = np.unique(cases, return_inverse=True, return_counts=True)
     order = np.argsort(distances)
     below = np.cumsum(1 / sizes[owner][order]) * len(distances) / len(sizes)
-    # Whole numbers where every case is one image; sums of thirds are not.
+    # The margins are for sums of weights such as thirds, which are not exact.
     rank = np.ceil((len(distances) + 1) * coverage - 1e-9)
     place = np.searchsorted(below, rank - 1e-6)
     return float([*distances[order], np.inf][place])
 
 
 def interval(residuals: np.ndarray, cases: np.ndarray) -> Interval:
-    """The interval of `half_width`, at most the whole scale to each side."""
+    """`half_width`, at most the whole scale, and what it was found from."""
     found = min(half_width(residuals, cases), mos.MOS_MAX - mos.MOS_MIN)
     return Interval(found, COVERAGE, len(residuals), len(np.unique(cases)))
 
@@ -74,13 +74,14 @@ def of_other_folds(
 ) -> np.ndarray:
     """Half-widths of pooled test parts, each found from the other folds.
 
-    So a run on every image gets its interval (`training.like.interval`), but
-    for a fold in place of it: what is inside is what may be hoped for there.
+    A run on every image gets its interval from all folds in the same way
+    (`training.like.interval`), so the share inside these is what to expect
+    of that run.
 
     Args:
         residuals: Score minus readers' MOS of test images. Shape `[n]`.
         cases: The case of each. Text `[n]`.
-        folds: The fold of each, text `[n]`, of two at least.
+        folds: The fold of each, at least two different ones. Text `[n]`.
 
     Returns:
         `[n]`, in MOS.

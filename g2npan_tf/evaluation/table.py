@@ -21,7 +21,7 @@ FEW_UNITS = 6
 
 @dataclasses.dataclass(frozen=True)
 class Attribution:
-    """Whose scores figures are judged by; a warning if no reader's."""
+    """Whose scores the figures are for; a warning if no reader's."""
 
     strong: str
     text: str
@@ -115,7 +115,7 @@ def _row(name: str, figures: Agreement) -> str:
 
 
 def few_units_words(units: int | None, drawn: str) -> str:
-    """What intervals of so few cases or groups are worth; empty if enough."""
+    """A warning about intervals from few cases or groups; empty if enough."""
     if units is None or units >= FEW_UNITS:
         return ""
     return (
@@ -163,14 +163,14 @@ def _by_modality(results: Results) -> list[str]:
 def _inside_lines(results: Results, drawn: str) -> list[str]:
     if not results.inside:
         return []
-    whose = (
+    source = (
         "the model's own interval"
         if results.inside["all"].is_own
         else "the interval that the other folds' test parts give"
     )
     return [
         "",
-        f"MOS inside {whose}, which is to hold 90 % of them "
+        f"MOS inside {source}, which is to hold 90 % of them "
         f"(95 % interval of that share, bootstrap by {drawn}):",
         *(
             f"- {name}: {with_limits(found.share, found.interval)} of "

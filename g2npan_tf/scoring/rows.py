@@ -1,6 +1,6 @@
-"""From image files to rows: the one loop of all that scores, and its tables.
+"""From image files to rows of scores, and the tables that rows are written to.
 
-No file stops another one: what cannot be scored has a row with its reason.
+No file stops another: one that cannot be scored gets a row with the reason.
 """
 
 import csv
@@ -47,7 +47,7 @@ OUTSIDE = (
 COLUMNS = ("path", "mos", "quality", "status", "notes")
 # A spreadsheet would run a cell that starts with one of these as a formula.
 _FORMULA_SIGNS = "=+-@\u2212"
-# Columns of paths in the table; one that is longer moves no other row.
+# Width of the table's paths, at most; a longer path moves no other row.
 _MAX_WIDTH = 200
 _CELL_ENDS = ("\t", "\r", "\n")
 
@@ -59,11 +59,11 @@ Result = TypeVar("Result")
 class ScoreRow:
     """The result of one image.
 
-    The path is as given, or as found below a folder; MOS is predicted, 1..5,
-    quality the same on 0..1, both None if there is no score: the status, else
-    `ok`, says in one line why. Notes are conversions that it went through, and
-    `OUTSIDE`. The fields of `assessor.FURTHER` are None of a model that does
-    not give them.
+    The path is as given, or as found below a folder. MOS is predicted, 1..5;
+    quality is the same on 0..1. Both are None if there is no score; the status,
+    otherwise `ok`, then says why in one line. Notes are the conversions that
+    the image went through, and `OUTSIDE`. The fields of `assessor.FURTHER` are
+    None if the model does not give them.
     """
 
     path: str
@@ -83,10 +83,10 @@ class ScoredImage:
 
     Attributes:
         source: The file as it was named.
-        pixels: The image to be shown beside its maps, RGB, uint8
+        pixels: The image to show beside its maps, RGB, uint8
             `[height, width, 3]`, at most `DISPLAY_SIZE` a side; None if no
             maps were asked for.
-        size: Width and height in the file in pixels.
+        size: Width and height in the file, in pixels.
     """
 
     row: ScoreRow
@@ -98,7 +98,7 @@ class ScoredImage:
 
 @dataclasses.dataclass(frozen=True)
 class _Waiting:
-    """An image that can be scored, and the result that lacks its score."""
+    """An image that can be scored, and its result without the score."""
 
     scored: np.ndarray
     result: ScoredImage
@@ -123,15 +123,15 @@ def score_frames(
     """Scores what files hold, in batches that are filled across files.
 
     Args:
-        assessor: The loaded artefact; no more images than its batches have
-            are held in memory.
-        files: Names, and the frames, which may end in an `InputError`.
+        assessor: The loaded artefact; at most one of its batches is held in
+            memory.
+        files: Names and frames; the frames may end in an `InputError`.
         maps: Whether the maps and the image are wanted beside the score.
 
     Yields:
         One result per file in the same order, or one per frame (`x.dcm#2`) of
-        a file with several. A frame without content and whatever ends the
-        frames of a file too early has its reason in a row of its own.
+        a file with several. A frame without content, and an error that ends a
+        file's frames early, has a row of its own with the reason.
     """
 
     def assess(batch: list[_Waiting]) -> Iterator[ScoredImage]:
@@ -167,11 +167,11 @@ def in_batches(
     num_bytes: Callable[[Item], int] = lambda item: 0,
     max_bytes: int = 0,
 ) -> Iterator[Result | ScoreRow]:
-    """Scores what could be read, some at a time, beside what could not.
+    """Scores items in batches, and passes on rows of what could not be read.
 
-    A batch has at most `batch_size` items and rows, and `max_bytes` of items
-    unless it is one; no item is read before it is needed. `score` gives one
-    result per item; results and rows come in the order of the items.
+    A batch has at most `batch_size` items and rows, and at most `max_bytes` of
+    items unless it has only one; no item is read before it is needed. `score`
+    gives one result per item. The order of items and rows is kept.
     """
     batch: list[Item | ScoreRow] = []
     total = 0
@@ -211,7 +211,7 @@ def file_frames(
 def _readable(
     name: str, frames: Iterable[Frame], size: int, maps: bool
 ) -> Iterator[_Waiting | ScoreRow]:
-    """Passes on what can be scored; a row stands for what cannot."""
+    """Yields what can be scored, and rows for what cannot."""
     try:
         for frame in frames:
             scored = scorer_image(frame.pixels, size)
@@ -220,7 +220,7 @@ def _readable(
                 yield dataclasses.replace(row, status=NO_CONTENT)
                 continue
             height, width = frame.pixels.shape[:2]
-            # Only what will be used of a large image waits for its batch.
+            # A large image is shrunk before it waits for its batch.
             shown = shrunk(frame.pixels, DISPLAY_SIZE) if maps else None
             result = ScoredImage(row, name, None, shown, (width, height))
             yield _Waiting(scored, result)
@@ -229,7 +229,7 @@ def _readable(
 
 
 def _scored(item: _Waiting, assessment: Assessment) -> ScoredImage:
-    """Adds the score; one that is not finite is none."""
+    """Adds the score, unless it is not finite."""
     row = item.result.row
     if not math.isfinite(assessment.mos):
         status = "the model gave no finite score"
@@ -242,7 +242,7 @@ def _scored(item: _Waiting, assessment: Assessment) -> ScoredImage:
 def with_score(
     row: ScoreRow, mos: float, quality: float, further: Mapping[str, Any]
 ) -> ScoreRow:
-    """Adds a score and what there is of `FURTHER`; notes what is outside."""
+    """Adds a score and the numbers of `FURTHER`; notes an image outside."""
     notes = [OUTSIDE] if is_outside(further.get("distance")) else []
     return dataclasses.replace(
         row,
@@ -256,7 +256,7 @@ def with_score(
 def write_table(
     rows: Iterable[ScoreRow], stream: TextIO, further: Sequence[str] = ()
 ) -> None:
-    """Writes aligned columns, after the last row is known."""
+    """Writes aligned columns, once the last row is known."""
     lines = [(("MOS", "quality", *further), "path", "status")]
     for row in rows:
         status = "; ".join((row.status, *row.notes))
@@ -275,7 +275,7 @@ def write_table(
 
 
 def open_text(path: str | os.PathLike[str]) -> TextIO:
-    """Opens a file for rows; names of files need not be text."""
+    """Opens a file for rows, also for file names that are not valid text."""
     return open(
         path, "w", encoding="utf-8", errors="backslashreplace", newline=""
     )
@@ -287,7 +287,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def csv_header(further: Sequence[str] = ()) -> str:
-    """`COLUMNS`, and the further numbers after the quality."""
+    """`COLUMNS`, with the further numbers after the quality."""
     place = COLUMNS.index("quality") + 1
     return cells_line((*COLUMNS[:place], *further, *COLUMNS[place:]))
 
@@ -312,7 +312,7 @@ def json_line(row: ScoreRow, further: Sequence[str] = ()) -> str:
 
 
 def plain(row: ScoreRow, further: Sequence[str] = ()) -> dict[str, Any]:
-    """A row by name, with those numbers only that its model gives."""
+    """A row by name, without the numbers that its model does not give."""
     absent = set(FURTHER) - set(further)
     values = dataclasses.asdict(row)
     return {name: x for name, x in values.items() if name not in absent}
@@ -332,15 +332,15 @@ def _write_lines(
     stream: TextIO,
     further: Sequence[str] = (),
 ) -> None:
-    """Writes a header and one line per row, each as soon as it is there."""
+    """Writes a header, and each row's line as soon as the row is known."""
     stream.write(header(further))
     for row in rows:
         stream.write(line(row, further))
         stream.flush()
 
 
-# Formats of one line per row: what makes what stands above them, and one. All
-# take the names of the numbers that the model gives beside the score.
+# Formats of one line per row: what makes the header, and what makes a line.
+# Both take the names of the further numbers that the model gives.
 LINES = {
     "csv": (csv_header, csv_line),
     "jsonl": (lambda further=(): "", json_line),
@@ -359,21 +359,21 @@ def no_formula(cell: str) -> str:
 
 
 def _first_ink(cell: str) -> str:
-    """The first sign to be seen, as which some programs take its wide form."""
+    """The first visible character; programs may read wide forms as ASCII."""
     for sign in unicodedata.normalize("NFKC", cell):
-        # Spaces of all kinds, control and format signs show nothing.
+        # Spaces, control and format characters are invisible.
         if unicodedata.category(sign)[0] not in "ZC":
             return sign
     return ""
 
 
 def printable(text: str) -> str:
-    """Keeps line breaks and escape sequences away from a terminal."""
+    """Keeps line breaks and escape sequences from a terminal."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def text_width(text: str) -> int:
-    """Columns that a text takes in a terminal; Chinese signs take two."""
+    """Columns that a text takes in a terminal; Chinese characters take two."""
     return sum(
         0
         if unicodedata.combining(sign)

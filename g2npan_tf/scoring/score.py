@@ -67,7 +67,7 @@ def score_command(
     report: str = "",
     algorithms: str = "",
 ) -> int:
-    """Does what the command does, see its flags; 0 or `SOME_FAILED`.
+    """Runs the command (see its flags); returns 0 or `SOME_FAILED`.
 
     Raises:
         InputError: If nothing can be done: no images, no model, or a place
@@ -139,7 +139,7 @@ def load_quietly(
             model,
             batch_size=batch_size,
             num_threads=num_threads,
-            # Of files this is done as they are read.
+            # Files are judged as they are read.
             check_content=False,
         )
 
@@ -169,9 +169,10 @@ def write(
     stream: TextIO,
     further: Sequence[str] = (),
 ) -> int:
-    """Writes rows as they come, and on stderr how many failed; exit code.
+    """Writes rows as they come, and on stderr how many failed.
 
-    `further` names the numbers that the model gives beside the score.
+    `further` names the numbers that the model gives beside the score. Returns
+    the exit code.
     """
     statuses: Counter[bool] = Counter()
 
@@ -192,7 +193,7 @@ def _progress(
     paths: Sequence[pathlib.Path], file_format: str, stream: TextIO
 ) -> Iterator[Iterable[pathlib.Path]]:
     """Yields the paths; on a terminal a bar shows how many are done."""
-    # Rows that come one by one to the terminal show the progress.
+    # Rows that reach the terminal one by one show the progress themselves.
     in_sight = stream.isatty() and file_format != "table"
     if in_sight or not sys.stderr.isatty():
         yield paths
@@ -218,7 +219,7 @@ def _pictures(name: str) -> "Explanations | None":
 
 
 def _origins(report: str, algorithms: str) -> "dict[str, Origin] | None":
-    """Reads a report's table of algorithms; refuses its place, if need be."""
+    """Reads a report's table of algorithms, after checking its place."""
     if not report:
         return None
     from g2npan_tf.scoring.report import origins
@@ -235,7 +236,7 @@ def _reported(
     table: "dict[str, Origin] | None",
     further: Sequence[str],
 ) -> "Iterator[Report | None]":
-    """Yields what takes the rows of a report, which appears whole or not."""
+    """Yields a report to add rows to, which appears whole or not at all."""
     if not name:
         yield None
         return
@@ -260,7 +261,7 @@ def _reported(
 def define_flags() -> None:
     """Defines the flags of the command.
 
-    Not done on import, so that other commands may have flags of these names.
+    Not on import, so that other commands may have flags of the same names.
     """
     flags.DEFINE_string(
         "model",

@@ -18,17 +18,17 @@ SHIPPED = "shipped"
 
 
 def names() -> list[str]:
-    """What there is, the default first."""
+    """The models that ship, the default first."""
     found = [path.stem for path in FOLDER.glob("*.tflite")]
     return sorted(found, key=lambda name: (name != DEFAULT, name))
 
 
 def resolve(model: str | os.PathLike[str]) -> pathlib.Path:
-    """Where a model is: text that is a shipped one's name, else a path.
+    """The path of a model: of one that ships, if text is its name, or as given.
 
-    Choice: a name wins over what bears it in the working folder, so that a
-    command means the same everywhere; `./fusion` is the path, and so is a
-    `pathlib.Path`.
+    Choice: a name wins over a file or folder of that name, so that a command
+    means the same in every working folder; `./fusion` is the path, and so is
+    a `pathlib.Path`.
     """
     if isinstance(model, str) and model in names():
         return _file(model)
@@ -41,7 +41,7 @@ def card(name: str) -> dict[str, Any]:
 
 
 def note(model: str | os.PathLike[str]) -> str:
-    """Which model, whose scores and what for, in one line; perhaps empty."""
+    """Which model, whose scores, and for what, in one line or none."""
     path = resolve(model)
     for name in names():
         if path == _file(name):
@@ -56,7 +56,7 @@ def listing() -> str:
 
 
 def _lines(name: str) -> Iterator[str]:
-    """One model of the listing."""
+    """The lines of one model in the listing."""
     found = card(name)
     words = found[SHIPPED]
     unseen = words["cross_validation"]
