@@ -33,7 +33,7 @@ class Exported:
     Attributes:
         path: What `g2npan_tf.scoring.score --model` takes.
         differences: To the Keras scorer, by output.
-        notes: What else a person should know of it, a line each.
+        notes: What else a person should know, one line each.
     """
 
     path: pathlib.Path
@@ -41,7 +41,7 @@ class Exported:
     notes: tuple[str, ...] = ()
 
 
-# Exports a run, compared on the probe, to a folder under a name.
+# Exports a run to a folder under a name, compared on the probe.
 _Export = Callable[["FinishedRun", "Probe", pathlib.Path, str], Exported]
 
 
@@ -67,21 +67,21 @@ def define_flags() -> None:
 def run(
     exports: Sequence[_Export], argv: list[str], files: Sequence[str] = ()
 ) -> int:
-    """Does what an export command does.
+    """Runs an export command.
 
     Args:
         exports: Each writes an artefact; raises ParityError if it differs.
-        argv: Arguments that are not flags; there must be none but the first.
-        files: Names in --output of what may be replaced.
+        argv: Arguments that are not flags; only the first is allowed.
+        files: Names in --output that may be replaced.
 
     Returns:
-        The exit code: 0, or 1 if an artefact differs from the scorer; those
-        before it are there, those after it are not made.
+        The exit code: 0, or 1 if an artefact differs from the scorer; earlier
+        ones are then written, later ones are not made.
     """
     values = flags.FLAGS
     _check_flags(argv)
     workdir, output = pathlib.Path(values.workdir), pathlib.Path(values.output)
-    # All before the seconds that TensorFlow takes to load.
+    # Checked before TensorFlow, which takes seconds to load.
     runs = _runs(workdir)
     outputs.check(
         {"output": [output / name for name in files]},
@@ -118,7 +118,7 @@ def _runs(workdir: pathlib.Path) -> list[pathlib.Path]:
 
 
 def _check_flags(argv: list[str]) -> None:
-    """Raises for what needs no look at the run."""
+    """Checks what needs no look at the run."""
     values = flags.FLAGS
     if len(argv) > 1:
         raise InputError(

@@ -29,13 +29,13 @@ MAX_IMAGES = 32
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
-    """A run of train.py, or those of a cross-validation packed as one.
+    """A run of train.py, or the runs of a cross-validation packed as one.
 
     Attributes:
         config: Of the first run.
         facts: Of the data set.
-        scorer: Of all runs.
-        members: How many they are.
+        scorer: All runs' scorers as one.
+        members: The number of runs.
     """
 
     config: Config
@@ -70,10 +70,10 @@ class Probe:
 
 
 def load(workdir: pathlib.Path) -> FinishedRun:
-    """Loads what an export needs of a run, or of a cross-validation.
+    """Loads what an export needs from a run, or from a cross-validation.
 
-    Choice: of a cross-validation the runs of all seeds are packed, folds of
-    each alike, so that no part of the data set counts more than another.
+    Choice: the runs of all seeds are packed, and every seed has the same
+    folds, so that no part of the data set counts more than another.
 
     Raises:
         InputError: If the folder, its `config.json` or its `scorer.keras` is
@@ -98,13 +98,11 @@ def load(workdir: pathlib.Path) -> FinishedRun:
 def probe_from_base(run: FinishedRun) -> Probe:
     """Takes images spread over the test part of the run's data set.
 
-    Over the training part where all images train.
-
-    The data set is opened in the version that the run was trained on and is
-    never built anew.
+    Where every image trains, they are of the training part. The data set is
+    opened in the version that the run was trained on, and never built.
 
     Raises:
-        InputError: If that version of the data set is not there any more.
+        InputError: If that version no longer exists.
     """
     try:
         builder = base.reopen(run.config, run.facts)

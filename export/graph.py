@@ -35,15 +35,15 @@ def write_signatures(
     """Writes functions around a scorer as a SavedModel.
 
     The graph has the scorer's inference form, which needs fewer operations.
-    The object that is saved holds the raw variables. If it held the Keras
-    model, the result would load in Python and fail in the session loader that
-    TF Serving uses ("Could not find variable"; tensorflow#72963).
+    The saved object holds the raw variables. If it held the Keras model, the
+    result would load in Python but fail in the session loader that TF Serving
+    uses ("Could not find variable"; tensorflow#72963).
 
     Args:
         scorer: Functional model, which is not changed.
-        functions: By name of signature; each maps the model in the form to
-            be exported and a tensor to named outputs. With it what that
-            tensor is; its name is that of the signature's input.
+        functions: By name of signature: a function from the model, in the
+            form to be exported, and a tensor to named outputs; and the spec
+            of that tensor, whose name is the signature's input.
         folder: Made by this function.
         use_products: As for `inference_form`.
     """
@@ -65,9 +65,9 @@ def write_signatures(
 
 
 def to_scorer_size(image: tf.Tensor, size: int = SCORER_SIZE) -> tf.Tensor:
-    """Brings images to the square that the scorers work on, in the graph.
+    """Resizes images to the scorer's square, in the graph.
 
-    As `g2npan_tf.images.read.resize`, each result rounded to whole levels.
+    As `g2npan_tf.images.read.resize`, with each step rounded to whole levels.
 
     Args:
         image: uint8 `[batch, height, width, 3]`, 0..255.
@@ -109,7 +109,7 @@ def has_content(image: tf.Tensor) -> tf.Tensor:
     sampled = image
     for axis in (1, 2):
         side = tf.shape(image)[axis]
-        # Some times faster than a slice with steps.
+        # Several times faster than a slice with steps.
         places = tf.range(0, side, tf.maximum(side // SAMPLED_SIDE, 1))
         sampled = tf.gather(sampled, places, axis=axis)
     total = tf.reduce_prod(tf.shape(sampled)[1:3])
@@ -132,8 +132,8 @@ def worst_unless(
 ) -> dict[str, tf.Tensor]:
     """Gives rows that are not good the worst score, and maps of zeros.
 
-    Their interval is the whole scale, and they are far from all that trained:
-    nothing is known of them.
+    Nothing is known about them, so their interval is the whole scale and
+    their distance the largest.
     """
     return {
         name: tf.where(

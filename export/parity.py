@@ -86,8 +86,8 @@ def worst(measured: Iterable[Differences]) -> Differences:
     for differences in measured:
         for name, found in differences.items():
             before = joined.setdefault(name, found)
-            # The largest mean may belong to another run than the largest
-            # maximum; NaN, which no run may give, must win.
+            # The largest mean and the largest maximum may come from different
+            # runs. NaN must win: no run may give it.
             joined[name] = {
                 key: float(np.maximum(before[key], found[key])) for key in found
             }
@@ -99,7 +99,7 @@ def check(
     statistic: str = "max",
     name: str = "the artefact",
 ) -> None:
-    """Refuses an artefact that is further off than allowed.
+    """Refuses an artefact whose difference exceeds a tolerance.
 
     Args:
         differences: From `compare` or `worst`.
@@ -110,9 +110,9 @@ def check(
         ParityError: If it exceeds its tolerance or is not finite.
     """
     wrong = [
-        f"{name} by {found[statistic]:.3g} (at most {found['tolerance']:.3g})"
-        for name, found in differences.items()
-        # Not the same as value > tolerance: NaN must fail.
+        f"{output} by {found[statistic]:.3g} (at most {found['tolerance']:.3g})"
+        for output, found in differences.items()
+        # Unlike value > tolerance this fails for NaN, too.
         if not found[statistic] <= found["tolerance"]
     ]
     if wrong:

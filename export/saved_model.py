@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from export.finished_run import FinishedRun
     from export.finished_run import Probe
 
-# By name of an input what is fed to it: uint8 `[n, height, width, 3]` or n
+# What is fed to an input, by its name: uint8 `[n, height, width, 3]`, or n
 # whole files.
 Feeds = Mapping[str, np.ndarray | Sequence[bytes]]
 
@@ -41,9 +41,9 @@ NO_WARMUP = (
     "no warm-up requests for TF Serving, which need pip install '.[serving]'"
 )
 EXPLAIN_SIGNATURE = "explain_pixels"
-# The same kernels in float32, fused in another order: some units in the last
-# place of the logit. A reader sees two decimals of the MOS, and a level of an
-# 8-bit picture is 4e-3.
+# The same float32 kernels, fused in another order: the logit differs by a few
+# units in the last place. A reader sees two decimals of the MOS, and one level
+# of an 8-bit picture is 4e-3.
 TOLERANCES = {
     "mos": 1e-4,
     "mos_low": 1e-4,
@@ -147,7 +147,7 @@ def run_in_session(
         )
 
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        # It says that it is deprecated; it is meant here.
+        # TensorFlow warns that this loader is deprecated; TF Serving uses it.
         with cli.quiet_stderr():
             model = tf.compat.v1.saved_model.loader.load(
                 session, [tf.saved_model.SERVING], str(folder)

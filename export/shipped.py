@@ -1,13 +1,13 @@
-"""Puts the scorer of a run on every image into the package, with its card.
+"""Puts a scorer that was trained on every image into the package.
 
 python train.py --workdir=runs/all --protocol=all --like=runs/cv
 python -m export.shipped --workdir=runs/all --name=fusion
 
 writes fusion.tflite, fusion.json (the card) and fusion.parity.json to
-g2npan_tf/scoring/models, where Assessor.load finds them by the name. The card
-has the figures of the cross-validation, the commands that make the model again
-and what scorer.keras says of the images in docs/samples, which every artefact
-on every machine must say within .01 MOS.
+g2npan_tf/scoring/models, where Assessor.load finds them by name. The card has
+the figures of the cross-validation, the commands that make the model again and
+the scores that scorer.keras gives the images in docs/samples; every artefact
+on every machine must agree with these within .01 MOS.
 """
 
 import functools
@@ -22,8 +22,8 @@ from typing import Any
 from absl import flags
 
 from export import command
+from export import parity
 from export import tflite
-from export.parity import ParityError
 from g2npan_tf.core import command as cli
 from g2npan_tf.core import config_flags
 from g2npan_tf.core import presets
@@ -47,11 +47,11 @@ if TYPE_CHECKING:
     from export.finished_run import Probe
 
 SAMPLES = pathlib.Path(__file__).parents[1] / "docs" / "samples"
-# How far a score of a sample may be from the expected one, in MOS.
+# How far a sample's score may be from the expected one, in MOS.
 TOLERANCE = 0.01
-# Choice: so much for a model, so that a wheel with both stays below 4 MB.
+# Choice: a wheel with both models stays below 4 MB.
 MAX_BYTES = 10**6
-# What no run says of itself.
+# What no run knows about itself.
 WORDS = {
     "fusion": {
         "for": "fused CT-MR, PET-MR and SPECT-MR slices of the brain",
@@ -71,7 +71,7 @@ WORDS = {
         "babbu3682/MTD-GAN): MIT, none is in the package",
     },
 }
-# Of whoever repeats a training, not of the setting.
+# Flags that are up to whoever repeats the training, or are given elsewhere.
 _OWN = {"data_dir", "manual_dir", "fold", "seed", "like", "distribute"}
 
 
@@ -86,21 +86,21 @@ def export(
     """Writes a model that ships and its card, or nothing.
 
     Args:
-        run: Of `train.py --protocol=all --like=...`.
+        run: Trained with `--protocol=all --like=...`.
         probe: As for `tflite.export`.
-        output: Folder; earlier files of the name are replaced.
-        name: One of `WORDS`.
+        output: Folder; earlier files of this name are replaced.
+        name: A key of `WORDS`.
         workdir: Of the run.
 
     Raises:
-        ParityError: If the file differs from the scorer, on the samples too.
+        ParityError: If the file differs from the scorer, also on a sample.
         InputError: If it is larger than `MAX_BYTES`.
         OSError: If the folder cannot be written.
     """
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=output) as aside:
-        # Choice: float32, since such models are small all the same, and score
-        # as scorer.keras does to 3e-5 MOS: float16 moves a spectrum's by .008.
+        # Choice: float32. Such models are small anyway and match scorer.keras
+        # to 3e-5 MOS; float16 shifts a model with a spectrum by .008.
         made = tflite.export(run, probe, pathlib.Path(aside), name)
         if (size := made.path.stat().st_size) > MAX_BYTES:
             raise InputError(
@@ -117,7 +117,7 @@ def export(
 
 
 def scores(model: pathlib.Path) -> dict[str, float]:
-    """MOS of each sample image by the name of its file."""
+    """MOS of each sample image by its file's name."""
     paths = find_images([str(SAMPLES)]).paths
     images = [load_image(path).pixels for path in paths]
     mos = Assessor.load(model).score(images)
@@ -129,18 +129,15 @@ def scores(model: pathlib.Path) -> dict[str, float]:
 
 def _check(model: pathlib.Path, expected: dict[str, float]) -> None:
     """Compares a file's scores of the samples with those of scorer.keras."""
-    for name, mos in scores(model).items():
-        # Not the same as a difference that is larger: NaN must fail.
-        if not abs(mos - expected[name]) <= TOLERANCE:
-            raise ParityError(
-                f"{model.name} gives {name} {mos}, scorer.keras "
-                f"{expected[name]} (at most {TOLERANCE} away); "
-                "it was not written"
-            )
+    differences = {
+        name: {"max": abs(mos - expected[name]), "tolerance": TOLERANCE}
+        for name, mos in scores(model).items()
+    }
+    parity.check(differences, name=model.name)
 
 
 def _card(facts: Facts, name: str, workdir: pathlib.Path) -> dict[str, Any]:
-    """What a card of a shipped model has more than others, JSON-ready."""
+    """What the card of a shipped model adds to other cards, JSON-ready."""
     results = read(workdir / CROSS_VALIDATION, CrossValidation)
     judged = results.of_seed(min(results.seeds))
     methods = {
@@ -192,7 +189,7 @@ def _figures(found: Agreement) -> dict[str, float]:
 
 
 def commands(settings: Config, name: str) -> str:
-    """What makes a model again, of a cross-validation's settings."""
+    """The commands that make a model again from a setting."""
     names = set(presets.differing(settings)) - _OWN
     given = [
         flag

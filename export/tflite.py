@@ -34,13 +34,12 @@ if TYPE_CHECKING:
     from export.finished_run import Probe
 
 ALL = "all"
-# Which difference is limited, and its limits. float32: other kernels than
-# TensorFlow's (XNNPACK), with other orders of summation in some forty layers;
-# a reader sees two decimals of the MOS, a level of an 8-bit picture is 4e-3,
-# and where training images lie densest half a percentile is a thousandth of
-# the distance. The others: a multiple of what trained models showed
-# (docs/export.md). Single pixels at steep edges may be far off in int8, so the
-# mean counts.
+# Which difference is limited, and its limits. float32: XNNPACK's kernels sum in
+# another order than TensorFlow's, in some forty layers; a reader sees two
+# decimals of the MOS, one level of an 8-bit picture is 4e-3, and where training
+# images lie densest half a percentile is a thousandth of the distance. The
+# others: a multiple of what trained models showed (docs/export.md). In int8
+# single pixels at steep edges may be far off, so the mean counts.
 _OUTPUTS = (
     "mos",
     "quality",
@@ -71,8 +70,7 @@ def export(
 
     Raises:
         ParityError: If the reloaded file differs from the scorer.
-        InputError: If int8 is wanted and the data set of the run is not
-            there any more.
+        InputError: If int8 is wanted and the run's data set no longer exists.
         OSError: If the folder cannot be written.
     """
     is_int8 = precision == "int8"
@@ -97,9 +95,9 @@ def export(
 def move(path: pathlib.Path, output: pathlib.Path) -> None:
     """Replaces the files of an earlier export.
 
-    Wherever it is stopped, no side file describes another model than the one
-    that is there: a model without them is accepted, one with the SHA-256 of
-    another is refused.
+    Wherever this is stopped, no side file is left that describes another
+    model: a model without side files is accepted, one whose card has another
+    SHA-256 is refused.
     """
     model, *side_files = files_of(path)
     for side_file in side_files:
@@ -114,7 +112,7 @@ def files_of(path: pathlib.Path) -> list[pathlib.Path]:
 
 
 def file_name(name: str, precision: str) -> str:
-    """How a file is called; float32 is what a model without a mark is."""
+    """The name of a file; only float32 has no mark."""
     mark = "" if precision == PRECISIONS[0] else f".{precision}"
     return f"{name}{mark}.tflite"
 

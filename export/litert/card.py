@@ -84,7 +84,7 @@ def card(
             for name, meaning in _MEANINGS.items()
             if name in outputs
         },
-        "scale": [mos.MOS_MIN, mos.MOS_MAX],
+        "scale": _SCALE,
         "direction": "higher is better",
         "use": "research only; not a medical device",
         "data": run.facts,
@@ -99,14 +99,13 @@ def description(run: "FinishedRun", precision: str) -> str:
     """One line for viewers of models."""
     return (
         f"G2NPAN-TF {g2npan_tf.__version__}, {precision}: predicted mean "
-        f"opinion score 1..5 of a fused medical image; trained on "
-        f"{learned_from(run.facts)}; "
-        "research only"
+        "opinion score 1..5 of a fused medical image; trained on "
+        f"{learned_from(run.facts)}; research only"
     )
 
 
 def side_file(path: pathlib.Path, content: dict[str, Any]) -> dict[str, Any]:
-    """Adds to a card what only the finished file says of itself."""
+    """Adds to a card what is known only of the finished file."""
     data = path.read_bytes()
     return {
         "file": path.name,

@@ -41,9 +41,9 @@ def convert(
 ) -> bytes:
     """Converts a scorer to LiteRT.
 
-    By way of a SavedModel of raw variables: the converter fails on the Keras
-    model itself. The batch is fixed, since up-sampling with an open one needs
-    many more operations.
+    It goes by way of a SavedModel of raw variables, since the converter fails
+    on the Keras model itself. The batch is fixed, since up-sampling an open
+    one needs many more operations.
 
     Args:
         scorer: From `g2npan_tf.model.scorer.build_scorer`.
@@ -64,7 +64,7 @@ def convert(
         net: "keras.Model", image: "tf.Tensor"
     ) -> dict[str, "tf.Tensor"]:
         outputs = net(image, training=False)
-        # A histogram has no built-in operation: masks are left to who calls.
+        # No built-in operation makes histograms: callers must find masks.
         levels = tf.cast(image, tf.float32)
         highest = tf.reduce_max(levels, axis=(1, 2))
         spread = highest - tf.reduce_min(levels, axis=(1, 2))
@@ -99,17 +99,17 @@ def convert(
 
 
 def calibration(run: "FinishedRun") -> tuple[np.ndarray, dict[str, Any]]:
-    """Takes images of the training part, as many of each kind as of another.
+    """Takes equally many training images of each kind.
 
     A kind is an algorithm and a modality. Images of one kind are spread over
-    the training part; nothing is drawn, so that two exports are equal.
+    the training part; nothing is random, so that two exports are equal.
 
     Returns:
         uint8 `[n, size, size, 3]`, RGB, as the scorer takes them, so that they
         pass its scaling and its division into tiles; and facts for the card.
 
     Raises:
-        InputError: If the data set of the run is not there any more.
+        InputError: If the run's data set no longer exists.
     """
     # They load TensorFlow.
     from g2npan_tf.data import base
@@ -167,9 +167,10 @@ def _full_int8(
     Choice: what works at the image's own resolution stays float32 (the first
     convolution and the last two up-sampling blocks of the generator, the
     nuance, the stem of the quality network), since the nuance is a small
-    difference of large values; and so does the head from the projection of
-    the warehouses' features on, since one range would have to fit these and
-    VGG's. It is 1 % of the weights. docs/export.md says what else was tried.
+    difference of large values. So does the head, from the projection of the
+    warehouses' features on, since one range would have to fit these and the
+    VGG's features. They are 1 % of the weights; docs/export.md says what else
+    was tried.
     """
     import tensorflow as tf
 
@@ -213,7 +214,7 @@ def float_operations(model: bytes, scorer: "keras.Model") -> list[str]:
 def _number_of_up_blocks(scorer: "keras.Model") -> int:
     """Up-sampling blocks of the generator; 0 if there is none.
 
-    Of scorers packed as one those of the first: they are alike.
+    Of several scorers packed as one the first counts: they are alike.
     """
     # It loads TensorFlow.
     from g2npan_tf.model.packed import FIRST

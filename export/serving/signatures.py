@@ -8,13 +8,17 @@
 | `explain_pixels` | `image` | scores, maps |
 
 `image_bytes` is a string `[batch]` of whole PNG, JPEG or BMP files; `image` is
-uint8 `[batch, height, width, 3]`, RGB. Scores: `mos` float32 `[batch]`, 1..5;
-`quality` float32 `[batch]`, 0..1; of a scorer with an interval `mos_low` and
-`mos_high` float32 `[batch]`, 1..5; of one with a scope `distance` from the
-training images, as a percentile of theirs, float32 `[batch]`, 0..100; of models
-packed as one `mos_spread` float32 `[batch]`, the standard deviation between
-their MOS; `status` int32 `[batch]`, a code of `export.serving.status`;
-`version` int64 `[batch]`, that of the model's folder.
+uint8 `[batch, height, width, 3]`, RGB. Scores, all `[batch]`:
+
+- `mos`: float32, 1..5;
+- `quality`: float32, 0..1;
+- `mos_low` and `mos_high`: float32, 1..5, if the scorer has an interval;
+- `distance`: float32, 0..100, from the training images as a percentile of
+  theirs, if the scorer has a scope;
+- `mos_spread`: float32, the standard deviation between the MOS of models that
+  are packed as one;
+- `status`: int32, a code of `export.serving.status`;
+- `version`: int64, that of the model's folder.
 """
 
 import pathlib
@@ -31,10 +35,10 @@ from g2npan_tf.scoring.assessor import FURTHER
 
 Outputs = dict[str, tf.Tensor]
 
-# The further ones may be lacking.
+# A scorer may lack the further ones.
 SCORES = ("mos", "quality", *FURTHER)
-# Of what a client may want to show; TF Serving's REST interface sends outputs
-# of names that end in _bytes in base 64.
+# Maps that a client may want to show, as pictures. TF Serving's REST interface
+# sends outputs whose names end in _bytes in base 64.
 PICTURES = {
     "cam": "cam_png_bytes",
     "nuance": "nuance_png_bytes",
@@ -43,8 +47,8 @@ PICTURES = {
 # As in export/serving/batching.config.
 BATCH_SIZES = (1, 2, 4, 8, 16)
 WARMUP_FILE = pathlib.Path("assets.extra", "tf_serving_warmup_requests")
-# Of the grey image that is sent; a constant is written only once. It has no
-# content, but every operation runs all the same.
+# Of the grey image that is sent; a constant is written only once. The image has
+# no content, but every operation runs all the same.
 _WARMUP_LEVEL = 127
 
 
@@ -53,12 +57,11 @@ def signatures(
 ) -> dict[str, tuple[graph.Function, tf.TensorSpec]]:
     """The signatures of a SavedModel, for `graph.write_signatures`.
 
-    Choice: a row without a score has MOS 1 and quality 0, the worst, so that
-    a client that ignores the status still gets the worst score, which is the
-    safe error, and no NaN, which JSON lacks, is sent; its maps are 0 and its
-    pictures empty.
-    Choice: the pictures show numbers, on the same scale for every image:
-    255 is 1. The nuance and the reference are in RGB; the CAM is grey and
+    Choice: a row without a score has MOS 1 and quality 0, the worst: for a
+    client that ignores the status this is the safe error, and JSON has no
+    NaN. Its maps are 0 and its pictures empty.
+    Choice: the pictures show numbers on the same scale for every image: 255
+    is 1. The nuance and the reference are in RGB; the CAM is grey and
     enlarged linearly between the centres of its cells.
 
     Args:
@@ -112,8 +115,8 @@ def write_warmup(folder: pathlib.Path, name: str, size: int) -> bool:
         size: Side of the scorer's image in pixels.
 
     Returns:
-        Whether the file was written; not if tensorflow-serving-api (extra
-        `serving`), which defines its format, is not installed.
+        Whether the file was written. It is not if tensorflow-serving-api
+        (extra `serving`), which defines its format, is missing.
     """
     try:
         from tensorflow_serving.apis import prediction_log_pb2
@@ -144,7 +147,7 @@ def write_warmup(folder: pathlib.Path, name: str, size: int) -> bool:
 
 
 def _sized(image: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
-    """Status and squares of pixels, whose sizes are judged as files' are."""
+    """Status and squares of pixels, under the limits that files have."""
     count, height, width, _ = tf.unstack(tf.shape(image, tf.int64))
     code = image_bytes.size_status(height, width)
     black = (tf.fill([count], code), tf.zeros((count, size, size, 3), tf.uint8))
