@@ -3,7 +3,6 @@
 import collections
 import dataclasses
 import pathlib
-import zlib
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
@@ -17,11 +16,10 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
+from g2npan_tf.core.config import NUM_FOLDS
 from g2npan_tf.core.errors import InputError
+from g2npan_tf.core.mos import place_of_best
 
-NUM_FOLDS = 5
-# Seed of the draw between several best images of a group.
-TIE_SEED = 0
 # Keys and features.
 Examples = Iterator[tuple[str, dict[str, Any]]]
 Loaded = TypeVar("Loaded")
@@ -121,15 +119,8 @@ def scored_examples(group: ScoredGroup) -> Examples:
 
 
 def best_of_group(mos: dict[str, float], group: str) -> str:
-    """Name of the image with the highest MOS of a group.
-
-    Grades are integers, so ties are common. They are broken at random with a
-    fixed seed and the group's name: no algorithm is favoured, and a group's
-    reference depends on no other group.
-    """
-    best = [name for name in mos if mos[name] == max(mos.values())]
-    seed = [TIE_SEED, zlib.crc32(group.encode())]
-    return best[np.random.default_rng(seed).integers(len(best))]
+    """Name of the image with the highest MOS, by `mos.place_of_best`."""
+    return [*mos][place_of_best([*mos.values()], group)]
 
 
 def encode(image: np.ndarray) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 
 from datasets.custom.scale import Scale
-from datasets.groups import NUM_FOLDS
+from g2npan_tf.core.config import NUM_FOLDS
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.core.table import Problem
 from g2npan_tf.core.table import Row

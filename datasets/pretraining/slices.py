@@ -12,8 +12,8 @@ from datasets.atlas import ATLAS_FOLDERS
 from datasets.atlas import atlas_case
 from datasets.atlas import sorted_slices
 from datasets.atlas import split_atlas_name
-from datasets.groups import NUM_FOLDS
 from datasets.groups import Entry
+from g2npan_tf.core.config import NUM_FOLDS
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.read import load_image
 from g2npan_tf.images.read import resize

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -20,8 +19,6 @@ from g2npan_tf.model.spectrum import foreground
 Example = dict[str, tf.Tensor]
 # Places drawn for a random crop, of which the fullest is taken.
 CROP_TRIES = 4
-# Seed of the draw between several best images of a group; that of `datasets`.
-TIE_SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,16 +60,16 @@ def training_batches(
 ) -> tuple[tf.data.Dataset, int]:
     """Endless batches of the training part, the same for the same seed.
 
-    Decoded once and cached; where images are scored by tiles, an epoch has
-    `crops_per_image` random crops of each. Order, crops and augmentation
-    depend on the seed and on the number of the example in the run only, so
-    that a run that resumes at `first_epoch` sees what an uninterrupted one
-    would.
+    Images are decoded once and cached; where they are scored by tiles, an
+    epoch has `crops_per_image` random crops of each. Order, crops and
+    augmentation depend only on the seed and on the example's number in the
+    run, so that a run that resumes at `first_epoch` sees what an uninterrupted
+    one would.
 
-    Choice: where some images of a group are not among the training images,
-    the best of those that are is their reference, and not the data set's: that
-    may be a test image, whose pixels and rank would train. Anchors are in no
-    part and stay references. Each source has references of its own.
+    Choice: where some images of a group do not train, the reference is the
+    best of those that do, and not the data set's own: that may be a test
+    image, whose pixels and rank would then train. Anchors are in no part and
+    stay references. Each source has references of its own.
 
     Args:
         sources: The training images, from `base.training_sources`.
@@ -102,7 +99,7 @@ def training_batches(
 
     crop = base.is_tiled(sources[0].builder)
     if crop:
-        # A crop's target is of its part of the maps, after every epoch's draw.
+        # A crop's target comes from its part of the maps, so after the draw.
         examples = examples.cache().repeat(sampling.crops_per_image)
     else:
         examples = examples.map(with_target).cache()
@@ -138,7 +135,7 @@ def _count(sources: Sequence[base.Source], sampling: Sampling) -> int:
 
 
 def _examples(source: base.Source) -> tf.data.Dataset:
-    """What is read of the images of a source, with their references."""
+    """A source's images as examples, with their references."""
     features = ("image", "reference", "mos", "pair_id")
     return _with_references(
         base.examples(source.builder, features, source.places),
@@ -148,11 +145,11 @@ def _examples(source: base.Source) -> tf.data.Dataset:
 
 
 def _replaced_references(source: base.Source) -> np.ndarray:
-    """Finds the references of groups that training has in part only.
+    """Finds the references of groups that train only in part.
 
     Returns:
         Place of each training image's new reference, in the order of the data
-        set; -1 where that of the data set stays. int64 `[n]`.
+        set; -1 to keep the data set's own. int64 `[n]`.
     """
     table, is_anchor = base.read_table(source.builder, ("pair_id", "mos"))
     pairs, scores = table["pair_id"], table["mos"]
@@ -164,21 +161,9 @@ def _replaced_references(source: base.Source) -> np.ndarray:
     best = np.full(len(pairs), -1)
     split = ours.keys() & set(pairs[~is_ours])
     for pair in split - set(pairs[is_anchor]):
-        best[ours[pair]] = _best_of_group(np.array(ours[pair]), scores, pair)
+        places = np.array(ours[pair])
+        best[places] = places[mos.place_of_best(scores[places], pair)]
     return best[is_ours]
-
-
-def _best_of_group(
-    places: np.ndarray, scores: np.ndarray, pair_id: str
-) -> np.int64:
-    """Place of the best of some images of a group, as a data set chooses it.
-
-    That is `datasets.groups.best_of_group`: ties are broken at random with a
-    fixed seed and the group's name.
-    """
-    best = places[scores[places] == scores[places].max()]
-    seed = [TIE_SEED, zlib.crc32(pair_id.encode())]
-    return best[np.random.default_rng(seed).integers(len(best))]
 
 
 def _with_references(
@@ -208,7 +193,7 @@ def _with_references(
 
 
 def _with_maps(example: Example) -> Example:
-    """What is made once of an image: a number for its pair, and its maps."""
+    """What is made of an image only once: its pair's number, and its maps."""
     image, reference = example["image"], example["reference"]
     similarity = tf.numpy_function(
         lambda *pair: similarity_map(*(x / 255 for x in pair)),

@@ -5,7 +5,6 @@ import dataclasses
 import numpy as np
 import pytest
 
-from datasets.groups import best_of_group
 from g2npan_tf.core.config import Config
 from g2npan_tf.core.errors import InputError
 from g2npan_tf.data import base
@@ -204,17 +203,6 @@ def test_a_crop_takes_its_part_of_the_images_map(tiled):
             np.testing.assert_allclose(
                 batch["cam_target"][index], expected, atol=5e-5
             )
-
-
-def test_ties_between_best_images_are_broken_as_in_a_base():
-    mos = np.array([1.0, 4.0, 2.0, 4.0, 4.0, 5.0], np.float32)
-    places, found = np.array([0, 1, 3, 4]), set()
-    for pair in map(str, range(20)):
-        expected = best_of_group({str(i): mos[i] for i in places}, pair)
-        best = training_data._best_of_group(places, mos, pair)
-        assert best == int(expected)
-        found.add(int(best))
-    assert found == {1, 3, 4}
 
 
 def test_batches_are_the_same_for_the_same_seed_only(builder, config):
