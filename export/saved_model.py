@@ -207,4 +207,4 @@ if __name__ == "__main__":
     flags.DEFINE_integer(
         "version", None, "Default: the next free one.", 1, 2**63 - 1
     )
-    cli.run(main)
+    cli.run(main, tidy=True)

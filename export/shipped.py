@@ -227,4 +227,4 @@ if __name__ == "__main__":
     command.define_flags()
     flags.adopt_module_key_flags(command)
     flags.FLAGS.set_default("output", str(shipped.FOLDER))
-    cli.run(main)
+    cli.run(main, tidy=True)

@@ -170,4 +170,4 @@ if __name__ == "__main__":
         [*PRECISIONS, ALL],
         "Precision of weights and computation.",
     )
-    cli.run(main)
+    cli.run(main, tidy=True)

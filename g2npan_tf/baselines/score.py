@@ -213,4 +213,4 @@ def main(argv: list[str]) -> int:
 
 if __name__ == "__main__":
     define_flags()
-    command.run(main)
+    command.run(main, tidy=True)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -68,7 +69,7 @@ def quiet_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except InputError:
+        except (InputError, KeyboardInterrupt):
             raise
         except BaseException:
             held.seek(0)
@@ -80,7 +81,9 @@ def quiet_stderr() -> Iterator[None]:
 
 
 def run(
-    main: Callable[[list[str]], int | None], known_only: bool = False
+    main: Callable[[list[str]], int | None],
+    known_only: bool = False,
+    tidy: bool = False,
 ) -> None:
     """Parses the flags, calls `main(argv)` and exits with what it returns.
 
@@ -89,10 +92,14 @@ def run(
     them. An `InputError`, or what the system refuses (`OSError`), becomes one
     line on stderr and exit code 2; Ctrl-C that main does not handle becomes
     exit code 130; any other exception is a defect and keeps its traceback.
+    `tidy`: SIGTERM ends main as Ctrl-C does, so that it leaves nothing half
+    written, with exit code 143.
     """
     set_environment()
     logging.set_verbosity(logging.ERROR)
     _check_surroundings()
+    if tidy:
+        signal.signal(signal.SIGTERM, terminate)
     try:
         try:
             app.run(
@@ -158,6 +165,9 @@ def _guarded(main: Callable, argv: list[str]) -> int | None:
         if message is None:
             raise
         fail(message)
+    except Terminated:
+        print("stopped by SIGTERM", file=sys.stderr)
+        return TERMINATED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

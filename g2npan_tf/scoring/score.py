@@ -380,7 +380,7 @@ def run() -> None:
     sys.modules["__main__"].__doc__ = __doc__
     for flag in flags.FLAGS.get_flags_for_module(__name__):
         flags.FLAGS.register_key_flag_for_module(sys.argv[0], flag)
-    command.run(main)
+    command.run(main, tidy=True)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,33 @@ def test_a_command_ends_with_one_line_and_a_code(flag, code, err):
     assert done.stdout == ("fine\n" if not code else "")
 
 
+ENDED = """
+import os
+import pathlib
+import signal
+import time
+from g2npan_tf.core import command as cli
+from g2npan_tf.core.files import written_aside
+def main(argv):
+    with cli.quiet_stderr(), written_aside(pathlib.Path(argv[1])) as aside:
+        aside.write_text("half")
+        os.write(2, b"a greeting")
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(60)
+cli.run(main, tidy=True)
+"""
+
+
+def test_a_tidy_command_that_gets_sigterm_leaves_all_as_it_was(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("before")
+    done = run_python("-c", ENDED, str(path))
+    assert done.returncode == 143
+    assert done.stderr == "stopped by SIGTERM\n"
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_text() == "before"
+
+
 def run_command(command, folder, sitecustomize, **environment):
     """Runs a command on an unreadable run; Python loads the file first."""
     config.save(config.Config(), {"name": "a/1.0.0"}, folder / "config.json")
