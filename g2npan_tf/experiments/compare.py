@@ -3,11 +3,11 @@ r"""Compares methods on the images that all of them scored.
     python -m g2npan_tf.experiments.compare runs/cv runs/cv_plain \
         bmpri=predictions.csv [--output=FILE.json]
 
-Each word is what `evaluate.py`, `cross_validate` or `baselines.run` wrote: a
-folder with `predictions.csv` (or `evaluation/predictions.csv`) or that file,
-with a name before `=` if the folder's says nothing. The first is compared with
-each other one by paired bootstrap of the groups, with Holm's correction. Where
-a cross-validation has several seeds, all need the same ones.
+Each argument is what `evaluate.py`, `cross_validate` or `baselines.run` wrote:
+a folder with `predictions.csv` (or `evaluation/predictions.csv`), or that file,
+with a name before `=` if the folder's name says nothing. The first is compared
+with each of the others by a paired bootstrap of the groups, with Holm's
+correction. If one cross-validation has several seeds, all must have the same.
 """
 
 import dataclasses
@@ -34,7 +34,7 @@ from g2npan_tf.scoring.model_facts import whose
 PREDICTIONS = "predictions.csv"
 _FACTS = "results.json"
 _WHAT = {"name": UNKNOWN, "scores": UNKNOWN, "caveat": ""}
-# Where a protocol's words go over to its parts.
+# Where a protocol's description ends and that of its parts begins.
 _PART = re.compile(", (?:test fold|part|draw|modality) ")
 # MOS are written with four places.
 _SAME_MOS = 1e-3
@@ -64,7 +64,7 @@ def main(argv: list[str]) -> None:
 
 @dataclasses.dataclass(frozen=True)
 class _Method:
-    """A method, its predictions, and what stands beside their file, if any."""
+    """A method, its predictions, and the header of their figures, if any."""
 
     name: str
     path: pathlib.Path
@@ -81,8 +81,8 @@ def collect(words: Sequence[str]) -> Results:
 
     Raises:
         InputError: If there are fewer than two, a name comes twice, a file is
-            not there or has no predictions, an image is there twice or is
-            scored otherwise in another file, or no image is in all.
+            missing or has no predictions, an image comes twice or has another
+            MOS in another file, or no image is in all files.
     """
     if len(words) < 2:
         raise InputError(
@@ -138,7 +138,7 @@ def _named(word: str) -> tuple[str, pathlib.Path]:
 
 
 def _beside(path: pathlib.Path) -> tuple[pathlib.Path, ...]:
-    """Where the figures of a file of predictions may be."""
+    """The places where the figures of a file of predictions may be."""
     return path.with_suffix(".json"), path.with_name(_FACTS)
 
 
@@ -161,8 +161,8 @@ def _read(name: str, path: pathlib.Path) -> _Method:
 def _apart(rows: Predictions) -> Predictions:
     """Gives each of several seeds images, pairs and folds of its own.
 
-    So figures are of each seed's predictions, and means of folds those of all
-    seeds' folds. Cases stay common: resamples draw a case in every seed.
+    Figures then rank images within a seed's pairs, and means of folds are over
+    all seeds' folds. Cases stay common: a resample draws a case in every seed.
     """
     seed = rows.seed
     if seed is None or rows.fold is None or len(set(seed)) == 1:
@@ -180,7 +180,7 @@ def _apart(rows: Predictions) -> Predictions:
 
 
 def _seeds(rows: Predictions) -> str:
-    """Which seeds, if there are several."""
+    """Names the seeds, if there are several."""
     seeds = [] if rows.seed is None else sorted(set(rows.seed))
     if len(seeds) < 2:
         return ""
@@ -188,14 +188,14 @@ def _seeds(rows: Predictions) -> str:
 
 
 def _chosen(method: _Method, images: Sequence[str]) -> _Method:
-    """Some images in an order."""
+    """Keeps these images, in this order."""
     places = {image: place for place, image in enumerate(method.rows.image)}
     rows = method.rows.at(np.array([places[image] for image in images]))
     return dataclasses.replace(method, rows=rows)
 
 
 def _first_known(columns: Sequence[np.ndarray | None]) -> np.ndarray | None:
-    """A column of the first file that has it: earlier ones lack `case`."""
+    """The column of the first file that has it; older files lack `case`."""
     return next((column for column in columns if column is not None), None)
 
 
@@ -214,7 +214,7 @@ def _check_same(method: _Method, first: _Method) -> None:
 
 
 def _data(methods: Sequence[_Method]) -> dict[str, Any]:
-    """Name and scores of the data set, from the figures beside the files."""
+    """The data set and whose scores it has, from beside the files."""
     found = {
         tuple(
             method.origin.data.get(key, default)
@@ -237,9 +237,9 @@ def _data(methods: Sequence[_Method]) -> dict[str, Any]:
 
 
 def _protocols(methods: Sequence[_Method]) -> str:
-    """The protocol of each method where one is known: they may differ."""
+    """The protocol of each method, if any is known: they may differ."""
     said = {
-        # Which of its parts were scored is shown by the images in common.
+        # Without the parts: the images in common show which were scored.
         method.name: _PART.split(method.origin.protocol)[0]
         if method.origin
         else UNKNOWN

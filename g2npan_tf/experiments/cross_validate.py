@@ -4,9 +4,9 @@ r"""Trains and evaluates the folds of a protocol, and pools what they predict.
         --data=fusion_quality/phantom --preset=compact [--seeds=0,1]
 
 takes all flags of `train.py` but `--workdir`, `--fold` and `--seed`. Each run
-has a folder `seed_S/fold_K` and resumes where it stopped; finished ones are not
-repeated. `OUTPUT` gets `results.json`, `predictions.csv`, `table.md`, plots and
-`report.html`.
+has a folder `seed_S/fold_K` and resumes where it stopped; finished runs are not
+repeated. The output folder gets `results.json`, `predictions.csv`, `table.md`,
+plots and `report.html`.
 """
 
 import concurrent.futures
@@ -51,7 +51,7 @@ from g2npan_tf.scoring.assessor import Assessment
 from g2npan_tf.scoring.assessor import Assessor
 from g2npan_tf.scoring.model_facts import whose
 
-# What the output has beside the runs.
+# What the output folder has beside the runs.
 FILES = (
     "algorithms.png",
     "curves.png",
@@ -61,8 +61,6 @@ FILES = (
     "scatter.png",
     "table.md",
 )
-
-
 # Configuration of each run by seed and fold.
 Runs = dict[tuple[int, int], Config]
 
@@ -97,7 +95,7 @@ def main(argv: list[str]) -> int:
         {"output": [output / name for name in FILES]}, settings
     )
     words = options.folds
-    # Not five, but as many as the data set has modalities: must be given.
+    # The default, five folds, is wrong here: there are as many as modalities.
     if settings.protocol == "leave_modality_out" and (
         not options["folds"].present
     ):
@@ -122,10 +120,11 @@ def main(argv: list[str]) -> int:
 
 
 def fold_numbers(config: Config, words: list[str]) -> list[int]:
-    """Test folds, or parts of the protocol, from a flag; `all` of them.
+    """Test folds, or parts of the protocol, from a flag.
 
     Raises:
-        InputError: If they are not known, or there are not so many.
+        InputError: If `all` is given and their number is not known, or if
+            there are not so many.
     """
     count = num_parts(config.protocol)
     if words != ["all"]:
@@ -139,7 +138,7 @@ def fold_numbers(config: Config, words: list[str]) -> list[int]:
 
 
 def numbers(name: str, words: list[str], highest: int) -> list[int]:
-    """Distinct numbers up to the highest from a flag; else `InputError`."""
+    """Distinct numbers up to the highest, from a flag, or an `InputError`."""
     good = all(w.isdecimal() and int(w) <= highest for w in words)
     if not words or not good or len(set(words)) < len(words):
         raise InputError(
@@ -165,7 +164,7 @@ def run_all(runs: Runs, output: pathlib.Path, jobs: int) -> None:
         InputError: If a run fails; its log says more. Runs that have started
             are finished first.
     """
-    # Before there are threads: being quiet is a matter of the whole process.
+    # `is_done` needs it, and stderr can only be silenced before threads start.
     with command.quiet_stderr():
         importlib.import_module("g2npan_tf.training.workdir")
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
@@ -215,7 +214,7 @@ def is_done(config: Config, workdir: pathlib.Path) -> bool:
     """Whether a run has ended and its whole test part was evaluated.
 
     Raises:
-        InputError: If a run of other settings is there.
+        InputError: If the folder holds a run of other settings.
     """
     from g2npan_tf.training import workdir as run_folder
 
@@ -231,11 +230,11 @@ def is_done(config: Config, workdir: pathlib.Path) -> bool:
 
 
 def collect(runs: Runs, output: pathlib.Path) -> CrossValidation:
-    """Pools what evaluated folds predicted, judges it and writes the files.
+    """Pools the folds' predictions, judges them and writes the files.
 
-    Choice: figures are of all folds' images together, which are as many as
-    the data set has, and not means over folds of some twenty pairs each; the
-    mean of the folds' SRCC stands below them (`figures.fold_means`).
+    Choice: figures are over all folds' images together, the whole data set,
+    and not means over folds of some twenty pairs each; the mean of the folds'
+    SRCC stands below them (`figures.fold_means`).
     """
     rows = kept.pooled([_of_run(output, *key) for key in runs])
     first = next(iter(runs.values()))
@@ -279,7 +278,7 @@ def _of_run(output: pathlib.Path, seed: int, fold: int) -> Predictions:
 
 
 def table(results: CrossValidation) -> str:
-    """The pooled figures of each seed, and how far folds and seeds spread."""
+    """The pooled figures of each seed, and the spread over folds and seeds."""
     lines = []
     for seed in results.seeds:
         text = evaluation_table.table(results.of_seed(seed))
@@ -320,10 +319,10 @@ def _show(
     runs: Runs,
     output: pathlib.Path,
 ) -> None:
-    """Draws the plots and writes the report, seed by seed.
+    """Draws the plots and writes the report.
 
-    Choice: figures and plots of each seed, since a seed predicts every image
-    once; single images of the first seed only.
+    Choice: the report has figures and plots for each seed, since a seed
+    predicts every image once; single images are of the first seed.
     """
     logs = {
         f"seed {seed}, fold {fold}": folder_of(output, seed, fold) / "log.csv"

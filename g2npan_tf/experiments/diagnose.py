@@ -1,14 +1,15 @@
-r"""Looks into a trained run: what moves its networks and what its score is of.
+r"""Looks into a trained run: what moves its networks, what makes up its score.
 
     python -m g2npan_tf.experiments.diagnose --workdir=runs/first
 
-Fit to training, validation and test part, the size of each loss's gradient on
-each network, and with a GAN what F_last adds to the score and whether the
-generated reference is nearer to the true one than the image. Nothing of the run
-is changed.
+shows the fit to the training, validation and test parts and the size of each
+loss's gradient on each network; with a GAN also what F_last adds to the score,
+and whether the generated reference is nearer to the true one than the image is.
+The run is not changed.
 """
 
 import pathlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from absl import flags
@@ -20,7 +21,11 @@ from g2npan_tf.core.run_names import preset_words
 from g2npan_tf.scoring.model_facts import whose
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from g2npan_tf.experiments.diagnosis import Findings
+    from g2npan_tf.experiments.diagnosis import ScoreParts
+    from g2npan_tf.experiments.nearness import Nearness
 
 
 def define_flags() -> None:
@@ -55,66 +60,81 @@ def main(argv: list[str]) -> None:
 
 def table(found: "Findings") -> str:
     """What was found, as Markdown."""
-    from g2npan_tf.evaluation.table import number
-    from g2npan_tf.experiments.diagnosis import MAX_IMAGES
-    from g2npan_tf.experiments.nearness import MEASURES
-
     preset = preset_words(found.preset, found.changes)
     lines = [
         f"Data: {found.data['name']} ({whose(found.data)}); "
         f"protocol: {found.protocol}; preset: {preset}; "
         f"network: {found.network}.",
+        *_fit(found),
+        *_gradients(found),
+    ]
+    if found.score:
+        lines += _score(found.score)
+    if found.nearness:
+        lines += _nearness(found.nearness)
+    return "\n".join(lines)
+
+
+def _fit(found: "Findings") -> Iterator[str]:
+    from g2npan_tf.evaluation.table import number
+    from g2npan_tf.experiments.diagnosis import MAX_IMAGES
+
+    yield from (
         "",
         f"| part, {MAX_IMAGES} images at most | images | SRCC |",
         "|---|---|---|",
-    ]
-    lines += [
-        f"| {name} | {fit.images} | {number(fit.srcc)} |"
-        for name, fit in found.fit.items()
-    ]
-    lines += ["", "| gradient on | of | L2 norm |", "|---|---|---|"]
-    lines += [
-        f"| {network} | {term} | {size:.2g} |"
-        for network, terms in found.gradients.items()
-        for term, size in terms.items()
-    ]
-    if score := found.score:
-        lines += [
-            "",
-            "| part of the score | deviation of the logit, not calibrated | "
-            "SRCC alone |",
-            "|---|---|---|",
-            *(
-                f"| {name} | {number(part.sd)} | {number(part.srcc)} |"
-                for name, part in {
-                    "F_last": score.ufw,
-                    "backbone, of image and nuance": score.backbone,
-                    "spectra or scene statistics": score.stem,
-                }.items()
-                if part
-            ),
-            "",
-            f"Mean nuance {score.nuance:.4f} (SRCC with the MOS "
-            f"{number(score.nuance_srcc)}); mean squared difference from "
-            f"I_GT: I_hq {score.generated_error:.5f}, the image itself "
-            f"{score.image_error:.5f}.",
-        ]
-    if found.nearness:
-        lines += [
-            "",
-            "| against I_GT, test part | image | I_hq | "
-            "difference (95 % interval by case) |",
-            "|---|---|---|---|",
-        ]
-        for name, words in MEASURES.items():
-            near = found.nearness[name]
-            gain = near.difference
-            lines.append(
-                f"| {words} | {near.image:.5f} | {near.generated:.5f} | "
-                f"{gain.difference:+.5f} ({gain.low:+.5f} to "
-                f"{gain.high:+.5f}) |"
-            )
-    return "\n".join(lines)
+    )
+    for name, fit in found.fit.items():
+        yield f"| {name} | {fit.images} | {number(fit.srcc)} |"
+
+
+def _gradients(found: "Findings") -> Iterator[str]:
+    yield from ("", "| gradient on | of | L2 norm |", "|---|---|---|")
+    for network, terms in found.gradients.items():
+        for term, size in terms.items():
+            yield f"| {network} | {term} | {size:.2g} |"
+
+
+def _score(score: "ScoreParts") -> Iterator[str]:
+    from g2npan_tf.evaluation.table import number
+
+    yield from (
+        "",
+        "| part of the score | deviation of the logit, not calibrated | "
+        "SRCC alone |",
+        "|---|---|---|",
+    )
+    for name, part in {
+        "F_last": score.ufw,
+        "backbone, of image and nuance": score.backbone,
+        "spectra or scene statistics": score.stem,
+    }.items():
+        if part:
+            yield f"| {name} | {number(part.sd)} | {number(part.srcc)} |"
+    yield from (
+        "",
+        f"Mean nuance {score.nuance:.4f} (SRCC with the MOS "
+        f"{number(score.nuance_srcc)}); mean squared difference from "
+        f"I_GT: I_hq {score.generated_error:.5f}, the image itself "
+        f"{score.image_error:.5f}.",
+    )
+
+
+def _nearness(found: "Mapping[str, Nearness]") -> Iterator[str]:
+    from g2npan_tf.experiments.nearness import MEASURES
+
+    yield from (
+        "",
+        "| against I_GT, test part | image | I_hq | "
+        "difference (95 % interval by case) |",
+        "|---|---|---|---|",
+    )
+    for name, words in MEASURES.items():
+        near, gain = found[name], found[name].difference
+        yield (
+            f"| {words} | {near.image:.5f} | {near.generated:.5f} | "
+            f"{gain.difference:+.5f} ({gain.low:+.5f} to {gain.high:+.5f}) |"
+        )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
 from g2npan_tf.core import config as config_module
 from g2npan_tf.core import outputs
@@ -33,13 +34,13 @@ from g2npan_tf.training import build
 from g2npan_tf.training import start_weights
 
 Gradients = list[tf.Tensor]
-# As many of a part, which tell a rank correlation to about a tenth.
+# Images of a part, enough for a rank correlation to about a tenth.
 MAX_IMAGES = 64
-# As many of the test part, several a case.
+# Images of the test part, several a case.
 MAX_COMPARED = 256
 # Images at a time; those of a reader study are sixteen tiles each.
 _BATCH = 4
-# What each weight of the objective adds to the gradient of a network.
+# The term that each weight of the objective adds to the gradient of a network.
 _GENERATOR_TERMS = {
     "reconstruction_weight": "reconstruction (Eq. 1)",
     "adversarial_weight": "adversarial (Eq. 2)",
@@ -54,7 +55,7 @@ _BESIDE_EQ_1 = {
     "spectral_weight": "spectra, beside Eq. 1",
     "ssim_weight": "SSIM, beside Eq. 1",
 }
-# Of the network whose features the head sees.
+# For the network whose features the head sees.
 _HEAD_TERM = {"reference_head_weight": "what a reference tells"}
 _QUALITY = ("quality_weight", *_QUALITY_TERMS)
 _NO_TERM = dict.fromkeys(
@@ -63,12 +64,12 @@ _NO_TERM = dict.fromkeys(
 
 
 class _Term(NamedTuple):
-    """A part of a loss, by the weights that a step has on to find it."""
+    """A part of a loss, and the weights of the step that finds its gradient."""
 
     network: str
     name: str
     on: tuple[str, ...]
-    # Those that are on without it; None: it is all that moves the network.
+    # The weights of the step without it; None: nothing else moves the network.
     beside: tuple[str, ...] | None = None
 
 
@@ -108,8 +109,7 @@ class ScoreParts:
 class Findings:
     """What was found in a run.
 
-    Only where it has a GAN, `score`; and `nearness`, of test images by name of
-    the measure.
+    Only a run with a GAN has `score`, and `nearness` by name of the measure.
     """
 
     data: dict[str, Any]
@@ -131,49 +131,16 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
     """
     config, facts = config_module.load(workdir / "config.json")
     model = start_weights.read_networks(config, workdir / outputs.BEST)
-    assessor = Assessor.load(workdir, check_content=False)
     builder = base.reopen(config, facts)
     parts = base.divide(builder, config)
     sources = base.training_sources(
         builder, base.reopen_extra(config, facts), config
     )
-    fit = {}
-    for name, images in {
-        "train": sources,
-        "validation": [base.Source(builder, parts.validation)],
-        "test": [base.Source(builder, parts.test)],
-    }.items():
-        if images[0].places.size:
-            rows = base.read_some(images, MAX_IMAGES)
-            predicted = assessor.score(list(rows["image"]))
-            fit[name] = Fit(len(predicted), srcc(rows["mos"], predicted))
     score, near = None, None
     if config.use_gan:
-        places = parts.validation if parts.validation.size else parts.train
-        rows = base.read(builder, _drawn(places), ["reference"])
         tiles = base.tiles_per_side(builder, config.tile_size)
-        score = what_feeds_the_score(
-            model,
-            rows["image"],
-            np.array(rows["reference"]),
-            rows["mos"],
-            tiles,
-        )
-        rows = base.read(
-            builder, _drawn(parts.test, MAX_COMPARED), ["reference"]
-        )
-        near = nearness(
-            # That of the model scores single tiles.
-            scorer.build_scorer(
-                model.quality_network,
-                model.scorer.get_layer("generator"),
-                tiles,
-            ),
-            rows["image"],
-            np.array(rows["reference"]),
-            rows["case_id"],
-            _BATCH,
-        )
+        score = _score_parts(model, builder, parts, tiles)
+        near = _nearness(model, builder, parts, tiles)
     grid = model.quality_network.output["cam_logits"].shape[1:]
     stream, steps = training_data.training_batches(
         sources, build.sampling(config), grid
@@ -185,7 +152,14 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
         preset=config.preset,
         changes=run_names.changes(config),
         network=run_names.name_of(config),
-        fit=fit,
+        fit=_fits(
+            Assessor.load(workdir, check_content=False),
+            {
+                "train": sources,
+                "validation": [base.Source(builder, parts.validation)],
+                "test": [base.Source(builder, parts.test)],
+            },
+        ),
         score=score,
         nearness=near,
         gradients=gradient_sizes(
@@ -194,8 +168,62 @@ def examine(workdir: pathlib.Path, num_batches: int) -> Findings:
     )
 
 
+def _fits(
+    assessor: Assessor, parts: dict[str, list[base.Source]]
+) -> dict[str, Fit]:
+    """The fit to each part that has images."""
+    fits = {}
+    for name, sources in parts.items():
+        if sources[0].places.size:
+            rows = base.read_some(sources, MAX_IMAGES)
+            predicted = assessor.score(list(rows["image"]))
+            fits[name] = Fit(len(predicted), srcc(rows["mos"], predicted))
+    return fits
+
+
+def _score_parts(
+    model: G2NPAN,
+    builder: tfds.core.DatasetBuilder,
+    parts: protocols.Parts,
+    tiles_per_side: int,
+) -> ScoreParts:
+    """`what_feeds_the_score` on validation images, else on training images."""
+    places = parts.validation if parts.validation.size else parts.train
+    rows = base.read(builder, _drawn(places), ["reference"])
+    return what_feeds_the_score(
+        model,
+        rows["image"],
+        np.array(rows["reference"]),
+        rows["mos"],
+        tiles_per_side,
+    )
+
+
+def _nearness(
+    model: G2NPAN,
+    builder: tfds.core.DatasetBuilder,
+    parts: protocols.Parts,
+    tiles_per_side: int,
+) -> dict[str, Nearness]:
+    """`nearness` on test images."""
+    rows = base.read(builder, _drawn(parts.test, MAX_COMPARED), ["reference"])
+    # The model's own scorer is for single tiles.
+    whole = scorer.build_scorer(
+        model.quality_network,
+        model.scorer.get_layer("generator"),
+        tiles_per_side,
+    )
+    return nearness(
+        whole,
+        rows["image"],
+        np.array(rows["reference"]),
+        rows["case_id"],
+        _BATCH,
+    )
+
+
 def _drawn(places: np.ndarray, count: int = MAX_IMAGES) -> np.ndarray:
-    """Some places, of the whole part, in order."""
+    """Random places of a part, in order."""
     drawn = np.random.default_rng(0).permutation(places)
     return np.sort(drawn[:count])
 
@@ -221,18 +249,18 @@ def gradient_sizes(
 ) -> dict[str, dict[str, float]]:
     """How much each term of the losses moves each network.
 
-    The training step itself is run, with one weight after the other switched
-    on; only the optimisers are exchanged. Eq. 7 has no weight: it is the step
-    with all others off, and what another term adds to it is a difference,
+    The training step itself runs, with one weight after the other switched
+    on; only the optimisers are replaced. Eq. 7 has no weight: it is the step
+    with all weights off, and what another term adds to it is a difference,
     since gradients are linear in the weights. Terms of weight 0 are left out.
 
     Section: 3.4 (Eqs. 2, 9, 11, 12)
 
-    Choice: Eq. 11 with its W also where a run is still warming up.
+    Choice: Eq. 11 has its W even if the run was still warming up.
 
     Args:
-        model: Gets other optimisers, and its normalisations' moving
-            statistics go on: use it for nothing else afterwards.
+        model: Do not use it afterwards: it gets other optimisers, and its
+            normalisations' moving statistics are updated.
         objective: Weights of the losses.
         batches: From `data.batches.training_batches`.
 
@@ -255,7 +283,7 @@ def gradient_sizes(
         return [optimizer.seen.pop() for optimizer in optimizers]
 
     terms = _terms(objective, isinstance(model, G2NPAN))
-    # From the first optimiser and from the last, which may be the only one.
+    # Places among the optimisers; the last may be the only one.
     place = {"generator": 0, "discriminator": 1, "quality network": -1}
     norms: dict[str, dict[str, list[float]]] = {}
     for batch in batches:
@@ -317,11 +345,11 @@ def what_feeds_the_score(
     mos: np.ndarray,
     tiles_per_side: int,
 ) -> ScoreParts:
-    """What of a score comes from F_last and what the generated image is like.
+    """What a score is made of, and what the generated image is like.
 
-    Q_pre is a weighted sum of features (Eq. 5), so that it falls into the
-    part of F_last, the part of the backbone, which saw image and nuance, and
-    that of the spectral stem, if there is one.
+    Q_pre is a weighted sum of features (Eq. 5). So it is the sum of a part
+    from F_last, a part from the backbone, which saw image and nuance, and a
+    part from the stem of spectra or statistics, if there is one.
 
     Args:
         model: Trained.
@@ -375,10 +403,9 @@ def what_feeds_the_score(
 def _parts_of_the_logit(
     quality_network: keras.Model, inputs: Batch
 ) -> list[tf.Tensor]:
-    """What each part of the features adds to Q_pre, without its offset.
+    """What each part of the features adds to Q_pre, without the bias.
 
-    F_last, the backbone and, where there is one, the stem of spectra or
-    statistics; of each `[batch]`.
+    One `[batch]` each for F_last, the backbone and the stem, if there is one.
     """
     cam = quality_network.get_layer("cam")
     outputs = {"features": cam.input}

@@ -1,4 +1,4 @@
-"""Pictures that a scorer was not made for: of packages, drawn, and changed."""
+"""Pictures that a scorer was not made for: from packages, drawn, changed."""
 
 import importlib.util
 import itertools
@@ -12,7 +12,7 @@ from g2npan_tf.core.errors import InputError
 from g2npan_tf.images.content import scorer_image
 from g2npan_tf.images.read import read_frames
 
-# Package and file of each kind; of a file with several frames the middle one.
+# Files in packages by kind; of several frames in a file the middle one counts.
 _SKIMAGE = "skimage/data/"
 _PYDICOM = "pydicom/data/test_files/"
 _NIBABEL = "nibabel/tests/data/"
@@ -82,9 +82,9 @@ COLOUR_MAPS = {
     "turbo": cv2.COLORMAP_TURBO,
     "viridis": cv2.COLORMAP_VIRIDIS,
 }
-# Of each drawn kind.
+# Images of each drawn kind.
 NUM_DRAWN = 24
-# Frames of a file that are looked at.
+# Frames that are read of a file.
 _MAX_FRAMES = 64
 _PAGE = 768
 _WORDS = (
@@ -94,10 +94,10 @@ _WORDS = (
 
 
 def packaged(size: int) -> dict[str, np.ndarray]:
-    """Those of `FILES` whose package is here and which can be read.
+    """The `FILES` that are installed and can be read.
 
     Returns:
-        By kind uint8 `[n, size, size, 3]`; kinds without a file are left out.
+        uint8 `[n, size, size, 3]` by kind; kinds without a file are left out.
     """
     found = {
         kind: [image for name in names for image in _read(name, size)]
@@ -107,7 +107,7 @@ def packaged(size: int) -> dict[str, np.ndarray]:
 
 
 def drawn(size: int) -> dict[str, np.ndarray]:
-    """Text pages and noise, the same ones each time; as `packaged`."""
+    """Text pages and noise, the same ones each time; shaped as `packaged`."""
     rng = np.random.default_rng(0)
     return {
         "drawn text pages": np.stack(
@@ -118,7 +118,7 @@ def drawn(size: int) -> dict[str, np.ndarray]:
 
 
 def changed(images: np.ndarray) -> dict[str, np.ndarray]:
-    """Images turned, inverted, and by colour maps of their luminance."""
+    """Images turned, inverted, and with other colour maps for luminance."""
     grey = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in images]
     return {
         "turned by 90 degrees": np.rot90(images, axes=(1, 2)),
@@ -133,7 +133,7 @@ def changed(images: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _read(name: str, size: int) -> Iterator[np.ndarray]:
-    """The middle frame of a package's file, if it is there."""
+    """The middle frame of a package's file; nothing if that is not there."""
     package, _, path = name.partition("/")
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
@@ -142,7 +142,7 @@ def _read(name: str, size: int) -> Iterator[np.ndarray]:
         frames = read_frames(pathlib.Path(spec.origin).parent / path)
         some = list(itertools.islice(frames, _MAX_FRAMES))
     except InputError:
-        # Other versions of a package have other files.
+        # Other versions of a package may have other files.
         return
     image = scorer_image(some[len(some) // 2].pixels, size)
     if image is not None:
@@ -173,7 +173,7 @@ def _text_page(rng: np.random.Generator, size: int) -> np.ndarray:
 
 
 def _noise(rng: np.random.Generator, size: int, number: int) -> np.ndarray:
-    """Grey or coloured, uniform or normal, of grains of 1 to 16 pixels."""
+    """Grey or coloured, uniform or normal, in grains of 1 to 16 pixels."""
     side = max(4, size // 2 ** int(rng.integers(0, 5)))
     shape = (side, side, 3 if number % 2 else 1)
     if number % 4 < 2:

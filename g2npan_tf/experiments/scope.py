@@ -3,12 +3,12 @@ r"""Counts what a run's scope says is outside, kind by kind.
     python -m g2npan_tf.experiments.scope --workdir=runs/first \
         --other=reader_study
 
-The scope is fitted to the run's training images as training does, so that runs
-of before have one, too; no network is needed. Given the folder of a
-cross-validation, all its runs are counted together. Kinds are the run's own
-test part, the same with levels inverted or coloured, files that packages ship,
-drawn ones, images of --other data sets, and test images of each algorithm when
-the scope knows none of it.
+The scope is fitted here to the run's training images, as training does it, so
+runs from before there were scopes can be examined, too; no network is needed.
+Given the folder of a cross-validation, all its runs are counted together. The
+kinds are the run's own test part, the same inverted and recoloured, files that
+packages ship, drawn pictures, images of --other data sets, and the test images
+of each algorithm when the scope has seen none of its images.
 """
 
 import collections
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from g2npan_tf.core.config import Config
 
-# Of a kind, so that it does not take long.
+# Of each kind, to bound the time.
 MAX_IMAGES = 100
 
 
@@ -69,7 +69,7 @@ def main(argv: list[str]) -> None:
 def examine(
     config: "Config", facts: dict[str, Any], others: Sequence[str]
 ) -> "Iterator[tuple[str, np.ndarray]]":
-    """Which images of each kind are outside of what a run learned from.
+    """Which images of each kind are outside a run's scope.
 
     Yields:
         Kind, and bool `[n]`; a kind may come several times.
@@ -117,7 +117,7 @@ def examine(
 def _of_other(
     name: str, config: "Config", size: int
 ) -> "dict[str, np.ndarray]":
-    """Images of another data set by kind, brought to the size of the run's."""
+    """Images of another data set by kind, resized to the run's size."""
     import dataclasses
 
     import numpy as np

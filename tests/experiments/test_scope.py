@@ -1,6 +1,7 @@
 """The command that counts what is outside."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from g2npan_tf.core.config import Config
 from g2npan_tf.data import base
 from g2npan_tf.experiments import foreign
 from g2npan_tf.experiments import scope
+from tests import cross_validations
 from tests.tiny import TINY
 from tests.tiny import run_python
 
@@ -54,6 +56,22 @@ def test_every_test_image_is_counted_once(settings, counted):
     assert sum(map(len, by_modality)) == 2 * len(parts.test)
     other = [x for k, x in counted.items() if k.startswith(settings.data)]
     assert sum(map(len, other)) == 30
+
+
+def test_runs_of_a_cross_validation_are_counted_together(
+    tmp_path, monkeypatch, capsys
+):
+    folder = cross_validations.write(tmp_path)
+    options = types.SimpleNamespace(workdir=str(folder), other=[])
+    monkeypatch.setattr(scope, "flags", types.SimpleNamespace(FLAGS=options))
+    monkeypatch.setattr(
+        scope,
+        "examine",
+        lambda config, *_: [("noise", np.arange(config.fold + 1) > 0)],
+    )
+    scope.main(["scope"])
+    # 1 to 5 images, of which each fold's first is inside.
+    assert capsys.readouterr().out.endswith("| noise | 15 | 10 (66.7%) |\n")
 
 
 def test_the_command_prints_a_table_or_a_line(settings, tmp_path):
