@@ -142,6 +142,7 @@ def score_archive(
     # Here too, so that a wrong model is one line before anything runs.
     with command.quiet_stderr():
         further = scorer.load().further
+    score.say_which(scorer.model)
     header, _ = rows.LINES[file_format]
     pipeline = beam.Pipeline(options=options)
     made = lines(pipeline | beam.Create([tuple(patterns)]), scorer)

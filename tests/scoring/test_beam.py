@@ -92,6 +92,15 @@ def test_the_rows_are_those_of_the_command(
     assert len(wanted) == (19 if file_format == "csv" else 17)
 
 
+def test_a_shipped_model_says_whose_scores_it_predicts(
+    images, tmp_path, capsys
+):
+    score_archive("fusion", [str(images / "0.png")], tmp_path / "a.csv")
+    errors = capsys.readouterr().err
+    assert errors.startswith("note: Model fusion predicts the scores of simul")
+    assert "research only" in errors
+
+
 @pytest.mark.slow
 def test_two_processes_give_the_same_rows(model, images, tmp_path):
     wanted = command_lines(model, [images], tmp_path)
