@@ -27,7 +27,8 @@ class Scope(NamedTuple):
 
     Attributes:
         kernel: With `offset` it whitens summaries: zero mean, no correlation,
-            and units that count alike in `distance`. `[32, 32]`.
+            and units that count alike in `distance`. `[32, 32]`; the outline,
+            its last number, has a block of its own.
         offset: `[32]`.
         knots: The distance at each of `PERCENTS`, ascending.
     """
@@ -121,13 +122,22 @@ def build_scope(size: int, known: Scope) -> keras.Model:
     The constants are weights of Keras' own layers, so that any client can
     load them. Between `PERCENTS` the percentile is interpolated.
 
+    Choice: a layer for each block of the kernel. LiteRT's dynamic range
+    quantises kernels from 1,024 numbers on, and a percentile would be off by
+    six.
+
     Returns:
         A model with an output `[batch]`, 0..100: the percentage of training
         images that are nearer.
     """
     image = keras.Input((size, size, 3), dtype="uint8", name="image")
     seen = build_summary(size)(image)
-    far = distance(_affine(seen, known.kernel, known.offset, "whitened"))
+    blocks = {"whitened": slice(-1), "outline": slice(-1, None)}
+    whitened = [
+        _affine(seen[:, x], known.kernel[x, x], known.offset[x], name)
+        for name, x in blocks.items()
+    ]
+    far = distance(ops.concatenate(whitened, axis=-1))
     gaps = np.diff(known.knots)[np.newaxis]
     climbed = _affine(
         far[:, np.newaxis], 1 / gaps, -known.knots[:-1] / gaps[0], "climbed"
