@@ -6,6 +6,7 @@ is what `evaluate.py` of a checkout calls.
 """
 
 import pathlib
+from typing import TYPE_CHECKING
 
 from absl import flags
 
@@ -14,6 +15,9 @@ from g2npan_tf.core import config
 from g2npan_tf.core import config_flags
 from g2npan_tf.core import outputs
 from g2npan_tf.scoring import shipped
+
+if TYPE_CHECKING:
+    from g2npan_tf.evaluation.run import Scored
 
 FILES = ("results.json", "predictions.csv", "report.html", "model_card.md")
 PLACES = ("data", "data_dir", "manual_dir")
@@ -68,9 +72,6 @@ def main(argv: list[str]) -> None:
     workdir = pathlib.Path(options.workdir or "")
     _check_output(workdir)
     with command.quiet_stderr():
-        from g2npan_tf.evaluation import card as model_card
-        from g2npan_tf.evaluation import report
-        from g2npan_tf.evaluation import results
         from g2npan_tf.evaluation import run
         from g2npan_tf.evaluation.table import table
     choice = run.Choice(
@@ -84,32 +85,47 @@ def main(argv: list[str]) -> None:
     else:
         scored = run.score(workdir, choice)
     output = pathlib.Path(options.output or run.folder(workdir, scored.results))
-    card = None
     try:
-        run.write(scored, output)
-        # As the file has them, whose digits are the readers' too.
-        rows = results.read_predictions(output / "predictions.csv")
-        report.write(
-            output / report.FILE,
-            scored.results,
-            [report.Part("", scored.results, rows)],
-            {"this run": workdir / "log.csv"} if options.workdir else {},
-            scored.explain,
-        )
-        if options.workdir:
-            card = model_card.write(
-                workdir,
-                scored.assessor.size,
-                output if options.output else None,
-            )
+        written = _write(scored, output)
     except OSError as error:
         command.fail(f"{output}: {error.strerror}")
-    print(table(scored.results))
-    print(f"\nfigures: {output / 'results.json'}")
-    print(f"images:  {output / 'predictions.csv'}")
-    print(f"report:  {output / 'report.html'}")
-    if card:
-        print(f"card:    {card}")
+    print(table(scored.results), end="\n\n")
+    for name, path in written.items():
+        print(f"{name + ':':<8} {path}")
+
+
+def _write(scored: "Scored", output: pathlib.Path) -> dict[str, pathlib.Path]:
+    """Writes the files, and a run's model card; gives them by what they hold.
+
+    Raises:
+        OSError: If the disk does not take them.
+    """
+    from g2npan_tf.evaluation import card
+    from g2npan_tf.evaluation import report
+    from g2npan_tf.evaluation import results
+    from g2npan_tf.evaluation import run
+
+    options = flags.FLAGS
+    workdir = pathlib.Path(options.workdir or "")
+    run.write(scored, output)
+    written = {
+        "figures": output / "results.json",
+        "images": output / "predictions.csv",
+        "report": output / report.FILE,
+    }
+    # As the file has them, whose digits are the readers' too.
+    rows = results.read_predictions(written["images"])
+    report.write(
+        written["report"],
+        scored.results,
+        [report.Part("", scored.results, rows)],
+        {"this run": workdir / "log.csv"} if options.workdir else {},
+        scored.explain,
+    )
+    if options.workdir:
+        place = output if options.output else None
+        written["card"] = card.write(workdir, scored.assessor.size, place)
+    return written
 
 
 def _check_output(workdir: pathlib.Path) -> None:

@@ -485,8 +485,8 @@ class Results(Judged, Header):
 
     @property
     def preset_words(self) -> str:
-        """The preset and what differs from it."""
-        return preset_words(str(self.preset), self.changes)
+        """The preset and what differs from it; empty if it is not known."""
+        return preset_words(self.preset, self.changes) if self.preset else ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

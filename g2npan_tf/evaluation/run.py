@@ -138,7 +138,10 @@ def score_artefact(model: str, choice: Choice) -> Scored:
     if facts.get("extra_only"):
         facts = facts["extra_data"]
     settings = Config(protocol=config_module.ALL, data_dir=choice.data_dir)
-    chosen = select(settings, facts, choice, model_facts.protocol(path))
+    unseen = (
+        model_facts.protocol(path) or "of which it is not said what trained"
+    )
+    chosen = select(settings, facts, choice, unseen)
     name = pathlib.Path(model).name
     return _scored(assessor, choice, settings, facts, chosen, network=name)
 
@@ -169,31 +172,32 @@ def _scored(
     baselines, notes = figures.external_baselines(
         figures.split_of(known) if known else None, split, chosen.split == TEST
     )
-    numbers = assessor.numbers(list(rows["image"]))
-    predicted = numbers["mos"]
     data = base.facts(chosen.builder)
-    grades = _grades(data, rows)
     if chosen.split != TEST:
         scored = differences.Side(data, rows, rows["image"].shape[1])
         learned = _learned(settings, facts, chosen)
         trained = differences.Side(facts, learned, assessor.size)
         notes = [*differences.lines(trained, scored), *notes]
-    spread = reader_spread(rows["grades"]) if more else None
+    numbers = assessor.numbers(list(rows["image"]))
     predictions = Predictions(
         split.image,
         split,
-        predicted,
+        numbers["mos"],
         baselines,
-        spread,
-        grades,
+        reader_spread(rows["grades"]) if more else None,
+        _grades(data, rows),
         low=numbers.get("mos_low"),
         high=numbers.get("mos_high"),
         distance=numbers.get("distance"),
     )
+    judged = figures.judge(
+        split,
+        {METHOD: predictions.predicted, **baselines},
+        METHOD,
+        grades=predictions.grades,
+    )
     results = Results.of(
-        figures.judge(
-            split, {METHOD: predicted, **baselines}, METHOD, grades=grades
-        ),
+        judged,
         data=data,
         protocol=chosen.protocol,
         trained_on=facts,

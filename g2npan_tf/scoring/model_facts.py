@@ -23,7 +23,7 @@ def read(model: str | os.PathLike) -> dict[str, Any]:
 
 def protocol(model: str | os.PathLike) -> str:
     """What trained the model and what did not, in words; perhaps empty."""
-    return str(_side_file(model).get("protocol", ""))
+    return _protocol(_side_file(model))
 
 
 def is_simulated(facts: Mapping[str, Any]) -> bool:
@@ -115,15 +115,20 @@ def describe(
     return described | _further(_side_file(model))
 
 
-def _further(side: dict[str, Any]) -> dict[str, str]:
-    """What else a side file says: how it was tested, which file it is."""
+def _protocol(side: Mapping[str, Any]) -> str:
+    """As an export says it, or by the settings of a run."""
     settings = side.get("config")
     settings = settings if isinstance(settings, dict) else {}
-    protocol = settings.get("protocol")
-    part = f"fold {settings.get('fold')}" if protocol != ALL else NO_TEST
+    name = settings.get("protocol")
+    part = f"fold {settings.get('fold')}" if name != ALL else NO_TEST
+    said = side.get("protocol") or (name and f"{name}, {part}")
+    return str(said or "")
+
+
+def _further(side: dict[str, Any]) -> dict[str, str]:
+    """What else a side file says: how it was tested, which file it is."""
     values = {
-        "Protocol": side.get("protocol")
-        or (protocol and f"{protocol}, {part}"),
+        "Protocol": _protocol(side),
         "Precision": side.get("precision"),
         "Version": side.get("version"),
         "SHA-256": side.get("sha256"),

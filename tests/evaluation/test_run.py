@@ -139,7 +139,7 @@ def test_an_artefact_is_judged_by_what_its_side_file_says(
         "own data set, all images, includes up to 30 training images; the "
         f"model is of {results.data['name']}, five as one"
     )
-    assert (results.preset, results.network) == (None, "m.tflite")
+    assert (results.preset_words, results.network) == ("", "m.tflite")
     assert "algorithm_modality_mean" in results.methods
     assert results.inside["all"].width == pytest.approx(1.0)
     other = model_evaluation.score_artefact(model, tiled).results
@@ -155,6 +155,20 @@ def test_an_artefact_of_further_images_alone_is_of_these(
     (tmp_path / "m.json").write_text(text)
     scored = model_evaluation.score_artefact(str(tmp_path / "m.tflite"), tiled)
     assert scored.results.trained_on == extra
+
+
+def test_a_scorer_of_a_run_says_the_protocol_of_its_settings(run, tiled):
+    scored = model_evaluation.score_artefact(str(run / "scorer.keras"), tiled)
+    assert scored.results.protocol.endswith(", group, fold 0")
+
+
+def test_an_artefact_whose_protocol_is_not_said_is_of_no_known_one(
+    run, data_dir, tiled, tmp_path
+):
+    side = json.loads(side_file(data_dir))
+    (tmp_path / "m.json").write_text(json.dumps({"data": side["data"]}))
+    scored = model_evaluation.score_artefact(str(tmp_path / "m.tflite"), tiled)
+    assert "it is not said what trained" in scored.results.protocol
 
 
 def test_an_artefact_that_nobody_knows_anything_of_is_refused(run, tmp_path):
